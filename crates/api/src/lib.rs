@@ -1,0 +1,1 @@
+//! The HTTP contract: requests, responses and the list of routes. No logic.

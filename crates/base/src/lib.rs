@@ -1,0 +1,29 @@
+//! Words that every room speaks.
+//!
+//! Promises: an id says what it names and nothing else; a [`Sensitive`] value never prints
+//! itself; time and randomness come in through [`Clock`] and [`Entropy`], so tests own both.
+//!
+//! * [`id`]: the registry of typed, opaque ids
+//! * [`digest`]: SHA-256, BLAKE3 and MD5 values as text
+//! * [`sensitive`]: values that print as `[redacted]`
+//! * [`clock`], [`entropy`]: time and randomness as parameters
+//! * [`fault`]: what every room's error can say about itself
+//! * [`role`]: the roles a person can hold and the classes a project can have
+//! * [`durable`]: files written so that a crash leaves the old or the new one, whole
+
+pub mod clock;
+pub mod digest;
+pub mod durable;
+pub mod entropy;
+pub mod fault;
+pub mod id;
+pub mod role;
+pub mod sensitive;
+
+pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
+pub use digest::{Blake3, Md5, Sha256};
+pub use entropy::{Entropy, SystemEntropy};
+pub use fault::{Fault, Kind};
+pub use id::*;
+pub use role::{Class, Role};
+pub use sensitive::Sensitive;

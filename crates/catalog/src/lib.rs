@@ -1,0 +1,1 @@
+//! Projects, samples, readsets, references, labels and lineage.

@@ -1,0 +1,1 @@
+//! The encrypted metadata database: connections and explicit migrations.

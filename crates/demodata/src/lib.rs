@@ -1,0 +1,1 @@
+//! Makes a small synthetic case: reference, genes, variants and reads.

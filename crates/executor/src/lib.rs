@@ -1,0 +1,1 @@
+//! Runs one sealed job: no network, encrypted scratch, declared inputs and outputs.

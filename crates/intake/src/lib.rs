@@ -1,0 +1,1 @@
+//! The controlled door: checks, screening and sealing of what arrives.

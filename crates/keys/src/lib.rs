@@ -1,0 +1,1 @@
+//! The key hierarchy: site root, project and subject keys, object session keys.

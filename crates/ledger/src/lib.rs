@@ -1,0 +1,1 @@
+//! Append-only Merkle log: append, checkpoint, prove, verify.

@@ -1,0 +1,1 @@
+//! Pure authorisation: a request and its facts go in, allow or deny with reasons comes out.

@@ -1,0 +1,1 @@
+//! Signed in-toto receipts with ledger inclusion proofs, made and verified offline.

@@ -1,0 +1,1 @@
+//! Renders the report of a case as one self-contained page.

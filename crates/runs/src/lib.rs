@@ -1,0 +1,1 @@
+//! Tools, workflows, sealed runs and their receipts.

@@ -1,0 +1,1 @@
+//! Pure detectors: identifier columns and values, log redaction.

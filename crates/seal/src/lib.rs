@@ -1,0 +1,1 @@
+//! The sealed-object format: Crypt4GH header and segments, plus the integrity tree.

@@ -1,0 +1,3 @@
+//! The `sequestra` program: configuration and wiring.
+
+fn main() {}

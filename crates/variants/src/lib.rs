@@ -1,0 +1,1 @@
+//! The encrypted variant lake: load, annotate, rank, query.

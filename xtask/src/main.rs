@@ -1,0 +1,3 @@
+//! Tidy checks and generators for the workspace.
+
+fn main() {}
