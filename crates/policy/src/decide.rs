@@ -1,0 +1,201 @@
+//! The decision.
+
+use crate::{Policies, Request, Resource};
+use base::Sha256;
+use cedar_policy::{
+    Context, Decision as Verdict, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId,
+    RestrictedExpression,
+};
+use std::collections::{HashMap, HashSet};
+
+/// The answer to one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether the actor may.
+    pub allowed: bool,
+    /// Why, in words that name the policies by id and repeat nothing of the request but its
+    /// action. Never empty.
+    pub reasons: Vec<String>,
+    /// The digest of the set that decided.
+    pub policy: Sha256,
+}
+
+impl Policies {
+    /// Decides one request. It has no error: a missing or contradictory fact, an unknown action
+    /// and a policy that fails to evaluate all deny, and the reasons say which it was.
+    pub fn decide(&self, request: &Request) -> Decision {
+        self.decide_named(request, request.action.as_str())
+    }
+
+    fn decide_named(&self, request: &Request, action: &str) -> Decision {
+        let (allowed, reasons) = match self.answer(request, action) {
+            Ok(answer) => answer,
+            Err(Unfit(what)) => (false, vec![format!("the facts do not fit: {what}")]),
+        };
+        Decision { allowed, reasons, policy: self.digest() }
+    }
+
+    fn answer(&self, request: &Request, action: &str) -> Result<(bool, Vec<String>), Unfit> {
+        let principal = self.principal(request)?;
+        let resource = self.resource(&request.resource)?;
+        let cedar = cedar_policy::Request::new(
+            principal.uid(),
+            uid(&self.names.action, action),
+            resource.uid(),
+            self.context(request)?,
+            Some(&self.schema),
+        )
+        .map_err(|_| Unfit("action, actor, thing and circumstances do not go together"))?;
+        let entities = Entities::from_entities([principal, resource], Some(&self.schema))
+            .map_err(|_| Unfit("a role or class is not one that can be held here"))?;
+
+        let response = self.authorizer.is_authorized(&cedar, &self.policies, &entities);
+        let diagnostics = response.diagnostics();
+        // INVARIANT (errors deny): the engine skips a policy that fails; were it a `forbid`,
+        // skipping it would allow.
+        let failed: Vec<String> = diagnostics
+            .errors()
+            .map(|cedar_policy::AuthorizationError::PolicyEvaluationError(e)| {
+                format!("policy `{}` could not be evaluated", e.policy_id())
+            })
+            .collect();
+        if !failed.is_empty() {
+            return Ok((false, failed));
+        }
+        let allowed = response.decision() == Verdict::Allow;
+        let mut reasons: Vec<String> = diagnostics.reason().map(|id| self.reason(id)).collect();
+        reasons.sort();
+        if reasons.is_empty() {
+            reasons.push(format!("no policy permits `{action}`"));
+        }
+        Ok((allowed, reasons))
+    }
+
+    fn principal(&self, request: &Request) -> Result<Entity, Unfit> {
+        let actor = &request.actor;
+        if actor.id.is_empty() {
+            return Err(Unfit("no actor"));
+        }
+        if request.resource.project.is_none() && !actor.project_roles.is_empty() {
+            return Err(Unfit("roles in a project for a thing of none"));
+        }
+        let names = &self.names;
+        let on_site = actor.site_roles.iter().map(|role| uid(&names.site_role, role.as_str()));
+        let in_project = actor.project_roles.iter().map(|role| uid(&names.project_role, role.as_str()));
+        let kind = if actor.service { &names.service } else { &names.person };
+        Ok(Entity::new_no_attrs(uid(kind, &actor.id), on_site.chain(in_project).collect()))
+    }
+
+    fn resource(&self, resource: &Resource) -> Result<Entity, Unfit> {
+        if resource.id.is_empty() {
+            return Err(Unfit("no thing"));
+        }
+        let names = &self.names;
+        let kind = ("kind".to_owned(), RestrictedExpression::new_string(resource.kind.to_owned()));
+        let (id, attributes, parents) = match (&resource.project, resource.class) {
+            (None, None) => (uid(&names.site_thing, &resource.id), HashMap::from([kind]), HashSet::new()),
+            (Some(project), Some(class)) if !project.is_empty() => {
+                let class = RestrictedExpression::new_entity_uid(uid(&names.class, class.as_str()));
+                (
+                    uid(&names.project_thing, &resource.id),
+                    HashMap::from([kind, ("class".to_owned(), class)]),
+                    HashSet::from([uid(&names.project, project)]),
+                )
+            }
+            _ => return Err(Unfit("a thing's project and its class come together")),
+        };
+        Entity::new(id, attributes, parents).map_err(|_| Unfit("a thing that cannot be described"))
+    }
+
+    fn context(&self, request: &Request) -> Result<Context, Unfit> {
+        let given = &request.context;
+        let stated = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let mut pairs = vec![(
+            "strong_authentication".to_owned(),
+            RestrictedExpression::new_bool(given.strong_authentication),
+        )];
+        if let Some(purpose) = stated(&given.purpose) {
+            pairs.push(("purpose".to_owned(), RestrictedExpression::new_string(purpose)));
+        }
+        for (key, account) in [("on_behalf_of", &given.on_behalf_of), ("target", &given.target)] {
+            if let Some(account) = stated(account) {
+                let person = uid(&self.names.person, &account);
+                pairs.push((key.to_owned(), RestrictedExpression::new_entity_uid(person)));
+            }
+        }
+        Context::from_pairs(pairs).map_err(|_| Unfit("circumstances that cannot be described"))
+    }
+
+    fn reason(&self, id: &PolicyId) -> String {
+        let why = self.policies.annotation(id, "why").unwrap_or_default();
+        match self.policies.policy(id).map(cedar_policy::Policy::effect) {
+            Some(Effect::Permit) => format!("permitted by `{id}`"),
+            _ => format!("forbidden by `{id}`: {why}"),
+        }
+    }
+}
+
+/// Facts that make no request, in fixed words: they go into a record.
+struct Unfit(&'static str);
+
+fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Action, Actor};
+    use base::{Class, Role};
+
+    /// An analyst who looks at variants: allowed by the shipped policies.
+    fn allowed() -> Request {
+        Request {
+            actor: Actor { id: "usr_a".into(), project_roles: [Role::Analyst].into(), ..Actor::default() },
+            action: Action::ViewVariants,
+            resource: Resource::of_project("sample", "smp_a", "prj_a", Class::Clinical),
+            context: crate::Context::default(),
+        }
+    }
+
+    /// Changes one fact and expects a denial whose reasons hold `word`.
+    fn check(word: &str, change: impl Fn(&mut Request)) {
+        let policies = Policies::shipped().unwrap();
+        let mut request = allowed();
+        assert!(policies.decide(&request).allowed);
+        change(&mut request);
+        let decision = policies.decide(&request);
+        assert!(!decision.allowed, "{request:?}");
+        assert!(decision.reasons.join("; ").contains(word), "{:?}", decision.reasons);
+    }
+
+    #[test]
+    fn missing_and_contradictory_facts_deny() {
+        check("no actor", |r| r.actor.id.clear());
+        check("no thing", |r| r.resource.id.clear());
+        check("come together", |r| r.resource.class = None);
+        check("come together", |r| r.resource.project = Some(String::new()));
+        check("for a thing of none", |r| r.resource.project = None);
+        check("do not go together", |r| r.action = Action::ViewTools);
+        check("can be held here", |r| r.actor.site_roles = [Role::Analyst].into());
+        check("can be held here", |r| r.actor.project_roles = [Role::Auditor].into());
+    }
+
+    #[test]
+    fn an_action_that_the_schema_lacks_is_denied() {
+        let policies = Policies::shipped().unwrap();
+        for action in ["no-such-action", "data", "administer", "", "View-Variants"] {
+            let decision = policies.decide_named(&allowed(), action);
+            assert!(!decision.allowed, "{action}");
+            assert!(decision.reasons[0].starts_with("the facts do not fit"), "{:?}", decision.reasons);
+        }
+    }
+
+    #[test]
+    fn reasons_name_policies_and_the_set() {
+        let policies = Policies::shipped().unwrap();
+        let decision = policies.decide(&allowed());
+        assert_eq!(decision.reasons, ["permitted by `analyst-runs`"]);
+        assert_eq!(decision.policy, policies.digest());
+    }
+}

@@ -1,0 +1,78 @@
+//! Who wants what, on which thing, under which circumstances.
+
+use crate::Action;
+use base::{Class, Role};
+use std::collections::BTreeSet;
+
+/// One question to the policies. Every fact in it comes from the site's own records, never from
+/// the caller of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Who acts.
+    pub actor: Actor,
+    /// What they want to do.
+    pub action: Action,
+    /// What they want to do it to.
+    pub resource: Resource,
+    /// The circumstances of this request.
+    pub context: Context,
+}
+
+/// An account, with the roles that count for this request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Actor {
+    /// `usr_…` or `svc_…`. Empty is a missing fact.
+    pub id: String,
+    /// Whether it is a service account.
+    pub service: bool,
+    /// Roles held on the site. A role that is held only in projects is contradictory here and denies.
+    pub site_roles: BTreeSet<Role>,
+    /// Roles held in the project of the thing, and in no other. Roles without a project deny.
+    pub project_roles: BTreeSet<Role>,
+}
+
+/// The thing acted on. A thing of a project states both `project` and `class`; a thing of the
+/// site states neither; anything else is a missing fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// The kind of thing in one word, such as `sample`.
+    pub kind: &'static str,
+    /// Its id. Empty is a missing fact.
+    pub id: String,
+    /// The project it belongs to, `prj_…`.
+    pub project: Option<String>,
+    /// The class of that project.
+    pub class: Option<Class>,
+}
+
+impl Resource {
+    /// A thing that belongs to the site as a whole.
+    pub fn of_site(kind: &'static str, id: impl Into<String>) -> Self {
+        Self { kind, id: id.into(), project: None, class: None }
+    }
+
+    /// A thing that belongs to a project of `class`.
+    pub fn of_project(
+        kind: &'static str,
+        id: impl Into<String>,
+        project: impl Into<String>,
+        class: Class,
+    ) -> Self {
+        Self { kind, id: id.into(), project: Some(project.into()), class: Some(class) }
+    }
+}
+
+/// The circumstances of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Context {
+    /// Why, in the person's own words. Nothing but blanks counts as none.
+    pub purpose: Option<String>,
+    /// Whether this session was opened with a second, phishing-resistant factor. The shipped
+    /// policies do not ask for it; a site's own may.
+    pub strong_authentication: bool,
+    /// For a service account: the account of the person for whom it acts.
+    pub on_behalf_of: Option<String>,
+    /// The account whose rights `manage-accounts` or `administer-project` changes. Whoever changes
+    /// rights states it: without it the rule that nobody raises themselves cannot bite.
+    pub target: Option<String>,
+}

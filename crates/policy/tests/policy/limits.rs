@@ -1,0 +1,143 @@
+//! Limits that hold whatever roles come together.
+
+use crate::request;
+use base::{Class, Role};
+use policy::{Action, Actor, Context, Policies, Request, Resource};
+
+/// Decides `request` with the shipped policies; a denial must name `by`.
+fn check(request: &Request, by: Option<&str>) {
+    let decision = Policies::shipped().unwrap().decide(request);
+    assert_eq!(decision.allowed, by.is_none(), "{request:?}\n{:?}", decision.reasons);
+    if let Some(by) = by {
+        let named = decision.reasons.iter().any(|r| r.starts_with(&format!("forbidden by `{by}`: ")));
+        assert!(named, "`{by}` is not among {:?}", decision.reasons);
+    }
+}
+
+const STRICT: [Class; 2] = [Class::Controlled, Class::Clinical];
+const LENIENT: [Class; 2] = [Class::Sandbox, Class::Research];
+
+#[test]
+fn a_download_states_its_reason() {
+    for class in Class::ALL {
+        let mut asked = request(&[Role::DataExporter], Action::DownloadObject, *class);
+        check(&asked, None);
+        for purpose in [None, Some(String::new()), Some(" \t\n".to_owned())] {
+            asked.context.purpose = purpose;
+            check(&asked, Some("download-needs-a-reason"));
+        }
+    }
+}
+
+#[test]
+fn asking_and_approving_do_not_meet_where_stakes_are_high() {
+    let both = [Role::DataExporter, Role::DataSteward];
+    for class in STRICT {
+        check(&request(&both, Action::DownloadObject, class), Some("ask-apart-from-approve"));
+        check(&request(&both, Action::ViewSamples, class), None);
+    }
+    for class in LENIENT {
+        check(&request(&both, Action::DownloadObject, class), None);
+    }
+}
+
+#[test]
+fn administrators_reach_data_only_by_a_data_role_and_never_where_stakes_are_high() {
+    for action in Action::ALL.iter().copied().filter(|a| a.touches_data()) {
+        for class in Class::ALL {
+            for role in [Role::PlatformAdministrator, Role::Auditor, Role::ProjectAdministrator] {
+                check(&request(&[role], action, *class), Some("data-needs-a-data-role"));
+            }
+        }
+    }
+    let both = [Role::PlatformAdministrator, Role::Analyst];
+    for class in LENIENT {
+        check(&request(&both, Action::ViewVariants, class), None);
+    }
+    for class in STRICT {
+        check(&request(&both, Action::ViewVariants, class), Some("platform-administrator-apart-from-data"));
+        check(&request(&both, Action::CancelRun, class), None);
+    }
+}
+
+#[test]
+fn a_permit_written_by_mistake_gives_no_data() {
+    let mut texts = crate::sets::shipped_texts();
+    texts.insert(
+        "mistake.cedar".to_owned(),
+        "@id(\"mistake\") @why(\"everyone may do everything\") permit (principal, action, resource);"
+            .to_owned(),
+    );
+    let policies = Policies::load(texts).unwrap();
+    for action in Action::ALL.iter().copied().filter(|a| a.touches_data()) {
+        for role in
+            [Role::PlatformAdministrator, Role::Auditor, Role::ProjectAdministrator, Role::SupportObserver]
+        {
+            let decision = policies.decide(&request(&[role], action, Class::Research));
+            assert!(!decision.allowed, "{role} may {action}: {:?}", decision.reasons);
+        }
+    }
+    // The mistake does open what is not data, so the denials above are the limit's work.
+    assert!(policies.decide(&request(&[Role::Auditor], Action::ViewRun, Class::Research)).allowed);
+}
+
+#[test]
+fn nobody_raises_themselves() {
+    let to = |who: &str| Context { target: Some(who.to_owned()), ..Context::default() };
+    let mut site = request(&[Role::PlatformAdministrator], Action::ManageAccounts, Class::Research);
+    site.context = to("usr_other");
+    check(&site, None);
+    site.context = to("usr_actor");
+    check(&site, Some("nobody-raises-themselves"));
+    for class in Class::ALL {
+        let mut member = request(&[Role::ProjectAdministrator], Action::AdministerProject, *class);
+        member.context = to("usr_other");
+        check(&member, None);
+        member.context = to("usr_actor");
+        check(&member, (*class != Class::Sandbox).then_some("nobody-raises-themselves-in-a-project"));
+    }
+}
+
+#[test]
+fn a_service_names_its_person_and_never_administers() {
+    let service = |roles: &[Role], action| {
+        let mut asked = request(roles, action, Class::Research);
+        asked.actor = Actor { id: "svc_robot".to_owned(), service: true, ..asked.actor };
+        asked
+    };
+    for action in [Action::Ingest, Action::StartRun, Action::ViewVariants, Action::ViewSamples] {
+        let mut asked = service(&[Role::Analyst], action);
+        for nobody in [None, Some(String::new()), Some("  ".to_owned())] {
+            asked.context.on_behalf_of = nobody;
+            check(&asked, Some("service-names-its-person"));
+        }
+        asked.context.on_behalf_of = Some("usr_person".to_owned());
+        check(&asked, None);
+    }
+    for (role, action) in [
+        (Role::PlatformAdministrator, Action::ManageAccounts),
+        (Role::PlatformAdministrator, Action::CreateProject),
+        (Role::PlatformAdministrator, Action::LockSite),
+        (Role::ProjectAdministrator, Action::AdministerProject),
+    ] {
+        check(&service(&[role], action), Some("service-never-administers"));
+    }
+}
+
+#[test]
+fn roles_of_several_kinds_add_up() {
+    let policies = Policies::shipped().unwrap();
+    let roles = [Role::Viewer, Role::DataExporter];
+    for action in Action::ALL {
+        let each = roles.iter().any(|r| policies.decide(&request(&[*r], *action, Class::Clinical)).allowed);
+        let both = policies.decide(&request(&roles, *action, Class::Clinical)).allowed;
+        assert_eq!(each, both, "{action}");
+    }
+}
+
+#[test]
+fn a_thing_of_the_site_is_not_reached_by_roles_in_a_project() {
+    let mut asked = request(&[Role::Analyst], Action::ViewVariants, Class::Sandbox);
+    asked.resource = Resource::of_site("site", "sit_here");
+    assert!(!Policies::shipped().unwrap().decide(&asked).allowed);
+}
