@@ -1,1 +1,33 @@
 //! Accounts, sessions, roles, and the only maker of permits.
+//!
+//! Promises: a [`Permit`] exists only after the decision it stands on is durable in the ledger;
+//! it names a verb, things, a project and a purpose, and ends after 60 s; every question that the
+//! policies answer is recorded, denials too; what an account may not see is "not found".
+//!
+//! * [`permit`]: the lease that functions on protected data ask for
+//! * [`decide`]: from a caller and a question to a permit
+//! * [`caller`]: who asks, and the acts of one request
+//! * [`facts`]: what this room needs to know and cannot vouch for itself
+//! * [`account`], [`session`], [`grant`]: people, how they sign in, what they hold
+
+pub mod account;
+pub mod caller;
+pub mod decide;
+pub mod facts;
+pub mod grant;
+pub mod permit;
+pub mod session;
+
+mod error;
+mod table;
+
+pub use account::Account;
+pub use caller::Caller;
+pub use decide::{Access, Ask};
+pub use error::Error;
+pub use facts::{Facts, Place};
+pub use grant::Grant;
+pub use permit::{Permit, thing, verb};
+pub use policy::Action;
+pub use session::{OneTimeToken, SessionToken};
+pub use table::MIGRATIONS;

@@ -1,1 +1,25 @@
 //! The closed vocabulary of events, written to the ledger and read back for people.
+//!
+//! Promises: an event holds opaque ids and closed words, never an identifier, a label or a user's
+//! free text in clear; every decision gets an outcome, at the latest at the next start; the
+//! history of a thing is complete by the predecessor chains, or it says that it is not.
+//!
+//! * [`event`]: what can be recorded
+//! * [`write`]: gate and follow events
+//! * [`search`]: the history of a thing, walked backwards along its chain
+//! * [`reconcile`]: what start-up compares between ledger and database
+//! * [`field`]: readable fields, sealed by a key that can be shredded
+
+pub mod event;
+pub mod field;
+pub mod reconcile;
+pub mod search;
+pub mod write;
+
+mod error;
+
+pub use error::Error;
+pub use event::{Actor, Event, Manifest, Outcome, What};
+pub use field::FieldSealer;
+pub use search::{History, Recorded};
+pub use write::Audit;

@@ -1,0 +1,158 @@
+//! People.
+
+use crate::table::{account, token};
+use crate::thing::{Project, Site, Thing};
+use crate::verb::Manage;
+use crate::{Access, Error, OneTimeToken, Permit};
+use base::{Id, UserId};
+use db::Tx;
+use db::sea_orm::ActiveValue::Set;
+use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde::Serialize;
+
+/// How long a one-time token can be redeemed: a day.
+const TOKEN_LIFE_SECONDS: i64 = 24 * 3600;
+
+/// A person's account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// Its id: what records hold.
+    pub id: UserId,
+    /// The sign-in name: what people type.
+    pub name: String,
+    /// Whether it can no longer be used.
+    pub closed: bool,
+}
+
+impl Access {
+    /// Makes an account and a one-time token with which its owner signs in first.
+    pub async fn create_account(
+        &self,
+        permit: &Permit<Manage, Site>,
+        tx: &Tx,
+        name: &str,
+    ) -> Result<(Account, OneTimeToken), Error> {
+        permit.live()?;
+        self.insert_account(tx, name).await
+    }
+
+    /// Makes the first account of a site whose ledger holds nothing but its creation.
+    pub async fn create_first_account(&self, tx: &Tx, name: &str) -> Result<(Account, OneTimeToken), Error> {
+        if account::Entity::find().one(&**tx).await?.is_some() {
+            return Err(Error::NameTaken);
+        }
+        let made = self.insert_account(tx, name).await?;
+        self.insert_grant(tx, &made.0.id, base::Role::PlatformAdministrator, None).await?;
+        Ok(made)
+    }
+
+    /// Makes a new one-time token for an account whose owner lost the session.
+    pub async fn renew_token(
+        &self,
+        permit: &Permit<Manage, Site>,
+        tx: &Tx,
+        account: &UserId,
+    ) -> Result<OneTimeToken, Error> {
+        permit.live()?;
+        self.insert_token(tx, account).await
+    }
+
+    /// The account with this sign-in name.
+    pub async fn account_named<T: Thing>(&self, permit: &Permit<Manage, T>, name: &str) -> Result<Account, Error> {
+        permit.live()?;
+        self.find_account(name).await
+    }
+
+    /// The account with this sign-in name, before a decision whose target it is. Gives the id
+    /// alone; whether it exists is shown to those who may manage a project's members or accounts.
+    pub async fn resolve_account(&self, name: &str) -> Result<UserId, Error> {
+        Ok(self.find_account(name).await?.id)
+    }
+
+    /// All accounts, by name.
+    pub async fn accounts(&self, permit: &Permit<Manage, Site>) -> Result<Vec<Account>, Error> {
+        permit.live()?;
+        let rows =
+            account::Entity::find().order_by_asc(account::Column::Name).all(self.inner.db.reader()).await?;
+        rows.into_iter().map(from_row).collect()
+    }
+
+    /// The sign-in names of accounts by id, for those who may see a project's members.
+    pub async fn names(
+        &self,
+        permit: &Permit<crate::verb::View, Project>,
+        ids: &[UserId],
+    ) -> Result<Vec<Account>, Error> {
+        permit.live()?;
+        let wanted = ids.iter().map(ToString::to_string);
+        let rows = account::Entity::find()
+            .filter(account::Column::Id.is_in(wanted))
+            .all(self.inner.db.reader())
+            .await?;
+        rows.into_iter().map(from_row).collect()
+    }
+
+    /// The caller's own account.
+    pub async fn own_account(&self, caller: &crate::Caller) -> Result<Account, Error> {
+        let id = caller.user().ok_or(Error::NotSignedIn)?;
+        let row = account::Entity::find_by_id(id.to_string()).one(self.inner.db.reader()).await?;
+        from_row(row.ok_or(Error::NotSignedIn)?)
+    }
+
+    async fn find_account(&self, name: &str) -> Result<Account, Error> {
+        let row = account::Entity::find()
+            .filter(account::Column::Name.eq(name))
+            .one(self.inner.db.reader())
+            .await?;
+        from_row(row.ok_or(Error::NotFound)?)
+    }
+
+    async fn insert_account(&self, tx: &Tx, name: &str) -> Result<(Account, OneTimeToken), Error> {
+        check_name(name)?;
+        let taken = account::Entity::find().filter(account::Column::Name.eq(name)).one(&**tx).await?;
+        if taken.is_some() {
+            return Err(Error::NameTaken);
+        }
+        let id = UserId::mint(&*self.inner.entropy);
+        let row = account::ActiveModel {
+            id: Set(id.to_string()),
+            name: Set(name.to_owned()),
+            created_at: Set(self.inner.clock.now().to_string()),
+            closed: Set(false),
+        };
+        account::Entity::insert(row).exec_without_returning(&**tx).await?;
+        let token = self.insert_token(tx, &id).await?;
+        Ok((Account { id, name: name.to_owned(), closed: false }, token))
+    }
+
+    async fn insert_token(&self, tx: &Tx, account: &UserId) -> Result<OneTimeToken, Error> {
+        let token = OneTimeToken::mint(&*self.inner.entropy);
+        token::Entity::delete_many().filter(token::Column::Account.eq(account.to_string())).exec(&**tx).await?;
+        let row = token::ActiveModel {
+            digest: Set(token.digest()),
+            account: Set(account.to_string()),
+            expires_at: Set(self.inner.clock.now().as_second().saturating_add(TOKEN_LIFE_SECONDS)),
+        };
+        token::Entity::insert(row).exec_without_returning(&**tx).await?;
+        Ok(token)
+    }
+}
+
+/// The account with this id, if it can be used.
+pub(crate) async fn usable(connection: &impl ConnectionTrait, id: &str) -> Result<UserId, Error> {
+    let row = account::Entity::find_by_id(id).one(connection).await?;
+    let account = from_row(row.ok_or(Error::NotSignedIn)?)?;
+    if account.closed { Err(Error::NotSignedIn) } else { Ok(account.id) }
+}
+
+fn from_row(row: account::Model) -> Result<Account, Error> {
+    let id = row.id.parse().map_err(|e| db::sea_orm::DbErr::Custom(format!("{e}")))?;
+    Ok(Account { id, name: row.name, closed: row.closed })
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    let shape = (2..=32).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
+    if shape { Ok(()) } else { Err(Error::Name(name.chars().filter(|c| !c.is_control()).take(40).collect())) }
+}

@@ -1,0 +1,304 @@
+//! From a caller and a question to a permit.
+
+use crate::caller::Act;
+use crate::permit::{Ground, Permit};
+use crate::thing::Thing;
+use crate::verb::Verb;
+use crate::{Caller, Error, Facts, Place};
+use audit::{Actor, Audit, Event, FieldSealer, Outcome, What};
+use base::{Clock, Entropy, Id, ProjectId, Role, Sensitive, UserId};
+use db::Db;
+use policy::{Action, Policies, Request, Resource};
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+/// The door: accounts, sessions, grants and decisions. Cheap to clone.
+#[derive(Clone)]
+pub struct Access {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub db: Db,
+    pub audit: Audit,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    policies: Policies,
+    facts: OnceLock<Arc<dyn Facts>>,
+    sealer: OnceLock<Arc<dyn FieldSealer>>,
+}
+
+/// A question: may the caller do this to these things?
+#[derive(Debug, Clone)]
+pub struct Ask<T: Thing> {
+    action: Action,
+    things: BTreeSet<T::Id>,
+    about: Vec<String>,
+    reason: Option<Sensitive<String>>,
+    target: Option<UserId>,
+}
+
+impl<T: Thing> Ask<T> {
+    /// Asks for `action` on `things`, which all belong to one project or to the site.
+    pub fn new(action: Action, things: impl IntoIterator<Item = T::Id>) -> Self {
+        Self { action, things: things.into_iter().collect(), about: Vec::new(), reason: None, target: None }
+    }
+
+    /// Names further things that the record should stand with, such as the sample of an object.
+    #[must_use]
+    pub fn about(mut self, ids: impl IntoIterator<Item = String>) -> Self {
+        self.about.extend(ids);
+        self
+    }
+
+    /// Gives the person's own words for why. They are recorded sealed.
+    #[must_use]
+    pub fn because(mut self, reason: Option<Sensitive<String>>) -> Self {
+        self.reason = reason;
+        self
+    }
+
+    /// Names the account whose rights the act changes.
+    #[must_use]
+    pub fn target(mut self, account: &UserId) -> Self {
+        self.target = Some(account.clone());
+        self.about.push(account.to_string());
+        self
+    }
+}
+
+impl Access {
+    /// Makes the door. [`Access::attach`] follows before the first decision about a thing.
+    pub fn new(db: Db, audit: Audit, policies: Policies, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        let inner =
+            Inner { db, audit, clock, entropy, policies, facts: OnceLock::new(), sealer: OnceLock::new() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Attaches what knows the places of things, and what seals readable fields. Once; later
+    /// calls change nothing. Before it, every decision about a thing is denied.
+    pub fn attach(&self, facts: Arc<dyn Facts>, sealer: Arc<dyn FieldSealer>) {
+        let _ = self.inner.facts.set(facts);
+        let _ = self.inner.sealer.set(sealer);
+    }
+
+    /// The trail that decisions are recorded in.
+    pub fn audit(&self) -> &Audit {
+        &self.inner.audit
+    }
+
+    /// The digest of the policies in force.
+    pub fn policy_digest(&self) -> base::Sha256 {
+        self.inner.policies.digest()
+    }
+
+    /// Decides, records the decision durably, and gives a permit when it was allowed.
+    ///
+    /// INVARIANT (no-permit-without-record): the permit is made after `gate` returned.
+    pub async fn decide<V: Verb, T: Thing>(&self, caller: &Caller, ask: Ask<T>) -> Result<Permit<V, T>, Error> {
+        if verb_of(ask.action) != V::NAME {
+            return Err(Error::Verb { action: ask.action.as_str(), verb: V::NAME });
+        }
+        let place = self.place_of_all::<T>(&ask).await?;
+        let Some(place) = place else {
+            self.record(caller, &ask, None, false, Vec::new()).await?;
+            return Err(Error::NotFound);
+        };
+        let roles = self.roles_of(caller, place.project.as_ref()).await?;
+        let decision = self.ask_policy(caller, &ask, &place, &roles);
+        let committed = self.record(caller, &ask, Some(&place), decision.allowed, decision.reasons.clone()).await?;
+        if !decision.allowed {
+            return Err(refusal(ask.action, &roles, place.project.is_some(), &decision.reasons));
+        }
+        let about = ids(&ask);
+        caller.push(Act { decision: committed, project: place.project.clone(), about });
+        let ground = Ground {
+            things: ask.things,
+            project: place.project,
+            purpose: place.purpose,
+            caller: caller.clone(),
+            decision: committed,
+        };
+        Ok(Permit::new(ground, self.inner.clock.clone()))
+    }
+
+    /// Decides the same question again, for work that outlives a lease. The things, the project
+    /// and the verb stay; the roles and the policy are those of now.
+    pub async fn renew<V: Verb, T: Thing>(&self, permit: &Permit<V, T>, action: Action) -> Result<Permit<V, T>, Error> {
+        self.decide(permit.caller(), Ask::new(action, permit.things().iter().cloned())).await
+    }
+
+    /// Records the outcome of every decision of the request that has none yet.
+    pub async fn close(&self, caller: &Caller, ended: Ended<'_>) -> Result<(), Error> {
+        for act in caller.take() {
+            let (result, code) = match ended.code {
+                None => (Outcome::Done, None),
+                Some(code) => (Outcome::Failed, Some(code.to_owned())),
+            };
+            let what = What::Outcome { decision: act.decision, result, code, bytes: ended.released };
+            let mut about = act.about;
+            about.extend(ended.made.iter().cloned());
+            let event = Event::new(caller.actor().clone(), what)
+                .during(Some(caller.request().clone()))
+                .in_project(act.project)
+                .about(about);
+            self.inner.audit.follow(&event).await?;
+        }
+        Ok(())
+    }
+
+    async fn place_of_all<T: Thing>(&self, ask: &Ask<T>) -> Result<Option<Place>, Error> {
+        let Some(facts) = self.inner.facts.get() else { return Ok(None) };
+        let mut common: Option<Place> = None;
+        for thing in &ask.things {
+            let Some(place) = facts.place(thing.as_str()).await.map_err(Error::Facts)? else {
+                return Ok(None);
+            };
+            match &common {
+                Some(first) if *first != place => return Err(Error::MixedProjects),
+                _ => common = Some(place),
+            }
+        }
+        Ok(common)
+    }
+
+    fn ask_policy<T: Thing>(&self, caller: &Caller, ask: &Ask<T>, place: &Place, roles: &Roles) -> policy::Decision {
+        let resource = Resource {
+            kind: T::KIND,
+            id: ask.things.first().map(|id| id.as_str().to_owned()).unwrap_or_default(),
+            project: place.project.as_ref().map(ToString::to_string),
+            class: place.class,
+        };
+        let context = policy::Context {
+            purpose: ask.reason.as_ref().map(|r| r.reveal().clone()),
+            strong_authentication: false,
+            on_behalf_of: None,
+            target: ask.target.as_ref().map(ToString::to_string),
+        };
+        let actor = policy::Actor {
+            id: caller.actor().to_string(),
+            service: matches!(caller.actor(), Actor::Service(_)),
+            site_roles: roles.site.clone(),
+            project_roles: roles.project.clone(),
+        };
+        self.inner.policies.decide(&Request { actor, action: ask.action, resource, context })
+    }
+
+    async fn record<T: Thing>(
+        &self,
+        caller: &Caller,
+        ask: &Ask<T>,
+        place: Option<&Place>,
+        allowed: bool,
+        policies: Vec<String>,
+    ) -> Result<u64, Error> {
+        let project = place.and_then(|p| p.project.clone());
+        let what = What::Decision {
+            action: ask.action.as_str().to_owned(),
+            allowed,
+            policies,
+            policy: self.inner.policies.digest(),
+            changes: ask.action.changes_state(),
+            sealed_reason: self.seal_reason(project.as_ref(), ask.reason.as_ref())?,
+        };
+        let mut event = Event::new(caller.actor().clone(), what)
+            .during(Some(caller.request().clone()))
+            .in_project(project)
+            .about(ids(ask));
+        event.purpose = place.and_then(|p| p.purpose.clone());
+        Ok(self.inner.audit.gate(&event).await?.position)
+    }
+
+    fn seal_reason(
+        &self,
+        project: Option<&ProjectId>,
+        reason: Option<&Sensitive<String>>,
+    ) -> Result<Option<String>, Error> {
+        match (project, reason, self.inner.sealer.get()) {
+            (Some(project), Some(reason), Some(sealer)) => Ok(Some(sealer.seal(project, reason)?)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn roles_of(&self, caller: &Caller, project: Option<&ProjectId>) -> Result<Roles, Error> {
+        let Some(user) = caller.user() else { return Ok(Roles::default()) };
+        let mut roles = Roles::default();
+        for grant in self.live_grants(user).await? {
+            match &grant.project {
+                None => {
+                    roles.site.insert(grant.role);
+                }
+                Some(own) if Some(own) == project => {
+                    roles.project.insert(grant.role);
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(roles)
+    }
+}
+
+/// How a request ended, for the outcome of its decisions.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ended<'a> {
+    /// The error's code, when it failed.
+    pub code: Option<&'a str>,
+    /// Bytes of protected data that left.
+    pub released: Option<u64>,
+    /// Ids of what it made.
+    pub made: &'a [String],
+}
+
+#[derive(Debug, Default)]
+struct Roles {
+    site: BTreeSet<Role>,
+    project: BTreeSet<Role>,
+}
+
+fn ids<T: Thing>(ask: &Ask<T>) -> Vec<String> {
+    ask.things.iter().map(|id| id.as_str().to_owned()).chain(ask.about.iter().cloned()).collect()
+}
+
+/// The verb that an allowed action gives.
+pub(crate) const fn verb_of(action: Action) -> &'static str {
+    match action {
+        Action::ViewSiteStatus
+        | Action::ListOwnProjects
+        | Action::ViewProject
+        | Action::ViewSamples
+        | Action::ViewRun
+        | Action::ViewReceipt
+        | Action::SearchAudit
+        | Action::ViewTools
+        | Action::ViewReferences
+        | Action::SearchAuditSite
+        | Action::VerifyLedger => crate::verb::View::NAME,
+        Action::ViewVariants => crate::verb::Read::NAME,
+        Action::DownloadObject => crate::verb::Release::NAME,
+        Action::Ingest => crate::verb::Write::NAME,
+        Action::StartRun => crate::verb::Run::NAME,
+        Action::LockSite
+        | Action::ManageAccounts
+        | Action::CreateProject
+        | Action::AdministerProject
+        | Action::CancelRun
+        | Action::RegisterTool
+        | Action::RegisterReference => crate::verb::Manage::NAME,
+    }
+}
+
+/// Someone without any role in a project learns nothing of its things, not even that they exist.
+fn refusal(action: Action, roles: &Roles, of_project: bool, reasons: &[String]) -> Error {
+    if of_project && roles.project.is_empty() {
+        return Error::NotFound;
+    }
+    let held = if of_project { &roles.project } else { &roles.site };
+    let held: Vec<_> = held.iter().map(|role| role.as_str()).collect();
+    let held = if held.is_empty() { "no role here".to_owned() } else { held.join(", ") };
+    let why = if reasons.is_empty() {
+        format!("you hold {held}, and none of that gives the right to {action}; ask who administers it")
+    } else {
+        format!("refused by {}; you hold {held}", reasons.join(", "))
+    };
+    Error::Denied { action: action.as_str(), why }
+}

@@ -1,0 +1,120 @@
+//! What can go wrong at the door.
+
+use base::{Fault, Kind};
+
+/// Failures of accounts, sessions and decisions.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such thing, or nothing the caller may know of; the two are told apart by nothing.
+    #[error("not found")]
+    NotFound,
+    /// The caller may know of the thing and may not do this.
+    #[error("the policy denies `{action}`")]
+    Denied {
+        /// The policy's action.
+        action: &'static str,
+        /// What would have to be different, in words.
+        why: String,
+    },
+    /// No session, or one that has ended.
+    #[error("not signed in")]
+    NotSignedIn,
+    /// The one-time token is wrong, used, or too old.
+    #[error("the one-time token is not valid")]
+    Token,
+    /// A permit ended before the work did.
+    #[error("the permit has ended")]
+    PermitEnded,
+    /// A permit is for other things than those it was shown for.
+    #[error("the permit does not cover `{0}`")]
+    NotCovered(String),
+    /// Asked for a verb that the action does not give. A defect of the caller.
+    #[error("the action `{action}` does not give the right to {verb}")]
+    Verb {
+        /// The policy's action.
+        action: &'static str,
+        /// The verb asked for.
+        verb: &'static str,
+    },
+    /// An account with this name exists.
+    #[error("an account of this name exists")]
+    NameTaken,
+    /// An account name of the wrong shape.
+    #[error("`{0}` is not an account name")]
+    Name(String),
+    /// A role that belongs elsewhere.
+    #[error("the role `{role}` is held {expected}")]
+    RolePlace {
+        /// The role.
+        role: base::Role,
+        /// Where it is held.
+        expected: &'static str,
+    },
+    /// Several things of different projects in one question.
+    #[error("the things asked for belong to different projects")]
+    MixedProjects,
+    /// The decision could not be recorded, so there is none.
+    #[error("the decision could not be recorded")]
+    Audit(#[from] audit::Error),
+    /// The metadata database failed.
+    #[error(transparent)]
+    Db(#[from] db::Error),
+    /// Another room could not say where a thing belongs.
+    #[error("the place of a thing is not known")]
+    Facts(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<db::sea_orm::DbErr> for Error {
+    fn from(error: db::sea_orm::DbErr) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotFound => Kind::NotFound,
+            Self::Denied { .. } | Self::NotSignedIn | Self::Token | Self::PermitEnded | Self::NotCovered(_) => {
+                Kind::Denied
+            }
+            Self::NameTaken => Kind::Conflict,
+            Self::Name(_) | Self::RolePlace { .. } | Self::MixedProjects => Kind::Invalid,
+            Self::Verb { .. } | Self::Facts(_) => Kind::Internal,
+            Self::Audit(e) => e.kind(),
+            Self::Db(e) => e.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "ACCESS-001",
+            Self::Denied { .. } => "ACCESS-002",
+            Self::NotSignedIn => "ACCESS-003",
+            Self::Token => "ACCESS-004",
+            Self::PermitEnded => "ACCESS-005",
+            Self::NotCovered(_) => "ACCESS-006",
+            Self::Verb { .. } => "ACCESS-007",
+            Self::NameTaken => "ACCESS-008",
+            Self::Name(_) => "ACCESS-009",
+            Self::RolePlace { .. } => "ACCESS-010",
+            Self::MixedProjects => "ACCESS-011",
+            Self::Facts(_) => "ACCESS-012",
+            Self::Audit(e) => e.code(),
+            Self::Db(e) => e.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFound => Some("check the id, and that you are a member of its project".into()),
+            Self::Denied { why, .. } => Some(why.clone()),
+            Self::NotSignedIn => Some("sign in with `sequestra login`".into()),
+            Self::Token => Some("ask a platform administrator for a new one (`account token`)".into()),
+            Self::PermitEnded => Some("run the command again; a revoked right does not come back by itself".into()),
+            Self::Name(_) => Some("use 2 to 32 lower-case letters, digits, `.`, `_` or `-`, a letter first".into()),
+            Self::Audit(e) => e.hint(),
+            Self::Db(e) => e.hint(),
+            _ => None,
+        }
+    }
+}

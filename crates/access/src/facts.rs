@@ -1,0 +1,28 @@
+//! What this room needs to know and cannot vouch for itself.
+
+use base::{Class, ProjectId};
+use std::future::Future;
+use std::pin::Pin;
+
+/// Where a thing belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its project; `None` for things of the site as a whole.
+    pub project: Option<ProjectId>,
+    /// The project's class.
+    pub class: Option<Class>,
+    /// The project's purpose, one of the closed words.
+    pub purpose: Option<String>,
+}
+
+/// The answer of [`Facts::place`].
+pub type PlaceAnswer<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<Place>, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>>;
+
+/// Implemented by the rooms that hold things. A request never vouches for these.
+pub trait Facts: Send + Sync {
+    /// The place of the thing with this id, or `None` when there is no such thing.
+    ///
+    /// Answers from stored records only. An error means "not known" and denies.
+    fn place<'a>(&'a self, id: &'a str) -> PlaceAnswer<'a>;
+}

@@ -1,0 +1,167 @@
+//! The lease that functions on protected data ask for.
+
+use crate::{Caller, Error};
+use audit::Actor;
+use base::{Clock, Id, ProjectId};
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a permit lasts before a new decision is needed.
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// What a permit lets its holder do.
+pub mod verb {
+    /// A right that a permit carries.
+    pub trait Verb: Send + Sync + 'static {
+        /// Its name in messages.
+        const NAME: &'static str;
+    }
+    /// Verbs under which objects may be opened.
+    pub trait Opens: Verb {}
+    /// Verbs under which new objects may be sealed into a project.
+    pub trait Seals: Verb {}
+
+    macro_rules! verbs {
+        ($($(#[$doc:meta])* $name:ident = $text:literal $(: $role:ident)*;)*) => {$(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub enum $name {}
+            impl Verb for $name { const NAME: &'static str = $text; }
+            $(impl $role for $name {})*
+        )*};
+    }
+
+    verbs! {
+        /// See metadata: ids, labels, states.
+        View = "view";
+        /// Open content to show what was asked for; the content stays inside.
+        Read = "read": Opens;
+        /// Re-address content to a recipient: it leaves.
+        Release = "release": Opens;
+        /// Seal what arrives.
+        Write = "write": Seals;
+        /// Open inputs for a sealed job and seal its outputs.
+        Run = "run": Opens Seals;
+        /// Change records that are not protected data: accounts, members, tools, references.
+        Manage = "manage": Seals;
+    }
+}
+
+/// What a permit is about.
+pub mod thing {
+    use base::Id;
+
+    /// A kind of thing that permits are made for.
+    pub trait Thing: Send + Sync + 'static {
+        /// The type of its id.
+        type Id: Id;
+        /// The policy's word for it.
+        const KIND: &'static str;
+    }
+
+    macro_rules! things {
+        ($($(#[$doc:meta])* $name:ident, $id:ident, $kind:literal;)*) => {$(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub enum $name {}
+            impl Thing for $name { type Id = base::$id; const KIND: &'static str = $kind; }
+        )*};
+    }
+
+    things! {
+        /// The site as a whole.
+        Site, SiteId, "site";
+        /// A project.
+        Project, ProjectId, "project";
+        /// A sample.
+        Sample, SampleId, "sample";
+        /// A sealed object.
+        Object, ObjectId, "object";
+        /// A run.
+        Run, RunId, "run";
+        /// A reference.
+        Reference, ReferenceId, "reference";
+    }
+}
+
+/// The right to do one thing, for a while, to certain things. Made by
+/// [`Access::decide`](crate::Access::decide) alone.
+///
+/// INVARIANT (no-permit-without-record): the only constructor is private to this room and is
+/// called after the decision's event is durable.
+pub struct Permit<V: verb::Verb, T: thing::Thing> {
+    things: BTreeSet<T::Id>,
+    project: Option<ProjectId>,
+    purpose: Option<String>,
+    caller: Caller,
+    decision: u64,
+    ends: Duration,
+    clock: Arc<dyn Clock>,
+    verb: PhantomData<fn() -> V>,
+}
+
+/// What [`Permit::new`] needs, by name.
+pub(crate) struct Ground<T: thing::Thing> {
+    pub things: BTreeSet<T::Id>,
+    pub project: Option<ProjectId>,
+    pub purpose: Option<String>,
+    pub caller: Caller,
+    pub decision: u64,
+}
+
+impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
+    pub(crate) fn new(ground: Ground<T>, clock: Arc<dyn Clock>) -> Self {
+        let Ground { things, project, purpose, caller, decision } = ground;
+        let ends = clock.monotonic().saturating_add(LEASE);
+        Self { things, project, purpose, caller, decision, ends, clock, verb: PhantomData }
+    }
+
+    /// Fails when the permit has ended. Holders ask before each range and each step.
+    pub fn live(&self) -> Result<(), Error> {
+        if self.clock.monotonic() < self.ends { Ok(()) } else { Err(Error::PermitEnded) }
+    }
+
+    /// Fails when the permit has ended or does not cover `id`.
+    pub fn covers(&self, id: &T::Id) -> Result<(), Error> {
+        self.live()?;
+        if self.things.contains(id) { Ok(()) } else { Err(Error::NotCovered(id.as_str().to_owned())) }
+    }
+
+    /// The things it covers.
+    pub fn things(&self) -> &BTreeSet<T::Id> {
+        &self.things
+    }
+
+    /// The project that all of its things belong to.
+    pub fn project(&self) -> Option<&ProjectId> {
+        self.project.as_ref()
+    }
+
+    /// The project, for functions that need one.
+    pub fn in_project(&self) -> Result<&ProjectId, Error> {
+        self.live()?;
+        self.project.as_ref().ok_or_else(|| Error::NotCovered("a project".into()))
+    }
+
+    /// The purpose it was given for.
+    pub fn purpose(&self) -> Option<&str> {
+        self.purpose.as_deref()
+    }
+
+    /// The ledger position of the decision it stands on.
+    pub fn decision(&self) -> u64 {
+        self.decision
+    }
+
+    /// Who holds it.
+    pub fn actor(&self) -> &Actor {
+        self.caller.actor()
+    }
+
+    /// The request it was given in.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+}

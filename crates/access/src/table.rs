@@ -1,0 +1,70 @@
+//! The room's tables.
+
+use db::Migration;
+
+/// The steps to today's tables.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    step: "access-1",
+    sql: &[
+        "CREATE TABLE access_account (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, \
+         closed BOOLEAN NOT NULL)",
+        "CREATE TABLE access_token (digest {bytes} PRIMARY KEY, account TEXT NOT NULL REFERENCES access_account (id), \
+         expires_at BIGINT NOT NULL)",
+        "CREATE TABLE access_session (digest {bytes} PRIMARY KEY, account TEXT NOT NULL REFERENCES access_account (id), \
+         created_at BIGINT NOT NULL, used_at BIGINT NOT NULL)",
+        "CREATE TABLE access_grant (id TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES access_account (id), \
+         role TEXT NOT NULL, project TEXT, created_at TEXT NOT NULL, expires_at BIGINT)",
+        "CREATE INDEX access_grant_account ON access_grant (account)",
+    ],
+}];
+
+macro_rules! entity {
+    ($module:ident, $table:literal, { $($body:tt)* }) => {
+        pub(crate) mod $module {
+            use db::sea_orm;
+            use db::sea_orm::entity::prelude::*;
+
+            #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+            #[sea_orm(table_name = $table)]
+            pub struct Model { $($body)* }
+
+            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+            pub enum Relation {}
+
+            impl ActiveModelBehavior for ActiveModel {}
+        }
+    };
+}
+
+entity!(account, "access_account", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub name: String,
+    pub created_at: String,
+    pub closed: bool,
+});
+
+entity!(token, "access_token", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub digest: Vec<u8>,
+    pub account: String,
+    pub expires_at: i64,
+});
+
+entity!(session, "access_session", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub digest: Vec<u8>,
+    pub account: String,
+    pub created_at: i64,
+    pub used_at: i64,
+});
+
+entity!(grant, "access_grant", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub account: String,
+    pub role: String,
+    pub project: Option<String>,
+    pub created_at: String,
+    pub expires_at: Option<i64>,
+});

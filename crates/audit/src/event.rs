@@ -1,0 +1,227 @@
+//! What can be recorded.
+
+use base::{Blake3, ObjectId, ProjectId, RequestId, ServiceId, Sha256, UserId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Actor {
+    /// A person.
+    User(UserId),
+    /// A service account.
+    Service(ServiceId),
+    /// The site's own process: start, stop, closing of what a crash left open.
+    Site(base::SiteId),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => id.fmt(f),
+            Self::Service(id) => id.fmt(f),
+            Self::Site(id) => id.fmt(f),
+        }
+    }
+}
+
+/// One event: who, for whom, what, about which things, in which project, for which purpose.
+/// Position, time and predecessors are added by the ledger's committer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Who acts.
+    pub actor: Actor,
+    /// The person a service account acts for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<UserId>,
+    /// The request it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// The project it happens in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<ProjectId>,
+    /// The stated purpose, one of the site's closed words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// The ids of the things it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum What {
+    /// The site was made.
+    SiteCreated {
+        /// The program's version.
+        program: String,
+    },
+    /// The site was unsealed: the first event of a process, before any other key is used.
+    SiteOpened {
+        /// The program's version.
+        program: String,
+        /// The highest position that the database had carried out, if any.
+        watermark: Option<u64>,
+    },
+    /// The site was locked in good order.
+    SiteClosed {},
+    /// Someone signed in.
+    SessionOpened {},
+    /// Sign-ins that were refused since the last such event, counted.
+    SessionsRefused {
+        /// How many.
+        count: u64,
+    },
+    /// The policy decided. For an allowed one, this record is what the permit stands on; for a
+    /// permit that opens objects, it is the record of their keys' unwrapping.
+    Decision {
+        /// The policy's action.
+        action: String,
+        /// Whether it was allowed.
+        allowed: bool,
+        /// The ids of the policies that decided.
+        policies: Vec<String>,
+        /// The digest of the whole policy set.
+        policy: Sha256,
+        /// Whether the action changes stored state.
+        changes: bool,
+        /// The person's own words for why, sealed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed_reason: Option<String>,
+    },
+    /// How a decided act ended.
+    Outcome {
+        /// The decision's position.
+        decision: u64,
+        /// How it ended.
+        result: Outcome,
+        /// The error's code, when it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// Bytes of protected data released, when any were.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<u64>,
+    },
+    /// An object was sealed. Recorded before the object becomes visible.
+    ObjectSealed(Box<Manifest>),
+    /// Objects and things belong together: this is how a subject's or sample's chain leads to
+    /// its objects.
+    Linked {},
+    /// A sealed job started.
+    JobStarted {
+        /// The closure digests of the tools it may use.
+        closures: Vec<Blake3>,
+    },
+    /// A sealed job ended.
+    JobEnded {
+        /// Whether its outputs passed every check.
+        accepted: bool,
+        /// The exit code, if it ended by itself.
+        exit: Option<i32>,
+        /// Whether the scratch was seen to be gone.
+        scratch_destroyed: bool,
+    },
+    /// A receipt was issued over a statement with this digest.
+    ReceiptIssued {
+        /// SHA-256 of the DSSE payload.
+        payload: Sha256,
+    },
+}
+
+/// How a decided act ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Carried out.
+    Done,
+    /// Not carried out; the code says why.
+    Failed,
+    /// The process ended before it was known.
+    Unknown,
+}
+
+/// What is committed to the ledger about a sealed object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The object.
+    pub object: ObjectId,
+    /// Its version, from 1.
+    pub version: u32,
+    /// Length in clear, bytes.
+    pub plain_length: u64,
+    /// Length as stored, bytes.
+    pub cipher_length: u64,
+    /// Number of segments.
+    pub segments: u64,
+    /// Root of the integrity tree over the stored bytes.
+    pub root: Blake3,
+    /// BLAKE3 of the content in clear, sealed under the object's session key; base64.
+    pub sealed_digest: String,
+}
+
+impl Event {
+    /// An event of `actor`; the other fields follow by the methods below.
+    pub fn new(actor: Actor, what: What) -> Self {
+        Self { actor, on_behalf_of: None, request: None, project: None, purpose: None, about: Vec::new(), what }
+    }
+
+    /// Names the project.
+    #[must_use]
+    pub fn in_project(mut self, project: Option<ProjectId>) -> Self {
+        self.project = project;
+        self
+    }
+
+    /// Names the things it is about.
+    #[must_use]
+    pub fn about(mut self, ids: impl IntoIterator<Item = String>) -> Self {
+        self.about.extend(ids);
+        self
+    }
+
+    /// Names the request.
+    #[must_use]
+    pub fn during(mut self, request: Option<RequestId>) -> Self {
+        self.request = request;
+        self
+    }
+
+    /// The chains that the event stands on: its things, its actor, the person behind it and its
+    /// project, each once.
+    pub fn chains(&self) -> Vec<String> {
+        let mut chains = self.about.clone();
+        chains.push(self.actor.to_string());
+        chains.extend(self.on_behalf_of.iter().map(ToString::to_string));
+        chains.extend(self.project.iter().map(ToString::to_string));
+        chains.sort();
+        chains.dedup();
+        chains
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::{Id, SampleId, SystemEntropy};
+
+    #[test]
+    fn an_event_reads_back_and_names_each_chain_once() {
+        let user = UserId::mint(&SystemEntropy);
+        let sample = SampleId::mint(&SystemEntropy).to_string();
+        let event = Event::new(
+            Actor::User(user.clone()),
+            What::Outcome { decision: 3, result: Outcome::Done, code: None, bytes: Some(7) },
+        )
+        .about([sample.clone(), sample.clone()]);
+        let text = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        let mut expected = vec![sample, user.to_string()];
+        expected.sort();
+        assert_eq!(event.chains(), expected);
+    }
+}
