@@ -1,1 +1,49 @@
 //! Append-only Merkle log: append, checkpoint, prove, verify.
+//!
+//! Promises:
+//! * What [`Ledger::append`] acknowledged is on stable storage under a signed commit record.
+//! * One committer, one flush a batch, no timer. A failed write or flush ends the ledger for this
+//!   process: nothing more is acknowledged and nothing is retried. The next open needs no repair.
+//! * What [`Ledger::follow`] took is never dropped: it is committed with a next batch, or the ledger
+//!   has failed and says so.
+//! * Any changed byte of a segment, tile or checkpoint is found and named by [`Ledger::verify_full`].
+//!
+//! The formats and what is safe if we crash at each step: `docs/spec/ledger.md`.
+//!
+//! In reading order:
+//! * [`entry`]: what a caller appends; [`leaf`]: the line that is hashed
+//! * [`log`]: the handle: create, open, append, follow
+//! * [`read`]: records, heads, roots, checkpoints and proofs
+//! * [`check`]: everything recomputed from stored bytes
+//! * [`verify`]: pure functions for auditors, without a ledger at hand
+//! * [`key`]: signing keys and verifier keys
+//! * [`storage`]: the system calls of the writer, so that tests can make each one fail
+//! * inside: `queue`, `committer`, `frame` (batches on disk), `tree` (hashes), `replay` and
+//!   `recover` (open), `publish` (tiles and checkpoints, written behind)
+
+pub mod check;
+pub mod entry;
+pub mod error;
+pub mod key;
+pub mod leaf;
+pub mod log;
+pub mod read;
+pub mod storage;
+pub mod verify;
+
+mod committer;
+mod frame;
+mod publish;
+mod queue;
+mod recover;
+mod replay;
+mod shared;
+mod tree;
+
+pub use check::{Finding, Report};
+pub use entry::{Body, Entry};
+pub use error::{Error, Result};
+pub use key::{SigningKey, VerifierKey};
+pub use log::{Committed, Ledger, Options, Ticket};
+pub use read::{Comparison, Record};
+pub use tlog_tiles::Hash;

@@ -1,0 +1,127 @@
+//! What a caller appends: the event's body and the chains that it belongs to.
+
+use crate::{Error, Result};
+
+/// The longest leaf: an entry bundle of C2SP tlog-tiles prefixes each entry with 16 bits of length.
+pub const LEAF_LIMIT: usize = 65_535;
+/// The longest id of a chain.
+const CHAIN_LIMIT: usize = 64;
+/// Keys, punctuation, a position of 20 digits and a time, all at their longest.
+const ENVELOPE: usize = 120;
+/// Quotes, colon, comma and a position of 20 digits beside a chain's id.
+const CHAIN_OVERHEAD: usize = 24;
+
+/// One JSON object on one line, stored verbatim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body(Vec<u8>);
+
+impl Body {
+    /// The compact JSON of `event`.
+    pub fn of<T: serde::Serialize + ?Sized>(event: &T) -> Result<Self> {
+        let bytes = serde_json::to_vec(event).map_err(|_| Error::BadBody)?;
+        // A type may carry raw JSON, whose white space may hold line ends.
+        Self::on_one_line(bytes)
+    }
+
+    /// Checks that `bytes` are a JSON object without control characters between its tokens.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self> {
+        serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).map_err(|_| Error::BadBody)?;
+        Self::on_one_line(bytes)
+    }
+
+    fn on_one_line(bytes: Vec<u8>) -> Result<Self> {
+        let object = bytes.first() == Some(&b'{') && bytes.last() == Some(&b'}');
+        // INVARIANT (no control byte in a leaf): inside strings JSON escapes them. Recovery tells an
+        // unwritten sector from a changed byte by it.
+        if object && bytes.iter().all(|byte| *byte >= 0x20) { Ok(Self(bytes)) } else { Err(Error::BadBody) }
+    }
+
+    /// The bytes as stored.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// An event to append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    chains: Vec<String>,
+    body: Body,
+}
+
+impl Entry {
+    /// An event on `chains`: ids such as `smp_…`, `usr_…`, `obj_…`; order and repeats do not matter.
+    ///
+    /// Each chain links the event to the one before it on that chain.
+    pub fn new<I>(chains: I, body: Body) -> Result<Self>
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let mut chains: Vec<String> = chains.into_iter().map(Into::into).collect();
+        chains.sort_unstable();
+        chains.dedup();
+        if !chains.iter().all(|chain| is_chain(chain)) {
+            return Err(Error::BadChain);
+        }
+        let entry = Self { chains, body };
+        let size = entry.longest_leaf();
+        if size > LEAF_LIMIT { Err(Error::TooLarge { size, limit: LEAF_LIMIT }) } else { Ok(entry) }
+    }
+
+    /// The chains, sorted, each once.
+    pub fn chains(&self) -> &[String] {
+        &self.chains
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    pub(crate) fn into_parts(self) -> (Vec<String>, Body) {
+        (self.chains, self.body)
+    }
+
+    /// The length of the leaf if every number in it were at its longest.
+    pub(crate) fn longest_leaf(&self) -> usize {
+        let chains: usize = self.chains.iter().map(|chain| chain.len() + CHAIN_OVERHEAD).sum();
+        ENVELOPE + chains + self.body.0.len()
+    }
+}
+
+/// Whether `text` can name a chain: 1 to 64 of `a-z0-9_.:-`.
+pub fn is_chain(text: &str) -> bool {
+    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b':' | b'-');
+    !text.is_empty() && text.len() <= CHAIN_LIMIT && text.bytes().all(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_one_object_on_one_line() {
+        for good in [r#"{}"#, r#"{"a": [1, "x\ny"]}"#] {
+            assert!(Body::parse(good.into()).is_ok(), "{good}");
+        }
+        for bad in ["", "1", "[]", "{", "{}\n", "{\n}", "{\"a\":1}{}", "{\"a\":\"\u{1}\"}", "null", " {}"] {
+            assert!(Body::parse(bad.into()).is_err(), "{bad:?}");
+        }
+        let raw = serde_json::json!({"a": "line\nend"});
+        assert_eq!(Body::of(&raw).unwrap().as_bytes(), br#"{"a":"line\nend"}"#);
+    }
+
+    #[test]
+    fn chains_are_ids_and_leaves_fit_a_bundle() {
+        let body = || Body::parse(b"{}".to_vec()).unwrap();
+        let entry = Entry::new(["usr_b", "smp_a", "usr_b"], body()).unwrap();
+        assert_eq!(entry.chains(), ["smp_a", "usr_b"]);
+        for bad in ["", "a\"b", "A", "a b", &"x".repeat(65)] {
+            assert!(Entry::new([bad], body()).is_err(), "{bad:?}");
+        }
+        let long = |n: usize| Body::parse(format!("{{\"a\":\"{}\"}}", "x".repeat(n)).into()).unwrap();
+        assert!(Entry::new(["smp_a"], long(65_000)).is_ok());
+        assert!(matches!(Entry::new(["smp_a"], long(65_500)), Err(Error::TooLarge { .. })));
+    }
+}

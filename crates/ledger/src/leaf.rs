@@ -1,0 +1,127 @@
+//! The line that is hashed:
+//! `{"position":12,"time":"2026-01-02T03:04:05.678901Z","previous":{"smp_…":3,"usr_…":null},"event":{…}}`
+
+use crate::entry::is_chain;
+
+/// A leaf taken apart. Borrowed from its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf<'a> {
+    /// The position in the ledger, from 0.
+    pub position: u64,
+    /// When its batch was committed, RFC 3339 in UTC with microseconds.
+    pub time: &'a str,
+    /// For each chain of the event, sorted: the position of the event before it on that chain.
+    pub previous: Vec<(&'a str, Option<u64>)>,
+    /// The event's body, verbatim.
+    pub event: &'a str,
+}
+
+impl<'a> Leaf<'a> {
+    /// Parses a leaf and accepts only the one text that encodes it.
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let rest = text.strip_prefix("{\"position\":")?;
+        let (position, rest) = rest.split_once(",\"time\":\"")?;
+        let (time, rest) = rest.split_once("\",\"previous\":{")?;
+        let (previous, rest) = rest.split_once("},\"event\":")?;
+        let event = rest.strip_suffix('}')?;
+        let previous = match previous {
+            "" => Vec::new(),
+            pairs => pairs.split(',').map(pair).collect::<Option<Vec<_>>>()?,
+        };
+        let sorted = previous.iter().zip(previous.iter().skip(1)).all(|(a, b)| a.0 < b.0);
+        let event_is_object = event.starts_with('{') && event.ends_with('}');
+        (sorted && event_is_object).then_some(())?;
+        Some(Self { position: number(position)?, time, previous, event })
+    }
+}
+
+fn pair(text: &str) -> Option<(&str, Option<u64>)> {
+    let (chain, position) = text.strip_prefix('"')?.split_once("\":")?;
+    is_chain(chain).then_some(())?;
+    let position = if position == "null" { None } else { Some(number(position)?) };
+    Some((chain, position))
+}
+
+/// A decimal number without sign or leading zero.
+pub(crate) fn number(text: &str) -> Option<u64> {
+    let canonical = text == "0" || (!text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()));
+    if canonical { text.parse().ok() } else { None }
+}
+
+/// Appends a leaf to `out`. `previous` must be sorted by chain.
+pub(crate) fn encode<'a>(
+    out: &mut Vec<u8>,
+    position: u64,
+    time: &str,
+    previous: impl Iterator<Item = (&'a str, Option<u64>)>,
+    body: &[u8],
+) {
+    out.extend_from_slice(b"{\"position\":");
+    decimal(out, position);
+    out.extend_from_slice(b",\"time\":\"");
+    out.extend_from_slice(time.as_bytes());
+    out.extend_from_slice(b"\",\"previous\":{");
+    for (at, (chain, before)) in previous.enumerate() {
+        out.extend_from_slice(if at == 0 { b"\"" } else { b",\"" });
+        out.extend_from_slice(chain.as_bytes());
+        out.extend_from_slice(b"\":");
+        match before {
+            Some(before) => decimal(out, before),
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+    out.extend_from_slice(b"},\"event\":");
+    out.extend_from_slice(body);
+    out.push(b'}');
+}
+
+fn decimal(out: &mut Vec<u8>, mut value: u64) {
+    let start = out.len();
+    loop {
+        out.push(b'0' + u8::try_from(value % 10).unwrap_or(0));
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    if let Some(digits) = out.get_mut(start..) {
+        digits.reverse();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: &str = "2026-01-02T03:04:05.678901Z";
+
+    #[test]
+    fn a_leaf_parses_back_and_is_json() {
+        for (position, previous) in
+            [(0, vec![]), (1_090, vec![("smp_a", None)]), (u64::MAX, vec![("a", Some(10)), ("b", Some(0))])]
+        {
+            let mut out = Vec::new();
+            encode(&mut out, position, TIME, previous.iter().copied(), br#"{"x":"},\"event\":{"}"#);
+            let leaf = Leaf::parse(&out).unwrap();
+            assert_eq!((leaf.position, leaf.time, &leaf.previous), (position, TIME, &previous));
+            assert_eq!(leaf.event, r#"{"x":"},\"event\":{"}"#);
+            let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            assert_eq!(json["position"], position);
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for bad in [
+            r#"{"position":01,"time":"t","previous":{},"event":{}}"#,
+            r#"{"position":+1,"time":"t","previous":{},"event":{}}"#,
+            r#"{"position":1,"time":"t","previous":{"b":1,"a":2},"event":{}}"#,
+            r#"{"position":1,"time":"t","previous":{"a":1,"a":2},"event":{}}"#,
+            r#"{"position":1,"time":"t","previous":{},"event":1}"#,
+            r#"{"position":1,"time":"t","previous":{}, "event":{}}"#,
+        ] {
+            assert_eq!(Leaf::parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

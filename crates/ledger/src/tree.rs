@@ -1,0 +1,184 @@
+//! The hashes of the tree: complete tiles on disk, the rest in memory.
+//!
+//! Hashing, coordinates and proofs are `tlog_tiles`'; this module decides where hashes live.
+
+use crate::Hash;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use tlog_tiles::{EMPTY_HASH, HashReader, Tile, node_hash};
+
+/// Height of a tile: 256 hashes across.
+pub(crate) const TILE_HEIGHT: u8 = 8;
+/// Hashes, or entries, of a full tile.
+pub(crate) const TILE_WIDTH: u64 = 1 << TILE_HEIGHT;
+const TILE_BYTES: usize = 32 << TILE_HEIGHT;
+
+/// A tree that grows to the right.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    size: u64,
+    /// Roots of the complete subtrees that make up the tree, largest first.
+    frontier: Vec<Hash>,
+    /// For each level of tiles, the tiles not yet released.
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Default)]
+struct Row {
+    first: u64,
+    tiles: VecDeque<Vec<u8>>,
+}
+
+impl Tree {
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Adds a leaf's hash; returns the level of the highest tile that it completed, plus one.
+    pub(crate) fn push(&mut self, leaf: Hash) -> u8 {
+        let mut hash = leaf;
+        let mut level: u8 = 0;
+        self.put(0, hash);
+        while self.size & (1 << level) != 0 {
+            let Some(left) = self.frontier.pop() else { break };
+            hash = node_hash(left, hash);
+            level += 1;
+            if level.is_multiple_of(TILE_HEIGHT) {
+                self.put(usize::from(level / TILE_HEIGHT), hash);
+            }
+        }
+        self.frontier.push(hash);
+        self.size += 1;
+        level / TILE_HEIGHT
+    }
+
+    fn put(&mut self, level: usize, hash: Hash) {
+        if self.rows.len() <= level {
+            self.rows.resize_with(level + 1, Row::default);
+        }
+        let Some(row) = self.rows.get_mut(level) else { return };
+        match row.tiles.back_mut() {
+            Some(tile) if tile.len() < TILE_BYTES => tile.extend_from_slice(&hash.0),
+            _ => {
+                let mut tile = Vec::with_capacity(TILE_BYTES);
+                tile.extend_from_slice(&hash.0);
+                row.tiles.push_back(tile);
+            }
+        }
+    }
+
+    /// The root of the whole tree.
+    pub(crate) fn root(&self) -> Hash {
+        let mut hashes = self.frontier.iter().rev();
+        match hashes.next() {
+            None => EMPTY_HASH,
+            Some(last) => hashes.fold(*last, |right, left| node_hash(*left, right)),
+        }
+    }
+
+    /// The bytes of a tile, as far as it has grown, if it is still in memory.
+    pub(crate) fn tile(&self, level: u8, index: u64) -> Option<&[u8]> {
+        let row = self.rows.get(usize::from(level))?;
+        let at = usize::try_from(index.checked_sub(row.first)?).ok()?;
+        row.tiles.get(at).map(Vec::as_slice)
+    }
+
+    /// Forgets the full tiles of `level` before `index`: they are on disk.
+    pub(crate) fn release(&mut self, level: u8, index: u64) {
+        let Some(row) = self.rows.get_mut(usize::from(level)) else { return };
+        while row.first < index && row.tiles.front().is_some_and(|tile| tile.len() == TILE_BYTES) {
+            row.tiles.pop_front();
+            row.first += 1;
+        }
+    }
+}
+
+/// The path of a tile below the ledger's folder: `tile/0/x001/067`, partial ones with `.p/W`.
+pub(crate) fn tile_path(tile: &Tile) -> PathBuf {
+    let path = tile.path();
+    Path::new("tile").join(path.strip_prefix("tile/8/").unwrap_or(&path))
+}
+
+/// The path of the entry bundle beside a tile of level 0: `tile/entries/x001/067`.
+pub(crate) fn bundle_path(tile: &Tile) -> PathBuf {
+    let path = tile.path();
+    Path::new("tile").join("entries").join(path.strip_prefix("tile/8/0/").unwrap_or(&path))
+}
+
+/// Reads hashes from memory or, where released, from the tiles under `folder`.
+pub(crate) struct Stored<'a> {
+    tree: &'a Tree,
+    folder: &'a Path,
+    loaded: RefCell<HashMap<(u8, u64), Vec<u8>>>,
+}
+
+impl<'a> Stored<'a> {
+    pub(crate) fn new(tree: &'a Tree, folder: &'a Path) -> Self {
+        Self { tree, folder, loaded: RefCell::default() }
+    }
+
+    fn hash(&self, index: u64) -> Result<Hash, tlog_tiles::Error> {
+        let tile = Tile::from_index(TILE_HEIGHT, index);
+        let (level, place) = (tile.level(), tile.level_index());
+        if let Some(bytes) = self.tree.tile(level, place) {
+            return tile.hash_at_index(bytes, index);
+        }
+        let mut loaded = self.loaded.borrow_mut();
+        let bytes = match loaded.entry((level, place)) {
+            std::collections::hash_map::Entry::Occupied(found) => found.into_mut(),
+            std::collections::hash_map::Entry::Vacant(vacant) => {
+                let full = Tile::new(TILE_HEIGHT, level, place, 1 << TILE_HEIGHT, false);
+                let path = self.folder.join(tile_path(&full));
+                let bytes = std::fs::read(&path)
+                    .map_err(|error| tlog_tiles::Error::InvalidInput(format!("{}: {error}", path.display())))?;
+                vacant.insert(bytes)
+            }
+        };
+        tile.hash_at_index(bytes, index)
+    }
+}
+
+impl HashReader for Stored<'_> {
+    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog_tiles::Error> {
+        indexes.iter().map(|index| self.hash(*index)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tlog_tiles::{check_record, check_tree, prove_record, prove_tree, record_hash, tree_hash};
+
+    #[test]
+    fn roots_and_proofs_agree_with_the_library() {
+        let mut tree = Tree::default();
+        let mut roots = vec![tree.root()];
+        let leaves: Vec<Hash> = (0..700u32).map(|n| record_hash(&n.to_be_bytes())).collect();
+        for leaf in &leaves {
+            tree.push(*leaf);
+            roots.push(tree.root());
+        }
+        let none = Path::new("/nonexistent");
+        for size in [1u64, 2, 3, 255, 256, 257, 512, 699, 700] {
+            let reader = Stored::new(&tree, none);
+            let root = tree_hash(size, &reader).unwrap();
+            assert!(root == roots[size as usize], "{size}");
+            for n in [0, size / 2, size - 1] {
+                let proof = prove_record(size, n, &reader).unwrap();
+                check_record(&proof, size, root, n, leaves[n as usize]).unwrap();
+                let proof = prove_tree(size, n + 1, &reader).unwrap();
+                check_tree(&proof, size, root, n + 1, roots[n as usize + 1]).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn paths_are_those_of_the_specification() {
+        let tile = Tile::new(8, 0, 1067, 256, false);
+        assert_eq!(tile_path(&tile), Path::new("tile/0/x001/067"));
+        assert_eq!(bundle_path(&tile), Path::new("tile/entries/x001/067"));
+        let part = Tile::new(8, 1, 5, 17, false);
+        assert_eq!(tile_path(&part), Path::new("tile/1/005.p/17"));
+    }
+}

@@ -1,0 +1,3 @@
+//! The ledger as its callers see it.
+mod basics;
+mod common;
