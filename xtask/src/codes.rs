@@ -25,12 +25,13 @@ struct Code {
 /// A page that is not what the code says, and codes that are not unique or not the room's own.
 pub fn check(workspace: &Workspace) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut prefixes: BTreeMap<String, String> = BTreeMap::new();
-    for (text, places) in collect(workspace) {
-        for code in &places {
-            let prefix = text.rsplit_once('-').map(|(before, _)| before).unwrap_or_default();
-            let first = prefixes.entry(code.room.clone()).or_insert_with(|| prefix.to_owned());
-            if !code.room.to_uppercase().starts_with(prefix) || first != prefix {
+    let codes = collect(workspace);
+    let usual = usual_prefixes(&codes);
+    for (text, places) in &codes {
+        for code in places {
+            let prefix = prefix_of(text);
+            let other = usual.get(code.room.as_str()).is_none_or(|usual| *usual != prefix);
+            if other || !code.room.to_uppercase().starts_with(prefix) {
                 let message =
                     format!("`{text}` does not start with the room's name, or not as its others do");
                 findings.push(Finding::new(&code.file, code.line, message));
@@ -44,6 +45,24 @@ pub fn check(workspace: &Workspace) -> Vec<Finding> {
         findings.push(Finding::new(PAGE, 0, "is not current: run `cargo run -p xtask -- errors`"));
     }
     findings
+}
+
+/// What stands before the number.
+fn prefix_of(code: &str) -> &str {
+    code.rsplit_once('-').map(|(before, _)| before).unwrap_or_default()
+}
+
+/// Room → the prefix that most of its codes have.
+fn usual_prefixes(codes: &BTreeMap<String, Vec<Code>>) -> BTreeMap<&str, &str> {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (text, places) in codes {
+        for code in places {
+            *counts.entry((code.room.as_str(), prefix_of(text))).or_default() += 1;
+        }
+    }
+    let mut by_count: Vec<_> = counts.into_iter().collect();
+    by_count.sort_by_key(|(_, count)| *count);
+    by_count.into_iter().map(|(pair, _)| pair).collect()
 }
 
 /// The page that lists every code.
