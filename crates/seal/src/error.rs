@@ -86,8 +86,9 @@ pub enum Error {
     /// The passphrase does not open the key file.
     #[error("the passphrase does not open the key file")]
     WrongPassphrase,
-    /// A writer that failed before and cannot go on without reusing a nonce.
-    #[error("the writer failed earlier and cannot go on")]
+    /// A writer that failed before and cannot go on without reusing a nonce, or a reader of a
+    /// foreign stream that failed before and has lost its place.
+    #[error("the stream failed earlier and cannot go on")]
     Spent,
     /// More bytes than lengths can count.
     #[error("the object is too long")]
@@ -176,9 +177,7 @@ impl Fault for Error {
             }
             Self::NotRecipient => "ask the sender to make the file for your public key",
             Self::KeyFile(_) | Self::LowOrder => "make a new key pair with `crypt4gh-keygen`",
-            Self::KeyFileUnsupported(_) => {
-                "lock the key again with scrypt: `crypt4gh-keygen --relock` on a machine with scrypt"
-            }
+            Self::KeyFileUnsupported(_) => "lock the key again with scrypt: `crypt4gh-keygen --relock`",
             _ => return None,
         };
         Some(hint.to_owned())

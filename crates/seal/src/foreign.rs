@@ -5,7 +5,7 @@
 //! border: what is read so must be checked by other means before it is relied on.
 
 use crate::edit::Cursor;
-use crate::segment::{Cipher, OVERHEAD, STORED};
+use crate::segment::{Cipher, OVERHEAD, PLAIN, STORED};
 use crate::{Error, Result, SecretKey, header};
 use std::io::{self, BufRead, Read};
 use zeroize::Zeroizing;
@@ -43,7 +43,8 @@ impl<R: Read> Reader<R> {
             ciphers,
             edits: Cursor::new(opened.edit_list),
             stored: Vec::with_capacity(STORED),
-            window: Zeroizing::new(Vec::new()),
+            // Full size at once: a buffer that grew would leave plaintext behind.
+            window: Zeroizing::new(Vec::with_capacity(PLAIN)),
             start: 0,
             segment: 0,
             state: State::Open,
@@ -77,10 +78,12 @@ impl<R: Read> Reader<R> {
     fn next_segment(&mut self) -> Result<bool> {
         match self.state {
             State::Ended => return Ok(false),
-            State::Failed => return Err(Error::Tag { segment: self.segment }),
+            State::Failed => return Err(Error::Spent),
             State::Open => self.state = State::Failed,
         }
         self.stored.clear();
+        self.window.clear();
+        self.start = 0;
         // `read_to_end` reads on after short reads, so only the stream's end leaves it short.
         self.inner.by_ref().take(STORED as u64).read_to_end(&mut self.stored).map_err(Error::from_io)?;
         if self.stored.is_empty() {
@@ -90,10 +93,11 @@ impl<R: Read> Reader<R> {
         let segment = self.segment;
         let length = self.stored.len().checked_sub(OVERHEAD).ok_or(Error::Truncated { segment })?;
         self.window.resize(length, 0);
-        self.start = 0;
         let mut ciphers = self.ciphers.iter();
         let Some(which) = ciphers.position(|cipher| cipher.open(&self.stored, &mut self.window).is_some())
         else {
+            // Zeros in the window would be given as data by the next read.
+            self.window.clear();
             return Err(Error::Tag { segment });
         };
         self.ciphers.swap(0, which);

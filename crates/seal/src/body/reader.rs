@@ -43,7 +43,8 @@ impl<R: Read + Seek> Reader<R> {
             plain_len: expected.plain_len,
             position: 0,
             held: None,
-            window: Zeroizing::new(Vec::new()),
+            // Full size at once: a buffer that grew would leave plaintext behind.
+            window: Zeroizing::new(Vec::with_capacity(PLAIN)),
         })
     }
 
