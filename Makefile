@@ -1,0 +1,111 @@
+# Sequestra: what to type. `make` alone shows the list.
+#
+# Everything here can be run again at any time; what is present is not installed twice.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+CACHE := $(HOME)/.cache/sequestra
+
+# Build output lives outside the clone, so that a second clone does not build everything again.
+# An existing setting wins, and without a cache folder cargo's own default does.
+ifndef CARGO_TARGET_DIR
+ifeq ($(shell mkdir -p "$(CACHE)/target" 2>/dev/null && test -w "$(CACHE)/target" && echo yes),yes)
+export CARGO_TARGET_DIR := $(CACHE)/target
+endif
+endif
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# What the build needs, what sealed jobs need, the tools of the workflow, what tests watch with.
+PACKAGES := \
+	build-essential pkg-config libssl-dev git ca-certificates \
+	bubblewrap uidmap gocryptfs fuse3 \
+	bwa samtools bcftools tabix fastp mosdepth \
+	strace python3-venv
+
+# An independent implementation of Crypt4GH, to read what we write.
+VENV := $(CACHE)/venv
+CRYPT4GH := 1.8.6
+
+# Measurements, as room:example.
+BENCHES := policy:decide
+
+.PHONY: help deps packages venv rust build demo test lint bench
+
+help:
+	@cat <<-'END'
+	make demo              install what is missing, build, run the whole story on made reads
+	make demo DATA=DIR     the same on the reads in DIR
+	make test              every check and every test
+	make bench             measurements, bound and result side by side
+	make build             only build
+	make deps              only install what is missing (Debian packages, a Python environment)
+	make lint              only the checks that run nothing: format, lints, tidy
+	END
+
+deps: packages venv rust
+
+packages:
+	@if ! command -v dpkg-query >/dev/null; then
+		echo "make: this is no Debian: see that these are installed: $(PACKAGES)" >&2
+		exit 0
+	fi
+	missing=()
+	for package in $(PACKAGES); do
+		status=$$(dpkg-query -W -f='$${db:Status-Status}' "$$package" 2>/dev/null || true)
+		[ "$$status" = installed ] || missing+=("$$package")
+	done
+	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi
+	as_root=()
+	if [ "$$(id -u)" -ne 0 ]; then
+		if ! command -v sudo >/dev/null || ! { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+			echo "make: packages are missing; as root: apt-get install --no-install-recommends $${missing[*]}" >&2
+			exit 1
+		fi
+		as_root=(sudo)
+	fi
+	echo "make: installing packages: $${missing[*]}" >&2
+	apt=("$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
+	"$${apt[@]}" update
+	"$${apt[@]}" install -y --no-install-recommends "$${missing[@]}" >/dev/null
+
+venv: packages
+	@version='import importlib.metadata as m; print(m.version("crypt4gh"))'
+	if [ "$$("$(VENV)/bin/python" -c "$$version" 2>/dev/null || true)" = "$(CRYPT4GH)" ]; then exit 0; fi
+	echo "make: installing crypt4gh $(CRYPT4GH) for tests into $(VENV)" >&2
+	python=/usr/bin/python3
+	[ -x "$$python" ] || python=python3
+	"$$python" -m venv --clear "$(VENV)"
+	"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check "crypt4gh==$(CRYPT4GH)"
+
+rust:
+	@if ! command -v cargo >/dev/null; then
+		echo "make: Rust 1.95 or later is needed and not found: https://rustup.rs" >&2
+		exit 1
+	fi
+
+# One command for all programs: built one by one they would share fewer crates with the tests.
+build: packages rust
+	@cargo build --locked --workspace
+
+demo: build
+	@"$(TARGET)/debug/sequestra" demo $(if $(DATA),--data "$(DATA)")
+
+lint: rust
+	@cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	cargo run --locked --quiet --package xtask -- tidy
+
+test: deps lint build
+	@export SEQUESTRA_CRYPT4GH="$${SEQUESTRA_CRYPT4GH:-$(VENV)/bin/crypt4gh}"
+	cargo test --locked --workspace
+
+bench: build
+	@echo "load average: $$(cut -d' ' -f1-3 /proc/loadavg), $$(nproc) cores"
+	for bench in $(BENCHES); do
+		echo "== $$bench"
+		cargo run --locked --quiet --package "$${bench%%:*}" --example "$${bench#*:}"
+	done
