@@ -163,7 +163,7 @@ task check {
         env File reference_fai
     }
 
-    File ids = write_lines(read_group_ids)
+    env File ids = write_lines(read_group_ids)
 
     # Left alignment copies bases from the reference as they are written there. On a soft-masked
     # reference alleles would come out in mixed case and match nothing later, so only upper case
@@ -179,7 +179,7 @@ task check {
         while IFS= read -r id; do
             [[ $id =~ ^rds_[0-9a-z]+$ ]] || refuse 'a read group is not named by an opaque rds_ id'
             groups=$(( groups + 1 ))
-        done < ~{squote(ids)}
+        done < "$ids"
         (( groups == ~{lanes_1} && groups == ~{lanes_2} )) || refuse 'the lanes and the FASTQ files do not pair up'
 
         ln -s "$reference_fasta" reference.fa

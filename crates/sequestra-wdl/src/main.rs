@@ -11,11 +11,12 @@
 //! * exit code: 0 done, 1 a task failed, 2 bad workflow or inputs, 3 the helper itself could not
 //!   work (see [`error::Error::exit_code`])
 //!
-//! Reading order: [`args`], [`run`], [`rules`], [`document`], [`inputs`], [`settings`],
+//! Reading order: [`args`], [`environment`], [`run`], [`rules`], [`document`], [`inputs`], [`settings`],
 //! [`progress`], [`outputs`], [`error`].
 
 mod args;
 mod document;
+mod environment;
 mod error;
 mod inputs;
 mod outputs;
@@ -36,7 +37,9 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return args::explain(&error),
     };
-    match dispatch(args.command) {
+    let result = environment::enter(&args.command).and_then(|()| dispatch(&args.command));
+    environment::leave(&args.command);
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(command: Command) -> Result<(), Error> {
+fn dispatch(command: &Command) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -56,8 +59,8 @@ fn dispatch(command: Command) -> Result<(), Error> {
         .map_err(|source| Error::Runtime { source })?;
     let result = runtime.block_on(async {
         match command {
-            Command::Run(args) => run::run(&args).await,
-            Command::Check { file } => document::load(&file).await.map(|_| ()),
+            Command::Run(args) => run::run(args).await,
+            Command::Check { file } => document::load(file).await.map(|_| ()),
         }
     });
     // A task that outlived its cancellation must not keep the helper alive.

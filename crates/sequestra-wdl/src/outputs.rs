@@ -1,8 +1,7 @@
 //! Handing over: each output file becomes a regular file of the output directory, named after
 //! the workflow's output, and `outputs.json` says which is which.
 //!
-//! Names come from the workflow's text and from the last part of a file's name after its first
-//! dot, so nothing that a task read can choose a path. Links are followed while reading and never
+//! Names come from the workflow's text and from the extension of a file's own name, so nothing that a task read can choose a path. Links are followed while reading and never
 //! made.
 
 use std::collections::HashMap;
@@ -18,6 +17,9 @@ use crate::error::Error;
 
 /// The index of the output directory.
 pub const INDEX: &str = "outputs.json";
+
+/// Extensions that say how, not what: the one before them is kept too.
+const COMPRESSED: &[&str] = &["bgz", "bz2", "gz", "xz", "zst"];
 
 /// The longest extension that is taken over.
 const LONGEST_EXTENSION: usize = 32;
@@ -125,12 +127,14 @@ impl Plan {
     }
 }
 
-/// The stem with all that follows the first dot of the file's own name.
+/// The stem with the extension of the file's own name; a compressed file keeps two.
 fn name_for(stem: &str, source: &Path) -> Option<String> {
     let own = source.file_name()?.to_str()?;
-    let Some((_, extension)) = own.split_once('.') else { return Some(stem.to_owned()) };
-    let plain = extension.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
-    let usable = plain && !extension.is_empty() && extension.len() <= LONGEST_EXTENSION && !extension.contains("..");
+    let Some((rest, last)) = own.rsplit_once('.') else { return Some(stem.to_owned()) };
+    let inner = rest.rsplit_once('.').map(|(_, inner)| inner).filter(|_| COMPRESSED.contains(&last));
+    let extension = inner.map_or_else(|| last.to_owned(), |inner| format!("{inner}.{last}"));
+    let plain = extension.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    let usable = plain && !last.is_empty() && inner != Some("") && extension.len() <= LONGEST_EXTENSION;
     usable.then(|| format!("{stem}.{extension}"))
 }
 
@@ -229,7 +233,8 @@ mod tests {
         check("/w/.hidden", Some("variants.hidden"));
         check("/w/x.", None);
         check("/w/x.a b", None);
-        check("/w/x.a..b", None);
+        check("/w/x..gz", None);
+        check("/w/x.bam.bai", Some("variants.bai"));
     }
 
     #[test]
