@@ -69,8 +69,9 @@ packages:
 	fi
 	echo "make: installing packages: $${missing[*]}" >&2
 	apt=("$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
-	"$${apt[@]}" update
-	"$${apt[@]}" install -y --no-install-recommends "$${missing[@]}" >/dev/null
+	install=("$${apt[@]}" install -y --no-install-recommends "$${missing[@]}")
+	# Package lists may be recent enough; if not, they are renewed once.
+	"$${install[@]}" >/dev/null 2>&1 || { "$${apt[@]}" update && "$${install[@]}" >/dev/null; }
 
 venv: packages
 	@version='import importlib.metadata as m; print(m.version("crypt4gh"))'
