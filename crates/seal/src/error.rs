@@ -177,7 +177,9 @@ impl Fault for Error {
             }
             Self::NotRecipient => "ask the sender to make the file for your public key",
             Self::KeyFile(_) | Self::LowOrder => "make a new key pair with `crypt4gh-keygen`",
-            Self::KeyFileUnsupported(_) => "lock the key again with scrypt: `crypt4gh-keygen --relock`",
+            Self::KeyFileUnsupported(_) => {
+                "make a key pair with `crypt4gh-keygen`, which locks it with scrypt"
+            }
             _ => return None,
         };
         Some(hint.to_owned())
