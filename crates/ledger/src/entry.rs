@@ -92,7 +92,8 @@ impl Entry {
 
 /// Whether `text` can name a chain: 1 to 64 of `a-z0-9_.:-`.
 pub fn is_chain(text: &str) -> bool {
-    let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b':' | b'-');
+    let known =
+        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b':' | b'-');
     !text.is_empty() && text.len() <= CHAIN_LIMIT && text.bytes().all(known)
 }
 

@@ -145,8 +145,7 @@ impl Ledger {
         lock: File,
     ) -> Result<Self> {
         let (state, tail, published) = recover(dir, &verifier, &*storage)?;
-        let shared =
-            Arc::new(Shared::new(dir, key, verifier, clock, storage, options, state, published));
+        let shared = Arc::new(Shared::new(dir, key, verifier, clock, storage, options, state, published));
         let bell = Arc::new(Bell::default());
         let committer = Committer::new(Arc::clone(&shared), tail);
         let committer = std::thread::Builder::new()
@@ -264,23 +263,19 @@ impl Ticket {
 /// The verifier key that the ledger in `dir` was created with.
 pub fn stored_verifier(dir: &Path) -> Result<VerifierKey> {
     let path = dir.join("vkey");
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::Missing(dir.to_owned())),
         Err(error) => return Err(Error::io(&path)(error)),
     };
-    let damaged = |_| Error::Damaged(Finding::new("vkey", None, "not a verifier key"));
-    text.strip_suffix('\n').unwrap_or_default().parse().map_err(damaged)
+    let key = std::str::from_utf8(&bytes).ok().and_then(|text| text.strip_suffix('\n')?.parse().ok());
+    key.ok_or_else(|| Error::Damaged(Finding::new("vkey", None, "not a verifier key")))
 }
 
 fn lock_folder(dir: &Path) -> Result<File> {
     let path = dir.join("lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(Error::io(&path))?;
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(Error::io(&path))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked(dir.to_owned())),

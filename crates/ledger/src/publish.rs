@@ -95,7 +95,9 @@ fn publish_round(shared: &Shared, from: u64, to: u64) -> Result<()> {
                 files.push((bundle_path(tile), bundle(records.iter().skip(skip).take(width))));
             }
             // Released tiles are on disk already.
-            if let Some(bytes) = state.tree.tile(tile.level(), tile.level_index()).and_then(|b| b.get(..width * 32)) {
+            if let Some(bytes) =
+                state.tree.tile(tile.level(), tile.level_index()).and_then(|b| b.get(..width * 32))
+            {
                 files.push((tile_path(tile), bytes.to_vec()));
             }
         }
@@ -164,7 +166,8 @@ fn write_files(shared: &Shared, files: Vec<(PathBuf, Vec<u8>)>) -> io::Result<()
 
 fn write_checkpoint(shared: &Shared, size: u64) -> io::Result<()> {
     let root = read::root_of(shared, size).map_err(io::Error::other)?;
-    let text = verify::sign_checkpoint(&shared.key, &shared.verifier, size, root).map_err(io::Error::other)?;
+    let text =
+        verify::sign_checkpoint(&shared.key, &shared.verifier, size, root).map_err(io::Error::other)?;
     let storage = &*shared.storage;
     let (path, draft) = (shared.folder.join("checkpoint"), shared.folder.join("checkpoint.new"));
     let file = stage(storage, &draft, text.as_bytes())?;

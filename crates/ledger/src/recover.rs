@@ -60,25 +60,29 @@ pub(crate) fn recover(
 /// checkpoint's size.
 fn check_published(folder: &Path, verifier: &VerifierKey, replay: &Replay<'_>) -> Result<u64> {
     let held = replay.tree.size();
+    let path = folder.join("checkpoint");
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(Error::io(&path)(error)),
+    };
+    let checkpoint = match bytes {
+        None => None,
+        Some(bytes) => {
+            let text = std::str::from_utf8(&bytes).unwrap_or_default();
+            let damaged = |_| Finding::new("checkpoint", None, "not a valid checkpoint of this ledger");
+            Some(verify::checkpoint(text, verifier).map_err(damaged).map_err(Error::Damaged)?)
+        }
+    };
+    if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.size > held) {
+        return Err(Error::RolledBack { held, known: checkpoint.size, witness: "checkpoint".to_owned() });
+    }
     let next = Tile::new(TILE_HEIGHT, 0, held / TILE_WIDTH, 1 << TILE_HEIGHT, false);
     if folder.join(tile_path(&next)).exists() {
         let witness = tile_path(&next).display().to_string();
         return Err(Error::RolledBack { held, known: (held / TILE_WIDTH + 1) * TILE_WIDTH, witness });
     }
-    let path = folder.join("checkpoint");
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Err(Error::Damaged(Finding::new("checkpoint", None, "not a text")));
-        }
-        Err(error) => return Err(Error::io(&path)(error)),
-    };
-    let checkpoint = verify::checkpoint(&text, verifier)
-        .map_err(|_| Error::Damaged(Finding::new("checkpoint", None, "not a valid checkpoint of this ledger")))?;
-    if checkpoint.size > held {
-        return Err(Error::RolledBack { held, known: checkpoint.size, witness: "checkpoint".to_owned() });
-    }
+    let Some(checkpoint) = checkpoint else { return Ok(0) };
     let reader = crate::tree::Stored::new(&replay.tree, folder);
     let root = tlog_tiles::tree_hash(checkpoint.size, &reader).map_err(|_| Error::BadProof)?;
     if root != checkpoint.root {
@@ -110,8 +114,9 @@ impl Observer for Published<'_> {
             let index = (tree.size() >> shift) - 1;
             let tile = Tile::new(TILE_HEIGHT, level, index, 1 << TILE_HEIGHT, false);
             let name = tile_path(&tile);
-            let damaged =
-                |name: &Path, what: &str| Err(Error::Damaged(Finding::new(&name.display().to_string(), None, what)));
+            let damaged = |name: &Path, what: &str| {
+                Err(Error::Damaged(Finding::new(&name.display().to_string(), None, what)))
+            };
             if level == 0 {
                 let expected = std::mem::take(&mut self.bundle_bytes);
                 let bundle = bundle_path(&tile);

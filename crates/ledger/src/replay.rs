@@ -26,6 +26,8 @@ pub(crate) struct Replay<'a> {
     pub index: Index,
     pub root: Hash,
     pub commits: u64,
+    /// Events up to the last commit that holds.
+    pub good: u64,
 }
 
 /// How far the frames of one segment reach.
@@ -46,6 +48,7 @@ impl<'a> Replay<'a> {
             index: Index::default(),
             root: tlog_tiles::EMPTY_HASH,
             commits: 0,
+            good: 0,
         }
     }
 
@@ -85,7 +88,10 @@ impl<'a> Replay<'a> {
                 Next::End => break true,
                 Next::Unfinished if is_last => break false,
                 Next::Unfinished => {
-                    return Err(damaged(Some(self.tree.size()), "an unfinished batch before the last segment"));
+                    return Err(damaged(
+                        Some(self.tree.size()),
+                        "an unfinished batch before the last segment",
+                    ));
                 }
                 Next::Damaged(what) => return Err(damaged(Some(self.tree.size()), what)),
             }
@@ -94,14 +100,18 @@ impl<'a> Replay<'a> {
             && !self.every_signature
             && !frame.is_signed_by(self.verifier)
         {
-            return Err(damaged(Some(frame.commit.first), "a commit record is not signed by the ledger's key"));
+            return Err(damaged(
+                Some(frame.commit.first),
+                "a commit record is not signed by the ledger's key",
+            ));
         }
         Ok(Extent { end: at, clean })
     }
 
     fn apply(&mut self, frame: &Frame<'_>, name: &str, observer: &mut dyn Observer) -> Result<()> {
         let commit = &frame.commit;
-        let damaged = |position: u64, what: &str| Err(Error::Damaged(Finding::new(name, Some(position), what)));
+        let damaged =
+            |position: u64, what: &str| Err(Error::Damaged(Finding::new(name, Some(position), what)));
         let size = self.tree.size();
         if commit.first != size {
             return damaged(size, "a commit record names other positions");
@@ -133,11 +143,12 @@ impl<'a> Replay<'a> {
                 }
             }
         }
-        self.root = self.tree.root();
-        self.commits += 1;
-        if self.root != commit.root {
+        if self.tree.root() != commit.root {
             return damaged(commit.first, "the leaves of a batch do not have the root of its commit record");
         }
+        self.root = commit.root;
+        self.commits += 1;
+        self.good = self.tree.size();
         Ok(())
     }
 }

@@ -130,8 +130,9 @@ impl<'a> Stored<'a> {
             std::collections::hash_map::Entry::Vacant(vacant) => {
                 let full = Tile::new(TILE_HEIGHT, level, place, 1 << TILE_HEIGHT, false);
                 let path = self.folder.join(tile_path(&full));
-                let bytes = std::fs::read(&path)
-                    .map_err(|error| tlog_tiles::Error::InvalidInput(format!("{}: {error}", path.display())))?;
+                let bytes = std::fs::read(&path).map_err(|error| {
+                    tlog_tiles::Error::InvalidInput(format!("{}: {error}", path.display()))
+                })?;
                 vacant.insert(bytes)
             }
         };

@@ -20,7 +20,8 @@ pub struct Checkpoint {
 
 /// Parses `text` (a C2SP signed note with a tlog-checkpoint) and checks that `verifier` signed it.
 pub fn checkpoint(text: &str, verifier: &VerifierKey) -> Result<Checkpoint> {
-    let note = Note::from_bytes(text.as_bytes()).map_err(|_| Error::BadCheckpoint("it is not a signed note"))?;
+    let note =
+        Note::from_bytes(text.as_bytes()).map_err(|_| Error::BadCheckpoint("it is not a signed note"))?;
     if note.to_bytes() != text.as_bytes() {
         return Err(Error::BadCheckpoint("it is not in its one form"));
     }
@@ -59,8 +60,14 @@ pub fn consistency(old: (u64, Hash), new: (u64, Hash), proof: &[Hash]) -> Result
 }
 
 /// The signed note for a tree.
-pub(crate) fn sign_checkpoint(key: &SigningKey, verifier: &VerifierKey, size: u64, root: Hash) -> Result<String> {
-    let body = Body::new(verifier.name(), size, root, "").map_err(|_| Error::BadCheckpoint("it is malformed"))?;
+pub(crate) fn sign_checkpoint(
+    key: &SigningKey,
+    verifier: &VerifierKey,
+    size: u64,
+    root: Hash,
+) -> Result<String> {
+    let body =
+        Body::new(verifier.name(), size, root, "").map_err(|_| Error::BadCheckpoint("it is malformed"))?;
     let text = body.to_bytes();
     let signature = Signature::new(verifier.name().to_owned(), verifier.id(), key.sign(&text).to_vec())
         .map_err(|_| Error::BadCheckpoint("it cannot be signed"))?;

@@ -15,7 +15,7 @@ pub fn key() -> SigningKey {
 
 /// Small segments, and no publishing but at the close or when asked.
 pub fn options() -> Options {
-    Options { segment_bytes: 16 * 1024, publish_every: Duration::from_secs(3600), ..Options::default() }
+    Options { segment_bytes: 4096, publish_every: Duration::from_secs(3600), ..Options::default() }
 }
 
 pub fn create(dir: &Path) -> Ledger {

@@ -1,0 +1,203 @@
+//! What a crash, a failing disk or a rolled-back copy leaves behind.
+
+use crate::common::*;
+use base::{Fault, Kind};
+use ledger::storage::Storage;
+use ledger::{Comparison, Error};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Fails the call numbered `at`, in the way of `fault`, and every call after it.
+struct Failing {
+    calls: AtomicU32,
+    at: u32,
+    fault: FaultKind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum FaultKind {
+    Errno(rustix::io::Errno),
+    /// Half of the bytes, then no space.
+    Short,
+}
+
+impl Failing {
+    fn next(&self) -> io::Result<bool> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        match self.fault {
+            _ if call < self.at => Ok(false),
+            FaultKind::Short if call == self.at => Ok(true),
+            FaultKind::Short => Err(rustix::io::Errno::NOSPC.into()),
+            FaultKind::Errno(errno) => Err(errno.into()),
+        }
+    }
+}
+
+impl Storage for Failing {
+    fn create(&self, path: &Path) -> io::Result<File> {
+        self.next()?;
+        ledger::storage::Disk.create(path)
+    }
+    fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let half = self.next()?;
+        let length = if half { bytes.len().div_ceil(2) } else { bytes.len() };
+        file.write_at(bytes.get(..length).unwrap_or_default(), offset)
+    }
+    fn flush(&self, file: &File) -> io::Result<()> {
+        self.next()?;
+        file.sync_data()
+    }
+    fn flush_all(&self, folder: &File) -> io::Result<()> {
+        self.next()?;
+        ledger::storage::Disk.flush_all(folder)
+    }
+    fn flush_folder(&self, folder: &Path) -> io::Result<()> {
+        self.next()?;
+        ledger::storage::Disk.flush_folder(folder)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.next()?;
+        std::fs::rename(from, to)
+    }
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        self.next()?;
+        std::fs::create_dir_all(folder)
+    }
+}
+
+#[test]
+fn whichever_call_fails_nothing_acknowledged_is_lost_and_nothing_more_is_acknowledged() {
+    use rustix::io::Errno;
+    let faults = [
+        FaultKind::Errno(Errno::IO),
+        FaultKind::Errno(Errno::NOSPC),
+        FaultKind::Errno(Errno::ROFS),
+        FaultKind::Short,
+    ];
+    for fault in faults {
+        let mut reached_the_end = false;
+        for at in 0..200 {
+            let dir = tempfile::tempdir().unwrap();
+            let storage = Arc::new(Failing { calls: AtomicU32::new(0), at, fault });
+            let Ok(ledger) = create_on(dir.path(), Arc::clone(&storage) as Arc<dyn Storage>) else {
+                // Not a ledger, or one without events: either way creating or opening goes on.
+                let again =
+                    open(dir.path()).or_else(|_| create_on(dir.path(), Arc::new(ledger::storage::Disk)));
+                fill(&again.unwrap(), 0..3);
+                continue;
+            };
+            let mut acknowledged = 0;
+            let mut failed = None;
+            for n in 0..24 {
+                match ledger.append_blocking(entry(n)) {
+                    Ok(committed) if failed.is_none() => {
+                        assert_eq!(committed.position, n);
+                        acknowledged = n + 1;
+                    }
+                    Ok(_) => panic!("acknowledged after a failure"),
+                    Err(error) => {
+                        assert_eq!((error.kind(), error.code()), (Kind::Unavailable, "LEDGER-001"));
+                        failed = Some(error);
+                    }
+                }
+                if n == 12 && failed.is_none() {
+                    failed = ledger.publish().err();
+                }
+            }
+            assert_eq!(ledger.size(), acknowledged);
+            reached_the_end |= failed.is_none() && ledger.close().is_ok();
+            drop(ledger);
+            let ledger = open(dir.path()).unwrap_or_else(|error| panic!("{fault:?} at {at}: {error:?}"));
+            assert!(ledger.size() >= acknowledged, "{fault:?} at {at}");
+            assert!(ledger.size() <= acknowledged + 1, "{fault:?} at {at}");
+            fill(&ledger, ledger.size()..ledger.size() + 3);
+            ledger.close().unwrap();
+            let report = ledger.verify_full().unwrap();
+            assert!(report.is_sound() && !report.unfinished, "{fault:?} at {at}: {report:?}");
+            if reached_the_end {
+                break;
+            }
+        }
+        assert!(reached_the_end, "{fault:?}: some call was never made to fail");
+    }
+}
+
+#[test]
+fn a_last_batch_cut_at_any_byte_is_absent_and_the_rest_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = create(dir.path());
+    fill(&ledger, 0..5);
+    let path = dir.path().join("segments/00000000000000000000.seg");
+    let end = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let before = end(&std::fs::read(&path).unwrap());
+    ledger.append_blocking(entry(5)).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let after = end(&whole);
+    // A crash: no checkpoint was published for what follows.
+    let crashed = tempfile::tempdir().unwrap();
+    copy_folder(dir.path(), crashed.path());
+    let segment = crashed.path().join("segments/00000000000000000000.seg");
+    for cut in before..=after {
+        for keep_space in [true, false] {
+            let mut bytes = whole.clone();
+            if keep_space {
+                bytes[cut..].fill(0);
+            } else {
+                bytes.truncate(cut);
+            }
+            std::fs::write(&segment, &bytes).unwrap();
+            // No publishing: each round starts from the same crash.
+            let _ = std::fs::remove_dir_all(crashed.path().join("tile"));
+            let _ = std::fs::remove_file(crashed.path().join("checkpoint"));
+            for entry in std::fs::read_dir(crashed.path().join("segments")).unwrap() {
+                let path = entry.unwrap().path();
+                if path != segment {
+                    std::fs::remove_file(path).unwrap();
+                }
+            }
+            let opened = open(crashed.path()).unwrap();
+            assert_eq!(opened.size(), if cut == after { 6 } else { 5 }, "cut at {cut}");
+            let next = opened.size();
+            opened.append_blocking(entry(next)).unwrap();
+            assert!(opened.verify_full().unwrap().is_sound(), "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_rolled_back_or_rewritten_ledger_is_told_from_a_grown_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = create(dir.path());
+    fill(&ledger, 0..300);
+    ledger.close().unwrap();
+    drop(ledger);
+    let old = tempfile::tempdir().unwrap();
+    copy_folder(dir.path(), old.path());
+    let ledger = open(dir.path()).unwrap();
+    fill(&ledger, 300..600);
+    let kept = ledger.checkpoint().unwrap();
+    ledger.close().unwrap();
+
+    let rolled_back = open(old.path()).unwrap();
+    assert_eq!(rolled_back.compare(&kept).unwrap(), Comparison::Ahead);
+    fill(&rolled_back, 1000..1400);
+    assert_eq!(rolled_back.compare(&kept).unwrap(), Comparison::Diverged);
+    assert!(matches!(rolled_back.compare("nothing"), Err(Error::BadCheckpoint(_))));
+    rolled_back.close().unwrap();
+    drop(rolled_back);
+
+    // Segments of the old copy under the checkpoint and tiles of the new one: refused at the start.
+    std::fs::remove_dir_all(old.path().join("tile")).unwrap();
+    copy_folder(&dir.path().join("tile"), &old.path().join("tile"));
+    assert!(matches!(open(old.path()), Err(Error::Damaged(_) | Error::RolledBack { .. })));
+    let mut segments: Vec<_> =
+        std::fs::read_dir(dir.path().join("segments")).unwrap().map(|e| e.unwrap().path()).collect();
+    segments.sort();
+    drop(ledger);
+    std::fs::remove_file(segments.pop().unwrap()).unwrap();
+    assert!(matches!(open(dir.path()), Err(Error::RolledBack { known: 600, .. })));
+}

@@ -1,0 +1,135 @@
+//! Many writers and readers at once, back-pressure, and events on their way when a ledger closes.
+
+use crate::common::*;
+use ledger::leaf::Leaf;
+use ledger::{Entry, verify};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[test]
+fn writers_at_once_lose_nothing_and_every_proof_holds_against_one_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = create(dir.path());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    let positions = runtime.block_on(async {
+        let mut tasks = Vec::new();
+        for writer in 0..256u64 {
+            let ledger = ledger.clone();
+            tasks.push(tokio::spawn(async move {
+                let mut positions = Vec::new();
+                for n in 0..8 {
+                    let number = writer * 8 + n;
+                    let committed = ledger.append(entry(number)).await.unwrap();
+                    assert!(committed.position < ledger.size(), "answered before it was durable");
+                    positions.push((committed.position, number));
+                    // A reader in between: what it sees is proved against a checkpoint of that time.
+                    if n == 3 {
+                        prove(&ledger, committed.position);
+                    }
+                }
+                positions
+            }));
+        }
+        let mut all = Vec::new();
+        for task in tasks {
+            all.extend(task.await.unwrap());
+        }
+        all
+    });
+    assert_eq!(ledger.size(), 2048);
+    assert_eq!(positions.iter().map(|(position, _)| position).collect::<HashSet<_>>().len(), 2048);
+    let checkpoint = verify::checkpoint(&ledger.checkpoint().unwrap(), ledger.verifier()).unwrap();
+    for (position, number) in positions {
+        let record = ledger.read(position).unwrap();
+        assert!(Leaf::parse(&record.leaf).unwrap().event.ends_with(&format!("\"n\":{number}}}")));
+        let proof = ledger.inclusion(position, checkpoint.size).unwrap();
+        assert!(proof.len() * 32 <= 1024);
+        verify::inclusion(&record.leaf, position, checkpoint.size, checkpoint.root, &proof).unwrap();
+    }
+    assert!(ledger.verify_full().unwrap().is_sound());
+}
+
+fn prove(ledger: &ledger::Ledger, position: u64) {
+    let checkpoint = verify::checkpoint(&ledger.checkpoint().unwrap(), ledger.verifier()).unwrap();
+    let record = ledger.read(position).unwrap();
+    let proof = ledger.inclusion(position, checkpoint.size).unwrap();
+    verify::inclusion(&record.leaf, position, checkpoint.size, checkpoint.root, &proof).unwrap();
+}
+
+#[test]
+fn a_full_queue_makes_callers_wait_and_drops_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = ledger::Options { queue_entries: 4, batch_entries: 2, ..options() };
+    let clock = Arc::new(base::SystemClock::default());
+    let disk = Arc::new(ledger::storage::Disk);
+    let ledger = ledger::Ledger::create_with(dir.path(), NAME, key(), clock, disk, options).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let threads: Vec<_> = (0..2u64)
+        .map(|thread| {
+            let ledger = ledger.clone();
+            std::thread::spawn(move || {
+                for n in 0..100 {
+                    ledger.follow_blocking(entry(thread * 100 + n)).unwrap();
+                }
+            })
+        })
+        .collect();
+    runtime.block_on(async {
+        let mut tickets = Vec::new();
+        for n in 200..400 {
+            tickets.push(ledger.follow(entry(n)).await.unwrap());
+        }
+        let mut last = None;
+        for ticket in tickets {
+            let committed = ticket.committed().await.unwrap();
+            assert!(last < Some(committed.position), "follow events keep their order");
+            last = Some(committed.position);
+        }
+    });
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    ledger.close().unwrap();
+    assert_eq!(ledger.size(), 400);
+    let events: HashSet<String> = ledger
+        .range(0..400)
+        .unwrap()
+        .iter()
+        .map(|r| Leaf::parse(&r.leaf).unwrap().event.to_owned())
+        .collect();
+    assert_eq!(events.len(), 400);
+}
+
+#[test]
+fn a_checkpoint_appears_within_a_second_of_traffic() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(base::SystemClock::default());
+    let ledger = ledger::Ledger::create(dir.path(), NAME, key(), clock).unwrap();
+    ledger.append_blocking(entry(0)).unwrap();
+    let path = dir.path().join("checkpoint");
+    let start = std::time::Instant::now();
+    while !path.exists() {
+        assert!(start.elapsed() < Duration::from_secs(10), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(verify::checkpoint(&text, ledger.verifier()).unwrap().size, 1);
+    assert_eq!(
+        std::fs::read(dir.path().join("tile/entries/000.p/1")).unwrap()[2..],
+        ledger.read(0).unwrap().leaf
+    );
+}
+
+#[test]
+fn an_event_on_many_chains_links_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = create(dir.path());
+    let body = || ledger::Body::parse(b"{}".to_vec()).unwrap();
+    ledger.append_blocking(Entry::new(["obj_a", "usr_a"], body()).unwrap()).unwrap();
+    ledger.append_blocking(Entry::new(["obj_b", "usr_a"], body()).unwrap()).unwrap();
+    ledger.append_blocking(Entry::new(["obj_a", "obj_b", "usr_b"], body()).unwrap()).unwrap();
+    let record = ledger.read(2).unwrap();
+    let leaf = Leaf::parse(&record.leaf).unwrap();
+    assert_eq!(leaf.previous, [("obj_a", Some(0)), ("obj_b", Some(1)), ("usr_b", None)]);
+}
