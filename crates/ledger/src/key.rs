@@ -32,8 +32,12 @@ impl SigningKey {
 
     /// The public half under `name`.
     pub fn verifier(&self, name: &str) -> Result<VerifierKey> {
-        let public = self.pair.public_key().as_ref().try_into().map_err(|_| Error::BadKey)?;
-        VerifierKey::new(name, public)
+        VerifierKey::new(name, self.public()?)
+    }
+
+    /// The public half without a name.
+    pub fn public(&self) -> Result<[u8; 32]> {
+        self.pair.public_key().as_ref().try_into().map_err(|_| Error::BadKey)
     }
 
     /// The signature over `message`, 64 bytes.
