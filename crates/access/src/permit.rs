@@ -43,7 +43,7 @@ pub mod verb {
         /// Seal what arrives.
         Write = "write": Seals;
         /// Open inputs for a sealed job and seal its outputs.
-        Run = "run": Opens Seals;
+        Run = "run": Opens: Seals;
         /// Change records that are not protected data: accounts, members, tools, references.
         Manage = "manage": Seals;
     }

@@ -18,25 +18,7 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
     ],
 }];
 
-macro_rules! entity {
-    ($module:ident, $table:literal, { $($body:tt)* }) => {
-        pub(crate) mod $module {
-            use db::sea_orm;
-            use db::sea_orm::entity::prelude::*;
-
-            #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-            #[sea_orm(table_name = $table)]
-            pub struct Model { $($body)* }
-
-            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-            pub enum Relation {}
-
-            impl ActiveModelBehavior for ActiveModel {}
-        }
-    };
-}
-
-entity!(account, "access_account", {
+db::entity!(account, "access_account", {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
     pub name: String,
@@ -44,14 +26,14 @@ entity!(account, "access_account", {
     pub closed: bool,
 });
 
-entity!(token, "access_token", {
+db::entity!(token, "access_token", {
     #[sea_orm(primary_key, auto_increment = false)]
     pub digest: Vec<u8>,
     pub account: String,
     pub expires_at: i64,
 });
 
-entity!(session, "access_session", {
+db::entity!(session, "access_session", {
     #[sea_orm(primary_key, auto_increment = false)]
     pub digest: Vec<u8>,
     pub account: String,
@@ -59,7 +41,7 @@ entity!(session, "access_session", {
     pub used_at: i64,
 });
 
-entity!(grant, "access_grant", {
+db::entity!(grant, "access_grant", {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
     pub account: String,

@@ -20,9 +20,6 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
-    /// An event could not be written as JSON.
-    #[error("the event could not be encoded")]
-    Encode(#[source] serde_json::Error),
     /// The database carries out decisions that the ledger does not hold.
     #[error("the ledger was rolled back: it ends before position {0}, which the database refers to")]
     LedgerRolledBack(u64),
@@ -39,7 +36,7 @@ impl Fault for Error {
         match self {
             Self::NotRecorded(_) | Self::Unreadable(_) => Kind::Unavailable,
             Self::Unknown { .. } | Self::LedgerRolledBack(_) | Self::DatabaseRolledBack(_) => Kind::Integrity,
-            Self::Encode(_) | Self::Field(_) => Kind::Internal,
+            Self::Field(_) => Kind::Internal,
         }
     }
 
@@ -48,10 +45,9 @@ impl Fault for Error {
             Self::NotRecorded(_) => "AUDIT-001",
             Self::Unreadable(_) => "AUDIT-002",
             Self::Unknown { .. } => "AUDIT-003",
-            Self::Encode(_) => "AUDIT-004",
-            Self::LedgerRolledBack(_) => "AUDIT-005",
-            Self::DatabaseRolledBack(_) => "AUDIT-006",
-            Self::Field(_) => "AUDIT-007",
+            Self::LedgerRolledBack(_) => "AUDIT-004",
+            Self::DatabaseRolledBack(_) => "AUDIT-005",
+            Self::Field(_) => "AUDIT-006",
         }
     }
 

@@ -1,7 +1,7 @@
 //! Gate and follow events.
 
 use crate::{Error, Event, What};
-use ledger::{Committed, Entry, Ledger};
+use ledger::{Body, Committed, Entry, Ledger};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,6 +50,6 @@ impl Audit {
 }
 
 fn entry(event: &Event) -> Result<Entry, Error> {
-    let body = serde_json::to_vec(event).map_err(Error::Encode)?;
-    Ok(Entry { chains: event.chains(), body })
+    let body = Body::of(event).map_err(Error::NotRecorded)?;
+    Entry::new(event.chains(), body).map_err(Error::NotRecorded)
 }

@@ -8,6 +8,7 @@
 //! * [`open`]: the database file and its settings
 //! * [`migrate`]: the explicit steps from an empty database to today's tables
 //! * [`transaction`]: writes, and the watermark they leave
+//! * [`entity!`]: a row type of a room's table
 
 pub mod migrate;
 pub mod open;
@@ -22,3 +23,32 @@ pub use transaction::Tx;
 
 /// SeaORM, re-exported so that rooms share one version.
 pub use sea_orm;
+
+/// Declares the row type of a table: a private module with SeaORM's `Entity`, `Model`, `Column`
+/// and `ActiveModel`.
+///
+/// ```
+/// db::entity!(lane, "catalog_lane", {
+///     #[sea_orm(primary_key, auto_increment = false)]
+///     pub id: String,
+/// });
+/// ```
+#[macro_export]
+macro_rules! entity {
+    ($(#[$doc:meta])* $module:ident, $table:literal, { $($body:tt)* }) => {
+        $(#[$doc])*
+        pub(crate) mod $module {
+            use $crate::sea_orm;
+            use $crate::sea_orm::entity::prelude::*;
+
+            #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+            #[sea_orm(table_name = $table)]
+            pub struct Model { $($body)* }
+
+            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+            pub enum Relation {}
+
+            impl ActiveModelBehavior for ActiveModel {}
+        }
+    };
+}

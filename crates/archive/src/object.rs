@@ -1,0 +1,129 @@
+//! What is known about an object.
+
+use crate::table::object;
+use crate::{Archive, Error};
+use access::Permit;
+use access::thing::Thing;
+use access::verb::Verb;
+use base::{Blake3, Id, ObjectId, ProjectId, SubjectId};
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use keys::Binding;
+use serde::Serialize;
+
+/// How an object's body is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Crypt4GH segments.
+    Crypt4gh,
+    /// Parquet with modular encryption; its footer key is the object's session key.
+    Parquet,
+}
+
+impl Form {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Crypt4gh => "crypt4gh",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+/// The record of an object. It holds no label and no digest of the content in clear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Object {
+    /// Its id.
+    pub id: ObjectId,
+    /// Its version, from 1.
+    pub version: u32,
+    /// Its project; none for things of the site.
+    pub project: Option<ProjectId>,
+    /// Its subject, when there is exactly one.
+    pub subject: Option<SubjectId>,
+    /// What it is: `fastq`, `alignment`, `variants`, `report`, …
+    pub kind: String,
+    /// How its body is encrypted.
+    pub form: Form,
+    /// Length in clear, bytes. For Parquet, the length as stored.
+    pub plain_length: u64,
+    /// Length as stored, bytes.
+    pub cipher_length: u64,
+    /// Number of segments or tree blocks.
+    pub segments: u64,
+    /// Root of the integrity tree over the stored bytes.
+    pub root: Blake3,
+    /// Ledger position of its manifest.
+    pub position: u64,
+    /// When it was sealed.
+    pub created_at: String,
+    #[serde(skip)]
+    pub(crate) body: String,
+    #[serde(skip)]
+    pub(crate) base_nonce: Option<[u8; 12]>,
+}
+
+impl Object {
+    pub(crate) fn binding(&self) -> Binding {
+        Binding {
+            object: self.id.clone(),
+            version: self.version,
+            project: self.project.clone(),
+            subject: self.subject.clone(),
+        }
+    }
+}
+
+impl Archive {
+    /// The records of the objects that `permit` covers or, for a permit on another kind of thing,
+    /// of those of `ids` that lie in its project.
+    pub async fn describe<V: Verb, T: Thing>(
+        &self,
+        permit: &Permit<V, T>,
+        ids: &[ObjectId],
+    ) -> Result<Vec<Object>, Error> {
+        permit.live()?;
+        let rows = object::Entity::find()
+            .filter(object::Column::Id.is_in(ids.iter().map(ToString::to_string)))
+            .order_by_asc(object::Column::Position)
+            .all(self.db.reader())
+            .await?;
+        let objects = rows.into_iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
+        Ok(objects.into_iter().filter(|o| o.project.as_ref() == permit.project()).collect())
+    }
+
+    /// The project of an object: `None` when there is no such object, `Some(None)` when it is the
+    /// site's. For decisions.
+    pub async fn project_of(&self, id: &ObjectId) -> Result<Option<Option<ProjectId>>, Error> {
+        let row = object::Entity::find_by_id(id.to_string()).one(self.db.reader()).await?;
+        Ok(row.map(from_row).transpose()?.map(|o| o.project))
+    }
+
+    pub(crate) async fn record(&self, id: &ObjectId) -> Result<Object, Error> {
+        let row = object::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
+        from_row(row.ok_or(Error::NotFound)?)
+    }
+}
+
+pub(crate) fn from_row(row: object::Model) -> Result<Object, Error> {
+    let number = |n: i64| u64::try_from(n).map_err(|_| Error::Record);
+    Ok(Object {
+        id: row.id.parse().map_err(|_| Error::Record)?,
+        version: u32::try_from(row.version).map_err(|_| Error::Record)?,
+        project: row.project.map(|p| p.parse()).transpose().map_err(|_| Error::Record)?,
+        subject: row.subject.map(|s| s.parse()).transpose().map_err(|_| Error::Record)?,
+        kind: row.kind,
+        form: match row.form.as_str() {
+            "crypt4gh" => Form::Crypt4gh,
+            "parquet" => Form::Parquet,
+            _ => return Err(Error::Record),
+        },
+        plain_length: number(row.plain_length)?,
+        cipher_length: number(row.cipher_length)?,
+        segments: number(row.segments)?,
+        root: row.root.parse().map_err(|_| Error::Record)?,
+        position: number(row.position)?,
+        created_at: row.created_at,
+        body: row.body,
+        base_nonce: row.base_nonce.map(|n| n.try_into()).transpose().map_err(|_| Error::Record)?,
+    })
+}
