@@ -7,18 +7,32 @@
 //! Invariants: names in a sheet are looked up beneath the package and used for nothing else; the verdict on
 //! a file does not depend on the pieces in which it came.
 //!
+//! * [`sheet`], [`manifest`], [`name`]: what a package says of itself
 //! * [`limits`]: how much a stream may ask of us
 //! * [`gzip`]: the framing of gzip and BGZF
 //! * [`fastq`]: one FASTQ file as it streams past
 //! * [`pairing`]: whether two of them belong together
 //! * [`whole`]: the ends of BAM, CRAM, BCF and compressed VCF
 //! * [`child`]: the FASTQ check as a filter for a capped process
+//! * [`error`]: the one error, with its codes
 
 pub mod child;
+pub mod error;
 pub mod fastq;
 pub mod gzip;
 pub mod limits;
+pub mod manifest;
+pub mod name;
 pub mod pairing;
+pub mod sheet;
 #[cfg(test)]
 mod testing;
 pub mod whole;
+
+pub use child::{Outcome, check_stream, read_outcome};
+pub use error::Error;
+pub use fastq::{Checker, FastqFault, Verdict};
+pub use limits::Limits;
+pub use manifest::Manifest;
+pub use pairing::check_pair;
+pub use sheet::{Row, Sheet};
