@@ -15,6 +15,13 @@ pub struct Place {
     pub purpose: Option<String>,
 }
 
+impl Place {
+    /// The place of what belongs to the site as a whole.
+    pub fn of_site() -> Self {
+        Self { project: None, class: None, purpose: None }
+    }
+}
+
 /// The answer of [`Facts::place`].
 pub type PlaceAnswer<'a> =
     Pin<Box<dyn Future<Output = Result<Option<Place>, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>>;

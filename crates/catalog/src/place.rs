@@ -1,0 +1,43 @@
+//! Where a thing belongs, for decisions.
+
+use crate::table::{package, readset, reference, sample};
+use crate::{Catalog, Error};
+use access::Place;
+use base::ProjectId;
+use db::sea_orm::EntityTrait;
+
+impl Catalog {
+    /// The place of a project, sample, readset, package or reference by its id; `None` when there
+    /// is no such thing. Other kinds belong to other rooms.
+    pub async fn place(&self, id: &str) -> Result<Option<Place>, Error> {
+        let connection = self.db.reader();
+        let project = match id.get(..4).unwrap_or_default() {
+            "prj_" => Some(id.to_owned()),
+            "smp_" => sample::Entity::find_by_id(id).one(connection).await?.map(|row| row.project),
+            "pkg_" => package::Entity::find_by_id(id).one(connection).await?.map(|row| row.project),
+            "rds_" => match readset::Entity::find_by_id(id).one(connection).await? {
+                Some(row) => sample::Entity::find_by_id(row.sample).one(connection).await?.map(|row| row.project),
+                None => None,
+            },
+            "ref_" => {
+                let there = reference::Entity::find_by_id(id).one(connection).await?.is_some();
+                return Ok(there.then_some(Place::of_site()));
+            }
+            _ => None,
+        };
+        match project.map(|text| text.parse::<ProjectId>()) {
+            Some(Ok(project)) => self.place_in(&project).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// The place of anything in `project`.
+    pub async fn place_in(&self, project: &ProjectId) -> Result<Option<Place>, Error> {
+        let project = self.project_row(project).await?;
+        Ok(project.map(|p| Place {
+            project: Some(p.id),
+            class: Some(p.class),
+            purpose: Some(p.purpose.as_str().to_owned()),
+        }))
+    }
+}

@@ -1,0 +1,256 @@
+//! What a project states about itself.
+
+use crate::table::project;
+use crate::{Catalog, Error};
+use access::Permit;
+use access::thing;
+use access::verb::{Manage, View};
+use base::{Class, Id, ProjectId};
+use db::Tx;
+use db::sea_orm::ActiveValue::Set;
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde::{Deserialize, Serialize};
+
+macro_rules! closed_words {
+    ($(#[$doc:meta])* $name:ident, $field:literal { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
+
+        impl $name {
+            /// The word as written in commands and records.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = Error;
+            fn from_str(text: &str) -> Result<Self, Error> {
+                match text {
+                    $($text => Ok(Self::$variant),)*
+                    _ => Err(invalid($field, text, concat!("one of", $(" ", $text),*))),
+                }
+            }
+        }
+    };
+}
+
+closed_words! {
+    /// What a project's data may be used for; every decision in the project carries it.
+    Purpose, "purpose" {
+        /// Diagnosis and care of the people themselves.
+        Care = "care",
+        /// Research under the stated data-use terms.
+        Research = "research",
+        /// Assurance of the laboratory's quality.
+        Quality = "quality",
+        /// Development of methods.
+        Methods = "methods",
+        /// Teaching.
+        Teaching = "teaching",
+    }
+}
+
+closed_words! {
+    /// How long a project's data is kept at least.
+    Retention, "retention class" {
+        /// Ninety days.
+        Days90 = "90-days",
+        /// Two years: 42 CFR 493.1105 for most analytic records.
+        Years2 = "2-years",
+        /// Ten years.
+        Years10 = "10-years",
+        /// Thirty years.
+        Years30 = "30-years",
+        /// Without end.
+        Permanent = "permanent",
+    }
+}
+
+/// A project to be made. Every field is stated by a person; none is guessed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewProject {
+    /// Its display name, 1 to 80 characters.
+    pub name: String,
+    /// Its class.
+    pub class: Class,
+    /// What its data may be used for.
+    pub purpose: Purpose,
+    /// DUO codes, such as `DUO:0000042`; at least one.
+    pub terms: Vec<String>,
+    /// Where the data must stay: an ISO 3166 code of two letters, or `EU`.
+    pub region: String,
+    /// How long it is kept at least.
+    pub retention: Retention,
+    /// The site's own reference to the consent or the decision that allows the use.
+    pub consent: String,
+}
+
+/// A project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Project {
+    /// Its id.
+    pub id: ProjectId,
+    /// Its display name.
+    pub name: String,
+    /// Its class.
+    pub class: Class,
+    /// What its data may be used for.
+    pub purpose: Purpose,
+    /// DUO codes.
+    pub terms: Vec<String>,
+    /// Where the data must stay.
+    pub region: String,
+    /// How long it is kept at least.
+    pub retention: Retention,
+    /// The reference to the consent.
+    pub consent: String,
+    /// When it was made.
+    pub created_at: String,
+}
+
+impl NewProject {
+    /// Refuses values of the wrong shape, naming field, value and what is expected.
+    pub fn check(&self) -> Result<(), Error> {
+        let printable = |text: &str| text.chars().all(|c| !c.is_control());
+        if self.name.trim().is_empty() || self.name.chars().count() > 80 || !printable(&self.name) {
+            return Err(invalid("name", &self.name, "1 to 80 printable characters"));
+        }
+        if self.terms.is_empty() {
+            return Err(invalid("data-use term", "", "at least one DUO code, such as DUO:0000042"));
+        }
+        for term in &self.terms {
+            let digits = term.strip_prefix("DUO:").unwrap_or_default();
+            if digits.len() != 7 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+                return Err(invalid("data-use term", term, "a DUO code, such as DUO:0000042"));
+            }
+        }
+        if self.region.len() != 2 || !self.region.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(invalid("region", &self.region, "a country code of two capital letters, or EU"));
+        }
+        let reference = |b: u8| b.is_ascii_alphanumeric() || b"._/-".contains(&b);
+        if self.consent.is_empty() || self.consent.len() > 64 || !self.consent.bytes().all(reference) {
+            return Err(invalid("consent reference", &self.consent, "1 to 64 letters, digits or . _ / -"));
+        }
+        Ok(())
+    }
+}
+
+impl Catalog {
+    /// Makes a project.
+    pub async fn create_project(
+        &self,
+        permit: &Permit<Manage, thing::Site>,
+        tx: &Tx,
+        new: NewProject,
+    ) -> Result<Project, Error> {
+        permit.live()?;
+        new.check()?;
+        let made = Project {
+            id: ProjectId::mint(&*self.entropy),
+            name: new.name,
+            class: new.class,
+            purpose: new.purpose,
+            terms: new.terms,
+            region: new.region,
+            retention: new.retention,
+            consent: new.consent,
+            created_at: self.clock.now().to_string(),
+        };
+        let row = project::ActiveModel {
+            id: Set(made.id.to_string()),
+            name: Set(made.name.clone()),
+            class: Set(made.class.as_str().to_owned()),
+            purpose: Set(made.purpose.as_str().to_owned()),
+            terms: Set(made.terms.join(" ")),
+            region: Set(made.region.clone()),
+            retention: Set(made.retention.as_str().to_owned()),
+            consent: Set(made.consent.clone()),
+            created_at: Set(made.created_at.clone()),
+        };
+        project::Entity::insert(row).exec_without_returning(&**tx).await?;
+        Ok(made)
+    }
+
+    /// The permit's project.
+    pub async fn project(&self, permit: &Permit<View, thing::Project>) -> Result<Project, Error> {
+        self.project_row(permit.in_project()?).await?.ok_or(Error::NotFound)
+    }
+
+    /// Those of `ids` that exist, by name. For someone's own projects.
+    pub async fn projects(
+        &self,
+        permit: &Permit<View, thing::Site>,
+        ids: &[ProjectId],
+    ) -> Result<Vec<Project>, Error> {
+        permit.live()?;
+        let rows = project::Entity::find()
+            .filter(project::Column::Id.is_in(ids.iter().map(ToString::to_string)))
+            .order_by_asc(project::Column::Name)
+            .all(self.db.reader())
+            .await?;
+        rows.into_iter().map(from_row).collect()
+    }
+
+    pub(crate) async fn project_row(&self, id: &ProjectId) -> Result<Option<Project>, Error> {
+        let row = project::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
+        row.map(from_row).transpose()
+    }
+}
+
+fn from_row(row: project::Model) -> Result<Project, Error> {
+    Ok(Project {
+        id: row.id.parse().map_err(|_| Error::Record)?,
+        name: row.name,
+        class: row.class.parse().map_err(|_| Error::Record)?,
+        purpose: row.purpose.parse().map_err(|_| Error::Record)?,
+        terms: row.terms.split(' ').map(str::to_owned).collect(),
+        region: row.region,
+        retention: row.retention.parse().map_err(|_| Error::Record)?,
+        consent: row.consent,
+        created_at: row.created_at,
+    })
+}
+
+pub(crate) fn invalid(field: &'static str, value: &str, expected: &'static str) -> Error {
+    Error::Invalid { field, value: value.chars().filter(|c| !c.is_control()).take(40).collect(), expected }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole() -> NewProject {
+        NewProject {
+            name: "Rare disease".into(),
+            class: Class::Clinical,
+            purpose: Purpose::Care,
+            terms: vec!["DUO:0000042".into()],
+            region: "EU".into(),
+            retention: Retention::Years30,
+            consent: "IRB-2026/17".into(),
+        }
+    }
+
+    #[test]
+    fn each_field_is_needed_and_has_a_shape() {
+        whole().check().unwrap();
+        let bad: [fn(&mut NewProject); 8] = [
+            |p| p.name = " ".into(),
+            |p| p.name = "a\u{1b}[2J".into(),
+            |p| p.terms.clear(),
+            |p| p.terms.push("GRU".into()),
+            |p| p.region = "Europe".into(),
+            |p| p.consent = String::new(),
+            |p| p.consent = "two words".into(),
+            |p| p.consent = "x".repeat(65),
+        ];
+        for change in bad {
+            let mut project = whole();
+            change(&mut project);
+            assert!(project.check().is_err(), "{project:?}");
+        }
+        assert!("profit".parse::<Purpose>().is_err());
+    }
+}

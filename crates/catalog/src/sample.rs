@@ -1,0 +1,115 @@
+//! Subjects, samples and readsets.
+
+use crate::table::{readset, sample};
+use crate::{Catalog, Error};
+use access::Permit;
+use access::thing;
+use access::thing::Thing;
+use access::verb::{Verb, View};
+use base::{Id, ObjectId, ProjectId, ReadsetId, SampleId, Sensitive, SubjectId};
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+/// A sample whose reads have arrived.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// Its id.
+    pub id: SampleId,
+    /// The subject it comes from.
+    pub subject: SubjectId,
+    /// Its project.
+    pub project: ProjectId,
+    /// The laboratory's own word for it.
+    pub label: Sensitive<String>,
+    /// Sex, if stated.
+    pub sex: Option<String>,
+    /// Status, if stated.
+    pub status: Option<String>,
+    /// Specimen type, if stated.
+    pub specimen_type: Option<String>,
+    /// Its readsets.
+    pub readsets: Vec<Readset>,
+}
+
+/// The reads of one sample on one lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readset {
+    /// Its id.
+    pub id: ReadsetId,
+    /// The lane.
+    pub lane: String,
+    /// First and second reads.
+    pub objects: [ObjectId; 2],
+    /// Reads in both files together.
+    pub reads: u64,
+    /// Bases in both files together.
+    pub bases: u64,
+}
+
+impl Catalog {
+    /// The samples of the permit's project that have reads, by label.
+    pub async fn samples(&self, permit: &Permit<View, thing::Project>) -> Result<Vec<Sample>, Error> {
+        let project = permit.in_project()?;
+        let rows = sample::Entity::find()
+            .filter(sample::Column::Project.eq(project.to_string()))
+            .order_by_asc(sample::Column::Label)
+            .all(self.db.reader())
+            .await?;
+        let mut samples = Vec::with_capacity(rows.len());
+        for row in rows {
+            let read = self.with_readsets(row).await?;
+            if !read.readsets.is_empty() {
+                samples.push(read);
+            }
+        }
+        Ok(samples)
+    }
+
+    /// One sample of the permit's project.
+    pub async fn sample<V: Verb, T: Thing>(&self, permit: &Permit<V, T>, id: &SampleId) -> Result<Sample, Error> {
+        let project = permit.in_project()?;
+        let row = sample::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
+        let row = row.filter(|row| row.project == project.as_str()).ok_or(Error::NotFound)?;
+        let read = self.with_readsets(row).await?;
+        if read.readsets.is_empty() { Err(Error::NotFound) } else { Ok(read) }
+    }
+
+    /// The objects that hold a sample's reads: ids alone, so that a decision can name them.
+    pub async fn read_objects(&self, id: &SampleId) -> Result<Vec<ObjectId>, Error> {
+        let readsets = self.readsets(id.as_str()).await?;
+        Ok(readsets.into_iter().flat_map(|r| r.objects).collect())
+    }
+
+    async fn with_readsets(&self, row: sample::Model) -> Result<Sample, Error> {
+        let readsets = self.readsets(&row.id).await?;
+        Ok(Sample {
+            id: row.id.parse().map_err(|_| Error::Record)?,
+            subject: row.subject.parse().map_err(|_| Error::Record)?,
+            project: row.project.parse().map_err(|_| Error::Record)?,
+            label: Sensitive::new(row.label),
+            sex: row.sex,
+            status: row.status,
+            specimen_type: row.specimen_type,
+            readsets,
+        })
+    }
+
+    async fn readsets(&self, sample: &str) -> Result<Vec<Readset>, Error> {
+        let rows = readset::Entity::find()
+            .filter(readset::Column::Sample.eq(sample))
+            .order_by_asc(readset::Column::Lane)
+            .all(self.db.reader())
+            .await?;
+        rows.into_iter().map(readset_from_row).collect()
+    }
+}
+
+fn readset_from_row(row: readset::Model) -> Result<Readset, Error> {
+    let object = |text: String| text.parse::<ObjectId>().map_err(|_| Error::Record);
+    Ok(Readset {
+        id: row.id.parse().map_err(|_| Error::Record)?,
+        lane: row.lane,
+        objects: [object(row.object_1)?, object(row.object_2)?],
+        reads: u64::try_from(row.reads).map_err(|_| Error::Record)?,
+        bases: u64::try_from(row.bases).map_err(|_| Error::Record)?,
+    })
+}

@@ -1,0 +1,134 @@
+//! The room's tables.
+
+use db::Migration;
+
+/// The steps to today's tables.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    step: "catalog-1",
+    sql: &[
+        "CREATE TABLE catalog_project (id TEXT PRIMARY KEY, name TEXT NOT NULL, class TEXT NOT NULL, purpose TEXT \
+         NOT NULL, terms TEXT NOT NULL, region TEXT NOT NULL, retention TEXT NOT NULL, consent TEXT NOT NULL, \
+         created_at TEXT NOT NULL)",
+        "CREATE TABLE catalog_subject (id TEXT PRIMARY KEY, project TEXT NOT NULL REFERENCES catalog_project (id), \
+         label TEXT NOT NULL, UNIQUE (project, label))",
+        "CREATE TABLE catalog_sample (id TEXT PRIMARY KEY, project TEXT NOT NULL REFERENCES catalog_project (id), \
+         subject TEXT NOT NULL REFERENCES catalog_subject (id), label TEXT NOT NULL, sex TEXT, status TEXT, \
+         specimen_type TEXT, UNIQUE (project, label))",
+        "CREATE TABLE catalog_package (id TEXT PRIMARY KEY, project TEXT NOT NULL REFERENCES catalog_project (id), \
+         digest TEXT NOT NULL, state TEXT NOT NULL, created_at TEXT NOT NULL, UNIQUE (project, digest))",
+        "CREATE TABLE catalog_package_file (package TEXT NOT NULL REFERENCES catalog_package (id), number INTEGER \
+         NOT NULL, sheet_row INTEGER NOT NULL, mate INTEGER NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, \
+         sample TEXT NOT NULL REFERENCES catalog_sample (id), lane TEXT NOT NULL, readset TEXT NOT NULL, \
+         object TEXT, verdict TEXT, PRIMARY KEY (package, number))",
+        "CREATE TABLE catalog_readset (id TEXT PRIMARY KEY, sample TEXT NOT NULL REFERENCES catalog_sample (id), \
+         lane TEXT NOT NULL, object_1 TEXT NOT NULL, object_2 TEXT NOT NULL, reads BIGINT NOT NULL, bases BIGINT \
+         NOT NULL, created_at TEXT NOT NULL, UNIQUE (sample, lane))",
+        "CREATE TABLE catalog_reference (id TEXT PRIMARY KEY, label TEXT NOT NULL, created_at TEXT NOT NULL)",
+        "CREATE TABLE catalog_reference_file (reference TEXT NOT NULL REFERENCES catalog_reference (id), \
+         role TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (reference, role))",
+        "CREATE TABLE catalog_result (object TEXT PRIMARY KEY, project TEXT NOT NULL, sample TEXT NOT NULL, \
+         run TEXT NOT NULL, kind TEXT NOT NULL, created_at TEXT NOT NULL)",
+        "CREATE TABLE catalog_lineage (child TEXT NOT NULL, parent TEXT NOT NULL, PRIMARY KEY (child, parent))",
+        "CREATE INDEX catalog_lineage_parent ON catalog_lineage (parent)",
+    ],
+}];
+
+db::entity!(project, "catalog_project", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub name: String,
+    pub class: String,
+    pub purpose: String,
+    pub terms: String,
+    pub region: String,
+    pub retention: String,
+    pub consent: String,
+    pub created_at: String,
+});
+
+db::entity!(subject, "catalog_subject", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub project: String,
+    pub label: String,
+});
+
+db::entity!(sample, "catalog_sample", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub project: String,
+    pub subject: String,
+    pub label: String,
+    pub sex: Option<String>,
+    pub status: Option<String>,
+    pub specimen_type: Option<String>,
+});
+
+db::entity!(package, "catalog_package", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub project: String,
+    pub digest: String,
+    pub state: String,
+    pub created_at: String,
+});
+
+db::entity!(package_file, "catalog_package_file", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub package: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub number: i32,
+    pub sheet_row: i32,
+    pub mate: i32,
+    pub name: String,
+    pub digest: String,
+    pub sample: String,
+    pub lane: String,
+    pub readset: String,
+    pub object: Option<String>,
+    pub verdict: Option<String>,
+});
+
+db::entity!(readset, "catalog_readset", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub sample: String,
+    pub lane: String,
+    pub object_1: String,
+    pub object_2: String,
+    pub reads: i64,
+    pub bases: i64,
+    pub created_at: String,
+});
+
+db::entity!(reference, "catalog_reference", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub label: String,
+    pub created_at: String,
+});
+
+db::entity!(reference_file, "catalog_reference_file", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub reference: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub role: String,
+    pub object: String,
+});
+
+db::entity!(result, "catalog_result", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub object: String,
+    pub project: String,
+    pub sample: String,
+    pub run: String,
+    pub kind: String,
+    pub created_at: String,
+});
+
+db::entity!(lineage, "catalog_lineage", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub child: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub parent: String,
+});
