@@ -3,7 +3,7 @@
 use crate::shared::{Shared, lock};
 use crate::storage::stage;
 use crate::tree::{TILE_HEIGHT, TILE_WIDTH, bundle_path, tile_path};
-use crate::{Hash, Result, read, verify};
+use crate::{Error, Finding, Result, read, verify};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -83,11 +83,18 @@ pub(crate) fn publish(shared: &Shared) -> io::Result<()> {
 fn publish_round(shared: &Shared, from: u64, to: u64) -> Result<()> {
     let start = from / TILE_WIDTH * TILE_WIDTH;
     let records = read::stored_records(shared, start..to)?;
+    check_leaves(shared, start, &records)?;
+    {
+        let mut checked = lock(&shared.checked);
+        // Only what lies next to it may move it: the range before was looked at by someone else.
+        if *checked >= start {
+            *checked = to.max(*checked);
+        }
+    }
     let tiles = Tile::new_tiles(TILE_HEIGHT, from, to);
     let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     {
         let state = shared.read();
-        check_leaves(&state.tree, shared, start, &records)?;
         for tile in &tiles {
             let width = usize::try_from(tile.width()).unwrap_or(0);
             if tile.level() == 0 {
@@ -102,24 +109,46 @@ fn publish_round(shared: &Shared, from: u64, to: u64) -> Result<()> {
             }
         }
     }
-    write_files(shared, files).map_err(crate::Error::io(&shared.folder.join("tile")))?;
+    write_files(shared, files).map_err(Error::io(&shared.folder.join("tile")))
+}
+
+/// Reads back from the segments what was committed since the last look, up to `to` events, and
+/// compares it with the hashes computed when it arrived. No checkpoint is signed without it.
+pub(crate) fn check_stored(shared: &Shared, to: u64) -> Result<()> {
+    let mut checked = lock(&shared.checked);
+    while *checked < to {
+        let end = to.min(checked.saturating_add(ROUND));
+        let records = read::stored_records(shared, *checked..end)?;
+        check_leaves(shared, *checked, &records)?;
+        *checked = end;
+    }
     Ok(())
 }
 
-/// Compares leaves as stored with the hashes that were computed when they arrived.
-fn check_leaves(tree: &crate::tree::Tree, shared: &Shared, start: u64, records: &[Vec<u8>]) -> Result<()> {
-    let reader = crate::tree::Stored::new(tree, &shared.folder);
-    for (position, leaf) in (start..).zip(records) {
-        let known: Vec<Hash> =
-            tlog_tiles::HashReader::read_hashes(&reader, &[tlog_tiles::stored_hash_index(0, position)])
-                .map_err(|_| crate::Error::BadProof)?;
-        if known.first() != Some(&record_hash(leaf)) {
-            let what = "the stored leaf is not the one that was committed";
-            let file = "segments";
-            return Err(crate::Error::Damaged(crate::Finding::new(file, Some(position), what)));
+fn check_leaves(shared: &Shared, start: u64, records: &[Vec<u8>]) -> Result<()> {
+    let mut leaves = (start..).zip(records).peekable();
+    while let Some((first, _)) = leaves.peek() {
+        let index = first / TILE_WIDTH;
+        let known = tile_of_leaves(shared, index)?;
+        while let Some((position, leaf)) = leaves.next_if(|(position, _)| position / TILE_WIDTH == index) {
+            let slot = usize::try_from(position % TILE_WIDTH).unwrap_or(0) * 32;
+            if known.get(slot..slot + 32) != Some(record_hash(leaf).0.as_slice()) {
+                let what = "the stored leaf is not the one that was committed";
+                return Err(Error::Damaged(Finding::new("segments", Some(position), what)));
+            }
         }
     }
     Ok(())
+}
+
+/// The hashes of the leaves of tile `index`, as far as there are any.
+fn tile_of_leaves(shared: &Shared, index: u64) -> Result<Vec<u8>> {
+    if let Some(bytes) = shared.read().tree.tile(0, index) {
+        return Ok(bytes.to_vec());
+    }
+    let tile = Tile::new(TILE_HEIGHT, 0, index, 1 << TILE_HEIGHT, false);
+    let path = shared.folder.join(tile_path(&tile));
+    std::fs::read(&path).map_err(Error::io(&path))
 }
 
 /// An entry bundle: each entry after its length in 16 bits, big-endian.

@@ -4,7 +4,7 @@
 use crate::frame::{HEADER_LIMIT, Header, Next, next};
 use crate::shared::{Shared, segment_name, segment_path};
 use crate::tree::Stored;
-use crate::{Error, Finding, Hash, Ledger, Result, verify};
+use crate::{Error, Finding, Hash, Ledger, Result, publish, verify};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -70,12 +70,15 @@ impl Ledger {
     }
 
     /// A freshly signed checkpoint of the durable events (C2SP tlog-checkpoint in a signed note).
+    /// Reads back first what was committed since the last one: stored bytes that are not what was
+    /// committed are never signed.
     pub fn checkpoint(&self) -> Result<String> {
         let shared = self.shared();
         let (size, root) = {
             let state = shared.read();
             (state.durable, state.root)
         };
+        publish::check_stored(shared, size)?;
         verify::sign_checkpoint(&shared.key, &shared.verifier, size, root)
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     pub progress: watch::Sender<u64>,
     /// Events whose tiles are on disk. Held while tiles are written.
     pub published: Mutex<u64>,
+    /// Events whose stored bytes were read back and agree with their hashes.
+    pub checked: Mutex<u64>,
     /// Held by the committer while bytes are on their way to the segment.
     pub writing: Mutex<()>,
     state: RwLock<State>,
@@ -93,6 +95,8 @@ impl Shared {
             options,
             progress: watch::Sender::new(state.durable),
             published: Mutex::new(published),
+            // Opening read everything.
+            checked: Mutex::new(state.durable),
             writing: Mutex::new(()),
             state: RwLock::new(state),
         }

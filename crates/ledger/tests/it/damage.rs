@@ -115,3 +115,20 @@ fn a_missing_segment_an_extra_tile_and_another_key_are_found() {
         std::fs::write(&gone, whole).unwrap();
     }
 }
+
+#[test]
+fn no_checkpoint_is_signed_over_stored_bytes_that_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = create(dir.path());
+    fill(&ledger, 0..3);
+    ledger.checkpoint().unwrap();
+    ledger.append_blocking(entry(3)).unwrap();
+    let path = dir.path().join("segments/00000000000000000000.seg");
+    let bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(6).position(|part| part == b"\"n\":3}").unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_at(&file, b"4", at as u64 + 4).unwrap();
+    assert!(matches!(ledger.checkpoint(), Err(ledger::Error::Damaged(found)) if found.position == Some(3)));
+    assert!(ledger.publish().is_err());
+    assert!(ledger.append_blocking(entry(4)).is_err());
+}
