@@ -7,7 +7,7 @@
 //! variants in memory, so a source may be of any size and order.
 
 use crate::significance::Class;
-use crate::vcf::{Reader, Record, Site};
+use crate::vcf::{Kind, Reader, Record, Site};
 use crate::{Result, Row};
 use std::collections::HashMap;
 use std::io::Read;
@@ -59,7 +59,7 @@ impl Index {
     /// Fills in allele frequencies and returns the number of rows that got one. Of several
     /// records for an allele the highest frequency counts: it is the careful one for rarity.
     pub(crate) fn frequencies(&self, rows: &mut [Row], source: Box<dyn Read + '_>) -> Result<u64> {
-        let mut reader = Reader::open(FREQUENCIES, source)?;
+        let mut reader = Reader::open(Kind::Source, FREQUENCIES, source)?;
         while let Some((record, frequencies)) = reader.next(|site| (site.place(), frequencies(site)))? {
             for (alternate, frequency) in record.alternates.iter().zip(frequencies) {
                 let Some(frequency) = frequency else { continue };
@@ -80,7 +80,7 @@ impl Index {
     /// Fills in significance and returns the number of rows that got one. Several statements for
     /// an allele are joined by `|` in the source's order.
     pub(crate) fn significance(&self, rows: &mut [Row], source: Box<dyn Read + '_>) -> Result<u64> {
-        let mut reader = Reader::open(SIGNIFICANCE, source)?;
+        let mut reader = Reader::open(Kind::Source, SIGNIFICANCE, source)?;
         while let Some((record, statement)) = reader.next(|site| (site.place(), Statement::of(site)))? {
             for alternate in &record.alternates {
                 for row in self.find(&record, alternate) {

@@ -66,7 +66,12 @@ impl Severity {
 
     /// The severity of a term in the tool's or the ontology's words; nothing when unknown.
     pub fn of_word(word: &str) -> Option<Self> {
-        let place = TERMS.iter().position(|term| term.ontology == word || term.short.contains(&word))?;
+        let is = |term: &Term| {
+            term.ontology == word
+                || term.ontology.strip_suffix("_variant") == Some(word)
+                || term.short.contains(&word)
+        };
+        let place = TERMS.iter().position(is)?;
         u8::try_from(place + 1).ok().map(Self)
     }
 
@@ -98,7 +103,7 @@ impl Ord for Severity {
 pub struct Term {
     /// The Sequence Ontology term.
     pub ontology: &'static str,
-    /// The words that `bcftools csq` writes for it.
+    /// Words that tools write for it besides the term without `_variant`.
     pub short: &'static [&'static str],
     /// Ensembl's impact class.
     pub impact: Impact,
@@ -113,10 +118,10 @@ const LAST: Term = term("sequence_variant", &[], Impact::Modifier);
 /// The order, severest first.
 pub const TERMS: &[Term] = &[
     term("transcript_ablation", &[], Impact::High),
-    term("splice_acceptor_variant", &["splice_acceptor"], Impact::High),
-    term("splice_donor_variant", &["splice_donor"], Impact::High),
+    term("splice_acceptor_variant", &[], Impact::High),
+    term("splice_donor_variant", &[], Impact::High),
     term("stop_gained", &[], Impact::High),
-    term("frameshift_variant", &["frameshift"], Impact::High),
+    term("frameshift_variant", &[], Impact::High),
     term("stop_lost", &[], Impact::High),
     term("start_lost", &[], Impact::High),
     term("transcript_amplification", &[], Impact::High),
@@ -124,22 +129,22 @@ pub const TERMS: &[Term] = &[
     term("feature_truncation", &[], Impact::High),
     term("inframe_insertion", &[], Impact::Moderate),
     term("inframe_deletion", &[], Impact::Moderate),
-    term("missense_variant", &["missense"], Impact::Moderate),
-    term("protein_altering_variant", &["inframe_altering", "protein_altering"], Impact::Moderate),
+    term("missense_variant", &[], Impact::Moderate),
+    term("protein_altering_variant", &["inframe_altering"], Impact::Moderate),
     term("splice_donor_5th_base_variant", &[], Impact::Low),
-    term("splice_region_variant", &["splice_region"], Impact::Low),
+    term("splice_region_variant", &[], Impact::Low),
     term("splice_donor_region_variant", &[], Impact::Low),
     term("splice_polypyrimidine_tract_variant", &[], Impact::Low),
     term("incomplete_terminal_codon_variant", &[], Impact::Low),
-    term("start_retained_variant", &["start_retained"], Impact::Low),
-    term("stop_retained_variant", &["stop_retained"], Impact::Low),
-    term("synonymous_variant", &["synonymous"], Impact::Low),
-    term("coding_sequence_variant", &["coding_sequence"], Impact::Modifier),
+    term("start_retained_variant", &[], Impact::Low),
+    term("stop_retained_variant", &[], Impact::Low),
+    term("synonymous_variant", &[], Impact::Low),
+    term("coding_sequence_variant", &[], Impact::Modifier),
     term("mature_miRNA_variant", &[], Impact::Modifier),
     term("5_prime_UTR_variant", &["5_prime_utr"], Impact::Modifier),
     term("3_prime_UTR_variant", &["3_prime_utr"], Impact::Modifier),
     term("non_coding_transcript_exon_variant", &["non_coding"], Impact::Modifier),
-    term("intron_variant", &["intron"], Impact::Modifier),
+    term("intron_variant", &[], Impact::Modifier),
     term("NMD_transcript_variant", &[], Impact::Modifier),
     term("non_coding_transcript_variant", &[], Impact::Modifier),
     term("coding_transcript_variant", &[], Impact::Modifier),
@@ -151,7 +156,7 @@ pub const TERMS: &[Term] = &[
     term("regulatory_region_ablation", &[], Impact::Modifier),
     term("regulatory_region_amplification", &[], Impact::Modifier),
     term("regulatory_region_variant", &[], Impact::Modifier),
-    term("intergenic_variant", &["intergenic"], Impact::Modifier),
+    term("intergenic_variant", &[], Impact::Modifier),
     LAST,
 ];
 

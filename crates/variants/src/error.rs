@@ -149,7 +149,7 @@ impl Fault for Error {
             Self::Cut { .. } => {
                 "send the whole file again; `bgzip -t` on the source tells whether it is whole"
             }
-            Self::NotBgzf { .. } => "compress it with `bgzip`, not with `gzip`",
+            Self::NotBgzf { .. } => "compress it with `bgzip`, not with `gzip`, so that a cut shows",
             Self::Malformed { .. } => "check the file with the tool that made it; nothing of it was loaded",
             Self::Count { .. } => "the tool that wrote the file stopped early or wrote twice; run it again",
             Self::TooMany { .. } => "split the file by contig and load one part for each",

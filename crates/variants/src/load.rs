@@ -3,7 +3,7 @@
 use crate::annotate::Index;
 use crate::consequence::{self, Consequence, Entry};
 use crate::part::{self, Description};
-use crate::vcf::{Call, Reader, Record};
+use crate::vcf::{Call, Kind, Reader, Record};
 use crate::{Error, Result, Row, Zygosity};
 use base::{ReferenceId, RunId, SampleId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -104,7 +104,7 @@ pub fn load<'a>(
     footer_key: &[u8; 32],
     out: impl Write + Send,
 ) -> Result<Loaded> {
-    let mut reader = Reader::open(WHAT, Box::new(vcf))?;
+    let mut reader = Reader::open(Kind::Calls, WHAT, Box::new(vcf))?;
     let samples = sample_ids(&reader.sample_columns(), &plan.columns)?;
     let mut loaded = Loaded::default();
     let mut rows = read_rows(&mut reader, &samples, &mut loaded)?;

@@ -18,7 +18,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::encryption::{decrypt::FileDecryptionProperties, encrypt::FileEncryptionProperties};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, RowGroupMetaData, SortingColumn};
+use parquet::file::metadata::{KeyValue, ParquetMetaData, RowGroupMetaData, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{ChunkReader, Length};
 use std::cmp::Ordering;
@@ -170,6 +170,7 @@ fn properties(description: &Description, key: &[u8; 32]) -> parquet::errors::Res
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_statistics_truncate_length(None)
+        .set_offset_index_disabled(true)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_sorting_columns(Some(sorted.to_vec()))
         .set_key_value_metadata(Some(pairs))
@@ -252,6 +253,7 @@ pub(crate) fn read(
             .map(|(i, _)| i)
             .collect();
         let read = groups.len();
+        check_frames(&part.source, opened.metadata(), &groups)?;
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(part.source.clone(), opened)
             .with_row_groups(groups)
             .with_batch_size(BATCH_ROWS)
@@ -272,6 +274,7 @@ fn open(part: &Part) -> Result<ArrowReaderMetadata> {
     if head.as_ref() != MAGIC {
         return Err(Error::Foreign("it does not begin as an encrypted Parquet file"));
     }
+    check_tail(&part.source)?;
     let decryption =
         FileDecryptionProperties::builder(part.key.to_vec()).build().map_err(|_| Error::Sealed)?;
     let options = ArrowReaderOptions::new().with_file_decryption_properties(decryption);
@@ -282,6 +285,54 @@ fn open(part: &Part) -> Result<ArrowReaderMetadata> {
         return Err(Error::Foreign("other columns"));
     }
     Ok(opened)
+}
+
+/// The clear bytes before the encrypted footer, in the one form that this room's writer gives
+/// them: AES-GCM, a file id of eight bytes, and the footer's length. The Parquet reader skips
+/// fields that it does not know and does not compare the length.
+fn check_tail(source: &Source) -> Result<()> {
+    const ALGORITHM: [u8; 4] = [0x1c, 0x1c, 0x28, 8];
+    const ENDS: [u8; 3] = [0; 3];
+    const CLEAR: u64 = 19;
+    let all = source.len();
+    let word = |at: u64| -> Result<u64> {
+        let bytes = source.get_bytes(at, 4).map_err(|_| Error::Sealed)?;
+        let bytes = <[u8; 4]>::try_from(bytes.as_ref()).map_err(|_| Error::Sealed)?;
+        Ok(u64::from(u32::from_le_bytes(bytes)))
+    };
+    let length = word(all.checked_sub(8).ok_or(Error::Sealed)?)?;
+    let start = (all - 8).checked_sub(length).ok_or(Error::Sealed)?;
+    let clear = source.get_bytes(start, CLEAR as usize).map_err(|_| Error::Sealed)?;
+    let known = clear.get(..4) == Some(&ALGORITHM) && clear.get(12..15) == Some(&ENDS);
+    let fits = length.checked_sub(CLEAR).is_some_and(|rest| word(start + 15).is_ok_and(|n| n == rest));
+    if known && fits { Ok(()) } else { Err(Error::Sealed) }
+}
+
+/// Each module begins with its length, which the Parquet reader takes from elsewhere for pages
+/// and does not compare. Here the lengths of a column chunk's modules must fill it exactly, and
+/// the chunks must follow one another, so that no byte of a part goes unread.
+fn check_frames(source: &Source, metadata: &ParquetMetaData, groups: &[usize]) -> Result<()> {
+    for group in groups.iter().filter_map(|i| metadata.row_groups().get(*i)) {
+        let mut expected = group.columns().first().map_or(0, |chunk| chunk.byte_range().0);
+        for chunk in group.columns() {
+            let (start, length) = chunk.byte_range();
+            let end = start.checked_add(length).ok_or(Error::Sealed)?;
+            if start != expected {
+                return Err(Error::Sealed);
+            }
+            let mut at = start;
+            while at < end {
+                let prefix = source.get_bytes(at, 4).map_err(|_| Error::Sealed)?;
+                let prefix = <[u8; 4]>::try_from(prefix.as_ref()).map_err(|_| Error::Sealed)?;
+                at += 4 + u64::from(u32::from_le_bytes(prefix));
+            }
+            if at != end {
+                return Err(Error::Sealed);
+            }
+            expected = end;
+        }
+    }
+    Ok(())
 }
 
 /// The Parquet reader subtracts lengths that it has not yet authenticated; a changed byte can

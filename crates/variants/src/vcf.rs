@@ -6,13 +6,15 @@
 //! memory.
 
 use crate::{Error, Result};
+use flate2::read::MultiGzDecoder;
 use noodles::bgzf;
 use noodles::vcf::{
     self as codec,
     variant::RecordBuf,
     variant::record_buf::{info, samples::Sample, samples::sample},
 };
-use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::collections::HashSet;
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 
 /// The marker that ends each whole BGZF file (SAM specification, 4.1.2).
 pub(crate) const BGZF_END: [u8; 28] = [
@@ -58,25 +60,39 @@ pub(crate) struct Reader<'a> {
     header: codec::Header,
     buffer: RecordBuf,
     records: u64,
+    order: Option<Order>,
+}
+
+/// What a file may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Calls of samples: plain or BGZF, contigs together and positions ascending.
+    Calls,
+    /// An annotation source: plain gzip too, in any order.
+    Source,
 }
 
 impl<'a> Reader<'a> {
     /// Opens plain or BGZF text and reads the header. `what` names the file in errors.
-    pub(crate) fn open(what: &'static str, mut input: Box<dyn Read + 'a>) -> Result<Self> {
+    pub(crate) fn open(kind: Kind, what: &'static str, mut input: Box<dyn Read + 'a>) -> Result<Self> {
         let mut magic = Vec::with_capacity(4);
         input.by_ref().take(4).read_to_end(&mut magic).map_err(|source| Error::Read { what, source })?;
         let source = match magic.as_slice() {
-            [0x1f, 0x8b, 0x08, flags] if flags & 4 == 0 => return Err(Error::NotBgzf { what }),
+            [0x1f, 0x8b, 0x08, flags] if flags & 4 == 0 => match kind {
+                Kind::Calls => return Err(Error::NotBgzf { what }),
+                Kind::Source => Source::Gzip(Box::new(MultiGzDecoder::new(Cursor::new(magic).chain(input)))),
+            },
             [0x1f, 0x8b, ..] => {
                 let inner = Cursor::new(magic).chain(input);
                 Source::Bgzf(Box::new(bgzf::io::Reader::new(Tail { inner, last: Vec::new() })))
             }
             _ => Source::Plain(Cursor::new(magic).chain(input)),
         };
+        let order = (kind == Kind::Calls).then(Order::default);
         let lines = Lines { source, last: None, in_line: 0 };
         let mut inner = codec::io::Reader::new(BufReader::with_capacity(64 << 10, lines));
-        let header = inner.read_header().map_err(|error| translate(what, 0, error))?;
-        Ok(Self { what, inner, header, buffer: RecordBuf::default(), records: 0 })
+        let header = read_header(&mut inner).map_err(|error| translate(what, 0, error))?;
+        Ok(Self { what, inner, header, buffer: RecordBuf::default(), records: 0, order })
     }
 
     /// Names of the sample columns, in their order.
@@ -103,7 +119,9 @@ impl<'a> Reader<'a> {
         }
         self.records += 1;
         let site = Site { record: &self.buffer };
-        site.check(&self.header).map_err(|why| Error::Malformed { what, record: self.records, why })?;
+        site.check(&self.header)
+            .and_then(|()| self.order.as_mut().map_or(Ok(()), |order| order.check(&site)))
+            .map_err(|why| Error::Malformed { what, record: self.records, why })?;
         Ok(Some(pick(&site)))
     }
 
@@ -124,6 +142,70 @@ impl<'a> Reader<'a> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Reads the header line by line. `bcftools csq` writes a tab and a newline as `\\t` and `\\n` in
+/// the description of FORMAT/BCSQ, which the specification has no such escapes for and the codec
+/// refuses: here they are kept as a backslash and a letter.
+fn read_header(reader: &mut codec::io::Reader<BufReader<Lines<'_>>>) -> io::Result<codec::Header> {
+    let invalid = |_| io::Error::from(io::ErrorKind::InvalidData);
+    let mut source = reader.header_reader();
+    let mut parser = codec::header::Parser::default();
+    let mut line = Vec::new();
+    let mut total = 0usize;
+    while source.read_until(b'\n', &mut line)? > 0 {
+        total = total.saturating_add(line.len());
+        if total > LINE_LIMIT {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        parser.parse_partial(&with_known_escapes(text)).map_err(invalid)?;
+        line.clear();
+    }
+    parser.finish().map_err(invalid)
+}
+
+/// The line with each backslash doubled that escapes neither a quotation mark nor a backslash.
+fn with_known_escapes(line: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(line.len());
+    let mut bytes = line.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        out.push(byte);
+        if byte == b'\\' {
+            match bytes.next_if(|next| matches!(next, b'"' | b'\\')) {
+                Some(escaped) => out.push(escaped),
+                None => out.push(b'\\'),
+            }
+        }
+    }
+    out
+}
+
+/// The order in which calls must come.
+#[derive(Default)]
+struct Order {
+    done: HashSet<String>,
+    contig: String,
+    position: u64,
+}
+
+impl Order {
+    fn check(&mut self, site: &Site<'_>) -> std::result::Result<(), &'static str> {
+        let contig = site.record.reference_sequence_name();
+        if contig != self.contig {
+            if self.done.contains(contig) {
+                return Err("the contig's records do not stand together");
+            }
+            self.done.insert(std::mem::replace(&mut self.contig, contig.to_owned()));
+            self.position = 0;
+        }
+        if site.position() < self.position {
+            return Err("it lies before the record above it");
+        }
+        self.position = site.position();
+        Ok(())
     }
 }
 
@@ -201,8 +283,19 @@ impl Site<'_> {
         if !alternates.as_ref().iter().all(|alternate| is_alternate(alternate)) {
             return Err("an alternate allele is neither bases nor a symbol nor a breakend");
         }
-        if self.record.reference_sequence_name().contains(['<', '>', '*', ' ']) {
+        if !is_contig(self.record.reference_sequence_name()) {
             return Err("the contig's name holds a character that names may not hold");
+        }
+        if self.record.quality_score().is_some_and(|quality| quality < 0.0) {
+            return Err("the quality is below zero");
+        }
+        if !self.record.ids().as_ref().iter().all(|id| is_word(id)) {
+            return Err("an identifier is empty or holds a space");
+        }
+        let filters = self.record.filters().as_ref();
+        let alone = |filter: &str| matches!(filter, "PASS" | "." | "0");
+        if !filters.iter().all(|filter| is_word(filter) && (filters.len() == 1 || !alone(filter))) {
+            return Err("a filter's name is not allowed");
         }
         let length =
             header.contigs().get(self.record.reference_sequence_name()).and_then(|contig| contig.length());
@@ -212,6 +305,28 @@ impl Site<'_> {
         }
         if self.record.samples().values().count() > header.sample_names().len() {
             return Err("more sample columns than the header names");
+        }
+        Ok(())
+    }
+
+    /// AD has a value for each allele, PL one for each genotype of one or two alleles.
+    fn check_numbers(&self, alleles: usize) -> std::result::Result<(), &'static str> {
+        for sample in self.record.samples().values() {
+            let given = |key: &str| match integers(&sample, key) {
+                values if values.iter().all(Option::is_none) => None,
+                values => Some(values.len()),
+            };
+            if given("AD").is_some_and(|n| n != alleles) {
+                return Err("a sample has another number of allele depths than the record has alleles");
+            }
+            let genotypes = match genotype(&sample).0.len() {
+                1 => alleles,
+                2 => alleles * (alleles + 1) / 2,
+                _ => continue,
+            };
+            if given("PL").is_some_and(|n| n != genotypes) {
+                return Err("a sample has another number of likelihoods than there are genotypes");
+            }
         }
         Ok(())
     }
@@ -253,8 +368,11 @@ fn call(sample: &Sample<'_>) -> Call {
 
 fn genotype(sample: &Sample<'_>) -> (Vec<Option<usize>>, String) {
     use codec::variant::record::samples::series::value::genotype::Phasing;
-    let Some(Some(sample::Value::Genotype(genotype))) = sample.get("GT") else {
-        return (Vec::new(), String::new());
+    // An undeclared GT is text.
+    let genotype: sample::value::Genotype = match sample.get("GT").flatten() {
+        Some(sample::Value::Genotype(genotype)) => genotype.clone(),
+        Some(sample::Value::String(text)) => text.parse().unwrap_or_default(),
+        _ => return (Vec::new(), String::new()),
     };
     let mut text = String::new();
     let mut alleles = Vec::new();
@@ -299,6 +417,17 @@ fn precise(x: f32) -> f64 {
 
 fn whole_number(x: f64) -> Option<u32> {
     (x.is_finite() && x >= 0.0 && x <= f64::from(u32::MAX)).then_some(x as u32)
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_whitespace)
+}
+
+/// VCF 4.3's rule, which allows what HLA contigs are called; `<…>` names an assembly's contig.
+fn is_contig(name: &str) -> bool {
+    let inner = name.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(name);
+    let forbidden = ['\\', ',', '"', '\'', '`', '(', ')', '[', ']', '{', '}', '<', '>'];
+    is_word(inner) && !inner.starts_with(['*', '=']) && !inner.contains(forbidden)
 }
 
 fn is_base(byte: u8) -> bool {
@@ -363,6 +492,7 @@ type Input<'a> = Chain<Cursor<Vec<u8>>, Box<dyn Read + 'a>>;
 
 enum Source<'a> {
     Plain(Input<'a>),
+    Gzip(Box<MultiGzDecoder<Input<'a>>>),
     Bgzf(Box<bgzf::io::Reader<Tail<Input<'a>>>>),
 }
 
@@ -395,6 +525,7 @@ impl Read for Lines<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = match &mut self.source {
             Source::Plain(inner) => inner.read(buffer)?,
+            Source::Gzip(inner) => inner.read(buffer)?,
             Source::Bgzf(inner) => inner.read(buffer)?,
         };
         let read = buffer.get(..n).unwrap_or_default();

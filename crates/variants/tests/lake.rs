@@ -25,7 +25,7 @@ const HEADER: &str = "##fileformat=VCFv4.2\n\
 ##FORMAT=<ID=AD,Number=R,Type=Integer,Description=\"a\">\n\
 ##FORMAT=<ID=GQ,Number=1,Type=Integer,Description=\"q\">\n\
 ##FORMAT=<ID=PL,Number=G,Type=Integer,Description=\"p\">\n\
-##FORMAT=<ID=BCSQ,Number=.,Type=Integer,Description=\"b\">\n";
+##FORMAT=<ID=BCSQ,Number=.,Type=Integer,Description=\"Use \\\"query -f'[%CHROM\\t%TBCSQ\\n]'\\\" to translate\">\n";
 
 const LINES: &str = "\
 chr2\t100\trs1\tA\tG\t60\tPASS\tBCSQ=intron|GA|T1|protein_coding,missense|GA|T2|protein_coding|+|5K>5E|100A>G\tGT:DP:AD:GQ\t0/1:30:14,16:50\t0/0:20:20,0:40\n\
@@ -203,14 +203,15 @@ fn the_wrong_key_opens_nothing() {
 #[test]
 fn any_flipped_byte_of_a_part_is_refused() {
     let (_, bytes) = load_text(&vcf(LINES)).unwrap();
+    let mut accepted = Vec::new();
     for i in 0..bytes.len() {
-        for bit in [0x01, 0x80] {
-            let mut changed = bytes.clone();
-            changed[i] ^= bit;
-            let result = verify(&part(&changed));
-            assert!(result.is_err(), "byte {i} of {}", bytes.len());
+        let mut changed = bytes.clone();
+        changed[i] ^= 1 << (i % 8);
+        if verify(&part(&changed)).is_ok() {
+            accepted.push(i);
         }
     }
+    assert!(accepted.is_empty(), "accepted flips in {accepted:?} of {} bytes", bytes.len());
     for cut in 0..bytes.len() {
         assert!(verify(&part(&bytes[..cut])).is_err(), "cut at {cut}");
     }
