@@ -1,0 +1,334 @@
+//! The encrypted folder of one job, its end, and what a crash leaves behind.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base::Entropy;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::mount::{MountFlags, mount};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::executor::{Settings, Who};
+use crate::{mounts, spawn};
+
+/// How a scratch keeps its bytes from the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScratchKind {
+    /// Encrypted folder; memory where that cannot be had; refused where neither can.
+    Auto,
+    /// A folder on disk behind gocryptfs; the key lives in the memory of its daemon alone.
+    Gocryptfs,
+    /// Memory that is never swapped out. Needs root, and a kernel of 6.4 or later where swap is on.
+    Memory,
+}
+
+/// A mounted scratch. It holds `in` (the job reads it as `/in`), `work`, `out` and `tmp`.
+///
+/// Dropping destroys it; [`Scratch::destroy`] does so and proves it.
+#[derive(Debug)]
+pub struct Scratch {
+    kind: ScratchKind,
+    mount: PathBuf,
+    cipher: Option<PathBuf>,
+    config: Option<PathBuf>,
+    daemon: Option<Child>,
+    daemon_says: Option<File>,
+    destroyed: bool,
+}
+
+/// Folders of a scratch that belong to the job; `in` belongs to us.
+const OF_THE_JOB: [&str; 3] = ["work", "out", "tmp"];
+
+const NO_SCRATCH: &str =
+    "install gocryptfs and fuse3 (`apt-get install gocryptfs fuse3`) and make /dev/fuse usable";
+
+impl Scratch {
+    /// Mounts a scratch for at most `bytes` bytes (a hard bound in memory; on disk the job's limit).
+    pub(crate) fn mount(
+        settings: &Settings,
+        who: Who,
+        kind: ScratchKind,
+        bytes: u64,
+        entropy: &dyn Entropy,
+    ) -> Result<Self> {
+        let name = hex::encode(base::entropy::bytes::<16>(entropy));
+        let scratch = match kind {
+            ScratchKind::Gocryptfs => Self::gocryptfs(settings, who, &name, entropy)?,
+            ScratchKind::Memory => Self::memory(settings, &name, bytes)?,
+            ScratchKind::Auto => match Self::gocryptfs(settings, who, &name, entropy) {
+                Ok(scratch) => scratch,
+                Err(e @ Error::Missing { .. }) => Self::memory(settings, &name, bytes).map_err(|_| e)?,
+                Err(e) => return Err(e),
+            },
+        };
+        scratch.furnish(who)?;
+        Ok(scratch)
+    }
+
+    /// How this scratch keeps its bytes: never [`ScratchKind::Auto`].
+    pub fn kind(&self) -> ScratchKind {
+        self.kind
+    }
+
+    /// Where the caller writes the job's inputs before it starts.
+    pub fn inputs(&self) -> PathBuf {
+        self.mount.join("in")
+    }
+
+    /// Where the job's outputs are, for [`crate::outputs::collect`].
+    pub fn outputs(&self) -> PathBuf {
+        self.mount.join("out")
+    }
+
+    /// The job's working folder.
+    pub fn work(&self) -> PathBuf {
+        self.mount.join("work")
+    }
+
+    /// The mount point, for the sandbox program.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.mount
+    }
+
+    /// Whether the mount is still what it must be. Called before every start.
+    ///
+    /// INVARIANT (no plaintext on disk): a mount that failed or was undone leaves a bare folder on
+    /// disk under the same name; type and device tell them apart, and the bare folder has mode 0.
+    pub(crate) fn check_sealed(&self) -> Result<()> {
+        let magic = mounts::magic(&self.mount)?;
+        let right = match self.kind {
+            ScratchKind::Memory => mounts::in_memory(&self.mount)?,
+            _ => magic == mounts::FUSE,
+        };
+        if !right {
+            return Err(Error::Unsealed(format!("its file system has the magic number {magic:#x}")));
+        }
+        if !mounts::is_mount_point(&self.mount) {
+            return Err(Error::Unsealed("nothing is mounted there".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Ends the scratch: unmounts it, ends the daemon and with it the key, removes configuration and
+    /// ciphertext, and checks that nothing is left.
+    pub fn destroy(mut self) -> Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<()> {
+        if self.destroyed {
+            return Ok(());
+        }
+        // 1. The mount goes first: afterwards nobody can read through it. Crash here: the daemon dies
+        //    with us, ciphertext without a key is left, the sweep removes it.
+        if mounts::is_mount_point(&self.mount) {
+            mounts::detach(&self.mount)?;
+        }
+        // 2. The daemon, and with it the only copy of the key.
+        if let Some(mut daemon) = self.daemon.take() {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+        // 3. The rest, in the order of its worth to a thief.
+        for path in [&self.config, &self.cipher, &Some(self.mount.clone())].into_iter().flatten() {
+            remove_unmounted(path)?;
+        }
+        let left: Vec<_> = [&self.config, &self.cipher, &Some(self.mount.clone())]
+            .into_iter()
+            .flatten()
+            .filter(|path| fs::symlink_metadata(path).is_ok())
+            .map(|path| path.display().to_string())
+            .collect();
+        if !left.is_empty() {
+            return Err(Error::NotDestroyed(left.join(", ")));
+        }
+        self.destroyed = true;
+        Ok(())
+    }
+
+    fn memory(settings: &Settings, name: &str, bytes: u64) -> Result<Self> {
+        let point = settings.memory.join(format!("mount-{name}"));
+        closed_folder(&point)?;
+        let scratch = Self {
+            kind: ScratchKind::Memory,
+            mount: point,
+            cipher: None,
+            config: None,
+            daemon: None,
+            daemon_says: None,
+            destroyed: false,
+        };
+        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        let tries: &[&str] = if swap_is_off() { &[",noswap", ""] } else { &[",noswap"] };
+        for more in tries {
+            let data = std::ffi::CString::new(format!("mode=0711,size={}{more}", bytes.max(1 << 20)))
+                .map_err(|_| Error::Invalid("scratch size".to_owned()))?;
+            if mount("scratch", &scratch.mount, "tmpfs", flags, data.as_c_str()).is_ok() {
+                scratch.check_sealed()?;
+                return Ok(scratch);
+            }
+        }
+        let why = "memory that is never swapped out needs root and Linux 6.4".to_owned();
+        Err(Error::Missing { what: "sealed scratch", why, hint: NO_SCRATCH })
+    }
+
+    fn gocryptfs(settings: &Settings, who: Who, name: &str, entropy: &dyn Entropy) -> Result<Self> {
+        let missing = |why: String| Error::Missing { what: "gocryptfs", why, hint: NO_SCRATCH };
+        let program =
+            crate::executor::find_program("gocryptfs").ok_or_else(|| missing("not installed".to_owned()))?;
+        if let Err(e) = fs::OpenOptions::new().read(true).write(true).open("/dev/fuse") {
+            return Err(missing(format!("/dev/fuse cannot be opened: {e}")));
+        }
+        let password = Zeroizing::new(hex::encode(Zeroizing::new(base::entropy::bytes::<32>(entropy))));
+        let cipher = settings.disk.join(format!("cipher-{name}"));
+        let config = settings.memory.join(format!("config-{name}"));
+        let point = settings.memory.join(format!("mount-{name}"));
+        for folder in [&cipher, &config] {
+            DirBuilder::new().mode(0o700).create(folder).map_err(Error::io("create", folder))?;
+        }
+        let mut scratch = Self {
+            kind: ScratchKind::Gocryptfs,
+            mount: point,
+            cipher: Some(cipher.clone()),
+            config: Some(config.clone()),
+            daemon: None,
+            daemon_says: None,
+            destroyed: false,
+        };
+        closed_folder(&scratch.mount)?;
+        let config = config.join("gocryptfs.conf");
+        let base = |extra: &[&str]| {
+            let mut command = Command::new(&program);
+            command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").args(extra);
+            command.args(["-nosyslog", "-config"]).arg(&config);
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+            spawn::prepare(&mut command, vec![]);
+            command
+        };
+        // The passphrase is random and used twice, so the cost of guessing it needs no stretching.
+        let mut init = base(&["-init", "-scryptn", "10"]);
+        init.arg("--").arg(&cipher);
+        let mut init = with_password(init, &password)?;
+        let done = init.wait().map_err(Error::io("wait for", &program))?;
+        if !done.success() {
+            return Err(missing(format!("preparing an encrypted folder failed ({done})")));
+        }
+        let mut serve = base(&["-fg", "-noexec", "-nosuid", "-nodev", "-fsname", "scratch"]);
+        if who.drops_user() {
+            serve.arg("-allow_other");
+        }
+        serve.stdout(Stdio::piped()).arg("--").arg(&cipher).arg(&scratch.mount);
+        scratch.daemon = Some(with_password(serve, &password)?);
+        scratch.wait_until_ready().map_err(missing)?;
+        scratch.check_sealed()?;
+        Ok(scratch)
+    }
+
+    /// Waits for the daemon to say that it serves. A folder that is merely mounted is not enough: the
+    /// daemon then still opens a file in its own mount, and a folder made at that moment locks both.
+    fn wait_until_ready(&mut self) -> std::result::Result<(), String> {
+        let pipe = self.daemon.as_mut().and_then(|daemon| daemon.stdout.take()).ok_or("no pipe")?;
+        let mut pipe = File::from(OwnedFd::from(pipe));
+        let begun = Instant::now();
+        let mut said = Vec::new();
+        let mut buffer = [0u8; 512];
+        while !String::from_utf8_lossy(&said).contains("ready.") {
+            let mut fds = [PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)];
+            let tick = Timespec { tv_sec: 1, tv_nsec: 0 };
+            let arrived = poll(&mut fds, Some(&tick)).is_ok_and(|count| count > 0);
+            let count = if arrived { pipe.read(&mut buffer).unwrap_or(0) } else { 0 };
+            said.extend_from_slice(buffer.get(..count).unwrap_or_default());
+            if arrived && count == 0 {
+                return Err("its daemon ended at once".to_owned());
+            }
+            if begun.elapsed() > Duration::from_secs(20) || said.len() > 1 << 16 {
+                return Err("its daemon mounted nothing within twenty seconds".to_owned());
+            }
+        }
+        // A later word into a closed pipe would kill the daemon, so the pipe stays.
+        self.daemon_says = Some(pipe);
+        Ok(())
+    }
+
+    fn furnish(&self, who: Who) -> Result<()> {
+        fs::set_permissions(&self.mount, Permissions::from_mode(0o711))
+            .map_err(Error::io("open", &self.mount))?;
+        for name in OF_THE_JOB {
+            let path = self.mount.join(name);
+            DirBuilder::new().mode(0o700).create(&path).map_err(Error::io("create", &path))?;
+            if let Who::Dropped { uid, gid } = who {
+                chown(&path, Some(uid), Some(gid)).map_err(Error::io("hand over", &path))?;
+            }
+        }
+        let inputs = self.inputs();
+        fs::create_dir(&inputs).map_err(Error::io("create", &inputs))?;
+        fs::set_permissions(&inputs, Permissions::from_mode(0o755)).map_err(Error::io("open", &inputs))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+/// Clears what a crash left in `folder`: mounts are detached, then everything is removed. Only the
+/// process that holds the site may call it, before its first job. Returns how many things it cleared.
+pub fn sweep(folder: &Path) -> Result<usize> {
+    let mut cleared = 0;
+    for point in mounts::below(folder) {
+        if point != folder {
+            mounts::detach(&point)?;
+            cleared += 1;
+        }
+    }
+    let items = match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(cleared),
+        items => items.map_err(Error::io("list", folder))?,
+    };
+    for item in items {
+        let path = item.map_err(Error::io("list", folder))?.path();
+        remove_unmounted(&path)?;
+        cleared += 1;
+    }
+    Ok(cleared)
+}
+
+/// Removes a folder, and refuses while something is mounted in it: that would be removed too.
+fn remove_unmounted(path: &Path) -> Result<()> {
+    if let Some(point) = mounts::below(path).first() {
+        return Err(Error::NotDestroyed(format!("`{}` is still mounted", point.display())));
+    }
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir()) {
+        return fs::remove_file(path).map_err(Error::io("remove", path));
+    }
+    mounts::remove_tree(path)
+}
+
+/// A mount point that nobody but root can use while nothing is mounted on it.
+fn closed_folder(path: &Path) -> Result<()> {
+    DirBuilder::new().mode(0o000).create(path).map_err(Error::io("create", path))
+}
+
+fn with_password(command: Command, password: &str) -> Result<Child> {
+    let name = PathBuf::from(command.get_program());
+    let mut child = spawn::helper(command).map_err(Error::io("start", &name))?;
+    if let Some(mut pipe) = child.stdin.take() {
+        // A daemon that ends early breaks the pipe; its exit says more than the broken pipe would.
+        let _ = pipe.write_all(password.as_bytes()).and_then(|()| pipe.write_all(b"\n"));
+    }
+    Ok(child)
+}
+
+/// Whether this machine has no swap at this moment.
+pub(crate) fn swap_is_off() -> bool {
+    fs::read_to_string("/proc/swaps").is_ok_and(|text| text.lines().count() <= 1)
+}
