@@ -16,7 +16,7 @@ pub const BGZF_EOF: [u8; 28] = [
 
 const SMALL_MEMBER: u64 = 512;
 const MAX_HEADER: usize = 128 << 10;
-const OUT_BYTES: usize = 256 << 10;
+const OUT_BYTES: usize = 64 << 10;
 
 /// How the bytes of a file are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

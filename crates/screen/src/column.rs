@@ -302,7 +302,9 @@ const INSIDE: &[(&str, Reason)] = &[
     ("streetaddress", Address),
     ("creditcard", Account),
     ("bankaccount", Account),
-    ("username", UserName), ("useraccount", UserName), ("apikey", Secret),
+    ("username", UserName),
+    ("useraccount", UserName),
+    ("apikey", Secret),
     ("accesstoken", Secret),
 ];
 

@@ -70,8 +70,7 @@ fn number(label: &str) -> Option<Reason> {
 /// Whether the parts of a label, split at marks and humps, hold two unknown spoken words, or are one of at
 /// least `alone` letters.
 fn name_like(label: &str, alone: usize) -> bool {
-    let parts: Vec<&str> =
-        label.split(|c: char| matches!(c, '_' | '.' | ' ' | ',' | '\'' | '’' | '-' | '/')).collect();
+    let parts: Vec<&str> = label.split(['_', '.', ' ', ',', '\'', '’', '-', '/']).collect();
     let mut unknown = 0;
     let mut longest = 0;
     for part in parts.iter().flat_map(|p| humps(p)) {

@@ -47,7 +47,7 @@ pub fn redact(line: &str, longest: usize) -> String {
 
 static ABSOLUTE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"(?:^|[\s"'`=:,(\[<>|@])((?:file://)?(?:~[\w.-]*|\.{1,2})?/[^\s"'`<>|;,()\[\]:]*|[A-Za-z]:\\[^\s"'`<>|;,]+|\\\\[^\s"'`<>|;,]+|[\w.@+-]+(?:/[\w.@+-]+){2,}/?)"#,
+        r#"(?:^|[\s"'`=:,(\[<>|@])((?:file://)?(?:~[\w.-]*|\.{1,2})?/(?:\p{L}'\p{L}|[^\s"'`<>|;,()\[\]:])*|[A-Za-z]:\\[^\s"'`<>|;,]+|\\\\[^\s"'`<>|;,]+|[\w.@+-]+(?:/[\w.@+-]+){2,}/?)"#,
     )
 });
 static FILE: LazyLock<Regex> = LazyLock::new(|| {
@@ -180,6 +180,7 @@ mod tests {
             "open /home/zquib/cases/Quibble_Zorb_19900130/master.ped: failed",
             "open <path>/master.ped: failed",
         );
+        check("open '/data/O'Quibble_1/calls.vcf.gz'", "open '<path>/calls.vcf.gz'");
         check("--fasta /ref/hg38.fasta --out /data/Quibble", "--fasta <path>/hg38.fasta --out <path>");
         check("C:\\Users\\zquib\\Quibbleton.bam done", "<path>/<name>.bam done");
         check("cannot read QuibbletonZorbina.tmp.0000.bam", "cannot read <name>.tmp.0000.bam");

@@ -219,7 +219,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             true,
         ),
         rule(
-            r"(?:^|[^\w.-])((?:\d{1,3}[-. ])?\(?\d{3}\)?[-. ]\d{3}[-.]\d{4}(?: ?(?:x|ext\.?) ?\d{1,5})?)\b",
+            r"(?:^|[^\w.-])((?:\d{1,3}[-. ])?(?:\(\d{3}\)[-. ]?|\d{3}[-. ])\d{3}[-.]\d{4}(?: ?(?:x|ext\.?) ?\d{1,5})?)\b",
             Phone,
             not_all_same,
             true,
@@ -263,6 +263,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             false,
             true,
         ),
+        rule(r"<ID=(\d{7,10})[,>]", RecordNumber, yes, false, true),
         rule(r"(?i)\bMRN[-_ ]?\d{4,}\b", RecordNumber, yes, false, true),
         rule(
             r"(?:^|[^A-Za-z0-9.])([A-Z]{1,3}\d{2}[.-]\d{4,6}(?:_[A-Z]{2,3}(?:_S\d{1,3})?)?)(?:[^A-Za-z0-9]|$)",
@@ -397,7 +398,7 @@ mod tests {
 
     fn check(text: &str, context: Context, expected: &[(&str, Reason)]) {
         let got: Vec<_> =
-            spans(text, context).into_iter().map(|s| (&text[s.start..s.end], s.reason)).collect();
+            spans(text, context).into_iter().map(|s| (text.get(s.start..s.end).unwrap(), s.reason)).collect();
         assert_eq!(got, expected, "{text}");
     }
 
