@@ -1,3 +1,5 @@
+//! Files that pass, files that must not, and the same files in other pieces.
+
 use std::path::PathBuf;
 
 use proptest::prelude::*;
