@@ -132,3 +132,23 @@ fn no_checkpoint_is_signed_over_stored_bytes_that_changed() {
     assert!(ledger.publish().is_err());
     assert!(ledger.append_blocking(entry(4)).is_err());
 }
+
+#[test]
+fn missing_tiles_and_a_missing_checkpoint_are_written_again() {
+    let dir = made();
+    let mut all = Vec::new();
+    files(dir.path(), &mut all);
+    for name in ["tile/0/000", "tile/entries/000", "checkpoint"] {
+        let path = dir.path().join(name);
+        let before = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let ledger = open(dir.path()).unwrap();
+        let proof = ledger.inclusion(3, 300).unwrap();
+        let leaf = ledger.read(3).unwrap().leaf;
+        ledger::verify::inclusion(&leaf, 3, 300, ledger.root(300).unwrap(), &proof).unwrap();
+        ledger.close().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
+        drop(ledger);
+    }
+    assert!(check::folder(dir.path(), &key().verifier(NAME).unwrap()).unwrap().is_sound());
+}
