@@ -50,10 +50,9 @@ pub fn only_workflow<'a>(document: &'a Document, file: &Path) -> Result<&'a Work
     let mut workflows = document.local_workflows();
     match (workflows.next(), workflows.next()) {
         (Some(workflow), None) => Ok(workflow),
-        _ => Err(Error::NotOneWorkflow {
-            path: file.to_path_buf(),
-            count: document.local_workflows().count(),
-        }),
+        _ => {
+            Err(Error::NotOneWorkflow { path: file.to_path_buf(), count: document.local_workflows().count() })
+        }
     }
 }
 

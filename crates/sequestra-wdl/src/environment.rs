@@ -40,7 +40,8 @@ pub fn enter(command: &args::Command) -> Result<(), Error> {
         args::Command::Run(args) => args.work.join("engine"),
         args::Command::Check { .. } => env::temp_dir().join(format!("sequestra-wdl-{}", std::process::id())),
     };
-    let failed = |path: &Path, source: io::Error| Error::Io { verb: "create", path: path.to_path_buf(), source };
+    let failed =
+        |path: &Path, source: io::Error| Error::Io { verb: "create", path: path.to_path_buf(), source };
     let temporary = private.join("tmp");
     fs::create_dir_all(&temporary).map_err(|source| failed(&temporary, source))?;
     let authorities = private.join(NOBODY_FILE);

@@ -117,7 +117,9 @@ impl Error {
             Self::Forbidden { .. } => {
                 Some("tools, mounts and devices are declared to the platform with the workflow")
             }
-            Self::Inputs { .. } => Some("`sequestra-wdl check` shows no inputs; read the workflow's input section"),
+            Self::Inputs { .. } => {
+                Some("a key is `workflow.input`, a file is a plain absolute path inside the job")
+            }
             Self::NotOneWorkflow { .. } => Some("put the others into documents of their own"),
             _ => None,
         }

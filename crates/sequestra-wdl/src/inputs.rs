@@ -16,16 +16,19 @@ use crate::error::Error;
 /// # Errors
 /// [`Error::Inputs`] for all that is wrong with them; [`Error::Io`] when they cannot be read.
 pub fn load(document: &Document, workflow: &Workflow, file: &Path) -> Result<WorkflowInputs, Error> {
-    let text = fs::read(file).map_err(|source| Error::Io { verb: "read", path: file.to_path_buf(), source })?;
-    let object: Map<String, Json> = serde_json::from_slice(&text).map_err(|error| refused(&error.to_string()))?;
+    let text =
+        fs::read(file).map_err(|source| Error::Io { verb: "read", path: file.to_path_buf(), source })?;
+    let object: Map<String, Json> =
+        serde_json::from_slice(&text).map_err(|error| refused(&error.to_string()))?;
     for key in object.keys() {
         check_key(workflow.name(), key)?;
     }
-    let inputs = match Inputs::parse_json_object(document, object).map_err(|error| refused(&format!("{error:#}")))? {
-        None => WorkflowInputs::default(),
-        Some((_, Inputs::Workflow(inputs))) => inputs,
-        Some((name, Inputs::Task(_))) => return Err(refused(&format!("`{name}` is a task"))),
-    };
+    let inputs =
+        match Inputs::parse_json_object(document, object).map_err(|error| refused(&format!("{error:#}")))? {
+            None => WorkflowInputs::default(),
+            Some((_, Inputs::Workflow(inputs))) => inputs,
+            Some((name, Inputs::Task(_))) => return Err(refused(&format!("`{name}` is a task"))),
+        };
     inputs.validate(document, workflow, None).map_err(|error| refused(&format!("{error:#}")))?;
     for (name, value) in inputs.iter() {
         if let Some(input) = workflow.inputs().get(name) {
@@ -48,7 +51,9 @@ fn check_key(workflow: &str, key: &str) -> Result<(), Error> {
 /// structs and maps are left to the engine, which finds them missing when it needs them.
 fn check_files(name: &str, ty: &Type, value: &Value) -> Result<(), Error> {
     match ty {
-        Type::Primitive(PrimitiveType::File, _) => text_of(value).map_or(Ok(()), |path| check_file(name, path, Path::is_file)),
+        Type::Primitive(PrimitiveType::File, _) => {
+            text_of(value).map_or(Ok(()), |path| check_file(name, path, Path::is_file))
+        }
         Type::Primitive(PrimitiveType::Directory, _) => {
             text_of(value).map_or(Ok(()), |path| check_file(name, path, Path::is_dir))
         }

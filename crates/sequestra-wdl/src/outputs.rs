@@ -116,7 +116,8 @@ impl Plan {
             PrimitiveValue::Directory(_) => Err(refused(output, "it is a directory")),
             PrimitiveValue::File(path) => {
                 let source = PathBuf::from(path.as_str());
-                let name = name_for(stem, &source).ok_or_else(|| refused(output, "its extension is not plain"))?;
+                let name =
+                    name_for(stem, &source).ok_or_else(|| refused(output, "its extension is not plain"))?;
                 if name == INDEX || self.files.iter().any(|file| file.name == name) {
                     return Err(refused(output, "another output has its name"));
                 }
@@ -150,8 +151,11 @@ fn text_of(key: &PrimitiveValue) -> String {
 
 /// Renames where that leaves a regular file with no second name, copies everywhere else.
 fn hand_over(file: &Planned, work: &Path, target: &Path, alone: bool) -> Result<(), Error> {
-    let about = fs::symlink_metadata(&file.source)
-        .map_err(|source| Error::Io { verb: "read", path: file.source.clone(), source })?;
+    let about = fs::symlink_metadata(&file.source).map_err(|source| Error::Io {
+        verb: "read",
+        path: file.source.clone(),
+        source,
+    })?;
     let ours = alone && about.is_file() && about.nlink() == 1 && file.source.starts_with(work);
     if target.symlink_metadata().is_ok() {
         let source = io::Error::from(io::ErrorKind::AlreadyExists);
@@ -161,15 +165,25 @@ fn hand_over(file: &Planned, work: &Path, target: &Path, alone: bool) -> Result<
     if ours && fs::rename(&file.source, target).is_ok() {
         return Ok(());
     }
-    let followed = fs::metadata(&file.source)
-        .map_err(|source| Error::Io { verb: "read", path: file.source.clone(), source })?;
+    let followed = fs::metadata(&file.source).map_err(|source| Error::Io {
+        verb: "read",
+        path: file.source.clone(),
+        source,
+    })?;
     // Asked before opening: opening a pipe that nobody writes to would wait for ever.
     if !followed.is_file() {
         return Err(refused(&file.output, "it is not a regular file"));
     }
-    let mut source = File::open(&file.source)
-        .map_err(|source| Error::Io { verb: "read", path: file.source.clone(), source })?;
-    write_new(target, &mut source).map_err(|source| Error::Io { verb: "create", path: target.to_path_buf(), source })
+    let mut source = File::open(&file.source).map_err(|source| Error::Io {
+        verb: "read",
+        path: file.source.clone(),
+        source,
+    })?;
+    write_new(target, &mut source).map_err(|source| Error::Io {
+        verb: "create",
+        path: target.to_path_buf(),
+        source,
+    })
 }
 
 fn write_new(path: &Path, from: &mut dyn io::Read) -> io::Result<()> {
@@ -213,7 +227,8 @@ mod tests {
                 ((*name).to_owned(), PrimitiveValue::new_file(path.to_str().unwrap()).into())
             });
             let out = self.dir.path().join("out");
-            place(&outputs.collect(), &self.dir.path().join("work"), &out).map_err(|error| error.to_string())?;
+            place(&outputs.collect(), &self.dir.path().join("work"), &out)
+                .map_err(|error| error.to_string())?;
             Ok(serde_json::from_slice(&fs::read(out.join(INDEX)).unwrap()).unwrap())
         }
 
@@ -245,7 +260,8 @@ mod tests {
         symlink(&real, &link).unwrap();
         let hard = room.dir.path().join("work/c.txt");
         fs::hard_link(&real, &hard).unwrap();
-        let index = room.place(&[("one", &real), ("two", &link), ("three", &hard), ("again", &real)]).unwrap();
+        let index =
+            room.place(&[("one", &real), ("two", &link), ("three", &hard), ("again", &real)]).unwrap();
         assert_eq!(
             index,
             json!({"one": "one.txt", "two": "two.txt", "three": "three.txt", "again": "again.txt"})

@@ -16,8 +16,7 @@ use crate::error::Error;
 
 /// Keys of `requirements` and `runtime` that only reserve what the job already has or say how
 /// an exit code is read.
-const REQUIREMENTS: &[&str] =
-    &["cpu", "memory", "max_retries", "maxRetries", "return_codes", "returnCodes"];
+const REQUIREMENTS: &[&str] = &["cpu", "memory", "max_retries", "maxRetries", "return_codes", "returnCodes"];
 
 /// Keys of `hints` that change nothing outside the task.
 const HINTS: &[&str] = &[
@@ -159,7 +158,9 @@ mod tests {
     #[test]
     fn imports_stay_beside_the_document() {
         assert_eq!(check("import \"lib/b.wdl\" as b\n"), Ok(vec![PathBuf::from("dir/lib/b.wdl")]));
-        for import in ["https://example.org/b.wdl", "file:///etc/b.wdl", "/etc/b.wdl", "../b.wdl", "%2e%2e/b.wdl"] {
+        for import in
+            ["https://example.org/b.wdl", "file:///etc/b.wdl", "/etc/b.wdl", "../b.wdl", "%2e%2e/b.wdl"]
+        {
             let refusal = check(&format!("import \"{import}\" as b\n")).unwrap_err();
             assert_eq!(refusal, "dir/a.wdl:2: `import` is not for a workflow to set");
         }
