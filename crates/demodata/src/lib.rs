@@ -19,7 +19,7 @@
 //! | `reads_L001_R1.fastq.gz`, … | paired reads, BGZF |
 //! | `reference.fa`, `genes.gff3` | three contigs, 300,000 bases; eight genes on both strands, as Ensembl writes them |
 //! | `frequencies.vcf.gz` | `INFO/AF` of the planted variants that were ever seen, and of 400 others |
-//! | `significance.vcf.gz` | `INFO/CLNSIG`, `CLNDN` and `CLNREVSTAT` of some planted variants, and of 41 others |
+//! | `significance.vcf.gz` | `INFO/CLNSIG`, `CLNDN`, `CLNDISDB` and `CLNREVSTAT` of some planted variants, and of 41 others |
 //! | `truth.vcf.gz` | every planted variant with its genotype |
 //! | `confident.bed` | all but the ends of the contigs |
 //! | `expected.tsv` | every planted variant in a gene: `contig pos ref alt expected_consequence gene disease_causing`, the consequence as `term\|gene\|transcript\|protein_coding`, without the transcript for introns |

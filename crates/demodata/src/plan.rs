@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 /// How a case is made. `Plan::default()` is the case of the demonstration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// How many reads cover a base on average, duplicates included: 1 to 200. Below about 25 the
-    /// planted variants are no longer all found.
+    /// How many reads cover a base on average, duplicates included: 1 to 200. The planted
+    /// variants were all called down to 20; fewer reads make files of the same shape, sooner.
     pub coverage: u32,
     /// How many lanes the reads are spread over, with a pair of files and a row of the sample
     /// sheet each: 1 to 8.

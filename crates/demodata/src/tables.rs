@@ -157,6 +157,7 @@ pub fn significance(genome: &Genome, planted: &[Planted], seed: u64) -> String {
         &[
             "##INFO=<ID=CLNSIG,Number=.,Type=String,Description=\"Invented clinical significance\">",
             "##INFO=<ID=CLNDN,Number=.,Type=String,Description=\"Invented condition\">",
+            "##INFO=<ID=CLNDISDB,Number=.,Type=String,Description=\"Invented identifier of the condition\">",
             "##INFO=<ID=CLNREVSTAT,Number=.,Type=String,Description=\"Invented review status\">",
         ],
     );
@@ -187,11 +188,12 @@ pub fn significance(genome: &Genome, planted: &[Planted], seed: u64) -> String {
     }
     sorted(&mut rows);
     for (at, (said, condition)) in rows {
-        let _ = writeln!(
-            text,
-            "{}\t.\t.\tCLNSIG={said};CLNDN={condition};CLNREVSTAT=criteria_provided,_multiple_submitters,_no_conflicts",
-            site(genome, &at)
-        );
+        let row = site(genome, &at);
+        let _ = write!(text, "{row}\t.\t.\tCLNSIG={said};CLNDN={condition};");
+        if let Some(number) = condition.strip_prefix("Demonstration_disorder_") {
+            let _ = write!(text, "CLNDISDB=Invented:DD{number:0>4};");
+        }
+        text.push_str("CLNREVSTAT=criteria_provided,_multiple_submitters,_no_conflicts\n");
     }
     text
 }

@@ -59,7 +59,7 @@ mod tests {
             all.update(name);
             all.update(digest);
         }
-        assert_eq!(hex::encode(all.finalize()), "7afd28b70a62c36aa1381e7c6b8f04c7");
+        assert_eq!(hex::encode(all.finalize()), "730d77679206a0944a281606113a995a");
     }
 
     #[test]
