@@ -22,7 +22,7 @@ pub(crate) struct Plot {
     /// A dashed vertical: position and text.
     pub guide: Option<(String, String)>,
     pub x_label: &'static str,
-    pub y_label: &'static str,
+    pub y_label: String,
 }
 
 /// Share of the reference by depth; the deepest half percent is left out to the right.
@@ -33,7 +33,7 @@ pub(crate) fn depth(histogram: &[u64]) -> Option<Plot> {
     let most = shown.iter().enumerate().max_by_key(|(_, n)| **n).map_or(0, |(depth, _)| depth);
     let description = format!("Bases by depth of coverage; most bases have a depth near {most}.");
     let mut plot = draw("Depth of coverage", description, &series, Some((20.0, "20×")))?;
-    (plot.x_label, plot.y_label) = ("reads over a base", "bases");
+    (plot.x_label, plot.y_label) = ("reads over a base", "bases".to_owned());
     Some(plot)
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn insert_size(sizes: &[(u32, u64)]) -> Option<Plot> {
     let series: Vec<(f64, f64)> = sizes.iter().map(|(x, n)| (f64::from(*x), *n as f64)).collect();
     let description = format!("Read pairs by insert size; the median is {median} bases.");
     let mut plot = draw("Insert size", description, &series, Some((f64::from(median), "median")))?;
-    (plot.x_label, plot.y_label) = ("bases", "pairs");
+    (plot.x_label, plot.y_label) = ("bases", "pairs".to_owned());
     Some(plot)
 }
 
@@ -67,7 +67,8 @@ pub(crate) fn by_cycle(qualities: &[f64]) -> Option<Plot> {
     let least = qualities.iter().copied().fold(f64::INFINITY, f64::min);
     let description = format!("Mean base quality by cycle; the lowest is {least:.0}.");
     let mut plot = draw("Base quality by cycle", description, &series, None)?;
-    (plot.x_label, plot.y_label) = ("cycle", "mean quality");
+    let most = qualities.iter().copied().filter(|q| q.is_finite()).fold(0.0, f64::max);
+    (plot.x_label, plot.y_label) = ("cycle", format!("mean quality, from 0 to {most:.0}"));
     Some(plot)
 }
 
@@ -87,8 +88,8 @@ fn draw(
     series: &[(f64, f64)],
     guide: Option<(f64, &str)>,
 ) -> Option<Plot> {
-    let series = binned(series);
     let (left, right) = (series.first()?.0, series.last()?.0);
+    let series = binned(series);
     let top = series.iter().map(|(_, y)| *y).fold(0.0, f64::max);
     if series.len() < 2 || right <= left || top <= 0.0 {
         return None;
@@ -104,7 +105,7 @@ fn draw(
         .filter(|(x, _)| *x > left && *x < right)
         .map(|(x, text)| (format!("{:.1}", x_of(x)), text.to_owned()));
     let marks = vec![mark(left), mark((left + right) / 2.0), mark(right)];
-    Some(Plot { title, description, area, line, marks, guide, x_label: "", y_label: "" })
+    Some(Plot { title, description, area, line, marks, guide, x_label: "", y_label: String::new() })
 }
 
 /// The series with at most [`MOST_POINTS`] points, each the mean of its bin.

@@ -151,17 +151,17 @@ fn tiles(case: &Case) -> Vec<Tile> {
     add("Reads", q.reads.map(words::count), String::new());
     add("Mapped", of_reads(q.mapped), q.mapped.map(words::count).unwrap_or_default());
     add("Duplicates", of_reads(q.duplicates), q.duplicates.map(words::count).unwrap_or_default());
-    add("Bases of Q30 or more", q.q30.map(words::share), String::new());
+    add("Bases ≥ Q30", q.q30.map(words::share), String::new());
     add("Mean coverage", q.mean_coverage.map(|mean| format!("{mean:.1}×")), String::new());
-    add("Covered 20× or more", q.at_least_20.map(words::share), String::new());
+    add("Covered ≥ 20×", q.at_least_20.map(words::share), String::new());
     let genotypes = format!(
         "{} het, {} hom",
         words::count(case.counts.heterozygous),
         words::count(case.counts.homozygous)
     );
     add("Variants", Some(words::count(case.counts.total)), genotypes);
-    for (impact, n) in case.counts.by_impact.iter().filter(|(impact, _)| impact == "high") {
-        add("High impact", Some(words::count(*n)), format!("of {impact} impact by consequence"));
+    for (_, n) in case.counts.by_impact.iter().filter(|(impact, _)| impact == "high") {
+        add("High impact", Some(words::count(*n)), "by consequence".to_owned());
     }
     tiles
 }

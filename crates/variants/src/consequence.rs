@@ -54,7 +54,7 @@ impl Severity {
     /// From a stored place; what is no place becomes the last one.
     pub fn from_place(place: i32) -> Self {
         match u8::try_from(place) {
-            Ok(place) if place >= 1 && place <= Self::UNKNOWN.0 => Self(place),
+            Ok(place) if (1..=Self::UNKNOWN.0).contains(&place) => Self(place),
             _ => Self::UNKNOWN,
         }
     }

@@ -297,6 +297,7 @@ impl Site<'_> {
         if !filters.iter().all(|filter| is_word(filter) && (filters.len() == 1 || !alone(filter))) {
             return Err("a filter's name is not allowed");
         }
+        self.check_numbers(alternates.as_ref().len() + 1)?;
         let length =
             header.contigs().get(self.record.reference_sequence_name()).and_then(|contig| contig.length());
         // One position behind the end is the telomere's.
@@ -334,10 +335,11 @@ impl Site<'_> {
     /// With one sample, site-wide INFO/DP and INFO/DP4 are that sample's.
     fn complete_single_call(&self, record: &mut Record) {
         let [call] = record.calls.as_mut_slice() else { return };
-        if call.allele_depths.is_empty() && record.alternates.len() == 1 {
-            if let [Some(a), Some(b), Some(c), Some(d)] = self.numbers("DP4").as_slice() {
-                call.allele_depths = vec![whole_number(a + b), whole_number(c + d)];
-            }
+        if call.allele_depths.is_empty()
+            && record.alternates.len() == 1
+            && let [Some(a), Some(b), Some(c), Some(d)] = self.numbers("DP4").as_slice()
+        {
+            call.allele_depths = vec![whole_number(a + b), whole_number(c + d)];
         }
         if call.depth.is_none() {
             let total = call.allele_depths.iter().flatten().fold(0u32, |sum, n| sum.saturating_add(*n));

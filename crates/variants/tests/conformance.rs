@@ -2,6 +2,8 @@
 //! `bcftools csq`. They are looked for beside the workspace; without them there is nothing to
 //! compare with, and the tests say so and fail.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot build its input has failed")]
+
 use base::{Id, SampleId, SystemEntropy};
 use std::collections::BTreeMap;
 use std::fs;
@@ -75,10 +77,10 @@ fn the_suite_never_panics_and_invalid_files_are_mostly_refused() {
     // not read, names of FORMAT keys, a colon in a contig's name (which HLA contigs have), and
     // repeated records, which are counted. What is refused though valid: headers that the codec
     // does not know, a value for a flag, a genotype of an allele that is not there.
-    let harmless = ["_info_", "_format_", "_chrom_001", "_duplicated_", "_sample_", "_ploidy_"];
+    let harmless = ["_info_", "_format_", "_chrom_001", "_duplicated_", "_sample_"];
     accepted_invalid.retain(|name| !harmless.iter().any(|part| name.contains(part)));
     assert!(accepted_invalid.is_empty(), "accepted though invalid: {accepted_invalid:?}");
-    assert_eq!((refused["failed"] >= 295, refused_valid.len()), (true, 10), "{refused:?} {refused_valid:?}");
+    assert_eq!((refused["failed"] >= 303, refused_valid.len()), (true, 10), "{refused:?} {refused_valid:?}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Parts from made variant files: what goes in comes out, and nothing else does.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot build its input has failed")]
+
 use base::{Entropy, Id, SampleId, SystemEntropy};
 use bytes::Bytes;
 use noodles::bgzf;
@@ -156,7 +158,7 @@ fn a_flipped_byte_of_a_packed_file_is_refused() {
 
 #[test]
 fn a_source_that_is_cut_refuses_the_load() {
-    let cut = &FREQUENCIES[..FREQUENCIES.len() - 3];
+    let cut = FREQUENCIES.trim_end_matches("3\n");
     let sources = Sources { frequencies: Some(Box::new(cut.as_bytes())), significance: None };
     let error = load(vcf(LINES).as_bytes(), sources, &Plan::default(), &KEY, Vec::new()).unwrap_err();
     assert!(matches!(error, Error::Cut { what: "the frequency file", .. }), "{error}");
@@ -384,6 +386,44 @@ fn malformed_lines_are_refused_without_being_quoted() {
     check("chr2\t5\t.\tA\tGATTACA!\t50\tPASS\t.\tGT\t0/1\t0/0\n", "neither bases");
     check("chr2\t200000\t.\tGATTACA\tA\t50\tPASS\t.\tGT\t0/1\t0/0\n", "behind the contig's end");
     check("chr2\tGATTACA\t.\tA\tC\t50\tPASS\t.\tGT\t0/1\t0/0\n", "record 1");
+}
+
+#[test]
+fn numbers_of_values_must_fit_the_alleles() {
+    let line = |format: &str, values: &str| {
+        vcf(&format!("chr2\t5\t.\tA\tG\t50\tPASS\t.\t{format}\t{values}\t{values}\n"))
+    };
+    let check = |format: &str, values: &str, ok: bool| {
+        let declared = line(format, values);
+        assert_eq!(load_text(&declared).is_ok(), ok, "{format} {values}");
+        let undeclared: String =
+            declared.split_inclusive('\n').filter(|line| !line.starts_with("##FORMAT")).collect();
+        let result = load_text(&undeclared);
+        assert_eq!(result.is_ok(), ok, "undeclared {format} {values}");
+        if let Ok((loaded, _)) = result {
+            assert_eq!(loaded.rows, 2, "undeclared {format} {values}");
+        }
+    };
+    check("GT:PL", "0/1:50,0,50", true);
+    check("GT:PL", "0/1:50,0", false);
+    check("GT:PL", "1:50,0", true);
+    check("GT:PL", "1:50,0,50", false);
+    check("GT:AD", "0/1:9,9", true);
+    check("GT:AD", "0/1:9,9,9", false);
+    check("GT:AD", "0/1:.", true);
+}
+
+#[test]
+fn calls_out_of_order_are_refused() {
+    let call =
+        |contig: &str, position: u32| format!("{contig}\t{position}\t.\tA\tG\t50\tPASS\t.\tGT\t0/1\t0/0\n");
+    let check = |places: &[(&str, u32)], why: &str| {
+        let lines: String = places.iter().map(|(contig, position)| call(contig, *position)).collect();
+        let error = load_text(&vcf(&lines)).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    };
+    check(&[("chr2", 9), ("chr2", 8)], "before the record above");
+    check(&[("chr2", 9), ("chr10", 9), ("chr2", 10)], "do not stand together");
 }
 
 #[test]
