@@ -309,13 +309,15 @@ task merge {
         env Int threads
     }
 
+    # Lanes bring a program line of the same name each; merge tells them apart by a random suffix,
+    # hence the fixed seed.
     command <<<
         set -euo pipefail
         lanes=(~{sep(" ", squote(lanes))})
         if (( ${#lanes[@]} == 1 )); then
             ln -s "${lanes[0]}" merged.bam
         else
-            samtools merge --no-PG -c -@ "$threads" -l 1 -o merged.bam "${lanes[@]}"
+            samtools merge --no-PG -c -s 1 -@ "$threads" -l 1 -o merged.bam "${lanes[@]}"
         fi
         samtools markdup --no-PG -@ "$threads" -T marking merged.bam alignment.bam
         samtools index -@ "$threads" alignment.bam alignment.bam.bai

@@ -156,6 +156,34 @@ fn a_panel_gives_the_expected_consequence_of_every_variant() {
 }
 
 #[test]
+fn lanes_are_joined_under_their_own_read_groups_in_the_same_bytes_each_time() {
+    let folder = data("panel");
+    let (reference, _) = indexed(&folder, &[]);
+    let twice = || {
+        let (jail, mut inputs) = prepared(&folder, &reference);
+        inputs["germline.read_group_ids"] = json!(["rds_aaaaaaaaaaaaaaaaaaaa", "rds_bbbbbbbbbbbbbbbbbbbb"]);
+        for mate in ["1", "2"] {
+            let file = format!("/in/reads_R{mate}.fastq.gz");
+            inputs[format!("germline.fastq_{mate}")] = json!([file, file]);
+        }
+        let ended = germline(&jail, &inputs);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        jail
+    };
+    let (first, second) = (twice(), twice());
+    let outputs = first.outputs();
+    assert_eq!(outputs["lane_reads_before"], json!([41850, 41850]));
+    assert_eq!(outputs["reads_before"], 83700);
+    assert_eq!(outputs["primary_reads"], outputs["reads_after"]);
+    assert_eq!(outputs["annotated"], false);
+    // Every pair stands twice, so marking must work across lanes.
+    let flagstat: Json = serde_json::from_slice(&fs::read(first.path("out/flagstat.json")).unwrap()).unwrap();
+    assert!(flagstat["QC-passed reads"]["primary duplicates"].as_u64().unwrap() >= 41000, "{flagstat}");
+    let bytes = |jail: &Jail| fs::read(jail.path("out/alignment.bam")).unwrap();
+    assert!(bytes(&first) == bytes(&second));
+}
+
+#[test]
 fn a_genome_slice_agrees_with_its_truth_and_a_second_run_with_the_first() {
     let folder = data("na12878_chr20");
     let (reference, ended) = indexed(&folder, &[]);
