@@ -1,0 +1,158 @@
+//! The archive on a real spine: sealed, admitted, opened, re-addressed, refused.
+
+use access::thing::{Object, Project};
+use access::verb::{Read as ReadVerb, Release, View, Write as WriteVerb};
+use access::{Action, Ask, Permit};
+use archive::{Error, Spec};
+use base::{Class, Fault, Id, Kind, ObjectId, Role, SystemEntropy};
+use seal::SecretKey;
+use std::io::{Read, Write};
+use testkit::{Members, Spine};
+
+async fn put(spine: &Spine, members: &Members, content: &[u8]) -> ObjectId {
+    let analyst = members.with(Role::Analyst);
+    let permit: Permit<WriteVerb, Project> = spine.permit(analyst, Action::Ingest, &members.project).await;
+    let spec = Spec { kind: "fastq", subject: None, links: vec![] };
+    let mut draft = spine.archive.draft(&permit, spec).unwrap();
+    draft.write_all(content).unwrap();
+    let mut sealed = [draft.seal().unwrap()];
+    let tx = spine.db.begin(permit.decision()).await.unwrap();
+    let ids = spine.archive.admit(&permit, &tx, &mut sealed).await.unwrap();
+    tx.commit().await.unwrap();
+    ids.into_iter().next().unwrap()
+}
+
+#[tokio::test]
+async fn content_comes_back_to_those_who_may_and_lies_sealed() {
+    let spine = Spine::new(&[]).await;
+    let members = spine.project(Class::Research).await;
+    let content = b"@r1\nGATTACAGATTACAGATTACA\n+\nIIIIIIIIIIIIIIIIIIIII\n".repeat(5000);
+    let id = put(&spine, &members, &content).await;
+
+    let reader: Permit<ReadVerb, Object> = spine.permit(members.with(Role::Viewer), Action::ViewVariants, &id).await;
+    let mut back = Vec::new();
+    spine.archive.open_object(&reader, &id).await.unwrap().read_to_end(&mut back).unwrap();
+    assert_eq!(back, content);
+
+    let ask = Ask::<Object>::new(Action::DownloadObject, [id.clone()]).because(Some("a second look".to_owned().into()));
+    let release: Permit<Release, Object> = spine.access.decide(members.with(Role::DataExporter), ask).await.unwrap();
+    let recipient = SecretKey::mint(&SystemEntropy);
+    let mut addressed = spine.archive.address(&release, &id, &recipient.public().unwrap()).await.unwrap();
+    let mut file = Vec::new();
+    addressed.bytes.read_to_end(&mut file).unwrap();
+    assert_eq!(file.len() as u64, addressed.length);
+    let mut plain = Vec::new();
+    seal::foreign::Reader::new(&file[..], &recipient).unwrap().read_to_end(&mut plain).unwrap();
+    assert_eq!(plain, content);
+
+    assert!(!tree_contains(spine.folder.path(), b"GATTACAGATTACA"));
+}
+
+#[tokio::test]
+async fn a_permit_for_another_object_or_another_person_opens_nothing() {
+    let spine = Spine::new(&[]).await;
+    let members = spine.project(Class::Research).await;
+    let strangers = spine.project(Class::Research).await;
+    let (one, two) = (put(&spine, &members, b"one").await, put(&spine, &members, b"two").await);
+    let reader: Permit<ReadVerb, Object> = spine.permit(members.with(Role::Viewer), Action::ViewVariants, &one).await;
+    let refused = spine.archive.open_object(&reader, &two).await.err().unwrap();
+    assert!(matches!(refused, Error::Access(access::Error::NotCovered(_))));
+
+    let ask = || Ask::<Object>::new(Action::DownloadObject, [one.clone()]).because(Some("x".to_owned().into()));
+    let viewer = spine.access.decide::<Release, Object>(members.with(Role::Viewer), ask()).await.err().unwrap();
+    assert_eq!(viewer.kind(), Kind::Denied);
+    let stranger = spine.access.decide::<Release, Object>(strangers.with(Role::DataExporter), ask()).await.err().unwrap();
+    assert_eq!(stranger.kind(), Kind::NotFound);
+    let absent = ObjectId::mint(&SystemEntropy);
+    let ask = Ask::<Object>::new(Action::DownloadObject, [absent]);
+    let nothing = spine.access.decide::<Release, Object>(strangers.with(Role::DataExporter), ask).await.err().unwrap();
+    assert_eq!((nothing.code(), nothing.to_string()), (stranger.code(), stranger.to_string()));
+}
+
+#[tokio::test]
+async fn every_changed_byte_of_a_body_is_refused() {
+    let spine = Spine::new(&[]).await;
+    let members = spine.project(Class::Research).await;
+    let id = put(&spine, &members, b"short content").await;
+    let body = bodies(spine.folder.path()).into_iter().find(|p| p.extension().is_none()).unwrap();
+    let whole = std::fs::read(&body).unwrap();
+    for i in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[i] ^= 0x10;
+        overwrite(&body, &changed);
+        let reader: Permit<ReadVerb, Object> =
+            spine.permit(members.with(Role::Viewer), Action::ViewVariants, &id).await;
+        let opened = spine.archive.open_object(&reader, &id).await;
+        let read = opened.map(|mut o| o.read_to_end(&mut Vec::new()));
+        assert!(!matches!(read, Ok(Ok(_))), "byte {i}");
+    }
+    overwrite(&body, &whole[..whole.len() - 1]);
+    let reader: Permit<ReadVerb, Object> = spine.permit(members.with(Role::Viewer), Action::ViewVariants, &id).await;
+    assert_eq!(spine.archive.open_object(&reader, &id).await.err().map(|e| e.kind()), Some(Kind::Integrity));
+}
+
+#[tokio::test]
+async fn what_is_not_admitted_is_gone() {
+    let spine = Spine::new(&[]).await;
+    let members = spine.project(Class::Research).await;
+    let permit: Permit<WriteVerb, Project> =
+        spine.permit(members.with(Role::Analyst), Action::Ingest, &members.project).await;
+    let spec = Spec { kind: "fastq", subject: None, links: vec![] };
+    let mut draft = spine.archive.draft(&permit, spec.clone()).unwrap();
+    draft.write_all(b"half").unwrap();
+    drop(draft);
+    let mut draft = spine.archive.draft(&permit, spec).unwrap();
+    draft.write_all(b"whole").unwrap();
+    drop(draft.seal().unwrap());
+    assert!(bodies(spine.folder.path()).is_empty());
+}
+
+#[tokio::test]
+async fn the_history_of_an_object_holds_every_decision_about_it() {
+    let spine = Spine::new(&[]).await;
+    let members = spine.project(Class::Research).await;
+    let id = put(&spine, &members, b"content").await;
+    let viewer = members.with(Role::Viewer);
+    let _: Permit<ReadVerb, Object> = spine.permit(viewer, Action::ViewVariants, &id).await;
+    let denied = Ask::<Object>::new(Action::DownloadObject, [id.clone()]);
+    assert!(spine.access.decide::<Release, Object>(viewer, denied).await.is_err());
+    spine.access.close(viewer, Default::default()).await.unwrap();
+    // A gate event waits for everything queued before it, so the outcome is durable after this.
+    let _: Permit<View, Project> = spine.permit(viewer, Action::ViewSamples, &members.project).await;
+    let history = spine.audit.history(id.as_str()).unwrap();
+    let kinds: Vec<&str> = history.events.iter().map(|e| word(&e.event.what)).collect();
+    assert_eq!(kinds, ["object-sealed", "decision", "decision", "outcome"]);
+}
+
+fn word(what: &audit::What) -> &'static str {
+    match what {
+        audit::What::ObjectSealed(_) => "object-sealed",
+        audit::What::Decision { .. } => "decision",
+        audit::What::Outcome { .. } => "outcome",
+        _ => "other",
+    }
+}
+
+fn bodies(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for shard in std::fs::read_dir(folder.join("objects")).unwrap() {
+        found.extend(std::fs::read_dir(shard.unwrap().path()).unwrap().map(|f| f.unwrap().path()));
+    }
+    found
+}
+
+fn overwrite(path: &std::path::Path, bytes: &[u8]) {
+    std::fs::remove_file(path).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn tree_contains(folder: &std::path::Path, needle: &[u8]) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tree_contains(&path, needle)
+        } else {
+            std::fs::read(&path).unwrap().windows(needle.len()).any(|w| w == needle)
+        }
+    })
+}
