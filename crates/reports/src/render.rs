@@ -54,6 +54,7 @@ struct Line<'a> {
     impact_class: &'static str,
     amino: Option<String>,
     position: String,
+    score: String,
     reference: String,
     alternate: String,
     reads: String,
@@ -197,7 +198,8 @@ impl<'a> Line<'a> {
                 _ => "modifier",
             },
             amino: v.amino_acid_change.as_deref().map(|text| shortened(text, 28)),
-            position: words::count(v.position),
+            position: words::position(v.position),
+            score: words::points(v.score),
             reference: words::allele(&v.reference),
             alternate: words::allele(&v.alternate),
             reads: reads(v),
@@ -217,9 +219,8 @@ impl<'a> Line<'a> {
 impl<'a> Why<'a> {
     fn new(reason: &'a Reason) -> Self {
         let points = match reason.points {
-            0 => "0".to_owned(),
-            n if n < 0 => format!("−{}", n.unsigned_abs()),
-            n => format!("+{n}"),
+            n if n > 0 => format!("+{n}"),
+            n => words::points(n),
         };
         Self { factor: factor(reason), minus: reason.points < 0, points, words: &reason.words }
     }

@@ -14,6 +14,16 @@ pub(crate) fn count(n: u64) -> String {
     out
 }
 
+/// A position with commas, as queries take it: `1,234,567`.
+pub(crate) fn position(n: u64) -> String {
+    count(n).replace('\u{202f}', ",")
+}
+
+/// Points of a score, with a true minus sign.
+pub(crate) fn points(n: i32) -> String {
+    if n < 0 { format!("−{}", n.unsigned_abs()) } else { n.to_string() }
+}
+
 /// A share as a percentage with one decimal; never `100.0 %` or `0.0 %` for what is not.
 pub(crate) fn share(part: f64) -> String {
     let percent = part * 100.0;
@@ -63,6 +73,8 @@ mod tests {
         assert_eq!(plain(count(999)), "999");
         assert_eq!(plain(count(1000)), "1 000");
         assert_eq!(plain(count(1_234_567)), "1 234 567");
+        assert_eq!(position(1_234_567), "1,234,567");
+        assert_eq!((points(-6), points(6)), ("−6".to_owned(), "6".to_owned()));
         assert_eq!(plain(share(0.9999)), "> 99.9 %");
         assert_eq!(plain(share(1.0)), "100.0 %");
         assert_eq!(plain(share(0.0001)), "< 0.1 %");

@@ -160,6 +160,7 @@ fn the_page_says_what_the_case_says() {
         "not seen",
         "1.2e-5",
         "41.7×",
+        "contig2:24,690",
         "98.3",
         "Structural variants",
         "sequestra receipt verify run_0123456789abcdefghjk.json --site-key site.pub",

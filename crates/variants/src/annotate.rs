@@ -15,45 +15,45 @@ use std::io::Read;
 const FREQUENCIES: &str = "the frequency file";
 const SIGNIFICANCE: &str = "the significance file";
 
-/// Where the rows of an allele are.
+/// Where the rows of a place are: contig number, position in the shortest form, row; sorted.
 pub(crate) struct Index {
-    rows: HashMap<Key, Vec<usize>>,
-}
-
-#[derive(PartialEq, Eq, Hash)]
-struct Key {
-    contig: String,
-    position: u64,
-    reference: String,
-    alternate: String,
-}
-
-impl Key {
-    fn new(contig: &str, position: u64, reference: &str, alternate: &str) -> Self {
-        let (shift, reference, alternate) = shortest(reference, alternate);
-        Self {
-            contig: contig.to_owned(),
-            position: position.saturating_add(shift),
-            reference: reference.to_owned(),
-            alternate: alternate.to_owned(),
-        }
-    }
+    contigs: HashMap<String, u32>,
+    places: Vec<(u32, u64, usize)>,
 }
 
 impl Index {
-    /// Indexes `rows` by allele.
+    /// Indexes `rows` by place.
     pub(crate) fn new(rows: &[Row]) -> Self {
-        let mut index: HashMap<Key, Vec<usize>> = HashMap::with_capacity(rows.len());
+        let mut contigs: HashMap<String, u32> = HashMap::new();
+        let mut places = Vec::with_capacity(rows.len());
         for (i, row) in rows.iter().enumerate() {
-            let key = Key::new(&row.contig, row.position, &row.reference, &row.alternate);
-            index.entry(key).or_default().push(i);
+            let next = u32::try_from(contigs.len()).unwrap_or(u32::MAX);
+            let contig = match contigs.get(&row.contig) {
+                Some(contig) => *contig,
+                None => *contigs.entry(row.contig.clone()).or_insert(next),
+            };
+            let (shift, _, _) = shortest(&row.reference, &row.alternate);
+            places.push((contig, row.position.saturating_add(shift), i));
         }
-        Self { rows: index }
+        places.sort_unstable();
+        Self { contigs, places }
     }
 
-    fn find(&self, record: &Record, alternate: &str) -> &[usize] {
-        let key = Key::new(&record.contig, record.position, &record.reference, alternate);
-        self.rows.get(&key).map_or(&[], Vec::as_slice)
+    /// Hands each row that has the record's allele to `change`.
+    fn for_each(&self, rows: &mut [Row], record: &Record, alternate: &str, mut change: impl FnMut(&mut Row)) {
+        let Some(contig) = self.contigs.get(&record.contig) else { return };
+        let (shift, wanted_reference, wanted_alternate) = shortest(&record.reference, alternate);
+        let place = (*contig, record.position.saturating_add(shift));
+        let start = self.places.partition_point(|(contig, position, _)| (*contig, *position) < place);
+        let here =
+            self.places.iter().skip(start).take_while(|(contig, position, _)| (*contig, *position) == place);
+        for (_, _, i) in here {
+            let Some(row) = rows.get_mut(*i) else { continue };
+            let (_, reference, alternate) = shortest(&row.reference, &row.alternate);
+            if (reference, alternate) == (wanted_reference, wanted_alternate) {
+                change(row);
+            }
+        }
     }
 
     /// Fills in allele frequencies and returns the number of rows that got one. Of several
@@ -66,11 +66,9 @@ impl Index {
                 if !(0.0..=1.0).contains(&frequency) {
                     return Err(reader.malformed("an allele frequency is not between 0 and 1"));
                 }
-                for row in self.find(&record, alternate) {
-                    if let Some(row) = rows.get_mut(*row) {
-                        row.allele_frequency = Some(row.allele_frequency.unwrap_or(0.0).max(frequency));
-                    }
-                }
+                self.for_each(rows, &record, alternate, |row| {
+                    row.allele_frequency = Some(row.allele_frequency.unwrap_or(0.0).max(frequency));
+                });
             }
         }
         rows.iter_mut().for_each(|row| row.frequency_source = true);
@@ -83,11 +81,7 @@ impl Index {
         let mut reader = Reader::open(Kind::Source, SIGNIFICANCE, source)?;
         while let Some((record, statement)) = reader.next(|site| (site.place(), Statement::of(site)))? {
             for alternate in &record.alternates {
-                for row in self.find(&record, alternate) {
-                    if let Some(row) = rows.get_mut(*row) {
-                        statement.add_to(row);
-                    }
-                }
+                self.for_each(rows, &record, alternate, |row| statement.add_to(row));
             }
         }
         for row in rows.iter_mut() {

@@ -11,8 +11,9 @@ use std::io::{Read, Write};
 
 const WHAT: &str = "the variant file";
 
-/// Most rows that one part takes: they are sorted in memory, at about half a kilobyte each.
-const ROW_LIMIT: usize = 20_000_000;
+/// Most rows that one part takes: they are sorted in memory, at about a kilobyte each. A human
+/// genome has about five million.
+const ROW_LIMIT: usize = 10_000_000;
 
 /// Annotation sources, each a VCF, plain or BGZF; one that is absent is skipped, and rows and
 /// part say so.

@@ -7,7 +7,10 @@ use arrow_array::builder::{
     BooleanBuilder, Float32Builder, Float64Builder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
     StructBuilder, make_builder,
 };
-use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, cast::AsArray, types};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, ListArray,
+    RecordBatch, StringArray, StructArray, cast::AsArray, types,
+};
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
 use parquet::errors::ParquetError;
 use std::sync::Arc;
@@ -193,103 +196,175 @@ fn append(entry: &mut StructBuilder, consequence: &Consequence) -> Option<()> {
 
 /// Columns as rows; nothing when a value is not what this room writes.
 pub(super) fn rows(batch: &RecordBatch) -> Option<Vec<Row>> {
-    let columns = Columns { batch };
+    let columns = Columns::of(batch)?;
     (0..batch.num_rows()).map(|i| columns.row(i)).collect()
 }
 
+/// The columns of a batch, found and typed once.
 struct Columns<'a> {
-    batch: &'a RecordBatch,
+    sample: &'a StringArray,
+    contig: &'a StringArray,
+    position: &'a Int64Array,
+    reference: &'a StringArray,
+    alternate: &'a StringArray,
+    id: &'a StringArray,
+    quality: &'a Float32Array,
+    filter: &'a StringArray,
+    genotype: &'a StringArray,
+    zygosity: &'a StringArray,
+    depth: &'a Int32Array,
+    reference_depth: &'a Int32Array,
+    alternate_depth: &'a Int32Array,
+    allele_fraction: &'a Float32Array,
+    genotype_quality: &'a Int32Array,
+    consequences: &'a ListArray,
+    entries: Entries<'a>,
+    allele_frequency: &'a Float64Array,
+    significance: &'a StringArray,
+    significance_class: &'a StringArray,
+    conditions: &'a ListArray,
+    condition: &'a StringArray,
+    review_status: &'a StringArray,
+    frequency_source: &'a BooleanArray,
+    significance_source: &'a BooleanArray,
 }
 
-impl Columns<'_> {
-    fn row(&self, i: usize) -> Option<Row> {
-        Some(Row {
-            sample: self.text("sample", i)?.parse().ok()?,
-            contig: self.text("contig", i)?,
-            position: self.position(i)?,
-            reference: self.text("reference", i)?,
-            alternate: self.text("alternate", i)?,
-            id: self.text("id", i),
-            quality: self.float("quality", i),
-            filter: self.text("filter", i),
-            genotype: self.text("genotype", i)?,
-            zygosity: zygosity(&self.text("zygosity", i)?)?,
-            depth: self.count("depth", i),
-            reference_depth: self.count("reference_depth", i),
-            alternate_depth: self.count("alternate_depth", i),
-            allele_fraction: self.float("allele_fraction", i),
-            genotype_quality: self.count("genotype_quality", i),
-            consequences: self.consequences(i)?,
-            allele_frequency: self.frequency(i),
-            significance: self.text("significance", i),
-            significance_class: self.text("significance_class", i).and_then(|text| text.parse().ok()),
-            conditions: self.conditions(i)?,
-            review_status: self.text("review_status", i),
-            frequency_source: self.flag("frequency_source", i)?,
-            significance_source: self.flag("significance_source", i)?,
+impl<'a> Columns<'a> {
+    fn of(batch: &'a RecordBatch) -> Option<Self> {
+        let text = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
+        let float = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<types::Float32Type>();
+        let count = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<types::Int32Type>();
+        let flag = |name: &str| batch.column_by_name(name)?.as_boolean_opt();
+        let list = |name: &str| batch.column_by_name(name)?.as_list_opt::<i32>();
+        let consequences = list("consequences")?;
+        let conditions = list("conditions")?;
+        Some(Self {
+            sample: text("sample")?,
+            contig: text("contig")?,
+            position: batch.column_by_name("position")?.as_primitive_opt::<types::Int64Type>()?,
+            reference: text("reference")?,
+            alternate: text("alternate")?,
+            id: text("id")?,
+            quality: float("quality")?,
+            filter: text("filter")?,
+            genotype: text("genotype")?,
+            zygosity: text("zygosity")?,
+            depth: count("depth")?,
+            reference_depth: count("reference_depth")?,
+            alternate_depth: count("alternate_depth")?,
+            allele_fraction: float("allele_fraction")?,
+            genotype_quality: count("genotype_quality")?,
+            entries: Entries::of(consequences.values().as_struct_opt()?)?,
+            consequences,
+            allele_frequency: batch
+                .column_by_name("allele_frequency")?
+                .as_primitive_opt::<types::Float64Type>()?,
+            significance: text("significance")?,
+            significance_class: text("significance_class")?,
+            condition: conditions.values().as_string_opt::<i32>()?,
+            conditions,
+            review_status: text("review_status")?,
+            frequency_source: flag("frequency_source")?,
+            significance_source: flag("significance_source")?,
         })
     }
 
-    fn column(&self, name: &str, i: usize) -> Option<&ArrayRef> {
-        self.batch.column_by_name(name).filter(|column| i < column.len() && column.is_valid(i))
-    }
-
-    fn text(&self, name: &str, i: usize) -> Option<String> {
-        Some(self.column(name, i)?.as_string_opt::<i32>()?.value(i).to_owned())
-    }
-
-    fn float(&self, name: &str, i: usize) -> Option<f32> {
-        Some(self.column(name, i)?.as_primitive_opt::<types::Float32Type>()?.value(i))
-    }
-
-    fn frequency(&self, i: usize) -> Option<f64> {
-        Some(self.column("allele_frequency", i)?.as_primitive_opt::<types::Float64Type>()?.value(i))
-    }
-
-    fn count(&self, name: &str, i: usize) -> Option<u32> {
-        let n = self.column(name, i)?.as_primitive_opt::<types::Int32Type>()?.value(i);
-        u32::try_from(n).ok()
-    }
-
-    fn position(&self, i: usize) -> Option<u64> {
-        let n = self.column("position", i)?.as_primitive_opt::<types::Int64Type>()?.value(i);
-        u64::try_from(n).ok()
-    }
-
-    fn flag(&self, name: &str, i: usize) -> Option<bool> {
-        Some(self.column(name, i)?.as_boolean_opt()?.value(i))
-    }
-
-    fn conditions(&self, i: usize) -> Option<Vec<String>> {
-        let list = self.column("conditions", i)?.as_list_opt::<i32>()?.value(i);
-        let texts = list.as_string_opt::<i32>()?;
-        Some(texts.iter().flatten().map(str::to_owned).collect())
-    }
-
-    fn consequences(&self, i: usize) -> Option<Vec<Consequence>> {
-        let list = self.column("consequences", i)?.as_list_opt::<i32>()?.value(i);
-        let entries = list.as_struct_opt()?;
-        (0..entries.len()).map(|i| consequence(entries, i)).collect()
+    fn row(&self, i: usize) -> Option<Row> {
+        let conditions = range(self.conditions, i)?;
+        let class = self.significance_class;
+        Some(Row {
+            sample: self.sample.value(i).parse().ok()?,
+            contig: self.contig.value(i).to_owned(),
+            position: u64::try_from(self.position.value(i)).ok()?,
+            reference: self.reference.value(i).to_owned(),
+            alternate: self.alternate.value(i).to_owned(),
+            id: text(self.id, i),
+            quality: float(self.quality, i),
+            filter: text(self.filter, i),
+            genotype: self.genotype.value(i).to_owned(),
+            zygosity: zygosity(self.zygosity.value(i))?,
+            depth: count(self.depth, i),
+            reference_depth: count(self.reference_depth, i),
+            alternate_depth: count(self.alternate_depth, i),
+            allele_fraction: float(self.allele_fraction, i),
+            genotype_quality: count(self.genotype_quality, i),
+            consequences: range(self.consequences, i)?.map(|i| self.entries.get(i)).collect(),
+            allele_frequency: self.allele_frequency.is_valid(i).then(|| self.allele_frequency.value(i)),
+            significance: text(self.significance, i),
+            significance_class: class.is_valid(i).then(|| class.value(i).parse()).transpose().ok()?,
+            conditions: conditions.map(|i| self.condition.value(i).to_owned()).collect(),
+            review_status: text(self.review_status, i),
+            frequency_source: self.frequency_source.value(i),
+            significance_source: self.significance_source.value(i),
+        })
     }
 }
 
-fn consequence(entries: &StructArray, i: usize) -> Option<Consequence> {
-    let column = |name: &str| entries.column_by_name(name).filter(|column| column.is_valid(i));
-    let text = |name: &str| Some(column(name)?.as_string_opt::<i32>()?.value(i).to_owned());
-    let flag = |name: &str| Some(column(name)?.as_boolean_opt()?.value(i));
-    let place = column("severity")?.as_primitive_opt::<types::Int32Type>()?.value(i);
-    Some(Consequence {
-        terms: text("terms")?,
-        severity: Severity::from_place(place),
-        behind_stop: flag("behind_stop")?,
-        gene: text("gene"),
-        transcript: text("transcript"),
-        biotype: text("biotype"),
-        strand: text("strand"),
-        amino_acid_change: text("amino_acid_change"),
-        dna_change: text("dna_change"),
-        compound: flag("compound")?,
-    })
+/// The columns of the consequence entries.
+struct Entries<'a> {
+    terms: &'a StringArray,
+    severity: &'a Int32Array,
+    behind_stop: &'a BooleanArray,
+    gene: &'a StringArray,
+    transcript: &'a StringArray,
+    biotype: &'a StringArray,
+    strand: &'a StringArray,
+    amino_acid_change: &'a StringArray,
+    dna_change: &'a StringArray,
+    compound: &'a BooleanArray,
+}
+
+impl<'a> Entries<'a> {
+    fn of(entries: &'a StructArray) -> Option<Self> {
+        let text = |name: &str| entries.column_by_name(name)?.as_string_opt::<i32>();
+        let flag = |name: &str| entries.column_by_name(name)?.as_boolean_opt();
+        Some(Self {
+            terms: text("terms")?,
+            severity: entries.column_by_name("severity")?.as_primitive_opt::<types::Int32Type>()?,
+            behind_stop: flag("behind_stop")?,
+            gene: text("gene")?,
+            transcript: text("transcript")?,
+            biotype: text("biotype")?,
+            strand: text("strand")?,
+            amino_acid_change: text("amino_acid_change")?,
+            dna_change: text("dna_change")?,
+            compound: flag("compound")?,
+        })
+    }
+
+    fn get(&self, i: usize) -> Consequence {
+        Consequence {
+            terms: self.terms.value(i).to_owned(),
+            severity: Severity::from_place(self.severity.value(i)),
+            behind_stop: self.behind_stop.value(i),
+            gene: text(self.gene, i),
+            transcript: text(self.transcript, i),
+            biotype: text(self.biotype, i),
+            strand: text(self.strand, i),
+            amino_acid_change: text(self.amino_acid_change, i),
+            dna_change: text(self.dna_change, i),
+            compound: self.compound.value(i),
+        }
+    }
+}
+
+fn text(column: &StringArray, i: usize) -> Option<String> {
+    column.is_valid(i).then(|| column.value(i).to_owned())
+}
+
+fn float(column: &Float32Array, i: usize) -> Option<f32> {
+    column.is_valid(i).then(|| column.value(i))
+}
+
+fn count(column: &Int32Array, i: usize) -> Option<u32> {
+    column.is_valid(i).then(|| u32::try_from(column.value(i)).ok()).flatten()
+}
+
+/// The places of the entries of list `i`.
+fn range(list: &ListArray, i: usize) -> Option<std::ops::Range<usize>> {
+    let offsets = list.value_offsets();
+    let offset = |i: usize| usize::try_from(*offsets.get(i)?).ok();
+    Some(offset(i)?..offset(i + 1)?)
 }
 
 fn zygosity(text: &str) -> Option<Zygosity> {
