@@ -1,1 +1,26 @@
-//! The HTTP contract: requests, responses and the list of routes. No logic.
+//! The HTTP contract between the site's process and its clients: requests, responses and the one
+//! list of routes. No logic.
+//!
+//! Bodies are JSON in UTF-8 unless a route says otherwise. Times are RFC 3339. A request carries
+//! its session as `Authorization: Bearer …`. An answer other than 2xx is a [`Problem`].
+//!
+//! * [`route`]: every route, its rule and whether it changes state
+//! * [`problem`]: how a failure is told
+//! * [`people`]: sessions, accounts, members
+//! * [`project`]: projects, packages, samples, objects
+//! * [`run`]: tools, references, runs
+//! * [`variant`]: questions to the lake
+//! * [`record`]: the ledger and its histories
+//! * [`site`]: the process itself
+
+pub mod people;
+pub mod problem;
+pub mod project;
+pub mod record;
+pub mod route;
+pub mod run;
+pub mod site;
+pub mod variant;
+
+pub use problem::Problem;
+pub use route::{ROUTES, Route};

@@ -1,0 +1,102 @@
+//! Sessions, accounts, members.
+
+use base::{ProjectId, Role, UserId};
+use serde::{Deserialize, Serialize};
+
+/// `session create`: spends a one-time token.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redeem {
+    /// The one-time token, `once_…`.
+    pub token: String,
+}
+
+/// The new session.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Session {
+    /// The session's token, `ses_…`.
+    pub token: String,
+    /// Whose it is.
+    pub account: Account,
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its id.
+    pub id: UserId,
+    /// Its sign-in name.
+    pub name: String,
+}
+
+/// `whoami`: the caller and what they hold.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Me {
+    /// The account.
+    pub account: Account,
+    /// The roles it holds now.
+    pub roles: Vec<HeldRole>,
+}
+
+/// A role that someone holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldRole {
+    /// The role.
+    pub role: Role,
+    /// The project; none for a role on the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<ProjectId>,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+/// `account create`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewAccount {
+    /// The sign-in name.
+    pub name: String,
+    /// Roles on the site.
+    #[serde(default)]
+    pub roles: Vec<Role>,
+}
+
+/// A new account or a new one-time token.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Invitation {
+    /// The account.
+    pub account: Account,
+    /// The one-time token to hand to its owner. Shown once, kept nowhere.
+    pub token: String,
+}
+
+/// `account grant`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewRole {
+    /// The role on the site.
+    pub role: Role,
+}
+
+/// `member add`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewMember {
+    /// The account's sign-in name.
+    pub account: String,
+    /// The role in the project.
+    pub role: Role,
+}
+
+/// A member of a project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The account.
+    pub account: Account,
+    /// The role.
+    pub role: Role,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}

@@ -1,0 +1,94 @@
+//! Every route, its rule and whether it changes state. The server's handlers, the access matrix
+//! and the audit matrix are checked against this list.
+
+/// One route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Its name: a noun and a verb, as on the command line.
+    pub name: &'static str,
+    /// `GET`, `POST`, `PUT` or `DELETE`.
+    pub method: &'static str,
+    /// The path; `{…}` stands for an id or a name.
+    pub path: &'static str,
+    /// The policy's action that decides it; none for the few that need no session or concern the
+    /// caller alone.
+    pub action: Option<&'static str>,
+}
+
+macro_rules! routes {
+    ($($name:literal = $method:literal $path:literal $($action:literal)?;)*) => {
+        /// The list.
+        pub const ROUTES: &[Route] = &[$(Route {
+            name: $name,
+            method: $method,
+            path: $path,
+            action: routes!(@action $($action)?),
+        }),*];
+    };
+    (@action $action:literal) => { Some($action) };
+    (@action) => { None };
+}
+
+routes! {
+    "health" = "GET" "/v1/health";
+    "session create" = "POST" "/v1/sessions";
+    "session end" = "DELETE" "/v1/sessions";
+    "whoami" = "GET" "/v1/me";
+    "site status" = "GET" "/v1/site" "view-site-status";
+    "site lock" = "POST" "/v1/site/lock" "lock-site";
+    "account create" = "POST" "/v1/accounts" "manage-accounts";
+    "account list" = "GET" "/v1/accounts" "manage-accounts";
+    "account token" = "POST" "/v1/accounts/{name}/token" "manage-accounts";
+    "account grant" = "POST" "/v1/accounts/{name}/roles" "manage-accounts";
+    "project create" = "POST" "/v1/projects" "create-project";
+    "project list" = "GET" "/v1/projects" "list-own-projects";
+    "project show" = "GET" "/v1/projects/{project}" "view-project";
+    "member list" = "GET" "/v1/projects/{project}/members" "view-project";
+    "member add" = "POST" "/v1/projects/{project}/members" "administer-project";
+    "member remove" = "DELETE" "/v1/projects/{project}/members/{name}" "administer-project";
+    "package begin" = "POST" "/v1/projects/{project}/packages" "ingest";
+    "package file" = "PUT" "/v1/projects/{project}/packages/{package}/files/{number}" "ingest";
+    "package commit" = "POST" "/v1/projects/{project}/packages/{package}/commit" "ingest";
+    "sample list" = "GET" "/v1/projects/{project}/samples" "view-samples";
+    "sample show" = "GET" "/v1/samples/{sample}" "view-samples";
+    "object list" = "GET" "/v1/samples/{sample}/objects" "view-samples";
+    "object show" = "GET" "/v1/objects/{object}" "view-samples";
+    "object get" = "POST" "/v1/objects/{object}/release" "download-object";
+    "tool add" = "POST" "/v1/tools" "register-tool";
+    "tool list" = "GET" "/v1/tools" "view-tools";
+    "reference begin" = "POST" "/v1/references" "register-reference";
+    "reference file" = "PUT" "/v1/references/uploads/{upload}/{role}" "register-reference";
+    "reference finish" = "POST" "/v1/references/uploads/{upload}/finish" "register-reference";
+    "reference list" = "GET" "/v1/references" "view-references";
+    "run start" = "POST" "/v1/samples/{sample}/runs" "start-run";
+    "run list" = "GET" "/v1/projects/{project}/runs" "view-run";
+    "run show" = "GET" "/v1/runs/{run}" "view-run";
+    "run cancel" = "POST" "/v1/runs/{run}/cancel" "cancel-run";
+    "variant query" = "POST" "/v1/samples/{sample}/variants" "view-variants";
+    "report show" = "GET" "/v1/samples/{sample}/report" "view-variants";
+    "receipt show" = "GET" "/v1/receipts/{about}" "view-receipt";
+    "audit search" = "GET" "/v1/audit/{about}" "search-audit";
+    "ledger checkpoint" = "GET" "/v1/ledger/checkpoint" "verify-ledger";
+    "ledger verify" = "POST" "/v1/ledger/verify" "verify-ledger";
+}
+
+/// The route of this name.
+pub fn named(name: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| route.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_paths_are_unique() {
+        for (i, one) in ROUTES.iter().enumerate() {
+            for other in ROUTES.iter().skip(i + 1) {
+                assert_ne!(one.name, other.name);
+                assert!(one.method != other.method || one.path != other.path, "{}", one.path);
+            }
+        }
+        assert!(named("run start").is_some() && named("run").is_none());
+    }
+}

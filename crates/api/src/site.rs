@@ -1,0 +1,42 @@
+//! The process itself.
+
+use base::SiteId;
+use serde::{Deserialize, Serialize};
+
+/// `health`: asks nothing of the caller and tells nothing of the site's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// The site.
+    pub site: SiteId,
+    /// The program's version.
+    pub version: String,
+    /// The process.
+    pub pid: u32,
+    /// Whether it takes requests that need the ledger.
+    pub recording: bool,
+}
+
+/// `site status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The site.
+    pub site: SiteId,
+    /// The ledger's name.
+    pub ledger: String,
+    /// Events in the ledger.
+    pub events: u64,
+    /// Whether the ledger can be written; if not, why.
+    pub ledger_failure: Option<String>,
+    /// SHA-256 of the policies in force.
+    pub policy: base::Sha256,
+    /// The program's version.
+    pub version: String,
+    /// The process.
+    pub pid: u32,
+    /// Seconds since it was unsealed.
+    pub up_seconds: u64,
+    /// Minutes without a request after which it locks itself.
+    pub idle_minutes: u64,
+    /// What this site cannot promise as it stands.
+    pub limits: Vec<String>,
+}
