@@ -217,10 +217,10 @@ fn locate(mounts: &str, is: impl Fn(&str, &str) -> bool, path: &str) -> Option<P
     None
 }
 
-/// Whether a group can be made in `folder`, and which ones of ours stand there empty (they go).
+/// Whether we may make a group in `folder`. Its mode says nothing: the topmost ones are `r-x` and root
+/// writes to them all the same.
 fn writable(folder: &Path) -> bool {
-    let free = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok();
-    free && fs::metadata(folder).is_ok_and(|found| !found.permissions().readonly())
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 /// Removes groups that a crash left; those with processes stay, the kernel refuses.

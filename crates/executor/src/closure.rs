@@ -251,7 +251,9 @@ impl Gathering {
     }
 
     fn libraries(&mut self, loader: &Path, real: &Path) -> Result<()> {
-        for library in elf::libraries(loader, real)? {
+        let mut found = elf::libraries(loader, real)?;
+        found.extend(elf::loaded_later(&found));
+        for library in found {
             let home = place(&library.path)?;
             let standard = in_standard_folder(&home);
             if !covered(Path::new(&home)) {

@@ -65,6 +65,16 @@ pub fn libraries(loader: &Path, program: &Path) -> Result<Vec<Library>> {
     Ok(found)
 }
 
+/// What the GNU C library opens by name at run time: without it, a thread that ends or is cancelled
+/// aborts the program.
+pub fn loaded_later(found: &[Library]) -> Option<Library> {
+    const NAME: &str = "libgcc_s.so.1";
+    let c_library = found.iter().find(|library| library.name == "libc.so.6")?;
+    let path = c_library.path.with_file_name(NAME);
+    let wanted = path.is_file() && found.iter().all(|library| library.name != NAME);
+    wanted.then(|| Library { name: NAME.to_owned(), path })
+}
+
 /// Lines are `\tlibz.so.1 => /lib/x/libz.so.1 (0x…)`, `\t/lib64/ld.so (0x…)`, or the kernel's own
 /// `linux-vdso.so.1 (0x…)`, which is no file.
 fn parse_list(text: &str) -> Vec<Library> {

@@ -158,6 +158,13 @@ impl Executor {
     }
 }
 
+impl Drop for Executor {
+    /// Takes the folder in memory away when nothing is in it any more.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.settings.memory);
+    }
+}
+
 /// A program in the system's folders: never from a `PATH` that somebody else set.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let folders = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"];

@@ -113,7 +113,7 @@ impl Jail {
         }
         spawn::prepare(&mut command, vec![filter, hold, tell]);
         let mut outer = spawn::job(command).map_err(Error::io("start", &self.bwrap))?;
-        match self.settle(inside.limits, &mut told) {
+        match self.settle(inside, &mut told) {
             Ok((inner, inner_pid, group)) => {
                 // A failure here means that it died already, which the caller sees as its end.
                 let _ = go.write_all(b"1");
@@ -130,27 +130,30 @@ impl Jail {
     }
 
     /// Puts the limits on the first process inside, which waits.
-    fn settle(&self, limits: &Limits, told: &mut File) -> Result<(OwnedFd, Pid, Option<Group>)> {
+    fn settle(&self, inside: &Inside<'_>, told: &mut File) -> Result<(OwnedFd, Pid, Option<Group>)> {
         let pid = first_process(told)?;
         let lost = |e: rustix::io::Errno| Error::Walls(format!("the job's first process is gone: {e}"));
         let inner = pidfd_open(pid, PidfdFlags::empty()).map_err(lost)?;
+        let limits = inside.limits;
         let group = Group::make(limits, pid);
-        match limits.set_on(pid) {
+        // A parser of untrusted bytes gets no more to ask for than it may use.
+        let summed = inside.scratch.is_some() && group.as_ref().is_some_and(Group::limits_memory);
+        match limits.set_on(pid, summed) {
             Ok(()) => {}
-            Err(rustix::io::Errno::PERM) => self.set_as_job_user(limits, pid)?,
+            Err(rustix::io::Errno::PERM) => self.set_as_job_user(limits, pid, summed)?,
             Err(e) => return Err(Error::Walls(format!("the limits cannot be set: {e}"))),
         }
         Ok((inner, pid, group))
     }
 
     /// A root without the right over others' limits asks a program that runs as the job's user.
-    fn set_as_job_user(&self, limits: &Limits, pid: Pid) -> Result<()> {
+    fn set_as_job_user(&self, limits: &Limits, pid: Pid, summed: bool) -> Result<()> {
         let refused = |why: String| Error::Walls(format!("the limits cannot be set: {why}"));
         let program =
             self.prlimit.as_ref().ok_or_else(|| refused("`prlimit` is not installed".to_owned()))?;
         let mut command = Command::new(program);
         command.env_clear().arg("--pid").arg(pid.as_raw_nonzero().to_string());
-        for (_, name, value) in limits.resources() {
+        for (_, name, value) in limits.resources(summed) {
             command.arg(format!("{name}={value}:{value}"));
         }
         if let Who::Dropped { uid, gid } = self.who {

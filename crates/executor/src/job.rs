@@ -76,7 +76,7 @@ pub struct Finished {
     pub stopped: Option<Stop>,
     /// From start to end.
     pub wall: Duration,
-    /// Processor time of all its processes.
+    /// Processor time of all its processes: exact under a control group, sampled otherwise.
     pub cpu: Duration,
     /// The most bytes of memory at one moment: exact under a control group, sampled otherwise.
     pub max_rss: u64,
@@ -102,6 +102,8 @@ pub(crate) fn run(jail: &Jail, mut job: Job<'_>) -> Result<Finished> {
         limits: &job.limits,
         fed: false,
     };
+    job.scratch.check_sealed()?;
+    job.scratch.open_inputs()?;
     let mut started = jail.start(&inside)?;
     let lines = Lines::read(started.outer.stdout.take(), started.outer.stderr.take());
     let orders = Orders {

@@ -52,10 +52,13 @@ impl Limits {
     /// The limits that the kernel keeps for each process by itself.
     ///
     /// `RLIMIT_NPROC` counts inside the job's own user namespace; the namespace's init is one of them.
-    pub(crate) fn resources(&self) -> Vec<(Resource, &'static str, u64)> {
+    /// `RLIMIT_DATA` bounds what one process may ask for. Tools ask for more than they touch, so where
+    /// the kernel keeps the sum (`summed`), asking may go to four times the limit.
+    pub(crate) fn resources(&self, summed: bool) -> Vec<(Resource, &'static str, u64)> {
+        let data = if summed { self.memory_bytes.saturating_mul(4) } else { self.memory_bytes };
         vec![
             (Resource::Nproc, "--nproc", self.pids.saturating_add(1)),
-            (Resource::Data, "--data", self.memory_bytes),
+            (Resource::Data, "--data", data),
             (Resource::Cpu, "--cpu", self.cpu_seconds.max(1)),
             (Resource::Fsize, "--fsize", self.output_bytes),
             (Resource::Nofile, "--nofile", self.open_files.max(8)),
@@ -65,8 +68,8 @@ impl Limits {
     }
 
     /// Sets them on a process of the same user, or as a process that may. Lowering is for good.
-    pub(crate) fn set_on(&self, pid: Pid) -> rustix::io::Result<()> {
-        for (resource, _, value) in self.resources() {
+    pub(crate) fn set_on(&self, pid: Pid, summed: bool) -> rustix::io::Result<()> {
+        for (resource, _, value) in self.resources(summed) {
             prlimit(Some(pid), resource, Rlimit { current: Some(value), maximum: Some(value) })?;
         }
         Ok(())

@@ -49,12 +49,6 @@ pub fn tree(first: Pid) -> Usage {
     total
 }
 
-/// Processor time of `pid` and of the descendants it has waited for. Works for a process that ended
-/// and was not yet waited for.
-pub fn cpu_of(pid: Pid) -> Option<Duration> {
-    Some(read(pid.as_raw_nonzero().get())?.usage.cpu)
-}
-
 fn read(pid: i32) -> Option<Line> {
     parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }

@@ -117,6 +117,11 @@ impl Scratch {
         Ok(())
     }
 
+    /// Makes the inputs readable for the job's user, however the caller's mode mask made them.
+    pub(crate) fn open_inputs(&self) -> Result<()> {
+        open_to_readers(&self.inputs())
+    }
+
     /// Ends the scratch: unmounts it, ends the daemon and with it the key, removes configuration and
     /// ciphertext, and checks that nothing is left.
     pub fn destroy(mut self) -> Result<()> {
@@ -204,30 +209,39 @@ impl Scratch {
             destroyed: false,
         };
         closed_folder(&scratch.mount)?;
+        let log = config.join("log");
         let config = config.join("gocryptfs.conf");
         let base = |extra: &[&str]| {
             let mut command = Command::new(&program);
             command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").args(extra);
             command.args(["-nosyslog", "-config"]).arg(&config);
-            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(words_into(&log));
             spawn::prepare(&mut command, vec![]);
             command
         };
+        let said = |why: String| missing(format!("{why}: {}", last_words(&log)));
         // The passphrase is random and used twice, so the cost of guessing it needs no stretching.
         let mut init = base(&["-init", "-scryptn", "10"]);
         init.arg("--").arg(&cipher);
         let mut init = with_password(init, &password)?;
         let done = init.wait().map_err(Error::io("wait for", &program))?;
         if !done.success() {
-            return Err(missing(format!("preparing an encrypted folder failed ({done})")));
+            return Err(said(format!("preparing an encrypted folder failed ({done})")));
         }
         let mut serve = base(&["-fg", "-noexec", "-nosuid", "-nodev", "-fsname", "scratch"]);
         if who.drops_user() {
             serve.arg("-allow_other");
         }
         serve.stdout(Stdio::piped()).arg("--").arg(&cipher).arg(&scratch.mount);
+        // The helper of an ordinary user mounts only where that user may write; the bare folder is
+        // closed through a descriptor from before the mount covers it.
+        let bare = if who.drops_user() { None } else { Some(opened_folder(&scratch.mount)?) };
         scratch.daemon = Some(with_password(serve, &password)?);
-        scratch.wait_until_ready().map_err(missing)?;
+        scratch.wait_until_ready().map_err(said)?;
+        if let Some(bare) = bare {
+            bare.set_permissions(Permissions::from_mode(0o000))
+                .map_err(Error::io("close", &scratch.mount))?;
+        }
         scratch.check_sealed()?;
         Ok(scratch)
     }
@@ -316,6 +330,45 @@ fn remove_unmounted(path: &Path) -> Result<()> {
 /// A mount point that nobody but root can use while nothing is mounted on it.
 fn closed_folder(path: &Path) -> Result<()> {
     DirBuilder::new().mode(0o000).create(path).map_err(Error::io("create", path))
+}
+
+fn open_to_readers(folder: &Path) -> Result<()> {
+    for item in fs::read_dir(folder).map_err(Error::io("list", folder))? {
+        let path = item.map_err(Error::io("list", folder))?.path();
+        let found = fs::symlink_metadata(&path).map_err(Error::io("look at", &path))?;
+        let mode = match (found.is_dir(), found.is_file()) {
+            (true, _) => 0o755,
+            (_, true) => 0o444,
+            _ => return Err(Error::Invalid("inputs are regular files in folders".to_owned())),
+        };
+        fs::set_permissions(&path, Permissions::from_mode(mode)).map_err(Error::io("open", &path))?;
+        if found.is_dir() {
+            open_to_readers(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn opened_folder(path: &Path) -> Result<File> {
+    fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(Error::io("open", path))?;
+    File::open(path).map_err(Error::io("open", path))
+}
+
+/// A file in memory for what a helper complains of; a pipe could fill up and stop it.
+fn words_into(log: &Path) -> Stdio {
+    fs::OpenOptions::new().create(true).append(true).open(log).map_or_else(|_| Stdio::null(), Stdio::from)
+}
+
+fn last_words(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().rev().take(2).collect();
+    lines
+        .into_iter()
+        .rev()
+        .flat_map(|line| line.chars().chain([' ']))
+        .filter(|c| !c.is_control())
+        .take(300)
+        .collect()
 }
 
 fn with_password(command: Command, password: &str) -> Result<Child> {

@@ -35,6 +35,22 @@ impl Site {
         self.executor.root_here(&[&closure]).unwrap()
     }
 
+    /// The probe as `probe`, with a shell.
+    pub fn probe(&self) -> Root {
+        let programs =
+            [("probe", PathBuf::from(env!("CARGO_BIN_EXE_executor-probe"))), ("sh", on_path("sh"))];
+        let closure = Closure::collect(&programs, &[]).unwrap();
+        self.executor.root_here(&[&closure]).unwrap()
+    }
+
+    /// What the probe says inside the walls.
+    pub fn ask(&self, words: &str) -> serde_json::Value {
+        let (root, scratch) = (self.probe(), self.scratch());
+        let (finished, said) = self.sh(&root, &scratch, &format!("exec probe {words}"));
+        assert!(finished.success(), "{finished:?}");
+        serde_json::from_str(&said).unwrap()
+    }
+
     pub fn scratch(&self) -> Scratch {
         self.executor.scratch(ScratchKind::Auto, 64 << 20).unwrap()
     }
@@ -71,12 +87,6 @@ impl Site {
     }
 }
 
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir(&self.memory);
-    }
-}
-
 pub fn quick() -> Limits {
     Limits {
         wall: Duration::from_secs(20),
@@ -94,4 +104,15 @@ pub fn on_path(name: &str) -> PathBuf {
         .map(|f| Path::new(f).join(name))
         .find(|p| p.is_file())
         .unwrap_or_else(|| panic!("{name} is not installed"))
+}
+
+/// How many processes of this machine have `word` in their command line.
+pub fn processes_with(word: &str) -> usize {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    all.filter(|item| {
+        item.file_name().to_str().is_some_and(|n| n.parse::<u32>().is_ok_and(|n| n != std::process::id()))
+    })
+    .filter_map(|item| std::fs::read(item.path().join("cmdline")).ok())
+    .filter(|line| String::from_utf8_lossy(line).contains(word))
+    .count()
 }

@@ -1,0 +1,113 @@
+//! The scratch shows ciphertext outside, and leaves nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use base::Fault;
+use executor::{Error, ScratchKind};
+
+use crate::common::Site;
+
+const MARK: &[u8] = b"PLAINTEXT-OF-A-GENOME-ACGTACGTACGTACGT";
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for item in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if item.file_type().unwrap().is_dir() {
+            files(&item.path(), found);
+        } else {
+            found.push(item.path());
+        }
+    }
+}
+
+/// Files below `folder` that hold the mark, or whose name does.
+fn holding_the_mark(folder: &Path) -> Vec<PathBuf> {
+    let mut all = vec![];
+    files(folder, &mut all);
+    let holds = |path: &PathBuf| {
+        let bytes = fs::read(path).unwrap_or_default();
+        bytes.windows(MARK.len()).any(|w| w == MARK) || path.to_string_lossy().contains("genome-name")
+    };
+    all.into_iter().filter(holds).collect()
+}
+
+#[test]
+fn the_disk_holds_ciphertext_while_the_job_runs_and_nothing_afterwards() {
+    let site = Site::new();
+    let root = site.shell(&[]);
+    let scratch = site.executor.scratch(ScratchKind::Gocryptfs, 0).unwrap();
+    fs::write(scratch.inputs().join("genome-name.txt"), MARK.repeat(1000)).unwrap();
+    let (finished, _) = site.sh(
+        &root,
+        &scratch,
+        "cat /in/* > /work/genome-name; cat /in/* > /out/genome-name; cat /in/* > /tmp/x",
+    );
+    assert!(finished.success(), "{finished:?}");
+    assert_eq!(fs::read(scratch.outputs().join("genome-name")).unwrap(), MARK.repeat(1000));
+    assert_eq!(holding_the_mark(&scratch.outputs()).len(), 1, "the search itself works");
+
+    let disk = site.executor.settings().disk.clone();
+    let mut stored = vec![];
+    files(&disk, &mut stored);
+    assert!(stored.len() >= 4, "the ciphertext is there");
+    assert!(holding_the_mark(&disk).is_empty());
+
+    let mount = scratch.outputs().parent().unwrap().to_owned();
+    scratch.destroy().unwrap();
+    assert!(!mount.exists());
+    assert_eq!(fs::read_dir(&disk).unwrap().count(), 0);
+    drop(root);
+    assert_eq!(fs::read_dir(&site.memory).unwrap().count(), 0);
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts.contains(mount.to_str().unwrap()));
+}
+
+#[test]
+fn dropping_destroys_too() {
+    let site = Site::new();
+    let scratch = site.executor.scratch(ScratchKind::Gocryptfs, 0).unwrap();
+    fs::write(scratch.work().join("x"), MARK).unwrap();
+    drop(scratch);
+    assert_eq!(fs::read_dir(&site.executor.settings().disk).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(&site.memory).unwrap().count(), 0);
+}
+
+#[test]
+fn a_scratch_whose_mount_is_gone_starts_no_job() {
+    let site = Site::new();
+    let (root, scratch) = (site.shell(&[]), site.executor.scratch(ScratchKind::Gocryptfs, 0).unwrap());
+    let mount = scratch.outputs().parent().unwrap().to_owned();
+    rustix::mount::unmount(&mount, rustix::mount::UnmountFlags::DETACH).unwrap();
+    fs::create_dir(mount.join("work")).unwrap();
+    let error = run(&site, &root, &scratch).unwrap_err();
+    assert!(matches!(error, Error::Unsealed(_)), "{error}");
+    assert_eq!(error.code(), "EXEC-006");
+}
+
+#[test]
+fn memory_scratch_is_bounded_and_gone_afterwards() {
+    let site = Site::new();
+    let (root, scratch) = (site.shell(&[]), site.executor.scratch(ScratchKind::Memory, 8 << 20).unwrap());
+    let (finished, _) = site.sh(&root, &scratch, "dd if=/dev/zero of=/work/x bs=1M count=32 2>/dev/null");
+    assert!(!finished.success());
+    scratch.destroy().unwrap();
+    drop(root);
+    assert_eq!(fs::read_dir(&site.memory).unwrap().count(), 0);
+}
+
+fn run(
+    site: &Site,
+    root: &executor::Root,
+    scratch: &executor::Scratch,
+) -> executor::Result<executor::Finished> {
+    site.executor.run(executor::Job {
+        root,
+        scratch,
+        argv: ["sh", "-c", "exit 0"].map(str::to_owned).to_vec(),
+        env: vec![],
+        limits: crate::common::quick(),
+        cancel: executor::CancelToken::new(),
+        lease: Box::new(|| true),
+        on_line: Box::new(|_, _| ()),
+    })
+}
