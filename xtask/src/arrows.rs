@@ -46,7 +46,9 @@ pub const ROOMS: &[Room] = &[
     room("keys", 4, &["base", "db", "audit", "access", "seal"]),
     room("archive", 5, &["base", "db", "audit", "access", "keys", "seal"]),
     room("catalog", 6, &["base", "db", "audit", "access"]),
-    room("intake", 7, &["base", "access", "archive", "catalog", "screen", "executor"]),
+    // A package is one transaction over catalog, archive and keys (`db`), and with the first reads of a
+    // subject its key is made (`keys`).
+    room("intake", 7, &["base", "db", "access", "keys", "archive", "catalog", "screen", "executor"]),
     room("runs", 7, &["base", "db", "audit", "access", "keys", "archive", "catalog", "executor", "receipt"]),
     room("variants", 7, &["base", "access", "archive", "catalog"]),
     room("exports", 7, &["base", "access", "archive", "catalog", "screen"]),

@@ -7,6 +7,7 @@
 //!
 //! * [`draft`]: bytes on their way in, visible to nobody
 //! * [`admit`]: from sealed drafts to visible objects
+//! * [`withdraw`]: objects taken back before anything shows them
 //! * [`open`]: reading in place
 //! * [`address`]: an object for a recipient's key
 //! * [`object`]: what is known about an object
@@ -18,6 +19,7 @@ pub mod draft;
 pub mod object;
 pub mod open;
 pub mod store;
+pub mod withdraw;
 
 mod error;
 mod table;
@@ -29,3 +31,4 @@ pub use object::{Form, Object};
 pub use open::{Opened, OpenedRaw};
 pub use store::Archive;
 pub use table::MIGRATIONS;
+pub use withdraw::Withdrawn;

@@ -7,11 +7,13 @@
 //!
 //! * [`project`]: what a project states about itself
 //! * [`package`]: what is on its way through the door
+//! * [`abandon`]: a package that is given up
 //! * [`sample`]: subjects, samples and readsets
 //! * [`reference`]: references and their files
 //! * [`lineage`]: results, and what they were made from
 //! * [`place`]: where a thing belongs, for decisions
 
+pub mod abandon;
 pub mod lineage;
 pub mod package;
 pub mod place;

@@ -22,8 +22,20 @@ pub enum Outcome {
 
 const PIECE: usize = 256 << 10;
 
-/// Reads a FASTQ file from `reader` to its end and writes an [`Outcome`] to `writer`, as one line of JSON.
-/// After a refusal the rest of the input is read and dropped, so that whoever writes it is not cut off.
+/// The whole life of the checking process: gives up what it can give up by itself, checks standard input
+/// under `caps` (a [`Limits`] as JSON), answers on standard output.
+///
+/// # Errors
+/// Those of [`check_stream`], and caps that are not readable.
+pub fn run(caps: &str) -> std::io::Result<()> {
+    // On top of the walls around it; a kernel without Landlock has the walls alone.
+    executor::confine::no_files();
+    let limits = serde_json::from_str(caps)?;
+    check_stream(std::io::stdin().lock(), std::io::stdout().lock(), limits)
+}
+
+/// Reads a FASTQ file from `reader` and writes an [`Outcome`] to `writer`, as one line of JSON. A refusal is
+/// written as soon as it is known, without reading further, so that a bad file is not sent to its end.
 ///
 /// # Errors
 /// Only those of reading and writing; a bad file is an outcome. An error, or a child that dies without a
@@ -31,21 +43,16 @@ const PIECE: usize = 256 << 10;
 pub fn check_stream(mut reader: impl Read, mut writer: impl Write, limits: Limits) -> std::io::Result<()> {
     let mut checker = Checker::new(limits);
     let mut buffer = vec![0u8; PIECE];
-    let mut refused = None;
-    loop {
+    let outcome = loop {
         let read = match reader.read(&mut buffer) {
-            Ok(0) => break,
+            Ok(0) => break checker.finish().map_or_else(Outcome::Refused, Outcome::Accepted),
             Ok(read) => read,
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(e) => return Err(e),
         };
-        if refused.is_none() {
-            refused = checker.feed(buffer.get(..read).unwrap_or_default()).err();
+        if let Err(fault) = checker.feed(buffer.get(..read).unwrap_or_default()) {
+            break Outcome::Refused(fault);
         }
-    }
-    let outcome = match refused {
-        Some(fault) => Outcome::Refused(fault),
-        None => checker.finish().map_or_else(Outcome::Refused, Outcome::Accepted),
     };
     let mut line = serde_json::to_vec(&outcome)?;
     line.push(b'\n');

@@ -1,6 +1,6 @@
 //! The generator's list of digests: what `md5sum`, `sha256sum` and their BSD kin write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{Md5, Sensitive, Sha256};
 use serde::{Deserialize, Serialize};
@@ -29,11 +29,21 @@ impl Digest {
         }
     }
 
-    fn parse(hex: &str) -> Option<Self> {
+    /// Reads hexadecimal text; its length decides the algorithm.
+    pub fn parse(hex: &str) -> Option<Self> {
         match hex.len() {
             32 => hex.parse().ok().map(Self::Md5),
             64 => hex.parse().ok().map(Self::Sha256),
             _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Md5(digest) => digest.fmt(f),
+            Self::Sha256(digest) => digest.fmt(f),
         }
     }
 }
@@ -111,8 +121,13 @@ pub enum ManifestFault {
         file: Sensitive<String>,
     },
     /// The sheet names a file that the manifest does not list.
-    #[error("`{}` is in the sheet and not in the manifest", .0.reveal())]
-    Missing(Sensitive<String>),
+    #[error("{place}: `{}` is in the sheet and not in the manifest", .file.reveal())]
+    Missing {
+        /// Where the sheet names it, such as `row 2, fastq_1`.
+        place: String,
+        /// The file.
+        file: Sensitive<String>,
+    },
     /// The manifest lists a file that the sheet does not name.
     #[error("`{}` is in the manifest and not in the sheet", .0.reveal())]
     Extra(Sensitive<String>),
@@ -122,7 +137,7 @@ pub enum ManifestFault {
 impl std::fmt::Debug for ManifestFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Missing(_) => f.write_str("Missing"),
+            Self::Missing { place, .. } => write!(f, "Missing({place})"),
             Self::Extra(_) => f.write_str("Extra"),
             Self::Duplicate { line, first, .. } => write!(f, "Duplicate({line}, {first})"),
             other => write!(f, "{other}"),
@@ -178,19 +193,21 @@ impl Manifest {
         self.files.is_empty()
     }
 
-    /// Checks that the manifest lists the named files and no others.
+    /// Checks that the manifest lists the named files, each given with its place in the sheet, and no
+    /// others.
     ///
     /// # Errors
     /// Every file that is missing on either side.
     pub fn match_files<'a>(
         &self,
-        names: impl IntoIterator<Item = &'a str>,
+        names: impl IntoIterator<Item = (String, &'a str)>,
     ) -> Result<(), Vec<ManifestFault>> {
-        let named: std::collections::BTreeSet<Sensitive<String>> =
-            names.into_iter().map(|n| Sensitive::new(n.to_owned())).collect();
-        let missing =
-            named.iter().filter(|n| !self.files.contains_key(n)).cloned().map(ManifestFault::Missing);
-        let extra = self.files.keys().filter(|n| !named.contains(*n)).cloned().map(ManifestFault::Extra);
+        let named: Vec<(String, Sensitive<String>)> =
+            names.into_iter().map(|(place, name)| (place, Sensitive::new(name.to_owned()))).collect();
+        let known: BTreeSet<&Sensitive<String>> = named.iter().map(|(_, file)| file).collect();
+        let missing = named.iter().filter(|(_, file)| !self.files.contains_key(file));
+        let missing = missing.cloned().map(|(place, file)| ManifestFault::Missing { place, file });
+        let extra = self.files.keys().filter(|n| !known.contains(n)).cloned().map(ManifestFault::Extra);
         let faults: Vec<_> = missing.chain(extra).collect();
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
@@ -231,6 +248,10 @@ mod tests {
     const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
     const SHA: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
+    fn at(name: &str) -> (String, &str) {
+        ("row 7, fastq_1".to_owned(), name)
+    }
+
     fn faults(text: &str) -> Vec<String> {
         Manifest::parse(text.as_bytes()).unwrap_err().iter().map(ToString::to_string).collect()
     }
@@ -250,7 +271,7 @@ mod tests {
             hasher.update(b"x");
             assert_ne!(hasher.finish(), digest);
         }
-        assert_eq!(manifest.match_files(["a.gz", "b.gz", "c.gz", "d.gz", "e/f.gz"]), Ok(()));
+        assert_eq!(manifest.match_files(["a.gz", "b.gz", "c.gz", "d.gz", "e/f.gz"].map(at)), Ok(()));
     }
 
     #[test]
@@ -276,12 +297,12 @@ mod tests {
     #[test]
     fn missing_and_extra_files_are_named() {
         let manifest = Manifest::parse(format!("{MD5}  a.gz\n{MD5}  b.gz\n").as_bytes()).unwrap();
-        let faults = manifest.match_files(["a.gz", "c.gz"]).unwrap_err();
+        let faults = manifest.match_files(["a.gz", "c.gz"].map(at)).unwrap_err();
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(
             told,
             [
-                "`c.gz` is in the sheet and not in the manifest",
+                "row 7, fastq_1: `c.gz` is in the sheet and not in the manifest",
                 "`b.gz` is in the manifest and not in the sheet"
             ]
         );

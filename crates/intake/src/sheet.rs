@@ -72,6 +72,14 @@ macro_rules! closed {
                     _ => None,
                 }
             }
+
+            /// The spelling of a sheet; none when it says nothing.
+            pub fn spelling(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$variant => [$($text),+].first().copied(),)*
+                    Self::$default => None,
+                }
+            }
         }
     };
 }
@@ -185,6 +193,9 @@ pub enum SheetProblem {
     /// A file that is not FASTQ by its ending.
     #[error("the name does not end in .fastq.gz, .fq.gz, .fastq or .fq")]
     NotFastq,
+    /// Reads of one end only, which nothing downstream takes.
+    #[error("second reads are missing: only pairs are taken")]
+    SingleEnd,
     /// Sample and lane of an earlier row.
     #[error("sample and lane are those of row {first}")]
     RepeatedLane {
@@ -275,6 +286,19 @@ impl Sheet {
             reader.faults.push(fault(None, None, SheetProblem::NoRows));
         }
         reader.result()
+    }
+
+    /// Every row without second reads, as a fault: the door takes pairs.
+    pub fn single_ends(&self) -> Vec<SheetFault> {
+        let rows = (1..).zip(&self.rows).filter(|(_, row)| row.fastq_2.is_none());
+        rows.map(|(number, _)| fault(Some(number), Some("fastq_2"), SheetProblem::SingleEnd)).collect()
+    }
+
+    /// All files named in the sheet with their places, such as `row 2, fastq_1`, in its order.
+    pub fn placed_files(&self) -> impl Iterator<Item = (String, &str)> {
+        (1..).zip(&self.rows).flat_map(|(number, row): (usize, &Row)| {
+            row.files().zip(1..).map(move |(file, mate)| (place(number, mate), file))
+        })
     }
 
     /// All files named in the sheet, in its order.
@@ -485,6 +509,11 @@ impl Reader {
     }
 }
 
+/// How messages name a file: by its place in the sheet.
+pub(crate) fn place(row: usize, mate: u8) -> String {
+    format!("row {row}, fastq_{mate}")
+}
+
 fn fault(row: Option<usize>, column: Option<&str>, what: SheetProblem) -> SheetFault {
     SheetFault { row, column: column.map(str::to_owned), what }
 }
@@ -654,7 +683,7 @@ mod tests {
             let sheet = Sheet::parse(&bytes).unwrap();
             let manifest =
                 crate::Manifest::parse(&std::fs::read(folder.join("md5sums.txt")).unwrap()).unwrap();
-            manifest.match_files(sheet.files()).unwrap();
+            manifest.match_files(sheet.placed_files()).unwrap();
             let row = &sheet.rows[0];
             let verdicts: Vec<_> = row
                 .files()

@@ -1,0 +1,57 @@
+//! A package that is given up: nothing of it stays.
+
+use crate::table::{package, package_file, readset, sample, subject};
+use crate::{Catalog, Error};
+use access::Permit;
+use access::thing;
+use access::verb::Write;
+use base::{Id, ObjectId, PackageId};
+use db::Tx;
+use db::sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use std::collections::BTreeSet;
+
+impl Catalog {
+    /// Removes the records of a package that is not committed, and the samples and subjects that came with
+    /// it and that nothing else names. Gives the objects of its files, which the caller takes back from the
+    /// archive in the same transaction.
+    pub async fn abandon_package(
+        &self,
+        permit: &Permit<Write, thing::Project>,
+        tx: &Tx,
+        id: &PackageId,
+    ) -> Result<Vec<ObjectId>, Error> {
+        let project = permit.in_project()?;
+        let row = package::Entity::find_by_id(id.as_str()).one(&**tx).await?;
+        let row = row.filter(|row| row.project == project.as_str()).ok_or(Error::NotFound)?;
+        if row.state != "open" {
+            return Err(Error::PackageState { state: row.state });
+        }
+        let of_package = package_file::Column::Package.eq(id.to_string());
+        let files = package_file::Entity::find().filter(of_package.clone()).all(&**tx).await?;
+        package_file::Entity::delete_many().filter(of_package).exec(&**tx).await?;
+        package::Entity::delete_by_id(id.as_str()).exec(&**tx).await?;
+        for name in files.iter().map(|file| file.sample.as_str()).collect::<BTreeSet<_>>() {
+            self.forget_unused(tx, name).await?;
+        }
+        let objects = files.into_iter().filter_map(|file| file.object);
+        objects.map(|object| object.parse().map_err(|_| Error::Record)).collect()
+    }
+
+    /// Removes a sample without reads that no other package brings, and its subject if that was its last.
+    async fn forget_unused(&self, tx: &Tx, id: &str) -> Result<(), Error> {
+        let reads = readset::Entity::find().filter(readset::Column::Sample.eq(id)).count(&**tx).await?;
+        let coming =
+            package_file::Entity::find().filter(package_file::Column::Sample.eq(id)).count(&**tx).await?;
+        if reads + coming > 0 {
+            return Ok(());
+        }
+        let row = sample::Entity::find_by_id(id).one(&**tx).await?.ok_or(Error::Record)?;
+        sample::Entity::delete_by_id(id).exec(&**tx).await?;
+        let others =
+            sample::Entity::find().filter(sample::Column::Subject.eq(&row.subject)).count(&**tx).await?;
+        if others == 0 {
+            subject::Entity::delete_by_id(&row.subject).exec(&**tx).await?;
+        }
+        Ok(())
+    }
+}
