@@ -82,13 +82,27 @@ impl Archive {
         ids: &[ObjectId],
     ) -> Result<Vec<Object>, Error> {
         permit.live()?;
+        let objects = self.records(ids).await?;
+        Ok(objects.into_iter().filter(|o| o.project.as_ref() == permit.project()).collect())
+    }
+
+    /// The records of those of `ids` that are the site's own, such as the files of a reference.
+    pub async fn describe_site<V: Verb, T: Thing>(
+        &self,
+        permit: &Permit<V, T>,
+        ids: &[ObjectId],
+    ) -> Result<Vec<Object>, Error> {
+        permit.live()?;
+        Ok(self.records(ids).await?.into_iter().filter(|o| o.project.is_none()).collect())
+    }
+
+    async fn records(&self, ids: &[ObjectId]) -> Result<Vec<Object>, Error> {
         let rows = object::Entity::find()
             .filter(object::Column::Id.is_in(ids.iter().map(ToString::to_string)))
             .order_by_asc(object::Column::Position)
             .all(self.db.reader())
             .await?;
-        let objects = rows.into_iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
-        Ok(objects.into_iter().filter(|o| o.project.as_ref() == permit.project()).collect())
+        rows.into_iter().map(from_row).collect()
     }
 
     /// The project of an object: `None` when there is no such object, `Some(None)` when it is the

@@ -36,15 +36,34 @@ impl Archive {
             return Err(Error::Form(id.clone()));
         }
         let key = self.keys.open_session(permit, &object.binding()).await?;
-        let tree = self.tree_of(&object)?;
+        self.open_with(&object, &key)
+    }
+
+    /// Opens the content of an object of the site, such as a file of a reference. It holds nobody's
+    /// data, so any live permit to open will do; who opens it names it in the record of the act.
+    pub async fn open_site_object<V: Opens, T: thing::Thing>(
+        &self,
+        permit: &Permit<V, T>,
+        id: &ObjectId,
+    ) -> Result<Opened, Error> {
+        let object = self.record(id).await?;
+        if object.form != Form::Crypt4gh {
+            return Err(Error::Form(id.clone()));
+        }
+        let key = self.keys.open_site_session(permit, &object.binding()).await?;
+        self.open_with(&object, &key)
+    }
+
+    fn open_with(&self, object: &Object, key: &SessionKey) -> Result<Opened, Error> {
+        let tree = self.tree_of(object)?;
         let expected = Expected {
             plain_len: object.plain_length,
             cipher_len: object.cipher_length,
             base_nonce: object.base_nonce,
             root: object.root,
         };
-        let damaged = |source| Error::Damaged { object: id.clone(), source };
-        body::Reader::new(self.open_body(&object.body)?, &key, &expected, tree).map_err(damaged)
+        let damaged = |source| Error::Damaged { object: object.id.clone(), source };
+        body::Reader::new(self.open_body(&object.body)?, key, &expected, tree).map_err(damaged)
     }
 
     /// Opens a Parquet object that `permit` covers.

@@ -127,6 +127,25 @@ impl Keys {
         binding: &Binding,
     ) -> Result<SessionKey, Error> {
         permit.covers(&binding.object)?;
+        self.open_bound(binding).await
+    }
+
+    /// Unwraps the session key of an object of the site, such as a file of a reference. It holds
+    /// nobody's data, so any live permit to open will do; one that belongs to a project or to a
+    /// subject is refused.
+    pub async fn open_site_session<V: Opens, T: Thing>(
+        &self,
+        permit: &Permit<V, T>,
+        binding: &Binding,
+    ) -> Result<SessionKey, Error> {
+        permit.live()?;
+        if binding.project.is_some() || binding.subject.is_some() {
+            return Err(access::Error::NotCovered(binding.object.to_string()).into());
+        }
+        self.open_bound(binding).await
+    }
+
+    async fn open_bound(&self, binding: &Binding) -> Result<SessionKey, Error> {
         let id = (binding.object.to_string(), i32::try_from(binding.version).map_err(|_| Error::Unwrap)?);
         let row = session::Entity::find_by_id(id).one(self.inner.db.reader()).await?;
         let row = row.ok_or_else(|| Error::NoKey(binding.object.to_string()))?;

@@ -1,0 +1,100 @@
+//! Signed, recorded, stored: the receipts of what the site made.
+
+use crate::Error;
+use crate::table::receipt as table;
+use access::Permit;
+use access::thing::Thing;
+use access::verb::{Seals, Verb, View};
+use audit::{Audit, Event};
+use base::{Blake3, Clock, ObjectId, SiteId, Timestamp};
+use db::sea_orm::ActiveValue::Set;
+use db::sea_orm::EntityTrait;
+use db::{Db, Tx};
+use ledger::SigningKey;
+use receipt::{Inclusion, Ledger, Object, Predicate, Receipt, Statement, What};
+use std::sync::Arc;
+
+/// Issues and shows receipts. Cheap to clone.
+#[derive(Clone)]
+pub struct Receipts {
+    db: Db,
+    audit: Audit,
+    clock: Arc<dyn Clock>,
+    site: SiteId,
+    key: SigningKey,
+}
+
+impl Receipts {
+    pub(crate) fn new(db: Db, audit: Audit, clock: Arc<dyn Clock>, site: SiteId, key: SigningKey) -> Self {
+        Self { db, audit, clock, site, key }
+    }
+
+    /// A predicate about `id` with what the permit vouches for: site, project, actor and the
+    /// decision's position. The other fields are empty and public.
+    pub fn predicate<V: Verb, T: Thing>(
+        &self,
+        permit: &Permit<V, T>,
+        what: What,
+        id: &str,
+        started: Timestamp,
+    ) -> Predicate {
+        let place = Ledger {
+            origin: self.audit.ledger().verifier().name().to_owned(),
+            position: permit.decision(),
+        };
+        let time = (started, self.clock.now());
+        let mut made =
+            Predicate::new(what, id, self.site.clone(), permit.actor().to_string(), time, place);
+        made.project = permit.project().cloned();
+        made
+    }
+
+    /// Issues the receipt of what `predicate` says, about `outputs` by their ciphertext roots, and
+    /// stores it in `tx`. One thing has one receipt.
+    ///
+    /// 1. The statement is signed. Crash here: nothing happened.
+    /// 2. Its digest is recorded durably. Crash here: the ledger names a receipt nobody holds.
+    /// 3. Document and proof are stored with the results, in the same transaction.
+    pub async fn issue<V: Seals, T: Thing>(
+        &self,
+        permit: &Permit<V, T>,
+        tx: &Tx,
+        predicate: Predicate,
+        outputs: &[(ObjectId, Blake3)],
+    ) -> Result<Receipt, Error> {
+        permit.live()?;
+        let about = predicate.id.clone();
+        let named: Vec<String> = std::iter::once(about.clone())
+            .chain(predicate.about.iter().cloned())
+            .chain(outputs.iter().map(|(id, _)| id.to_string()))
+            .collect();
+        let outputs = outputs.iter().map(|(id, root)| Object { id: id.clone(), root: *root });
+        let envelope = receipt::sign(&Statement::new(outputs, predicate), &self.key)?;
+        let event = audit::What::ReceiptIssued { payload: envelope.payload_digest()? };
+        let event = Event::new(permit.actor().clone(), event)
+            .during(Some(permit.caller().request().clone()))
+            .in_project(permit.project().cloned())
+            .about(named);
+        let position = self.audit.gate(&event).await?.position;
+        let inclusion = Inclusion::from_ledger(self.audit.ledger(), position)?;
+        let made = Receipt { envelope, inclusion };
+        let json = String::from_utf8(made.to_json()?).map_err(|_| Error::Record)?;
+        let row = table::ActiveModel {
+            about: Set(about),
+            project: Set(permit.project().map(ToString::to_string)),
+            json: Set(json),
+            created_at: Set(self.clock.now().to_string()),
+        };
+        table::Entity::insert(row).exec_without_returning(&**tx).await?;
+        Ok(made)
+    }
+
+    /// The receipt about `about`, as the bytes that verify: of the permit's project or, for a
+    /// permit on things of the site, of the site.
+    pub async fn receipt<T: Thing>(&self, permit: &Permit<View, T>, about: &str) -> Result<String, Error> {
+        permit.live()?;
+        let row = table::Entity::find_by_id(about).one(self.db.reader()).await?;
+        let own = permit.project().map(ToString::to_string);
+        row.filter(|row| row.project == own).map(|row| row.json).ok_or(Error::NotFound)
+    }
+}
