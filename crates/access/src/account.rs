@@ -1,7 +1,7 @@
 //! People.
 
 use crate::table::{account, token};
-use crate::thing::{Project, Site, Thing};
+use crate::thing::{Site, Thing};
 use crate::verb::Manage;
 use crate::{Access, Error, OneTimeToken, Permit};
 use base::{Id, UserId};
@@ -77,16 +77,11 @@ impl Access {
         rows.into_iter().map(from_row).collect()
     }
 
-    /// The sign-in names of accounts by id, for those who may see a project's members.
-    pub async fn names(
-        &self,
-        permit: &Permit<crate::verb::View, Project>,
-        ids: &[UserId],
-    ) -> Result<Vec<Account>, Error> {
-        permit.live()?;
-        let wanted = ids.iter().map(ToString::to_string);
+    /// The accounts with these ids, for lists of members and histories: who asks has the right to
+    /// either already.
+    pub async fn names_of(&self, ids: &[UserId]) -> Result<Vec<Account>, Error> {
         let rows = account::Entity::find()
-            .filter(account::Column::Id.is_in(wanted))
+            .filter(account::Column::Id.is_in(ids.iter().map(ToString::to_string)))
             .all(self.inner.db.reader())
             .await?;
         rows.into_iter().map(from_row).collect()

@@ -29,13 +29,25 @@ pub(crate) struct Inner {
 }
 
 /// A question: may the caller do this to these things?
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Ask<T: Thing> {
     action: Action,
     things: BTreeSet<T::Id>,
     about: Vec<String>,
     reason: Option<Sensitive<String>>,
     target: Option<UserId>,
+}
+
+impl<T: Thing> Clone for Ask<T> {
+    fn clone(&self) -> Self {
+        Self {
+            action: self.action,
+            things: self.things.clone(),
+            about: self.about.clone(),
+            reason: self.reason.clone(),
+            target: self.target.clone(),
+        }
+    }
 }
 
 impl<T: Thing> Ask<T> {

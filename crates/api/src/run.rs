@@ -1,6 +1,6 @@
 //! Tools, references, runs.
 
-use base::{Blake3, Kind, ObjectId, ProjectId, ReferenceId, RunId, SampleId, Sha256, ToolId};
+use base::{Blake3, ObjectId, ProjectId, ReferenceId, RunId, SampleId, ToolId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ pub struct NewRun {
     pub reference: ReferenceId,
     /// Parameters of the workflow that differ from their defaults.
     #[serde(default)]
-    pub parameters: BTreeMap<String, serde_json::Value>,
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// A run, also while it runs.
@@ -89,8 +89,8 @@ pub struct Run {
     pub reference: ReferenceId,
     /// The workflow's name.
     pub workflow: String,
-    /// SHA-256 of the workflow's source.
-    pub workflow_digest: Sha256,
+    /// BLAKE3 of the workflow's source.
+    pub workflow_digest: Blake3,
     /// `queued`, `running`, `done`, `failed`, `cancelled`, `stopped` or `interrupted`.
     pub state: String,
     /// What it is doing, in a few words: `decrypting reads`, `align-0`, `loading variants`, …
@@ -151,8 +151,6 @@ pub struct Resources {
 pub struct Failure {
     /// A stable code.
     pub code: String,
-    /// The kind.
-    pub kind: Kind,
     /// In words.
     pub message: String,
     /// What to do next.

@@ -76,6 +76,12 @@ impl Catalog {
         rows.into_iter().map(from_row).collect()
     }
 
+    /// What an object is a result of, if it is one: ids and kind alone.
+    pub async fn result(&self, object: &ObjectId) -> std::result::Result<Option<Result>, Error> {
+        let row = result::Entity::find_by_id(object.as_str()).one(self.db.reader()).await?;
+        row.map(from_row).transpose()
+    }
+
     /// The results of a run, oldest first: ids and kinds alone.
     pub async fn results_of_run(&self, run: &RunId) -> std::result::Result<Vec<Result>, Error> {
         let rows = result::Entity::find()

@@ -47,6 +47,12 @@ impl Envelope {
         Ok(sha256(&self.payload()?))
     }
 
+    /// The statement, without a look at the signature: for showing what the site itself just
+    /// signed. Whoever holds a receipt from elsewhere asks [`crate::verify`].
+    pub fn statement(&self) -> Result<Statement> {
+        serde_json::from_slice(&self.payload()?).map_err(|_| Error::Malformed("the statement has another shape"))
+    }
+
     /// Checks the signature and gives the statement with its digest.
     pub(crate) fn open(&self, key: &VerifierKey) -> Result<(Statement, Sha256)> {
         let [signature] = self.signatures.as_slice() else {

@@ -51,6 +51,8 @@ pub enum What {
     Intake,
     /// A workflow ran.
     Run,
+    /// Called variants were loaded into the lake.
+    Lake,
     /// A report was made.
     Report,
     /// A reference was registered.

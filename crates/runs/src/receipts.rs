@@ -4,7 +4,7 @@ use crate::Error;
 use crate::table::receipt as table;
 use access::Permit;
 use access::thing::Thing;
-use access::verb::{Seals, Verb, View};
+use access::verb::{Seals, Verb};
 use audit::{Audit, Event};
 use base::{Blake3, Clock, ObjectId, SiteId, Timestamp};
 use db::sea_orm::ActiveValue::Set;
@@ -91,7 +91,7 @@ impl Receipts {
 
     /// The receipt about `about`, as the bytes that verify: of the permit's project or, for a
     /// permit on things of the site, of the site.
-    pub async fn receipt<T: Thing>(&self, permit: &Permit<View, T>, about: &str) -> Result<String, Error> {
+    pub async fn receipt<V: Verb, T: Thing>(&self, permit: &Permit<V, T>, about: &str) -> Result<String, Error> {
         permit.live()?;
         let row = table::Entity::find_by_id(about).one(self.db.reader()).await?;
         let own = permit.project().map(ToString::to_string);

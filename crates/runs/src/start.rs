@@ -112,7 +112,7 @@ impl Runs {
 /// ploidy is 2 everywhere.
 fn sex_of(sample: &Sample) -> &'static str {
     match sample.sex.as_deref() {
-        Some("M" | "m" | "male" | "Male") => "M",
+        Some("XY" | "xy" | "M" | "m" | "male") => "M",
         _ => "F",
     }
 }

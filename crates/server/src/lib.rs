@@ -1,1 +1,37 @@
 //! Handlers of the contract, one file a resource.
+//!
+//! Promises: every handler but the three named in `api::ROUTES` without a rule asks the door
+//! before it looks; what it decided gets its outcome in the ledger when the answer is ready; an
+//! answer that could not be recorded is not given.
+//!
+//! * [`site`]: the rooms of an open site, together
+//! * [`router`]: the contract's routes and their handlers
+//! * `attend`: who calls, and the outcome of what was decided for them
+//! * [`failure`]: from any room's error to the contract's problem
+//! * `finish`: what follows a run: the lake part and the report of the case
+//! * one module a resource: `people`, `project`, `package`, `sample`, `object`, `tool`,
+//!   `reference`, `run`, `variant`, `history`, `record`, `process`
+
+mod attend;
+mod body;
+pub mod failure;
+mod finish;
+mod history;
+mod object;
+mod package;
+mod people;
+mod process;
+mod project;
+mod record;
+mod reference;
+pub mod router;
+mod run;
+mod sample;
+pub mod site;
+mod tool;
+mod variant;
+
+pub use failure::Failure;
+pub use reference::Uploads;
+pub use router::router;
+pub use site::{Parts, Places, Site};

@@ -1,0 +1,100 @@
+//! Makes a site.
+
+use crate::layout::{Layout, Settings};
+use crate::open::{MIGRATIONS, VERSION};
+use access::{Access, OneTimeToken};
+use anyhow::{Context, Result, bail};
+use audit::{Actor, Audit, Event, What};
+use base::{Clock, Entropy, Id, SiteId};
+use db::{Db, DbKey};
+use keys::{Keys, Passphrase, SiteSecrets};
+use ledger::{Ledger, SigningKey};
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What making a site gives.
+pub struct Made {
+    /// The site's settings.
+    pub settings: Settings,
+    /// Signs the first administrator in, once.
+    pub token: OneTimeToken,
+}
+
+/// Makes a site in `root`, which must be absent or empty.
+///
+/// 1. Sealed keys, ledger, database, first account. Crash here: a folder without `site.toml`,
+///    which no command opens; remove it.
+/// 2. `site.toml`. From here on the site is whole.
+pub async fn create(
+    root: &Path,
+    name: &str,
+    administrator: &str,
+    passphrase: &Passphrase,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Made> {
+    passphrase.check_strength()?;
+    let layout = Layout::at(root)?;
+    prepare(&layout)?;
+    let site = SiteId::mint(&*entropy);
+    let settings = Settings { ledger: ledger_name(name, &site)?, site: site.clone(), idle_minutes: 30 };
+    let secrets = SiteSecrets::mint(&*entropy);
+    base::durable::create_once(&layout.sealed_keys(), &secrets.seal(&site, passphrase, &*entropy)?)?;
+    let key = SigningKey::from_seed(&secrets.ledger)?;
+    let receipts = SigningKey::from_seed(&secrets.receipts)?;
+    let ledger = Ledger::create(&layout.ledger(), &settings.ledger, key, clock.clone())?;
+    let public = receipt::SitePublic {
+        site: site.clone(),
+        ledger: ledger.verifier().clone(),
+        receipts: receipts.verifier(&settings.ledger)?,
+    };
+    let audit = Audit::new(ledger);
+    let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
+    let created = What::SiteCreated { program: VERSION.to_owned() };
+    let position = audit.gate(&Event::new(Actor::Site(site.clone()), created)).await?.position;
+    let policies = policy::Policies::shipped()?;
+    let access = Access::new(db.clone(), audit.clone(), policies, clock, entropy.clone());
+    let keys = Keys::open(db.clone(), secrets.root, entropy).await?;
+    let tx = db.begin(position).await?;
+    keys.create_site_key(&tx).await?;
+    let (_, token) = access.create_first_account(&tx, administrator).await?;
+    tx.commit().await?;
+    db.close().await?;
+    audit.ledger().close()?;
+    base::durable::create_once(&layout.public_keys(), public.to_string().as_bytes())?;
+    let text = toml::to_string(&settings).context("site.toml cannot be written")?;
+    base::durable::create_once(&layout.settings_file(), text.as_bytes())?;
+    Ok(Made { settings, token })
+}
+
+fn prepare(layout: &Layout) -> Result<()> {
+    let root = layout.root();
+    if fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some()) {
+        bail!("`{}` is not empty; a site needs a folder of its own", root.display());
+    }
+    let folder = |path: &Path| {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("cannot make `{}`", path.display()))
+    };
+    folder(root)?;
+    fs::set_permissions(root, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    for part in [layout.sealed_keys().parent(), Some(&layout.run())].into_iter().flatten() {
+        folder(part)?;
+    }
+    Ok(())
+}
+
+/// The origin line of the site's checkpoints: a name without a scheme, as signed notes have it.
+/// The random part keeps two sites with one name apart.
+fn ledger_name(name: &str, site: &SiteId) -> Result<String> {
+    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
+    if name.is_empty() || name.len() > 60 || !name.bytes().all(word) {
+        bail!("the site's name takes 1 to 60 lower-case letters, digits, `-` and `.`");
+    }
+    Ok(format!("{name}/{site}"))
+}

@@ -1,0 +1,93 @@
+//! Where things lie in a site's directory; see `docs/spec/site.md`.
+
+use anyhow::{Context, Result, bail};
+use base::SiteId;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// A site's directory.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+/// `site.toml`: what an administrator may read and change. Unknown keys are refused.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The site's id.
+    pub site: SiteId,
+    /// The ledger's name: the origin line of its checkpoints.
+    pub ledger: String,
+    /// Minutes without a request after which the site locks itself.
+    #[serde(default = "default_idle_minutes")]
+    pub idle_minutes: u64,
+}
+
+fn default_idle_minutes() -> u64 {
+    30
+}
+
+impl Layout {
+    /// The site at `root`, by its absolute path.
+    pub fn at(root: &Path) -> Result<Self> {
+        let root = std::path::absolute(root).with_context(|| format!("cannot resolve `{}`", root.display()))?;
+        Ok(Self { root })
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `site.toml`; its presence says that the site is whole.
+    pub fn settings_file(&self) -> PathBuf {
+        self.root.join("site.toml")
+    }
+
+    /// The sealed secrets.
+    pub fn sealed_keys(&self) -> PathBuf {
+        self.root.join("keys").join("site.sealed")
+    }
+
+    /// The encrypted metadata database.
+    pub fn database(&self) -> PathBuf {
+        self.root.join("metadata.db")
+    }
+
+    /// The ledger's folder.
+    pub fn ledger(&self) -> PathBuf {
+        self.root.join("ledger")
+    }
+
+    /// The folder of object bodies.
+    pub fn objects(&self) -> PathBuf {
+        self.root.join("objects")
+    }
+
+    /// Public keys for those who verify receipts and checkpoints.
+    pub fn public_keys(&self) -> PathBuf {
+        self.root.join("site.pub")
+    }
+
+    /// The process's own folder: socket and log.
+    pub fn run(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
+    /// The socket's file name below [`Layout::run`].
+    pub const SOCKET: &'static str = "site.sock";
+
+    /// Reads `site.toml`.
+    pub fn settings(&self) -> Result<Settings> {
+        let path = self.settings_file();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                bail!("`{}` is not a site: it has no site.toml", self.root.display())
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+        };
+        toml::from_str(&text).with_context(|| format!("`{}` is not valid", path.display()))
+    }
+}

@@ -1,0 +1,98 @@
+//! Unseals a site and wires its rooms together.
+
+use crate::layout::Layout;
+use access::Access;
+use anyhow::{Context, Result, bail};
+use archive::Archive;
+use audit::{Actor, Audit};
+use base::{Clock, Entropy};
+use catalog::Catalog;
+use db::{Db, DbKey, Migration};
+use keys::{Keys, Passphrase, SiteSecrets};
+use ledger::{Ledger, SigningKey};
+use runs::{Runs, RunsParts};
+use server::{Parts, Places, Site};
+use std::sync::Arc;
+
+/// The program's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Every room's tables.
+pub const MIGRATIONS: &[&[Migration]] = &[
+    access::MIGRATIONS,
+    keys::MIGRATIONS,
+    archive::MIGRATIONS,
+    catalog::MIGRATIONS,
+    runs::MIGRATIONS,
+];
+
+/// Opens the site at `layout`.
+///
+/// INVARIANT (first-event): unsealing gives the database's and the ledger's keys; `reconcile`
+/// records the opening before any other key is used.
+pub async fn open(
+    layout: &Layout,
+    passphrase: &Passphrase,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Site> {
+    let settings = layout.settings()?;
+    let sealed = std::fs::read(layout.sealed_keys()).context("cannot read the sealed keys")?;
+    let (site, secrets) = SiteSecrets::unseal(&sealed, passphrase)?;
+    if site != settings.site {
+        bail!("the sealed keys are those of another site than site.toml names");
+    }
+    let ledger = Ledger::open(&layout.ledger(), SigningKey::from_seed(&secrets.ledger)?, clock.clone())?;
+    let audit = Audit::new(ledger);
+    let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
+    audit.reconcile(&Actor::Site(site.clone()), VERSION, db.watermark().await?).await?;
+
+    let policies = policy::Policies::shipped()?;
+    let access = Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone());
+    let keys = Keys::open(db.clone(), secrets.root, entropy.clone()).await?;
+    let archive = Archive::open(
+        &layout.objects(),
+        db.clone(),
+        keys.clone(),
+        audit.clone(),
+        clock.clone(),
+        entropy.clone(),
+    )?;
+    archive.sweep().await?;
+    let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let runs = Runs::new(RunsParts {
+        db: db.clone(),
+        audit: audit.clone(),
+        access: access.clone(),
+        archive: archive.clone(),
+        catalog: catalog.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        site: site.clone(),
+        receipt_key: SigningKey::from_seed(&secrets.receipts)?,
+        folder: layout.root().to_owned(),
+        helper: program.with_file_name("sequestra-wdl"),
+        settings: runs::Settings::default(),
+    });
+    runs.sweep().await?;
+    let places = Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), runs: runs.clone() };
+    access.attach(Arc::new(places), Arc::new(keys.clone()));
+    let parts = Parts {
+        id: site,
+        version: VERSION,
+        db,
+        audit,
+        access,
+        keys,
+        archive,
+        catalog,
+        runs,
+        program,
+        uploads: server::Uploads::default(),
+        clock,
+        entropy,
+        idle_minutes: settings.idle_minutes,
+    };
+    Ok(Site::new(parts))
+}

@@ -1,0 +1,130 @@
+//! The site's process: unsealed, listening on a socket inside the site, until it is locked, idle,
+//! told to stop, or can no longer record.
+
+use crate::layout::Layout;
+use crate::open::open;
+use anyhow::{Context, Result};
+use audit::{Event, What};
+use base::{SystemClock, SystemEntropy};
+use keys::Passphrase;
+use server::Site;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How often the process looks whether it should stop.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long requests under way may take to end once the process stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs the process. The passphrase comes on standard input; one line goes to standard output:
+/// `ready`, or a problem as JSON.
+pub fn serve(root: &Path) -> Result<()> {
+    // A process of its own session: the terminal's end is not the site's.
+    let _ = rustix::process::setsid();
+    no_core_dumps()?;
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).context("cannot read the passphrase")?;
+    let passphrase = Passphrase::new(text);
+    let layout = Layout::at(root)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // A file size limit must be an error of the write, not the end of the process.
+        let _too_large = signal(SignalKind::from_raw(25))?;
+        let site = open(&layout, &passphrase, Arc::new(SystemClock::default()), Arc::new(SystemEntropy)).await?;
+        drop(passphrase);
+        let listener = listen(&layout)?;
+        announce()?;
+        let ended = run(&site, listener).await;
+        let _ = std::fs::remove_file(layout.run().join(Layout::SOCKET));
+        close(&site).await;
+        ended
+    })
+}
+
+async fn run(site: &Site, listener: UnixListener) -> Result<()> {
+    let stopping = site.clone();
+    let stop = async move {
+        let mut terminate = signal(SignalKind::terminate()).ok();
+        let told = async {
+            match terminate.as_mut() {
+                Some(terminate) => terminate.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stopping.stopped() => {}
+            _ = told => {}
+            () = idle_or_failed(&stopping) => {}
+        }
+        stopping.stop();
+    };
+    let served = axum::serve(listener, server::router(site.clone())).with_graceful_shutdown(stop);
+    let served = async { served.await.context("the socket failed") };
+    let too_long = async {
+        site.stopped().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        ended = served => ended,
+        () = too_long => Ok(()),
+    }
+}
+
+/// A site that cannot record refuses everything; it ends, so that the next start recovers.
+async fn idle_or_failed(site: &Site) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if site.is_idle() {
+            return;
+        }
+        if site.audit.ledger().failure().is_some() {
+            // Those who wait get their refusal first.
+            tokio::time::sleep(LOOK).await;
+            return;
+        }
+    }
+}
+
+async fn close(site: &Site) {
+    site.runs.stop_all().await;
+    // If the ledger failed, the stop cannot be recorded; the next start says so.
+    let _ = site.audit.flush_refused_sessions(&site.actor()).await;
+    let _ = site.audit.gate(&Event::new(site.actor(), What::SiteClosed {})).await;
+    let _ = site.audit.ledger().close();
+    let _ = site.db.close().await;
+}
+
+/// Listens on the site's socket. The name is bound by way of the open folder, since a socket's
+/// path takes 107 bytes at most.
+fn listen(layout: &Layout) -> Result<UnixListener> {
+    use std::os::fd::AsRawFd;
+    let folder = std::fs::File::open(layout.run()).context("cannot open the site's run folder")?;
+    let path = layout.run().join(Layout::SOCKET);
+    // The ledger's lock is held: a socket that is there is a leftover.
+    let _ = std::fs::remove_file(&path);
+    let short = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), Layout::SOCKET);
+    let listener = std::os::unix::net::UnixListener::bind(short).context("cannot listen on the site's socket")?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    listener.set_nonblocking(true)?;
+    Ok(UnixListener::from_std(listener)?)
+}
+
+fn announce() -> Result<()> {
+    let mut out = std::io::stdout();
+    out.write_all(b"ready\n")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Keys must not reach a disk by way of a core file, nor another process by way of a debugger.
+fn no_core_dumps() -> Result<()> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    Ok(())
+}

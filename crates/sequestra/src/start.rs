@@ -1,0 +1,43 @@
+//! Starts the site's process in the background.
+
+use anyhow::{Context, Result, bail};
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Starts the process of the site at `root` and waits until it is ready or says why it is not.
+pub fn start(root: &Path, passphrase: &str) -> Result<()> {
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(root.join("run").join("process.log"))
+        .context("cannot open the process's log")?;
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["internal", "serve"])
+        .arg(root)
+        .env_clear()
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .context("cannot start the site's process")?;
+    let mut stdin = child.stdin.take().context("no way to hand over the passphrase")?;
+    stdin.write_all(passphrase.as_bytes())?;
+    drop(stdin);
+    let mut line = String::new();
+    let stdout = child.stdout.take().context("no answer from the site's process")?;
+    BufReader::new(stdout).read_line(&mut line)?;
+    match line.trim_end() {
+        "ready" => Ok(()),
+        "" => bail!("the site's process ended before it was ready; see `run/process.log` in the site"),
+        problem => Err(match serde_json::from_str::<api::Problem>(problem) {
+            Ok(problem) => cli::Refused(problem).into(),
+            Err(_) => anyhow::anyhow!("the site's process gave an answer that is none"),
+        }),
+    }
+}

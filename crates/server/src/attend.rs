@@ -1,0 +1,65 @@
+//! Who calls, and the outcome of what was decided for them.
+
+use crate::failure::Code;
+use crate::{Failure, Site};
+use access::decide::Ended;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts as Head;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+/// Who is signed in, for handlers.
+pub(crate) struct Signed(pub access::Caller);
+
+/// Ids that a request made, left on its response for the outcome's record.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Made(pub Vec<String>);
+
+/// Left on a response whose body is still to be made: the maker of the body records the outcome.
+#[derive(Debug, Clone)]
+pub(crate) struct Later;
+
+/// Runs a request of someone signed in.
+///
+/// INVARIANT (outcome-before-answer): an answer whose outcome could not be queued for the ledger
+/// is replaced by the failure.
+pub(crate) async fn attend(State(site): State<Site>, mut request: Request, next: Next) -> Response {
+    let _used = site.in_use();
+    let caller = match site.access.authenticate(bearer(&request).unwrap_or_default()).await {
+        Ok(caller) => caller,
+        Err(error) => return Failure::from(error).into_response(),
+    };
+    request.extensions_mut().insert(caller.clone());
+    let response = next.run(request).await;
+    if response.extensions().get::<Later>().is_some() {
+        return response;
+    }
+    let code = response.extensions().get::<Code>().map(|code| code.0.clone());
+    let made = response.extensions().get::<Made>().cloned().unwrap_or_default();
+    let ended = Ended { code: code.as_deref(), released: None, made: &made.0 };
+    match site.access.close(&caller, ended).await {
+        Ok(()) => response,
+        Err(_) if code.is_some() => response,
+        Err(error) => Failure::from(error).into_response(),
+    }
+}
+
+fn bearer(request: &Request) -> Option<&str> {
+    request.headers().get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+impl FromRequestParts<Site> for Signed {
+    type Rejection = Failure;
+
+    async fn from_request_parts(head: &mut Head, _: &Site) -> Result<Self, Failure> {
+        let caller = head.extensions.get::<access::Caller>().cloned();
+        Ok(Self(caller.ok_or(access::Error::NotSignedIn)?))
+    }
+}
+
+/// A JSON answer with the ids of what was made.
+pub(crate) fn made<T: serde::Serialize>(body: T, ids: impl IntoIterator<Item = String>) -> Response {
+    let mut response = axum::Json(body).into_response();
+    response.extensions_mut().insert(Made(ids.into_iter().collect()));
+    response
+}

@@ -1,0 +1,109 @@
+//! Bodies: JSON in, ids in paths, and bridges between asynchronous bodies and blocking readers.
+
+use crate::Failure;
+use crate::failure::Error;
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use std::io::{self, Read};
+use tokio::sync::mpsc;
+
+/// Largest JSON body: sheets of some ten thousand rows fit.
+const JSON_LIMIT: usize = 8 << 20;
+/// Bytes moved at once between an asynchronous body and a blocking reader.
+pub(crate) const CHUNK: usize = 256 << 10;
+/// Chunks in flight: what a slow side can hold up.
+const IN_FLIGHT: usize = 4;
+
+/// A JSON body of at most [`JSON_LIMIT`] bytes, unknown fields refused by its type.
+pub(crate) struct Json<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let bytes = axum::body::to_bytes(request.into_body(), JSON_LIMIT)
+            .await
+            .map_err(|_| Error::Body(format!("it is longer than {JSON_LIMIT} bytes, or was cut")))?;
+        let value = serde_json::from_slice(&bytes).map_err(|e| Error::Body(without_values(&e)))?;
+        Ok(Self(value))
+    }
+}
+
+/// The place of a JSON error without the words of the body, which may hold identifiers.
+fn without_values(error: &serde_json::Error) -> String {
+    format!("line {}, column {}", error.line(), error.column())
+}
+
+/// An id from a path.
+pub(crate) fn id<T: base::Id>(text: &str) -> Result<T, Failure>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|e: T::Err| Error::Id(e.to_string()).into())
+}
+
+/// A blocking reader over an asynchronous body. A body that is cut ends in an error, never in a
+/// clean end of file.
+pub(crate) fn reader(body: Body) -> impl Read + Send {
+    let (send, receive) = mpsc::channel::<io::Result<Bytes>>(IN_FLIGHT);
+    tokio::spawn(async move {
+        let mut stream = body.into_data_stream();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|_| io::Error::from(io::ErrorKind::UnexpectedEof));
+            if send.send(chunk).await.is_err() {
+                return;
+            }
+        }
+    });
+    Channel { receive, held: Bytes::new() }
+}
+
+struct Channel {
+    receive: mpsc::Receiver<io::Result<Bytes>>,
+    held: Bytes,
+}
+
+impl Read for Channel {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.held.is_empty() {
+            match self.receive.blocking_recv() {
+                Some(chunk) => self.held = chunk?,
+                None => return Ok(0),
+            }
+        }
+        let length = out.len().min(self.held.len());
+        let chunk = self.held.split_to(length);
+        if let Some(out) = out.get_mut(..length) {
+            out.copy_from_slice(&chunk);
+        }
+        Ok(length)
+    }
+}
+
+/// An asynchronous body fed by a blocking writer on a thread of its own. `write` gets a function
+/// that takes the next chunk and fails when the other side has gone.
+pub(crate) fn streamed(
+    write: impl FnOnce(&mut dyn FnMut(Bytes) -> io::Result<()>) -> io::Result<()> + Send + 'static,
+) -> Body {
+    let (send, receive) = mpsc::channel::<io::Result<Bytes>>(IN_FLIGHT);
+    tokio::task::spawn_blocking(move || {
+        let mut push = |chunk: Bytes| {
+            send.blocking_send(Ok(chunk)).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+        };
+        if let Err(error) = write(&mut push) {
+            // The client sees a body cut short of its length.
+            let _ = send.blocking_send(Err(error));
+        }
+    });
+    let stream = futures_util::stream::unfold(receive, |mut receive| async move {
+        receive.recv().await.map(|chunk| (chunk, receive))
+    });
+    Body::from_stream(stream)
+}
+
+/// Runs blocking work on a thread of its own.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Ended.into())
+}

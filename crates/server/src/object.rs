@@ -1,0 +1,143 @@
+//! Objects: their records, and their release to a recipient.
+
+use crate::attend::{Later, Signed};
+use crate::body::{CHUNK, Json, id, streamed};
+use crate::failure::Error;
+use crate::{Failure, Site};
+use access::decide::Ended;
+use access::thing::{Object as ObjectThing, Sample as SampleThing};
+use access::verb::{Release as ReleaseVerb, View};
+use access::{Action, Ask, Caller, Permit};
+use api::project::{Object, Release};
+use axum::Json as Answer;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use base::{Fault, ObjectId, SampleId, Sensitive};
+use bytes::{Bytes, BytesMut};
+use std::io::{self, Read};
+use tokio::runtime::Handle;
+
+pub(crate) async fn list(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(sample): Path<String>,
+) -> Result<Answer<Vec<Object>>, Failure> {
+    let sample: SampleId = id(&sample)?;
+    let permit: Permit<View, SampleThing> = site.permit(&caller, Action::ViewSamples, &sample).await?;
+    let mut ids = site.catalog.read_objects(&sample).await?;
+    ids.extend(site.catalog.results_of_sample(&sample).await?.into_iter().map(|result| result.object));
+    Ok(Answer(site.archive.describe(&permit, &ids).await?.into_iter().map(wire).collect()))
+}
+
+pub(crate) async fn show(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(object): Path<String>,
+) -> Result<Answer<Object>, Failure> {
+    let object: ObjectId = id(&object)?;
+    let permit: Permit<View, ObjectThing> = site.permit(&caller, Action::ViewSamples, &object).await?;
+    let found = site.archive.describe(&permit, &[object]).await?.into_iter().next();
+    Ok(Answer(wire(found.ok_or(access::Error::NotFound)?)))
+}
+
+pub(crate) async fn release(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(object): Path<String>,
+    Json(body): Json<Release>,
+) -> Result<Response, Failure> {
+    let object: ObjectId = id(&object)?;
+    let recipient = seal::keyfile::read_public(body.recipient.as_bytes())
+        .map_err(|e| Error::Value { field: "recipient's key", why: e.to_string() })?;
+    let ask = Ask::<ObjectThing>::new(Action::DownloadObject, [object.clone()])
+        .because(Some(Sensitive::new(body.reason)));
+    let permit: Permit<ReleaseVerb, ObjectThing> = site.access.decide(&caller, ask.clone()).await?;
+    let addressed = site.archive.address(&permit, &object, &recipient).await?;
+    let length = addressed.length;
+    let stream = Stream { site, caller, ask, permit, reader: addressed.bytes, sent: 0 };
+    let mut response = Response::builder()
+        .header("content-type", "application/octet-stream")
+        .header("content-length", length)
+        .body(stream.into_body())
+        .unwrap_or_else(|_| Failure::from(Error::Ended).into_response());
+    response.extensions_mut().insert(Later);
+    Ok(response)
+}
+
+/// A release on its way out. Its outcome, with the bytes that left, is recorded when it ends.
+struct Stream<R> {
+    site: Site,
+    caller: Caller,
+    ask: Ask<ObjectThing>,
+    permit: Permit<ReleaseVerb, ObjectThing>,
+    reader: R,
+    sent: u64,
+}
+
+impl<R: Read + Send + 'static> Stream<R> {
+    fn into_body(mut self) -> Body {
+        let handle = Handle::current();
+        let used = self.site.in_use();
+        streamed(move |push| {
+            let ended = self.send(&handle, push);
+            let code = ended.as_ref().err().map(code_of);
+            let outcome = Ended { code: code.as_deref(), released: Some(self.sent), made: &[] };
+            // The bytes have left; if this cannot be recorded, the decision is closed as unknown
+            // at the next start, and nothing else can be decided until then.
+            let _ = handle.block_on(self.site.access.close(&self.caller, outcome));
+            drop(used);
+            ended
+        })
+    }
+
+    /// Asks again whenever the permit has ended, so that a revoked right stops a download.
+    fn send(&mut self, handle: &Handle, push: &mut dyn FnMut(Bytes) -> io::Result<()>) -> io::Result<()> {
+        loop {
+            if self.permit.live().is_err() {
+                let again = self.site.access.decide(&self.caller, self.ask.clone());
+                self.permit = handle.block_on(again).map_err(io::Error::other)?;
+            }
+            let mut chunk = BytesMut::zeroed(CHUNK);
+            let length = self.reader.read(&mut chunk)?;
+            if length == 0 {
+                return Ok(());
+            }
+            chunk.truncate(length);
+            push(chunk.freeze())?;
+            self.sent = self.sent.saturating_add(length as u64);
+        }
+    }
+}
+
+fn code_of(error: &io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<access::Error>()) {
+        Some(refused) => refused.code().to_owned(),
+        None if error.kind() == io::ErrorKind::BrokenPipe => Error::Gone.code().to_owned(),
+        None => archive_code(error),
+    }
+}
+
+/// A body that fails its check while it is read comes up as an input error.
+fn archive_code(error: &io::Error) -> String {
+    let object = io::Error::from(error.kind());
+    archive::Error::Store(object).code().to_owned()
+}
+
+pub(crate) fn wire(object: archive::Object) -> Object {
+    Object {
+        id: object.id,
+        version: object.version,
+        kind: object.kind,
+        form: match object.form {
+            archive::Form::Crypt4gh => "crypt4gh".to_owned(),
+            archive::Form::Parquet => "parquet".to_owned(),
+        },
+        subject: object.subject,
+        plain_bytes: object.plain_length,
+        stored_bytes: object.cipher_length,
+        root: object.root,
+        position: object.position,
+        created_at: object.created_at,
+    }
+}

@@ -1,0 +1,162 @@
+//! Sessions, accounts, members.
+
+use crate::attend::{Signed, made};
+use crate::body::{Json, id};
+use crate::{Failure, Site};
+use access::thing::{self, Project};
+use access::verb::{Manage, View};
+use access::{Action, Ask, Grant, OneTimeToken, Permit};
+use api::people::{Account, HeldRole, Invitation, Me, Member, NewAccount, NewMember, NewRole, Redeem, Session};
+use axum::Json as Answer;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use base::{Id, RequestId, Timestamp, UserId};
+use std::collections::BTreeMap;
+
+pub(crate) async fn redeem(State(site): State<Site>, Json(body): Json<Redeem>) -> Result<Answer<Session>, Failure> {
+    let _used = site.in_use();
+    let once = OneTimeToken::parse(&body.token)?;
+    let session = site.access.redeem(&once, &RequestId::mint(&*site.entropy)).await?;
+    let caller = site.access.authenticate(session.expose()).await?;
+    let account = site.access.own_account(&caller).await?;
+    Ok(Answer(Session { token: session.expose().to_owned(), account: wire(account) }))
+}
+
+pub(crate) async fn sign_out(State(site): State<Site>, _: Signed, request: Request) -> Result<(), Failure> {
+    let header = request.headers().get("authorization").and_then(|h| h.to_str().ok());
+    site.access.sign_out(header.and_then(|h| h.strip_prefix("Bearer ")).unwrap_or_default()).await?;
+    Ok(())
+}
+
+pub(crate) async fn me(State(site): State<Site>, Signed(caller): Signed) -> Result<Answer<Me>, Failure> {
+    let account = wire(site.access.own_account(&caller).await?);
+    let grants = site.access.own_grants(&caller).await?;
+    let roles = grants
+        .into_iter()
+        .map(|grant| HeldRole { role: grant.role, until: until(&grant), project: grant.project })
+        .collect();
+    Ok(Answer(Me { account, roles }))
+}
+
+pub(crate) async fn create(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Json(body): Json<NewAccount>,
+) -> Result<Response, Failure> {
+    let permit: Permit<Manage, thing::Site> = site.permit(&caller, Action::ManageAccounts, &site.id).await?;
+    let tx = site.begin(&permit).await?;
+    let (account, token) = site.access.create_account(&permit, &tx, &body.name).await?;
+    for role in body.roles {
+        site.access.grant_on_site(&permit, &tx, &account.id, role).await?;
+    }
+    tx.commit().await?;
+    let ids = [account.id.to_string()];
+    Ok(made(Invitation { account: wire(account), token: token.expose().to_owned() }, ids))
+}
+
+pub(crate) async fn list(State(site): State<Site>, Signed(caller): Signed) -> Result<Answer<Vec<Account>>, Failure> {
+    let permit: Permit<Manage, thing::Site> = site.permit(&caller, Action::ManageAccounts, &site.id).await?;
+    Ok(Answer(site.access.accounts(&permit).await?.into_iter().map(wire).collect()))
+}
+
+pub(crate) async fn token(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(name): Path<String>,
+) -> Result<Answer<Invitation>, Failure> {
+    let permit = manage(&site, &caller, &name).await?;
+    let account = site.access.account_named(&permit, &name).await?;
+    let tx = site.begin(&permit).await?;
+    let token = site.access.renew_token(&permit, &tx, &account.id).await?;
+    tx.commit().await?;
+    Ok(Answer(Invitation { account: wire(account), token: token.expose().to_owned() }))
+}
+
+pub(crate) async fn grant(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(name): Path<String>,
+    Json(body): Json<NewRole>,
+) -> Result<Answer<Account>, Failure> {
+    let permit = manage(&site, &caller, &name).await?;
+    let account = site.access.account_named(&permit, &name).await?;
+    let tx = site.begin(&permit).await?;
+    site.access.grant_on_site(&permit, &tx, &account.id, body.role).await?;
+    tx.commit().await?;
+    Ok(Answer(wire(account)))
+}
+
+pub(crate) async fn members(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(project): Path<String>,
+) -> Result<Answer<Vec<Member>>, Failure> {
+    let permit: Permit<View, Project> = site.permit(&caller, Action::ViewProject, &id(&project)?).await?;
+    let grants = site.access.members(&permit).await?;
+    let ids: Vec<UserId> = grants.iter().map(|grant| grant.account.clone()).collect();
+    let names: BTreeMap<UserId, Account> =
+        site.access.names_of(&ids).await?.into_iter().map(|a| (a.id.clone(), wire(a))).collect();
+    let members = grants.into_iter().filter_map(|grant| {
+        let account = names.get(&grant.account)?.clone();
+        Some(Member { account, role: grant.role, until: until(&grant) })
+    });
+    Ok(Answer(members.collect()))
+}
+
+pub(crate) async fn add_member(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(project): Path<String>,
+    Json(body): Json<NewMember>,
+) -> Result<Answer<Member>, Failure> {
+    let (permit, target) = administer(&site, &caller, &project, &body.account).await?;
+    let target = target.ok_or(access::Error::NotFound)?;
+    let tx = site.begin(&permit).await?;
+    site.access.add_member(&permit, &tx, &target, body.role).await?;
+    tx.commit().await?;
+    Ok(Answer(Member { account: Account { id: target, name: body.account }, role: body.role, until: None }))
+}
+
+pub(crate) async fn remove_member(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path((project, name)): Path<(String, String)>,
+) -> Result<Answer<u64>, Failure> {
+    let (permit, target) = administer(&site, &caller, &project, &name).await?;
+    let target = target.ok_or(access::Error::NotFound)?;
+    let tx = site.begin(&permit).await?;
+    let gone = site.access.remove_member(&permit, &tx, &target).await?;
+    tx.commit().await?;
+    Ok(Answer(gone))
+}
+
+/// Decides before it says whether the account exists.
+async fn administer(
+    site: &Site,
+    caller: &access::Caller,
+    project: &str,
+    name: &str,
+) -> Result<(Permit<Manage, Project>, Option<UserId>), Failure> {
+    let target = site.access.resolve_account(name).await.ok();
+    let mut ask = Ask::<Project>::new(Action::AdministerProject, [id(project)?]);
+    if let Some(target) = &target {
+        ask = ask.target(target);
+    }
+    Ok((site.access.decide(caller, ask).await?, target))
+}
+
+async fn manage(site: &Site, caller: &access::Caller, name: &str) -> Result<Permit<Manage, thing::Site>, Failure> {
+    let mut ask = Ask::<thing::Site>::new(Action::ManageAccounts, [site.id.clone()]);
+    if let Ok(target) = site.access.resolve_account(name).await {
+        ask = ask.target(&target);
+    }
+    Ok(site.access.decide(caller, ask).await?)
+}
+
+fn wire(account: access::Account) -> Account {
+    Account { id: account.id, name: account.name }
+}
+
+fn until(grant: &Grant) -> Option<String> {
+    grant.expires_at.and_then(|second| Timestamp::from_second(second).ok()).map(|t| t.to_string())
+}

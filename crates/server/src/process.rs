@@ -1,0 +1,50 @@
+//! The process itself: health, status, lock.
+
+use crate::attend::Signed;
+use crate::{Failure, Site};
+use access::thing;
+use access::verb::{Manage, View};
+use access::{Action, Permit};
+use api::site::{Health, Status};
+use axum::Json;
+use axum::extract::State;
+
+pub(crate) async fn health(State(site): State<Site>) -> Json<Health> {
+    Json(Health {
+        site: site.id.clone(),
+        version: site.version.to_owned(),
+        pid: std::process::id(),
+        recording: site.audit.ledger().failure().is_none(),
+    })
+}
+
+pub(crate) async fn status(State(site): State<Site>, Signed(caller): Signed) -> Result<Json<Status>, Failure> {
+    let _: Permit<View, thing::Site> = site.permit(&caller, Action::ViewSiteStatus, &site.id).await?;
+    let ledger = site.audit.ledger();
+    let mut limits = vec![
+        "no witness is set: a ledger and a database rolled back together would not be noticed here; keep \
+         checkpoints elsewhere (`ledger checkpoint --out FILE`)"
+            .to_owned(),
+    ];
+    if let Some(failure) = ledger.failure() {
+        limits.push(format!("the ledger cannot be written ({failure}): every act is refused"));
+    }
+    Ok(Json(Status {
+        site: site.id.clone(),
+        ledger: ledger.verifier().name().to_owned(),
+        events: ledger.size(),
+        ledger_failure: ledger.failure().map(|f| f.to_string()),
+        policy: site.access.policy_digest(),
+        version: site.version.to_owned(),
+        pid: std::process::id(),
+        up_seconds: site.up_seconds(),
+        idle_minutes: site.idle_minutes,
+        limits,
+    }))
+}
+
+pub(crate) async fn lock(State(site): State<Site>, Signed(caller): Signed) -> Result<Json<Health>, Failure> {
+    let _: Permit<Manage, thing::Site> = site.permit(&caller, Action::LockSite, &site.id).await?;
+    site.stop();
+    Ok(health(State(site)).await)
+}

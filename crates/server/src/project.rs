@@ -1,0 +1,73 @@
+//! Projects.
+
+use crate::attend::{Signed, made};
+use crate::body::{Json, id};
+use crate::{Failure, Site};
+use access::thing::{self, Project as ProjectThing};
+use access::verb::{Manage, View};
+use access::{Action, Permit};
+use api::project::{NewProject, Project};
+use axum::Json as Answer;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use base::ProjectId;
+
+pub(crate) async fn create(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Json(body): Json<NewProject>,
+) -> Result<Response, Failure> {
+    let permit: Permit<Manage, thing::Site> = site.permit(&caller, Action::CreateProject, &site.id).await?;
+    let administrator = match &body.administrator {
+        Some(name) => site.access.account_named(&permit, name).await?.id,
+        None => caller.user().cloned().ok_or(access::Error::NotSignedIn)?,
+    };
+    let new = catalog::NewProject {
+        name: body.name,
+        class: body.class,
+        purpose: body.purpose.parse()?,
+        terms: body.terms,
+        region: body.region,
+        retention: body.retention.parse()?,
+        consent: body.consent,
+    };
+    let tx = site.begin(&permit).await?;
+    let project = site.catalog.create_project(&permit, &tx, new).await?;
+    site.keys.create_project_key(&permit, &tx, &project.id).await?;
+    site.access.adopt_project(&permit, &tx, &project.id, &administrator).await?;
+    tx.commit().await?;
+    site.keys.load_project_key(&project.id).await?;
+    let ids = [project.id.to_string()];
+    Ok(made(wire(project), ids))
+}
+
+pub(crate) async fn list(State(site): State<Site>, Signed(caller): Signed) -> Result<Answer<Vec<Project>>, Failure> {
+    let permit: Permit<View, thing::Site> = site.permit(&caller, Action::ListOwnProjects, &site.id).await?;
+    let grants = site.access.own_grants(&caller).await?;
+    let own: Vec<ProjectId> = grants.into_iter().filter_map(|grant| grant.project).collect();
+    let projects = site.catalog.projects(&permit, &own).await?;
+    Ok(Answer(projects.into_iter().map(wire).collect()))
+}
+
+pub(crate) async fn show(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(project): Path<String>,
+) -> Result<Answer<Project>, Failure> {
+    let permit: Permit<View, ProjectThing> = site.permit(&caller, Action::ViewProject, &id(&project)?).await?;
+    Ok(Answer(wire(site.catalog.project(&permit).await?)))
+}
+
+fn wire(project: catalog::Project) -> Project {
+    Project {
+        id: project.id,
+        name: project.name,
+        class: project.class,
+        purpose: project.purpose.as_str().to_owned(),
+        terms: project.terms,
+        region: project.region,
+        retention: project.retention.as_str().to_owned(),
+        consent: project.consent,
+        created_at: project.created_at,
+    }
+}

@@ -1,0 +1,117 @@
+//! The contract's routes and their handlers.
+
+use crate::failure::{Error, Failure};
+use crate::{Site, attend};
+use crate::{history, object, package, people, process, project, record, reference, run, sample, tool, variant};
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::{Router, middleware};
+use std::collections::BTreeMap;
+
+/// Routes that answer without a session.
+const OPEN: &[&str] = &["health", "session create"];
+
+/// Every route's handler under the contract's name for it.
+fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
+    let mut all = BTreeMap::new();
+    let mut set = |name: &'static str, router: MethodRouter<Site>| all.insert(name, router);
+    set("health", to("health", process::health));
+    set("session create", to("session create", people::redeem));
+    set("session end", to("session end", people::sign_out));
+    set("whoami", to("whoami", people::me));
+    set("site status", to("site status", process::status));
+    set("site lock", to("site lock", process::lock));
+    set("account create", to("account create", people::create));
+    set("account list", to("account list", people::list));
+    set("account token", to("account token", people::token));
+    set("account grant", to("account grant", people::grant));
+    set("project create", to("project create", project::create));
+    set("project list", to("project list", project::list));
+    set("project show", to("project show", project::show));
+    set("member list", to("member list", people::members));
+    set("member add", to("member add", people::add_member));
+    set("member remove", to("member remove", people::remove_member));
+    set("package begin", to("package begin", package::begin));
+    set("package file", to("package file", package::file));
+    set("package commit", to("package commit", package::commit));
+    set("sample list", to("sample list", sample::list));
+    set("sample show", to("sample show", sample::show));
+    set("object list", to("object list", object::list));
+    set("object show", to("object show", object::show));
+    set("object get", to("object get", object::release));
+    set("tool add", to("tool add", tool::add));
+    set("tool list", to("tool list", tool::list));
+    set("reference begin", to("reference begin", reference::begin));
+    set("reference file", to("reference file", reference::file));
+    set("reference finish", to("reference finish", reference::finish));
+    set("reference list", to("reference list", reference::list));
+    set("run start", to("run start", run::start));
+    set("run list", to("run list", run::list));
+    set("run show", to("run show", run::show));
+    set("run cancel", to("run cancel", run::cancel));
+    set("variant query", to("variant query", variant::query));
+    set("report show", to("report show", variant::report));
+    set("receipt show", to("receipt show", run::receipt));
+    set("audit search", to("audit search", history::search));
+    set("ledger checkpoint", to("ledger checkpoint", record::checkpoint));
+    set("ledger verify", to("ledger verify", record::verify));
+    all
+}
+
+/// The contract, answered for `site`.
+pub fn router(site: Site) -> Router {
+    let mut open = Router::new();
+    let mut signed = Router::new();
+    for (name, handler) in handlers() {
+        let Some(route) = api::route::named(name) else { continue };
+        if OPEN.contains(&name) {
+            open = open.route(route.path, handler);
+        } else {
+            signed = signed.route(route.path, handler);
+        }
+    }
+    signed
+        .layer(middleware::from_fn_with_state(site.clone(), attend::attend))
+        .merge(open)
+        .fallback(|| async { Failure::from(Error::Route) })
+        .method_not_allowed_fallback(|| async { Failure::from(Error::Route) })
+        .with_state(site)
+}
+
+/// The method that the contract gives the route of this name.
+fn to<H: Handler<T, Site>, T: 'static>(name: &str, handler: H) -> MethodRouter<Site> {
+    let method = match api::route::named(name).map(|route| route.method) {
+        Some("POST") => MethodFilter::POST,
+        Some("PUT") => MethodFilter::PUT,
+        Some("DELETE") => MethodFilter::DELETE,
+        _ => MethodFilter::GET,
+    };
+    on(method, handler)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn contract_and_handlers_are_the_same_set() {
+        let contract: BTreeSet<&str> = api::ROUTES.iter().map(|route| route.name).collect();
+        let answered: BTreeSet<&str> = handlers().into_keys().collect();
+        assert_eq!(contract, answered);
+    }
+
+    #[test]
+    fn every_rule_is_an_action_and_only_the_open_have_none() {
+        for route in api::ROUTES {
+            match route.action {
+                Some(action) => assert!(action.parse::<policy::Action>().is_ok(), "{action}"),
+                None => assert!(
+                    OPEN.contains(&route.name) || ["session end", "whoami"].contains(&route.name),
+                    "{} has no rule",
+                    route.name
+                ),
+            }
+        }
+    }
+}

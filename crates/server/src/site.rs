@@ -1,0 +1,202 @@
+//! The rooms of an open site, together.
+
+use crate::Failure;
+use crate::body::blocking;
+use access::facts::PlaceAnswer;
+use access::thing::Thing;
+use access::verb::Verb;
+use access::{Access, Action, Ask, Caller, Facts, Permit, Place};
+use archive::Archive;
+use audit::{Actor, Audit};
+use base::{Clock, Entropy, Id, SiteId};
+use catalog::Catalog;
+use db::{Db, Tx};
+use keys::Keys;
+use intake::{Door, FastqCheck, Limits};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The rooms of an open site. Made by the binary's wiring.
+pub struct Parts {
+    /// The site's id.
+    pub id: SiteId,
+    /// The program's version.
+    pub version: &'static str,
+    /// The metadata database.
+    pub db: Db,
+    /// The trail.
+    pub audit: Audit,
+    /// The door.
+    pub access: Access,
+    /// The keys.
+    pub keys: Keys,
+    /// The archive.
+    pub archive: Archive,
+    /// The catalog.
+    pub catalog: Catalog,
+    /// Tools, references and runs.
+    pub runs: runs::Runs,
+    /// The program whose internal subcommand checks FASTQ files behind walls: our own.
+    pub program: PathBuf,
+    /// References on their way in.
+    pub uploads: crate::reference::Uploads,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The entropy.
+    pub entropy: Arc<dyn Entropy>,
+    /// Minutes without a request after which the site locks itself.
+    pub idle_minutes: u64,
+}
+
+/// The words with which [`Parts::program`] is started as a FASTQ checker.
+const CHECK: &[&str] = &["internal", "check-fastq"];
+
+/// An open site. Cheap to clone.
+#[derive(Clone)]
+pub struct Site {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: Parts,
+    opened: Duration,
+    door: OnceLock<Door>,
+    used: AtomicU64,
+    busy: AtomicU64,
+    stop: watch::Sender<bool>,
+}
+
+impl Site {
+    /// Takes the rooms.
+    pub fn new(parts: Parts) -> Self {
+        let opened = parts.clock.monotonic();
+        let used = AtomicU64::new(opened.as_secs());
+        Self { inner: Arc::new(Inner { parts, opened, door: OnceLock::new(), used, busy: AtomicU64::new(0), stop: watch::Sender::new(false) }) }
+    }
+
+    /// Asks the door about one thing.
+    pub async fn permit<V: Verb, T: Thing>(
+        &self,
+        caller: &Caller,
+        action: Action,
+        thing: &T::Id,
+    ) -> Result<Permit<V, T>, access::Error> {
+        self.access.decide(caller, Ask::new(action, [thing.clone()])).await
+    }
+
+    /// Begins a transaction that carries out what `permit` stands on.
+    pub async fn begin<V: Verb, T: Thing>(&self, permit: &Permit<V, T>) -> Result<Tx, db::Error> {
+        self.db.begin(permit.decision()).await
+    }
+
+    /// The controlled door. It is made at first use: a machine that cannot hold a sealed job can
+    /// still show what a site has.
+    pub async fn door(&self) -> Result<Door, Failure> {
+        if let Some(door) = self.inner.door.get() {
+            return Ok(door.clone());
+        }
+        let (runs, program) = (self.runs.clone(), self.program.clone());
+        let check = blocking(move || {
+            let executor = runs.executor()?;
+            Ok::<_, Failure>(FastqCheck::new(&executor, &program, CHECK, &Limits::default())?)
+        })
+        .await??;
+        let door =
+            Door::new(self.db.clone(), self.catalog.clone(), self.archive.clone(), self.keys.clone(), check);
+        Ok(self.inner.door.get_or_init(|| door).clone())
+    }
+
+    /// The site as one who acts: start, stop, closing.
+    pub fn actor(&self) -> Actor {
+        Actor::Site(self.id.clone())
+    }
+
+    /// Seconds since the site was opened.
+    pub fn up_seconds(&self) -> u64 {
+        self.clock.monotonic().saturating_sub(self.inner.opened).as_secs()
+    }
+
+    /// Notes that a request came; until the guard drops, the site is not idle.
+    pub fn in_use(&self) -> InUse {
+        self.inner.busy.fetch_add(1, Ordering::Relaxed);
+        InUse { site: self.clone() }
+    }
+
+    /// Whether nothing happened for the configured time.
+    pub fn is_idle(&self) -> bool {
+        let quiet = self.clock.monotonic().as_secs().saturating_sub(self.inner.used.load(Ordering::Relaxed));
+        self.inner.busy.load(Ordering::Relaxed) == 0 && quiet >= self.idle_minutes.saturating_mul(60)
+    }
+
+    /// Asks the process to stop.
+    pub fn stop(&self) {
+        self.inner.stop.send_replace(true);
+    }
+
+    /// Waits until someone asked the process to stop.
+    pub async fn stopped(&self) {
+        // The sender lives as long as the site, so the wait ends only by the flag.
+        let _ = self.inner.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+}
+
+impl Deref for Site {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.inner.parts
+    }
+}
+
+/// While it lives, the site is not idle.
+pub struct InUse {
+    site: Site,
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        let inner = &self.site.inner;
+        inner.used.store(inner.parts.clock.monotonic().as_secs(), Ordering::Relaxed);
+        inner.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Where things belong, asked of the rooms that hold them.
+pub struct Places {
+    /// The site's id.
+    pub site: SiteId,
+    /// Projects, samples, readsets, packages, references.
+    pub catalog: Catalog,
+    /// Objects.
+    pub archive: Archive,
+    /// Runs.
+    pub runs: runs::Runs,
+}
+
+impl Facts for Places {
+    fn place<'a>(&'a self, id: &'a str) -> PlaceAnswer<'a> {
+        Box::pin(async move {
+            if id == self.site.as_str() {
+                return Ok(Some(Place::of_site()));
+            }
+            let project = if let Ok(object) = id.parse() {
+                match self.archive.project_of(&object).await? {
+                    None => return Ok(None),
+                    Some(None) => return Ok(Some(Place::of_site())),
+                    Some(project) => project,
+                }
+            } else if let Ok(run) = id.parse() {
+                self.runs.place(&run).await?
+            } else {
+                return Ok(self.catalog.place(id).await?);
+            };
+            match project {
+                Some(project) => Ok(self.catalog.place_in(&project).await?),
+                None => Ok(None),
+            }
+        })
+    }
+}
