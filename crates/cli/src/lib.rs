@@ -1,1 +1,67 @@
-//! The command line, one file a command; a client of the site's process.
+//! The command line: one file a noun, each command a client of the site's process.
+//!
+//! Promises:
+//! * stdout is data, stderr is talk; `--json` gives the types of `api` as they are, and for a
+//!   failure its [`api::Problem`].
+//! * Nothing that comes from a file or the site reaches a terminal with control characters in it.
+//! * A command acts as a signed-in account, over the socket inside the site; the passphrase is
+//!   asked for only when the site's process has to be started, and goes to [`Host`] alone.
+//! * A file that a command writes appears whole or not at all, mode 0600, and replaces nothing.
+//! * The exit code is that of the failure's kind: `docs/reference/exit-codes.md`.
+//!
+//! In reading order:
+//! * [`run()`], [`run_on()`]: from arguments to an exit code
+//! * [`host`]: what the program around it provides
+//! * `args`: the tree of commands and the global options
+//! * `app`: what every command is given
+//! * `client`: HTTP over the site's socket; `place`, `session`, `passphrase`: where it is, as whom, and
+//!   how it opens
+//! * [`console`], `text`, `file`: what people and programs read, and files that are whole
+//! * `error`: what can go wrong on this side
+//! * one module a noun: `init`, `login`, `site`, `account`, `project`, `member`, `intake`, `sample`,
+//!   `object`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`, `audit`, `ledger`,
+//!   `doctor`, `demo`, `completion`
+
+mod account;
+mod app;
+mod args;
+mod audit;
+mod client;
+mod completion;
+pub mod console;
+mod demo;
+mod doctor;
+mod entry;
+mod error;
+mod file;
+pub mod host;
+mod init;
+mod intake;
+mod ledger;
+mod login;
+mod member;
+mod object;
+mod passphrase;
+mod place;
+mod project;
+mod receipt;
+mod reference;
+mod report;
+mod run;
+mod sample;
+mod session;
+mod site;
+mod text;
+mod tool;
+mod variant;
+mod watch;
+
+#[cfg(test)]
+mod testing;
+
+pub use args::command;
+pub use console::Console;
+pub use entry::{run, run_on};
+pub use error::{Error, Failure};
+pub use host::{DemoArgs, DemoDataArgs, Diagnosis, Finding, Host, InitArgs, NewSite};
+pub use passphrase::Passphrase;

@@ -1,0 +1,120 @@
+//! `account`: people on the site.
+
+use crate::Failure;
+use crate::app::App;
+use api::people::{self, Invitation, NewAccount, NewRole};
+use base::Role;
+use clap::{Args, Subcommand};
+
+/// People who can sign in to the site
+#[derive(Subcommand)]
+pub enum Account {
+    Create(Create),
+    List(List),
+    Token(Token),
+    Grant(Grant),
+}
+
+impl Account {
+    pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Create(args) => args.run(app),
+            Self::List(args) => args.run(app),
+            Self::Token(args) => args.run(app),
+            Self::Grant(args) => args.run(app),
+        }
+    }
+}
+
+/// Make an account and print the one-time token to hand to its owner.
+///
+/// The token is shown once and kept nowhere. Roles given here are held on the site; roles in a
+/// project are given by `member add`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  sequestra account create reviewer --role auditor > token\n\n\
+    Roles on the site: pipeline-approver, platform-administrator, auditor.\n\n\
+    Role: platform-administrator on the site.")]
+pub struct Create {
+    /// The sign-in name
+    name: String,
+    /// A role on the site; may be given several times
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<Role>,
+}
+
+impl Create {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let body = NewAccount { name: self.name, roles: self.roles };
+        let invitation = app.client()?.post("account create", &[], &body)?.json()?;
+        invite(app, &invitation)
+    }
+}
+
+/// List the accounts.
+#[derive(Args)]
+#[command(after_help = "Example:\n  sequestra account list\n\nRole: platform-administrator on the site.")]
+pub struct List {}
+
+impl List {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let accounts: Vec<people::Account> = app.client()?.get("account list", &[])?;
+        if app.console.is_json() {
+            return app.console.json(&accounts);
+        }
+        let rows: Vec<_> =
+            accounts.into_iter().map(|account| vec![account.id.to_string(), account.name]).collect();
+        app.console.table(&["ID", "NAME"], &rows)
+    }
+}
+
+/// Print a new one-time token for an account whose owner cannot sign in any more.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra account token reviewer > token\n\nRole: platform-administrator on the site."
+)]
+pub struct Token {
+    /// The sign-in name
+    name: String,
+}
+
+impl Token {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let invitation = app.client()?.get("account token", &[&self.name])?;
+        invite(app, &invitation)
+    }
+}
+
+/// Give an account a role on the site.
+///
+/// Nobody changes their own rights; another administrator does.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra account grant reviewer --role auditor\n\nRole: platform-administrator on the site."
+)]
+pub struct Grant {
+    /// The sign-in name
+    name: String,
+    /// The role
+    #[arg(long, value_name = "ROLE")]
+    role: Role,
+}
+
+impl Grant {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        app.client()?.post("account grant", &[&self.name], &NewRole { role: self.role })?;
+        app.console.say(&format!("{} is {} on the site now", self.name, self.role));
+        if app.console.is_json() { app.console.json(&NewRole { role: self.role }) } else { Ok(()) }
+    }
+}
+
+fn invite(app: &mut App<'_>, invitation: &Invitation) -> Result<(), Failure> {
+    if app.console.is_json() {
+        return app.console.json(invitation);
+    }
+    let account = &invitation.account;
+    app.console.say(&format!(
+        "{} is {}; the one-time token for its owner follows, shown once",
+        account.name, account.id
+    ));
+    app.console.line(&invitation.token)
+}

@@ -1,0 +1,55 @@
+//! What every command is given: the host, the console, the global options and the way to the site.
+
+use crate::args::Global;
+use crate::client::Client;
+use crate::session::Sessions;
+use crate::{Console, Failure, Host, place};
+use std::path::PathBuf;
+
+/// One command's surroundings.
+pub struct App<'a> {
+    pub host: &'a dyn Host,
+    pub console: &'a mut Console,
+    pub global: Global,
+}
+
+impl<'a> App<'a> {
+    pub fn new(host: &'a dyn Host, console: &'a mut Console, global: Global) -> Self {
+        Self { host, console, global }
+    }
+
+    /// The site's folder.
+    pub fn site(&self) -> Result<PathBuf, Failure> {
+        place::find(self.global.site.as_deref(), self.host)
+    }
+
+    pub fn sessions(&self) -> Sessions {
+        Sessions::of(self.global.session.as_deref(), self.host)
+    }
+
+    /// A client that is signed in. Opens the site if it is locked.
+    pub fn client(&mut self) -> Result<Client, Failure> {
+        let mut client = self.visitor()?;
+        let token = self.sessions().load(&client.health().site, client.folder())?;
+        client.sign(token)?;
+        Ok(client)
+    }
+
+    /// A client without a session. Opens the site if it is locked.
+    pub fn visitor(&mut self) -> Result<Client, Failure> {
+        let site = self.site()?;
+        match Client::running(&site)? {
+            Some(client) => Ok(client),
+            None => Client::start(&site, self),
+        }
+    }
+
+    /// A client that is signed in, if the site is open; it stays locked otherwise.
+    pub fn client_if_open(&mut self) -> Result<Option<Client>, Failure> {
+        let site = self.site()?;
+        let Some(mut client) = Client::running(&site)? else { return Ok(None) };
+        let token = self.sessions().load(&client.health().site, client.folder())?;
+        client.sign(token)?;
+        Ok(Some(client))
+    }
+}

@@ -1,0 +1,139 @@
+//! The tree of commands and the global options.
+
+use crate::app::App;
+use crate::{
+    Failure, account, audit, completion, demo, doctor, init, intake, ledger, login, member, object, project,
+    receipt, reference, report, run, sample, site, tool, variant,
+};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Analyses human genomes under governance: reads come in through a controlled door, ranked
+/// variants come out, and every step is permitted, recorded and provable.
+///
+/// A site is a folder. The first command that needs it asks for its passphrase and starts the
+/// site's process in the background; every command is a client of that process and acts as the
+/// account that `login` signed in.
+#[derive(Parser)]
+#[command(name = "sequestra", version, disable_help_subcommand = true, after_long_help = EXIT_CODES)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done
+    2  the arguments, a file or the data are wrong
+    3  no such thing, or nothing that you may know of
+    4  you may not
+    5  the state of the thing forbids it now
+    6  something needed is missing now; trying later may help
+    7  stored bytes are not what was stored, or a proof does not hold
+    8  a defect of the program or the machine
+  130  you stopped waiting
+
+First steps:
+  sequestra doctor                 what this machine offers
+  sequestra demo                   the whole story on made reads
+  sequestra init SITE              a site of your own";
+
+/// Options that every command takes.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The site's folder [default: $SEQUESTRA_SITE, else the nearest folder above with `site.toml`]
+    #[arg(long = "site", value_name = "DIR", global = true, id = "global-site")]
+    pub site: Option<PathBuf>,
+    /// The session file [default: $SEQUESTRA_SESSION, else one per site in the state folder of your home]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub session: Option<PathBuf>,
+    /// A file whose first line is the site's passphrase [default: the systemd credential `sequestra-passphrase`, else a prompt]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub passphrase_file: Option<PathBuf>,
+    /// Print one JSON document on stdout; for a failure, its problem
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print no progress and no remarks on stderr, only failures
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// A noun, or a word that needs none.
+#[derive(Subcommand)]
+pub enum Command {
+    Init(init::Init),
+    Login(login::Login),
+    Logout(login::Logout),
+    Whoami(login::Whoami),
+    #[command(subcommand)]
+    Site(site::Site),
+    #[command(subcommand)]
+    Account(account::Account),
+    #[command(subcommand)]
+    Project(project::Project),
+    #[command(subcommand)]
+    Member(member::Member),
+    #[command(subcommand)]
+    Intake(intake::Intake),
+    #[command(subcommand)]
+    Sample(sample::Sample),
+    #[command(subcommand)]
+    Object(object::Object),
+    #[command(subcommand)]
+    Tool(tool::Tool),
+    #[command(subcommand)]
+    Reference(reference::Reference),
+    #[command(subcommand)]
+    Run(run::Run),
+    #[command(subcommand)]
+    Variant(variant::Variant),
+    #[command(subcommand)]
+    Report(report::Report),
+    #[command(subcommand)]
+    Receipt(receipt::Receipt),
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
+    Doctor(doctor::Doctor),
+    Demo(demo::Demo),
+    DemoData(demo::DemoData),
+    Completion(completion::Completion),
+}
+
+/// The tree as clap's own value, for documentation and tests.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+/// Hands a command to its module.
+pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
+    match command {
+        Command::Init(args) => args.run(app),
+        Command::Login(args) => args.run(app),
+        Command::Logout(args) => args.run(app),
+        Command::Whoami(args) => args.run(app),
+        Command::Site(args) => args.run(app),
+        Command::Account(args) => args.run(app),
+        Command::Project(args) => args.run(app),
+        Command::Member(args) => args.run(app),
+        Command::Intake(args) => args.run(app),
+        Command::Sample(args) => args.run(app),
+        Command::Object(args) => args.run(app),
+        Command::Tool(args) => args.run(app),
+        Command::Reference(args) => args.run(app),
+        Command::Run(args) => args.run(app),
+        Command::Variant(args) => args.run(app),
+        Command::Report(args) => args.run(app),
+        Command::Receipt(args) => args.run(app),
+        Command::Audit(args) => args.run(app),
+        Command::Ledger(args) => args.run(app),
+        Command::Doctor(args) => args.run(app),
+        Command::Demo(args) => args.run(app),
+        Command::DemoData(args) => args.run(app),
+        Command::Completion(args) => args.run(app),
+    }
+}

@@ -1,0 +1,311 @@
+//! What can go wrong on the client's side, and the one shape in which every failure is told.
+
+use api::Problem;
+use base::{Fault, Kind};
+use std::path::PathBuf;
+
+/// A failure of the command line itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The arguments make no command.
+    #[error("{0}")]
+    Usage(String),
+    /// No site was named and none is near.
+    #[error("no site: there is no `site.toml` in this folder or above it")]
+    NoSite,
+    /// The folder named is no site.
+    #[error("`{}` is not a site: it has no `site.toml`", .0.display())]
+    NotASite(PathBuf),
+    /// No session.
+    #[error("not signed in to this site")]
+    NotSignedIn,
+    /// Others can read the session, or it is not the caller's.
+    #[error("the session file `{}` is not yours alone", .0.display())]
+    SessionExposed(PathBuf),
+    /// The session file is not one.
+    #[error("`{}` is not a session file", .0.display())]
+    NotASession(PathBuf),
+    /// The session belongs to another site, or to this one in another folder.
+    #[error("the session is of another site")]
+    OtherSite,
+    /// There is nowhere to keep a session.
+    #[error("there is no home folder to keep the session in")]
+    NoHome,
+    /// The site is locked and nothing gives the passphrase.
+    #[error("the site is locked and there is no passphrase to open it")]
+    NoPassphrase,
+    /// Everyone can read the passphrase or the token.
+    #[error("everyone on this machine can read `{}`", .0.display())]
+    SecretExposed(PathBuf),
+    /// A prompt that was answered twice differently, or with nothing.
+    #[error("{0}")]
+    Prompt(&'static str),
+    /// Nothing gives the one-time token.
+    #[error("there is no one-time token to sign in with")]
+    NoToken,
+    /// The site has no process.
+    #[error("the site is locked")]
+    Locked,
+    /// The process was started and does not answer.
+    #[error("the site's process was started but does not answer")]
+    NotAnswering,
+    /// The socket belongs to somebody else.
+    #[error("the process behind the site's socket belongs to neither you nor the site's owner")]
+    Stranger,
+    /// The connection failed or broke.
+    #[error("the connection to the site's process failed: {0}")]
+    Connection(String),
+    /// The answer is not of the contract.
+    #[error("the site's process gave an answer that this program does not understand (status {0})")]
+    Answer(u16),
+    /// A file of the caller's cannot be read.
+    #[error("`{}` cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not a plain file.
+    #[error("`{}` is not a plain file", .0.display())]
+    NotPlain(PathBuf),
+    /// A file cannot be written.
+    #[error("`{}` cannot be written: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file to write exists.
+    #[error("`{}` exists", .0.display())]
+    Exists(PathBuf),
+    /// The site asks for a file that the sheet does not name.
+    #[error("the site asked for `{0}`, which is not a file beside the sheet")]
+    NotInSheet(String),
+    /// Stdout cannot be written.
+    #[error("the output cannot be written: {0}")]
+    Output(String),
+    /// The answer would drive the terminal.
+    #[error("the answer holds control characters and stdout is a terminal")]
+    Control,
+    /// Not a receipt's own id.
+    #[error("`{0}` is not the name of a thing: expected three letters, `_` and 20 characters")]
+    NotAnId(String),
+    /// The ledger does not hold.
+    #[error("the ledger does not hold")]
+    Unsound,
+    /// A history with a gap.
+    #[error("the history is not complete: the chains of predecessors have a gap")]
+    Incomplete,
+    /// A run that was stopped before it was done.
+    #[error("the run is {0}")]
+    RunEnded(String),
+    /// The machine lacks something that is needed.
+    #[error("this machine lacks something that is needed")]
+    Lacking,
+    /// A defect of the host.
+    #[error("{0}")]
+    Host(String),
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Usage(_)
+            | Self::NotASite(_)
+            | Self::NotASession(_)
+            | Self::NoHome
+            | Self::SecretExposed(_)
+            | Self::Prompt(_)
+            | Self::NoToken
+            | Self::Read { .. }
+            | Self::NotPlain(_)
+            | Self::NotInSheet(_)
+            | Self::Control
+            | Self::NotAnId(_) => Kind::Invalid,
+            Self::NoSite => Kind::NotFound,
+            Self::NotSignedIn | Self::SessionExposed(_) | Self::OtherSite | Self::Stranger => Kind::Denied,
+            Self::Exists(_) | Self::RunEnded(_) => Kind::Conflict,
+            Self::NoPassphrase
+            | Self::Locked
+            | Self::NotAnswering
+            | Self::Connection(_)
+            | Self::Write { .. }
+            | Self::Output(_)
+            | Self::Lacking => Kind::Unavailable,
+            Self::Unsound | Self::Incomplete => Kind::Integrity,
+            Self::Answer(_) | Self::Host(_) => Kind::Internal,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Usage(_) => "CLI-001",
+            Self::NoSite => "CLI-002",
+            Self::NotASite(_) => "CLI-003",
+            Self::NotSignedIn => "CLI-004",
+            Self::SessionExposed(_) => "CLI-005",
+            Self::NotASession(_) => "CLI-006",
+            Self::OtherSite => "CLI-007",
+            Self::NoHome => "CLI-008",
+            Self::NoPassphrase => "CLI-009",
+            Self::SecretExposed(_) => "CLI-010",
+            Self::Prompt(_) => "CLI-011",
+            Self::NoToken => "CLI-012",
+            Self::Locked => "CLI-013",
+            Self::NotAnswering => "CLI-014",
+            Self::Stranger => "CLI-015",
+            Self::Connection(_) => "CLI-016",
+            Self::Answer(_) => "CLI-017",
+            Self::Read { .. } => "CLI-018",
+            Self::NotPlain(_) => "CLI-019",
+            Self::Write { .. } => "CLI-020",
+            Self::Exists(_) => "CLI-021",
+            Self::NotInSheet(_) => "CLI-022",
+            Self::Output(_) => "CLI-023",
+            Self::Control => "CLI-024",
+            Self::NotAnId(_) => "CLI-025",
+            Self::Unsound => "CLI-026",
+            Self::Incomplete => "CLI-027",
+            Self::RunEnded(_) => "CLI-028",
+            Self::Lacking => "CLI-029",
+            Self::Host(_) => "CLI-030",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Usage(_) => "`sequestra --help` lists the commands",
+            Self::NoSite => {
+                "name it with `--site DIR` or SEQUESTRA_SITE, or make one with `sequestra init DIR`"
+            }
+            Self::NotASite(_) => "name the folder that `sequestra init` made",
+            Self::NotSignedIn | Self::NotASession(_) | Self::OtherSite => {
+                "sign in with `sequestra login` and the one-time token that you were given"
+            }
+            Self::SessionExposed(_) => {
+                "others may have used it: run `sequestra logout` after `chmod 600`, then sign in anew"
+            }
+            Self::NoHome => "name the file with `--session FILE` or SEQUESTRA_SESSION",
+            Self::NoPassphrase => {
+                "run it in a terminal, or give `--passphrase-file FILE` or the systemd credential \
+                 `sequestra-passphrase`"
+            }
+            Self::SecretExposed(_) => "`chmod 600` it, and think of what it holds as known",
+            Self::Prompt(_) => "try again",
+            Self::NoToken => "run it in a terminal, or give `--token-file FILE`",
+            Self::Locked => "any command that needs the site, such as `sequestra whoami`, opens it",
+            Self::NotAnswering => "look at the end of the log in the site's `run` folder",
+            Self::Stranger => "do not sign in; ask the site's owner who put a socket there",
+            Self::Connection(_) => "run the same command again; what was finished is kept",
+            Self::Answer(_) => "`sequestra site lock` ends a process of another version",
+            Self::NotPlain(_) => "links, folders and devices are not followed; name the file itself",
+            Self::Exists(_) => "nothing is replaced; name another file with `--out`",
+            Self::NotInSheet(_) => "the files of a package lie beside its sheet or in folders below it",
+            Self::Control => "write it to a file with `--out FILE`",
+            Self::NotAnId(_) => "`sample list`, `object list` and `run list` show the ids",
+            Self::Unsound => {
+                "stop work on this site, keep it as it is, and compare with a checkpoint kept elsewhere"
+            }
+            Self::Incomplete => "run `sequestra ledger verify`",
+            Self::Lacking => "the lines above say how to get it",
+            Self::Read { .. } | Self::Write { .. } | Self::Output(_) | Self::RunEnded(_) | Self::Host(_) => {
+                return None;
+            }
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// How a command fails.
+#[derive(Debug)]
+pub enum Failure {
+    /// It is told, and its kind decides the exit code.
+    Problem(Box<Problem>),
+    /// As its inner one, but stdout has its JSON document already.
+    Told(Box<Failure>),
+    /// Nobody reads our stdout any more: an end, not a failure.
+    ReaderGone,
+    /// The person stopped waiting.
+    Interrupted,
+}
+
+impl Failure {
+    /// A room's own error as a failure, with the messages of its causes. For hosts.
+    pub fn of(fault: &dyn Fault) -> Self {
+        Self::Problem(Box::new(Problem {
+            code: fault.code().to_owned(),
+            kind: fault.kind(),
+            message: base::fault::chain(fault),
+            hint: fault.hint(),
+            findings: Vec::new(),
+        }))
+    }
+
+    /// Its exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Problem(problem) => problem.kind.exit_code(),
+            Self::Told(inner) => inner.exit_code(),
+            Self::ReaderGone => 0,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// Adds what a check found.
+    #[must_use]
+    pub fn with_findings(mut self, findings: Vec<String>) -> Self {
+        if let Self::Problem(problem) = &mut self {
+            problem.findings = findings;
+        }
+        self
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Problem(problem) => write!(f, "{} ({})", problem.message, problem.code),
+            Self::Told(inner) => inner.fmt(f),
+            Self::ReaderGone => f.write_str("nobody reads the output"),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        // The messages here name their source already.
+        Self::from(Problem {
+            code: error.code().to_owned(),
+            kind: error.kind(),
+            message: error.to_string(),
+            hint: error.hint(),
+            findings: Vec::new(),
+        })
+    }
+}
+
+impl From<receipt::Error> for Failure {
+    fn from(error: receipt::Error) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast::<Failure>() {
+            Ok(failure) => failure,
+            Err(error) => Error::Host(format!("{error:#}")).into(),
+        }
+    }
+}

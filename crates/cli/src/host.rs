@@ -1,0 +1,137 @@
+//! What the program around the command line provides.
+
+use crate::{Console, Passphrase};
+use base::SiteId;
+use serde::Serialize;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The program: it holds the rooms that the command line must not know, and the environment.
+///
+/// Contract:
+/// * An error that holds a [`crate::Failure`] anywhere in its chain is told as that failure, with its code,
+///   hint and exit code; make one with [`crate::Failure::of`]. Any other error is told as internal.
+/// * Nothing here prints, except to a [`Console`] that it is given.
+/// * The passphrase lives as long as the call; whoever needs it longer copies it into a type that
+///   is wiped on drop.
+pub trait Host {
+    /// Makes a site in a folder that is absent or empty. On failure the folder is as it was.
+    fn init(&self, args: &InitArgs, passphrase: &Passphrase) -> anyhow::Result<NewSite>;
+
+    /// Starts the background process of `site` and returns once it has been started, or has said
+    /// why it cannot be: a wrong passphrase, a site that another process holds, damage. It need
+    /// not answer yet. It must not keep this process's stdin, stdout or stderr.
+    fn start_site(&self, site: &Path, passphrase: &Passphrase) -> anyhow::Result<()>;
+
+    /// Looks at what this machine offers. Changes nothing; `site` is looked at too, when given.
+    fn doctor(&self, site: Option<&Path>) -> anyhow::Result<Diagnosis>;
+
+    /// Runs the whole story on a throw-away site, printing each command to `console`. Stops what
+    /// it started, and removes the site unless it was asked to keep it.
+    fn demo(&self, args: &DemoArgs, console: &mut Console) -> anyhow::Result<()>;
+
+    /// Writes a made data set and gives its files. Replaces nothing.
+    fn demo_data(&self, args: &DemoDataArgs) -> anyhow::Result<Vec<PathBuf>>;
+
+    /// Runs a hidden subcommand: everything after the word `internal`.
+    fn internal(&self, args: &[OsString]) -> ExitCode;
+
+    /// The environment's value of `name`; none when absent or empty.
+    fn environment(&self, name: &str) -> Option<OsString>;
+
+    /// A [`Host::environment`] value that is a path.
+    fn environment_path(&self, name: &str) -> Option<PathBuf> {
+        self.environment(name).filter(|value| value != OsStr::new("")).map(PathBuf::from)
+    }
+}
+
+/// `init`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitArgs {
+    /// The folder to make the site in.
+    pub site: PathBuf,
+    /// The ledger's name, such as `ledger.example.org/site-1`; the host makes one up when absent.
+    pub name: Option<String>,
+}
+
+/// A site that was just made.
+#[derive(Clone, Serialize)]
+pub struct NewSite {
+    /// Its id.
+    pub site: SiteId,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its ledger's name.
+    pub ledger: String,
+    /// The sign-in name of the first administrator.
+    pub administrator: String,
+    /// The administrator's one-time token. Shown once, kept nowhere.
+    pub token: String,
+}
+
+/// What the machine offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnosis {
+    /// What was looked at, in order.
+    pub findings: Vec<Finding>,
+}
+
+impl Diagnosis {
+    /// Whether nothing that is needed is missing.
+    pub fn is_well(&self) -> bool {
+        !self.findings.iter().any(|finding| finding.state == State::Missing)
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// `sandbox`, `scratch`, `kernel`, `tool`, `site`, …
+    pub area: String,
+    /// The thing.
+    pub name: String,
+    /// How it stands.
+    pub state: State,
+    /// What was found: a version, a digest, a reason.
+    pub detail: String,
+    /// How to get it, when it is missing or limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// How a thing stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// There, and as it should be.
+    Ok,
+    /// There or absent with a consequence that the detail names; nothing that is needed.
+    Limited,
+    /// Needed and not there.
+    Missing,
+}
+
+/// `demo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoArgs {
+    /// Where to make the site; a fresh temporary folder when absent.
+    pub site: Option<PathBuf>,
+    /// A folder with reads and reference in the layout of `demo-data`; made ones when absent.
+    pub data: Option<PathBuf>,
+    /// Whether the site stays afterwards.
+    pub keep: bool,
+    /// Whether stdout is to be one JSON document.
+    pub json: bool,
+}
+
+/// `demo-data`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoDataArgs {
+    /// The folder to write, absent or empty.
+    pub folder: PathBuf,
+    /// The seed; the same seed gives the same bytes.
+    pub seed: Option<u64>,
+    /// Mean depth of the reads.
+    pub coverage: Option<u32>,
+}

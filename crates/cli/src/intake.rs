@@ -1,0 +1,151 @@
+//! `intake`: the controlled door.
+
+use crate::app::App;
+use crate::client::{Body, Client, Upload};
+use crate::file;
+use crate::{Error, Failure, sample, text};
+use api::project::{Committed, NewPackage, Package, PackageFile, Received};
+use base::ProjectId;
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::{Component, Path, PathBuf};
+
+/// The controlled door through which reads come in
+#[derive(Subcommand)]
+pub enum Intake {
+    Put(Put),
+}
+
+impl Intake {
+    pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Put(args) => args.run(app),
+        }
+    }
+}
+
+/// Bring a package of reads in: check, seal, and print the samples with their ids.
+///
+/// The sheet has the columns patient,sample,lane,fastq_1,fastq_2 and may have sex, status and
+/// specimen_type; its files lie beside it or below. The manifest lists an md5 or sha256 for each
+/// file, as the sequencer wrote it. Names of people and other direct identifiers stop the whole package; so
+/// does a file that is cut, wrong or badly paired. Nothing is visible until everything is well.
+///
+/// Sending the same package again is harmless, and one that was interrupted goes on where it stopped.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra intake put prj_… --sheet run42/samplesheet.csv --manifest run42/md5sums.txt\n\n\
+    Role: analyst in the project."
+)]
+pub struct Put {
+    /// The project, prj_…
+    project: ProjectId,
+    /// The sample sheet, CSV; file names in it are relative to its folder
+    #[arg(long, value_name = "FILE")]
+    sheet: PathBuf,
+    /// The list of checksums, as md5sum or sha256sum writes it
+    #[arg(long, value_name = "FILE")]
+    manifest: PathBuf,
+}
+
+impl Put {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let sheet = file::read_text(&self.sheet)?;
+        let manifest = file::read_text(&self.manifest)?;
+        let mut client = app.client()?;
+        let project = self.project.to_string();
+        let body = NewPackage { sheet, manifest };
+        let package: Package = client.post("package begin", &[&project], &body)?.json()?;
+        let folder = self.sheet.parent().unwrap_or(Path::new(""));
+        if package.committed {
+            app.console.say("this package is in already");
+        } else {
+            send_files(app, &mut client, &project, &package, folder, &body.sheet)?;
+        }
+        let parts = [project.as_str(), &package.id.to_string()];
+        let committed: Committed = client.get("package commit", &parts)?;
+        if app.console.is_json() {
+            return app.console.json(&committed);
+        }
+        sample::table(app.console, &committed.samples)
+    }
+}
+
+fn send_files(
+    app: &mut App<'_>,
+    client: &mut Client,
+    project: &str,
+    package: &Package,
+    folder: &Path,
+    sheet: &str,
+) -> Result<(), Failure> {
+    // Everything is looked at before the first byte goes up.
+    let mut waiting = Vec::new();
+    for listed in package.files.iter().filter(|listed| !listed.sealed) {
+        let path = folder.join(beside_sheet(listed, sheet)?);
+        file::open_plain(&path)?;
+        waiting.push((listed, path));
+    }
+    let sealed = package.files.len().saturating_sub(waiting.len());
+    if sealed > 0 {
+        app.console.say(&format!("{sealed} of {} files are in already", package.files.len()));
+    }
+    for (listed, path) in waiting {
+        let (file, length) = file::open_plain(&path)?;
+        let bar = upload_bar(app, &listed.name, length);
+        let parts = [project, &package.id.to_string(), &listed.number.to_string()];
+        let upload = Body::File(Upload::new(file, length, bar.clone()));
+        let answer = client.send("package file", &parts, upload);
+        bar.finish_and_clear();
+        let received: Received = answer?.json()?;
+        let reads = text::count(received.reads);
+        app.console.say(&format!(
+            "{}: {reads} reads, {}, {}",
+            listed.name,
+            text::size(length),
+            received.object
+        ));
+    }
+    Ok(())
+}
+
+/// The file that the site asks for, as a path below the sheet's folder. The site learns names from
+/// the sheet alone; any other would be the caller's own file that nobody meant to send.
+fn beside_sheet(listed: &PackageFile, sheet: &str) -> Result<PathBuf, Failure> {
+    let path = Path::new(&listed.name);
+    let below = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !below || listed.name.is_empty() || !sheet.contains(listed.name.as_str()) {
+        return Err(Error::NotInSheet(listed.name.clone()).into());
+    }
+    Ok(path.to_owned())
+}
+
+/// A bar for a file that goes up; hidden when nobody looks.
+pub fn upload_bar(app: &App<'_>, name: &str, length: u64) -> ProgressBar {
+    if !app.console.is_watched() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(
+        "{msg:32!} {bar:24} {bytes:>10} of {total_bytes} {bytes_per_sec}, {eta} left",
+    );
+    let bar = ProgressBar::new(length).with_message(text::clean(name));
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_that_the_sheet_names_are_sent() {
+        let sheet = "patient,sample,lane,fastq_1,fastq_2\np,s,1,a/r1.fq.gz,../up.fq.gz\n";
+        let listed =
+            |name: &str| PackageFile { number: 0, row: 1, mate: 1, name: name.to_owned(), sealed: false };
+        assert_eq!(beside_sheet(&listed("a/r1.fq.gz"), sheet).unwrap(), Path::new("a/r1.fq.gz"));
+        for name in ["/etc/shadow", "../up.fq.gz", "a/../../x", "other.fq.gz", ""] {
+            let Err(Failure::Problem(problem)) = beside_sheet(&listed(name), sheet) else { panic!("{name}") };
+            assert_eq!(problem.code, "CLI-022", "{name}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `project`: what data belongs to, and under which terms.
+
+use crate::Failure;
+use crate::app::App;
+use api::project::{self, NewProject};
+use base::{Class, ProjectId};
+use clap::{Args, Subcommand};
+
+/// Projects: what data belongs to, and under which terms
+#[derive(Subcommand)]
+pub enum Project {
+    Create(Create),
+    List(List),
+    Show(Show),
+}
+
+impl Project {
+    pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Create(args) => args.run(app),
+            Self::List(args) => args.run(app),
+            Self::Show(args) => args.run(app),
+        }
+    }
+}
+
+/// Make a project and print its id.
+///
+/// Every term is stated, none is guessed: later rules ask for them, and nobody can add them afterwards for
+/// data that is already there.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra project create --name \"Rare disease 7\" --class controlled --purpose care \\\n    \
+    --term DUO:0000007 --region DE --retention 10-years --consent board-2031-114 \\\n    --administrator lead\n\n\
+    Role: platform-administrator on the site."
+)]
+pub struct Create {
+    /// Display name; no name of a person
+    #[arg(long)]
+    name: String,
+    /// How strict it is: sandbox, research, controlled or clinical
+    #[arg(long)]
+    class: Class,
+    /// Why the data is processed: care, research, quality, methods or teaching
+    #[arg(long)]
+    purpose: String,
+    /// A data-use term, a DUO code; may be given several times
+    #[arg(long = "term", value_name = "CODE", required = true)]
+    terms: Vec<String>,
+    /// Where the data must stay: a country code, or EU
+    #[arg(long)]
+    region: String,
+    /// How long it is kept at least: 90-days, 2-years, 10-years, 30-years or permanent
+    #[arg(long)]
+    retention: String,
+    /// Reference to the consent or the board's decision
+    #[arg(long)]
+    consent: String,
+    /// Sign-in name of the first project administrator [default: you]
+    #[arg(long, value_name = "NAME")]
+    administrator: Option<String>,
+}
+
+impl Create {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let body = NewProject {
+            name: self.name,
+            class: self.class,
+            purpose: self.purpose,
+            terms: self.terms,
+            region: self.region,
+            retention: self.retention,
+            consent: self.consent,
+            administrator: self.administrator,
+        };
+        let made: project::Project = app.client()?.post("project create", &[], &body)?.json()?;
+        if app.console.is_json() {
+            return app.console.json(&made);
+        }
+        app.console.say(&format!("made {} project `{}`", made.class, made.name));
+        app.console.line(&made.id.to_string())
+    }
+}
+
+/// List the projects in which you hold a role.
+#[derive(Args)]
+#[command(after_help = "Example:\n  sequestra project list\n\nRole: none; it shows your own.")]
+pub struct List {}
+
+impl List {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let projects: Vec<project::Project> = app.client()?.get("project list", &[])?;
+        if app.console.is_json() {
+            return app.console.json(&projects);
+        }
+        let rows: Vec<_> = projects
+            .into_iter()
+            .map(|p| vec![p.id.to_string(), p.class.to_string(), p.purpose, p.region, p.name])
+            .collect();
+        app.console.table(&["ID", "CLASS", "PURPOSE", "REGION", "NAME"], &rows)
+    }
+}
+
+/// Show a project with its terms.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra project show prj_…\n\nRole: any data role or project-administrator in the project."
+)]
+pub struct Show {
+    /// The project, prj_…
+    project: ProjectId,
+}
+
+impl Show {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let p: project::Project = app.client()?.get("project show", &[&self.project.to_string()])?;
+        if app.console.is_json() {
+            return app.console.json(&p);
+        }
+        for (name, value) in [
+            ("id", p.id.to_string()),
+            ("name", p.name),
+            ("class", p.class.to_string()),
+            ("purpose", p.purpose),
+            ("terms", p.terms.join(", ")),
+            ("region", p.region),
+            ("retention", p.retention),
+            ("consent", p.consent),
+            ("made", p.created_at),
+        ] {
+            app.console.line(&format!("{name:<10} {value}"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! `site`: the site's process.
+
+use crate::app::App;
+use crate::{Error, Failure, text};
+use api::site::Status;
+use clap::{Args, Subcommand};
+
+/// The site's process: is it open, is it well, close it
+#[derive(Subcommand)]
+pub enum Site {
+    Status(Show),
+    Lock(Lock),
+}
+
+impl Site {
+    pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Status(args) => args.run(app),
+            Self::Lock(args) => args.run(app),
+        }
+    }
+}
+
+/// Show whether the site is open, whether its ledger can be written, and what it cannot promise.
+///
+/// Does not open a locked site; that ends with exit code 6.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra site status\n\nRole: platform-administrator or support-observer on the site."
+)]
+pub struct Show {}
+
+impl Show {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let mut client = app.client_if_open()?.ok_or(Error::Locked)?;
+        let status: Status = client.get("site status", &[])?;
+        if app.console.is_json() {
+            return app.console.json(&status);
+        }
+        let ledger = status
+            .ledger_failure
+            .map_or_else(|| "can be written".to_owned(), |why| format!("cannot be written: {why}"));
+        let idle = match status.idle_minutes {
+            0 => "never".to_owned(),
+            minutes => format!("after {minutes} minutes without a request"),
+        };
+        for (name, value) in [
+            ("site", status.site.to_string()),
+            ("ledger", status.ledger),
+            ("events", text::count(status.events)),
+            ("ledger state", ledger),
+            ("policy", status.policy.to_string()),
+            ("version", status.version),
+            ("process", status.pid.to_string()),
+            ("open for", format!("{} s", text::count(status.up_seconds))),
+            ("locks itself", idle),
+        ] {
+            app.console.line(&format!("{name:<13} {value}"))?;
+        }
+        for limit in &status.limits {
+            app.console.line(&format!("{:<13} {limit}", "limit"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Lock the site: its process forgets every key and stops.
+///
+/// A site that is locked already stays so, and that is no failure.
+#[derive(Args)]
+#[command(after_help = "Example:\n  sequestra site lock\n\nRole: platform-administrator on the site.")]
+pub struct Lock {}
+
+impl Lock {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        match app.client_if_open()? {
+            Some(mut client) => {
+                client.tell("site lock", &[])?;
+                app.console.say("locked");
+            }
+            None => app.console.say("it is locked already"),
+        }
+        if app.console.is_json() { app.console.json(&serde_json::json!({"locked": true})) } else { Ok(()) }
+    }
+}
