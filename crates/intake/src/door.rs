@@ -193,3 +193,57 @@ fn summaries(package: &Package) -> Result<Result<Vec<ReadsetSummary>, Unpaired>,
     }
     Ok(Ok(readsets))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, fastq::Checker, testing::fastq};
+    use base::{Fault, Id, ProjectId, Sensitive, SubjectId, SystemEntropy};
+    use catalog::PackageFile;
+
+    /// A package of one row, with the reads of each file; none for one that has not arrived.
+    fn package(files: [Option<(u64, u8)>; 2]) -> Package {
+        let (sample, readset) = (SampleId::mint(&SystemEntropy), ReadsetId::mint(&SystemEntropy));
+        let subject = SubjectId::mint(&SystemEntropy);
+        let file = |(number, reads): (u32, Option<(u64, u8)>)| PackageFile {
+            number,
+            row: 4,
+            mate: if number == 0 { 1 } else { 2 },
+            name: Sensitive::default(),
+            digest: String::new(),
+            subject: subject.clone(),
+            sample: sample.clone(),
+            readset: readset.clone(),
+            state: reads.map_or(FileState::Expected, |(reads, mate)| {
+                let mut checker = Checker::new(Limits { accept_plain: true, ..Limits::default() });
+                checker.feed(&fastq(reads, mate)).unwrap();
+                let verdict = serde_json::to_string(&checker.finish().unwrap()).unwrap();
+                FileState::Sealed { object: ObjectId::mint(&SystemEntropy), verdict }
+            }),
+        };
+        Package {
+            id: PackageId::mint(&SystemEntropy),
+            project: ProjectId::mint(&SystemEntropy),
+            committed: false,
+            files: (0..).zip(files).map(file).collect(),
+        }
+    }
+
+    /// Two files that arrived at the same moment were not compared then; they are before they are seen.
+    #[test]
+    fn every_pair_is_compared_before_it_is_seen() {
+        let made = summaries(&package([Some((30, 1)), Some((30, 2))])).unwrap().unwrap();
+        assert_eq!((made.len(), made[0].row, made[0].reads), (1, 4, 60));
+        for files in [[(30, 1), (29, 2)], [(30, 2), (30, 1)], [(30, 1), (30, 1)]] {
+            let (row, _) = summaries(&package(files.map(Some))).unwrap().unwrap_err();
+            assert_eq!(row, 4);
+        }
+        let missing = summaries(&package([Some((30, 1)), None])).unwrap_err();
+        assert_eq!(missing.code(), "CATALOG-005");
+        let mut unreadable = package([Some((30, 1)), Some((30, 2))]);
+        if let FileState::Sealed { verdict, .. } = &mut unreadable.files[1].state {
+            verdict.truncate(9);
+        }
+        assert_eq!(summaries(&unreadable).unwrap_err().code(), "INTAKE-014");
+    }
+}

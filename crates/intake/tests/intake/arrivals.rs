@@ -3,9 +3,9 @@
 use std::io::{Cursor, Read};
 
 use access::Action;
+use access::Permit;
 use access::thing::{Object, Project};
 use access::verb::{Read as ReadVerb, View};
-use access::Permit;
 use base::{Fault, Kind, Role};
 use catalog::FileState;
 use intake::Error;
@@ -72,7 +72,10 @@ async fn an_interrupted_package_goes_on_where_it_stopped() {
     assert_eq!((short.code(), short.retry()), ("INTAKE-011", true));
     assert_eq!(site.stored(), 2);
     let early = site.door.commit(&site.permit().await, id).await.unwrap_err();
-    assert_eq!((early.code(), early.to_string().as_str()), ("CATALOG-005", "1 of the package's files have not arrived"));
+    assert_eq!(
+        (early.code(), early.to_string().as_str()),
+        ("CATALOG-005", "1 of the package's files have not arrived")
+    );
 
     let resumed = site.begin(&files).await.unwrap();
     assert!(!resumed.already && resumed.package.id == *id);

@@ -2,6 +2,7 @@
 
 use std::io::{Cursor, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use access::thing::Project;
@@ -25,17 +26,23 @@ impl Facts for Places {
 fn timed(site: &Site, clock: Arc<FixedClock>) -> Access {
     let spine = &site.spine;
     let policies = policy::Policies::shipped().unwrap();
-    let access =
-        Access::new(spine.db.clone(), spine.audit.clone(), policies, clock, Arc::new(SystemEntropy));
+    let access = Access::new(spine.db.clone(), spine.audit.clone(), policies, clock, Arc::new(SystemEntropy));
     access.attach(Arc::new(Places(spine.catalog.clone())), Arc::new(spine.keys.clone()));
     access
 }
 
-/// A body during which, after `at` bytes, `then` happens once.
+/// A body during which, after `at` bytes, `then` happens once; `given` counts what was read of it.
 struct Midway<F> {
     bytes: Cursor<Vec<u8>>,
     at: u64,
     then: Option<F>,
+    given: Arc<AtomicU64>,
+}
+
+impl<F> Midway<F> {
+    fn new(bytes: &[u8], at: u64, then: F) -> Self {
+        Self { bytes: Cursor::new(bytes.to_vec()), at, then: Some(then), given: Arc::default() }
+    }
 }
 
 impl<F: FnOnce()> Read for Midway<F> {
@@ -45,7 +52,9 @@ impl<F: FnOnce()> Read for Midway<F> {
         {
             then();
         }
-        self.bytes.read(buffer)
+        let count = self.bytes.read(buffer)?;
+        self.given.store(self.bytes.position(), Ordering::SeqCst);
+        Ok(count)
     }
 }
 
@@ -65,13 +74,14 @@ async fn a_long_upload_renews_its_permit_and_a_revoked_right_stops_it() {
 
     let (later, lease) = (clock.clone(), Lease::new(access.clone(), permit));
     let then = move || later.advance(Duration::from_secs(61));
-    let body = Midway { bytes: Cursor::new(files.bytes[0].clone()), at: length / 2, then: Some(then) };
+    let body = Midway::new(&files.bytes[0], length / 2, then);
     let id = &begun.package.id;
     let received = site.door.receive(lease, id, 0, Some(length), body).await.unwrap();
     assert_eq!(received.bytes, length);
     let renewed = site.spine.audit.history(site.members.project.as_str()).unwrap().events;
     let since = renewed.iter().filter(|r| {
-        r.position > first && matches!(&r.event.what, audit::What::Decision { action, .. } if action == "ingest")
+        r.position > first
+            && matches!(&r.event.what, audit::What::Decision { action, .. } if action == "ingest")
     });
     assert_eq!(since.count(), 1, "one renewal, on record");
 
@@ -92,11 +102,14 @@ async fn a_long_upload_renews_its_permit_and_a_revoked_right_stops_it() {
         clock.advance(Duration::from_secs(61));
     };
     let length = files.bytes[1].len() as u64;
-    let body = Midway { bytes: Cursor::new(files.bytes[1].clone()), at: length / 2, then: Some(then) };
+    let body = Midway::new(&files.bytes[1], length / 2, then);
+    let given = body.given.clone();
     let lease = Lease::new(access, permit);
     let stopped = site.door.receive(lease, id, 1, Some(length), body).await.unwrap_err();
     assert!(matches!(stopped, Error::Access(_)), "{stopped}");
     assert!([Kind::Denied, Kind::NotFound].contains(&stopped.kind()));
+    let given = given.load(Ordering::SeqCst);
+    assert!(given < length / 2 + (2 << 20), "stopped within two MiB, not at the end: {given} of {length}");
     assert_eq!(site.stored(), 2, "the first file alone");
 }
 
@@ -111,7 +124,7 @@ async fn one_file_is_received_by_one_request_at_a_time() {
         started.send(()).unwrap();
         gate.recv().unwrap();
     };
-    let body = Midway { bytes: Cursor::new(files.bytes[0].clone()), at: 0, then: Some(then) };
+    let body = Midway::new(&files.bytes[0], 0, then);
     let (door, lease, package) = (site.door.clone(), site.lease().await, id.clone());
     let slow = tokio::spawn(async move { door.receive(lease, &package, 0, None, body).await });
     tokio::task::block_in_place(|| wait.recv().unwrap());

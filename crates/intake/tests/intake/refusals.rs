@@ -63,13 +63,17 @@ async fn sheet_and_manifest_must_name_the_same_files() {
     short.manifest = files.manifest.lines().take(3).map(|line| format!("{line}\n")).collect();
     let error = site.begin(&short).await.unwrap_err();
     assert_eq!(error.code(), "INTAKE-003");
-    let expected = format!("manifest: row 2, fastq_2: `{}` is in the sheet and not in the manifest", name(2, 2));
+    let expected =
+        format!("manifest: row 2, fastq_2: `{}` is in the sheet and not in the manifest", name(2, 2));
     assert!(error.to_string().contains(&expected), "{error}");
 
     let mut more = files.clone();
     more.manifest.push_str(&format!("{}  other.fastq.gz\n", md5(b"")));
     let error = site.begin(&more).await.unwrap_err();
-    assert!(error.to_string().contains("`other.fastq.gz` is in the manifest and not in the sheet"), "{error}");
+    assert!(
+        error.to_string().contains("`other.fastq.gz` is in the manifest and not in the sheet"),
+        "{error}"
+    );
 
     let mut single = files;
     single.sheet = format!("{HEAD}C-1,C-1-B,L001,{},,,,\n", name(1, 1));
@@ -94,7 +98,11 @@ async fn files_that_are_not_what_they_should_be_leave_nothing() {
     text[plus] = b'x';
     let malformed = refused(&site, gzip(&text)).await;
     assert_eq!(malformed.code(), "INTAKE-006");
-    assert!(base::fault::chain(&malformed).contains("record 301, line 1203"), "{}", base::fault::chain(&malformed));
+    assert!(
+        base::fault::chain(&malformed).contains("record 301, line 1203"),
+        "{}",
+        base::fault::chain(&malformed)
+    );
 
     let zeros = refused(&site, gzip(&vec![0u8; 64 << 20])).await;
     assert!(["INTAKE-006", "INTAKE-007"].contains(&zeros.code()), "{zeros:?}");
