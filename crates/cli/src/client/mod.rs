@@ -40,6 +40,8 @@ pub struct Client {
     folder: PathBuf,
     sender: SendRequest<Body>,
     health: Health,
+    /// Whether the connection may have a request on it that was not finished.
+    stale: bool,
     authorization: Option<HeaderValue>,
 }
 
@@ -57,7 +59,14 @@ impl Client {
             let health = health.map_err(|_| Failure::from(Error::NotAnswering))??;
             Ok::<_, Failure>((sender, health))
         })?;
-        Ok(Some(Self { runtime, folder: folder.to_owned(), sender, health, authorization: None }))
+        Ok(Some(Self {
+            runtime,
+            folder: folder.to_owned(),
+            sender,
+            health,
+            stale: false,
+            authorization: None,
+        }))
     }
 
     /// Starts the process and waits until it answers.
@@ -175,18 +184,21 @@ impl Client {
         request.body(body).map_err(|error| Error::Host(error.to_string()).into())
     }
 
-    /// Dials again if the process closed the connection since the last request, then acts.
+    /// Dials again if the process closed the connection since the last request, or that one failed,
+    /// then acts.
     fn with_connection<T>(
         &mut self,
         act: impl AsyncFnOnce(&mut SendRequest<Body>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let Self { runtime, folder, sender, .. } = self;
+        let Self { runtime, folder, sender, stale, .. } = self;
         runtime.block_on(async {
-            if sender.ready().await.is_err() {
+            if *stale || sender.ready().await.is_err() {
                 let stream = socket::dial(folder).await?.ok_or(Error::Locked)?;
                 *sender = greet(stream).await?;
             }
-            act(sender).await
+            let result = act(sender).await;
+            *stale = result.is_err();
+            result
         })
     }
 }
@@ -204,7 +216,7 @@ impl Answer {
     }
 }
 
-async fn greet(stream: tokio::net::UnixStream) -> Result<SendRequest<Body>, Failure> {
+async fn greet(stream: socket::Patient) -> Result<SendRequest<Body>, Failure> {
     let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
     // Ends with the connection or with the runtime; what went wrong reaches the request.
     tokio::spawn(async move {
