@@ -229,8 +229,10 @@ impl Scratch {
             return Err(said(format!("preparing an encrypted folder failed ({done})")));
         }
         let mut serve = base(&["-fg", "-noexec", "-nosuid", "-nodev", "-fsname", "scratch"]);
-        if who.drops_user() {
-            serve.arg("-allow_other");
+        if let Who::Dropped { uid, gid } = who {
+            // Otherwise the daemon changes its own user for each new file, on all its threads at
+            // once, and files of a busy job are refused or end up as root's.
+            serve.args(["-allow_other", "-force_owner", &format!("{uid}:{gid}")]);
         }
         serve.stdout(Stdio::piped()).arg("--").arg(&cipher).arg(&scratch.mount);
         // The helper of an ordinary user mounts only where that user may write; the bare folder is

@@ -10,6 +10,8 @@ use std::process::{Child, Command};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock};
 
+use rustix::thread::CapabilitiesSecureBits;
+
 pub use prepare::prepare;
 
 type Order = (Command, Sender<io::Result<Child>>);
@@ -54,7 +56,16 @@ pub fn job(command: Command) -> io::Result<Child> {
 
 /// Starts a helper of this room (the scratch daemon): not confined, it must mount.
 pub fn helper(command: Command) -> io::Result<Child> {
-    through(&HELPERS, "helper-spawner", || (), command)
+    through(&HELPERS, "helper-spawner", keep_rights, command)
+}
+
+/// A scratch daemon that runs as root takes on a job's user for a moment, on all its threads at
+/// once; without this its other threads lose their rights meanwhile and refuse the job's files.
+fn keep_rights() {
+    if rustix::process::geteuid().is_root() {
+        // Where this is not allowed, a busy job fails; it is never less walled in.
+        let _ = rustix::thread::set_capabilities_secure_bits(CapabilitiesSecureBits::NO_SETUID_FIXUP);
+    }
 }
 
 fn through(

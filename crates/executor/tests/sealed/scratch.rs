@@ -111,3 +111,14 @@ fn run(
         on_line: Box::new(|_, _| ()),
     })
 }
+
+#[test]
+fn many_processes_make_files_at_once() {
+    let site = Site::new();
+    let (root, scratch) = (site.shell(&["wc"]), site.scratch());
+    let script = "cd /work; f() { n=0; while [ $n -lt 60 ]; do mkdir d$1.$n && echo x > d$1.$n/f || exit 9; \
+                  n=$((n+1)); done; }; for k in 1 2 3 4 5 6; do f $k & done; wait; ls | wc -l; ls /work/d*/f | wc -l";
+    let (finished, said) = site.sh(&root, &scratch, script);
+    assert!(finished.success(), "{finished:?}");
+    assert_eq!(said.split_whitespace().collect::<Vec<_>>(), ["360", "360"], "{finished:?}");
+}
