@@ -1,0 +1,76 @@
+//! Runs that are ended from outside: by a person, by a revoked right, by the site's end.
+
+use crate::site::{Site, open};
+use access::thing;
+use access::verb::Manage;
+use access::{Action, Permit};
+use audit::{Outcome, What};
+use base::Id;
+use runs::{RunView, State};
+
+fn nothing_was_kept(site: &Site, run: &RunView, bodies: usize) {
+    assert!(run.results.is_empty());
+    assert_eq!(site.bodies(), bodies, "no body but those of before");
+    site.no_scratch();
+    let history = site.spine.audit.history(run.id.as_str()).unwrap();
+    let ended = history.events.iter().any(|e| {
+        matches!(e.event.what, What::JobEnded { accepted: false, scratch_destroyed: true, .. })
+    });
+    assert!(ended, "the end of the job is on record");
+    let failed = history.events.iter().any(|e| {
+        matches!(&e.event.what, What::Outcome { result: Outcome::Failed, code: Some(code), .. }
+            if Some(code) == run.error.as_ref().map(|error| &error.code))
+    });
+    assert!(failed, "the decision has an outcome");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_by_cancel_by_revocation_and_by_the_sites_end() {
+    let (site, sample, reference) = Site::ready().await;
+    let bodies = site.bodies();
+
+    let id = site.start(&sample, &reference).await.unwrap();
+    site.under_way(&id).await;
+    let permit: Permit<Manage, thing::Run> = site.spine.permit(&site.analyst, Action::CancelRun, &id).await;
+    assert_eq!(site.runs.cancel(&permit, &id).await.unwrap(), State::Cancelled);
+    let run = site.ended(&id).await;
+    assert_eq!(run.error.as_ref().unwrap().code, "RUNS-013");
+    nothing_was_kept(&site, &run, bodies);
+    assert_eq!(site.runs.cancel(&permit, &id).await.unwrap(), State::Cancelled, "again changes nothing");
+
+    let (first, second) =
+        (site.start(&sample, &reference).await.unwrap(), site.start(&sample, &reference).await.unwrap());
+    site.under_way(&first).await;
+    site.runs.stop_all().await;
+    let (run, waiting) = (site.ended(&first).await, site.ended(&second).await);
+    assert_eq!((run.state, waiting.state), (State::Interrupted, State::Interrupted));
+    nothing_was_kept(&site, &run, bodies);
+    assert!(waiting.started_at.is_none() && waiting.tasks.is_empty());
+
+    let id = site.start(&sample, &reference).await.unwrap();
+    site.under_way(&id).await;
+    let permit = site.run_view(&id).await;
+    site.revoke_analyst().await;
+    site.runs.wait(&permit, &id).await.unwrap();
+    let run = site.runs.show(&permit, &id).await.unwrap();
+    assert_eq!((run.state, run.error.as_ref().unwrap().code.as_str()), (State::Stopped, "RUNS-014"));
+    nothing_was_kept(&site, &run, bodies);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_a_crash_cut_off_is_found_at_the_next_start() {
+    let (site, sample, reference) = Site::ready().await;
+    let id = site.start(&sample, &reference).await.unwrap();
+    site.under_way(&id).await;
+    // Another process of the same site, as after a crash, knows of no live run.
+    let next = open(&site.spine);
+    let permit = site.run_view(&id).await;
+    assert_eq!(next.show(&permit, &id).await.unwrap().state, State::Running);
+    site.runs.stop_all().await;
+    let row = format!("UPDATE runs_run SET state = 'running' WHERE id = '{id}'");
+    db::sea_orm::ConnectionTrait::execute_unprepared(site.spine.db.reader(), &row).await.unwrap();
+    assert_eq!(next.sweep().await.unwrap(), 1);
+    let run = next.show(&permit, &id).await.unwrap();
+    assert_eq!((run.state, run.error.unwrap().code.as_str()), (State::Interrupted, "RUNS-015"));
+    assert_eq!(next.sweep().await.unwrap(), 0);
+}
