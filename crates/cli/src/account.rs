@@ -2,9 +2,12 @@
 
 use crate::Failure;
 use crate::app::App;
+use crate::file::NewFile;
+use crate::init::keep_token;
 use api::people::{self, Invitation, NewAccount, NewRole};
 use base::Role;
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 /// People who can sign in to the site
 #[derive(Subcommand)]
@@ -31,7 +34,7 @@ impl Account {
 /// The token is shown once and kept nowhere. Roles given here are held on the site; roles in a
 /// project are given by `member add`.
 #[derive(Args)]
-#[command(after_help = "Example:\n  sequestra account create reviewer --role auditor > token\n\n\
+#[command(after_help = "Example:\n  sequestra account create reviewer --role auditor --token-out token\n\n\
     Roles on the site: pipeline-approver, platform-administrator, auditor.\n\n\
     Role: platform-administrator on the site.")]
 pub struct Create {
@@ -40,13 +43,17 @@ pub struct Create {
     /// A role on the site; may be given several times
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<Role>,
+    /// A file to write the token to, readable by you alone [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    token_out: Option<PathBuf>,
 }
 
 impl Create {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let file = self.token_out.as_deref().map(NewFile::create).transpose()?;
         let body = NewAccount { name: self.name, roles: self.roles };
         let invitation = app.client()?.post("account create", &[], &body)?.json()?;
-        invite(app, &invitation)
+        invite(app, &invitation, file)
     }
 }
 
@@ -70,17 +77,21 @@ impl List {
 /// Print a new one-time token for an account whose owner cannot sign in any more.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sequestra account token reviewer > token\n\nRole: platform-administrator on the site."
+    after_help = "Example:\n  sequestra account token reviewer --token-out token\n\nRole: platform-administrator on the site."
 )]
 pub struct Token {
     /// The sign-in name
     name: String,
+    /// A file to write the token to, readable by you alone [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    token_out: Option<PathBuf>,
 }
 
 impl Token {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let file = self.token_out.as_deref().map(NewFile::create).transpose()?;
         let invitation = app.client()?.get("account token", &[&self.name])?;
-        invite(app, &invitation)
+        invite(app, &invitation, file)
     }
 }
 
@@ -107,14 +118,12 @@ impl Grant {
     }
 }
 
-fn invite(app: &mut App<'_>, invitation: &Invitation) -> Result<(), Failure> {
+fn invite(app: &mut App<'_>, invitation: &Invitation, file: Option<NewFile>) -> Result<(), Failure> {
+    let apart = keep_token(file, &invitation.token)?;
     if app.console.is_json() {
         return app.console.json(invitation);
     }
     let account = &invitation.account;
-    app.console.say(&format!(
-        "{} is {}; the one-time token for its owner follows, shown once",
-        account.name, account.id
-    ));
-    app.console.line(&invitation.token)
+    app.console.say(&format!("{} is {}; hand the one-time token to its owner", account.name, account.id));
+    if apart { Ok(()) } else { app.console.line(&invitation.token) }
 }

@@ -49,13 +49,18 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// The first line of a file that holds a secret. Refused when everyone could have read it.
+/// The first line of a file that holds a lasting secret. Refused when everyone could have read it.
 pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let file = File::open(path).map_err(|error| unreadable(path, error))?;
-    let meta = file.metadata().map_err(|error| unreadable(path, error))?;
+    let meta = path.metadata().map_err(|error| unreadable(path, error))?;
     if meta.is_file() && meta.mode() & 0o007 != 0 {
         return Err(Error::SecretExposed(path.to_owned()).into());
     }
+    read_line(path)
+}
+
+/// The first line of a file. Its memory is wiped.
+pub fn read_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let file = File::open(path).map_err(|error| unreadable(path, error))?;
     let mut text = Zeroizing::new(String::with_capacity(4096));
     file.take(4096).read_to_string(&mut text).map_err(|error| unreadable(path, error))?;
     let line = text.lines().next().unwrap_or_default();

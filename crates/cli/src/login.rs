@@ -24,7 +24,7 @@ pub struct Login {
 impl Login {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let token = match &self.token_file {
-            Some(path) => file::read_secret(path)?,
+            Some(path) => file::read_line(path)?,
             None if app.console.can_ask() => passphrase::prompt_for("One-time token: ")?,
             None => return Err(Error::NoToken.into()),
         };

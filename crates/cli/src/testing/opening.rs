@@ -119,4 +119,12 @@ fn a_new_site_gives_its_token_alone_on_stdout() {
     assert_eq!((came.code, came.out.as_str()), (0, "once_first\n"), "{came:?}");
     assert!(!came.err.contains("once_first") && came.err.contains("ledger.example/1"));
     assert_eq!(site.started_with(), ["long enough"]);
+    let token = site.temp.path().join("first");
+    args.extend(["--token-out".to_owned(), token.display().to_string()]);
+    let came = run(&args, &site);
+    assert_eq!((came.code, came.out.as_str()), (0, ""), "{came:?}");
+    assert_eq!(std::fs::read_to_string(&token).unwrap(), "once_first\n");
+    assert_eq!(token.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    // A token that cannot be kept is not made.
+    assert_eq!((run(&args, &site).code, site.started_with().len()), (5, 2));
 }
