@@ -49,7 +49,12 @@ pub const ROOMS: &[Room] = &[
     // A package is one transaction over catalog, archive and keys (`db`), and with the first reads of a
     // subject its key is made (`keys`).
     room("intake", 7, &["base", "db", "access", "keys", "archive", "catalog", "screen", "executor"]),
-    room("runs", 7, &["base", "db", "audit", "access", "keys", "archive", "catalog", "executor", "receipt"]),
+    // `ledger` for the key that signs receipts, `screen` to redact what tools say.
+    room(
+        "runs",
+        7,
+        &["base", "db", "ledger", "audit", "access", "archive", "catalog", "screen", "executor", "receipt"],
+    ),
     room("variants", 7, &["base", "access", "archive", "catalog"]),
     room("exports", 7, &["base", "access", "archive", "catalog", "screen"]),
     room("api", 8, &["base"]),

@@ -37,7 +37,7 @@ pub struct Draft {
 
 enum Sink {
     Crypt4gh(Box<body::Writer<BufWriter<File>>>),
-    Parquet { file: BufWriter<File>, tree: TreeBuilder },
+    Parquet { file: BufWriter<File>, tree: Box<TreeBuilder> },
 }
 
 /// A draft that is whole, sealed and flushed, and still visible to nobody.
@@ -72,7 +72,7 @@ impl Archive {
     pub fn draft_parquet<V: Seals, T: Thing>(&self, permit: &Permit<V, T>, spec: Spec) -> Result<Draft, Error> {
         let key = self.keys.mint_session(permit)?;
         let (name, file) = self.create_body()?;
-        let sink = Sink::Parquet { file: BufWriter::with_capacity(BUFFER, file), tree: TreeBuilder::new() };
+        let sink = Sink::Parquet { file: BufWriter::with_capacity(BUFFER, file), tree: Box::new(TreeBuilder::new()) };
         Ok(self.begin(spec, key, name, sink))
     }
 

@@ -8,7 +8,9 @@ use audit::{Outcome, What};
 use base::Id;
 use runs::{RunView, State};
 
-fn nothing_was_kept(site: &Site, run: &RunView, bodies: usize) {
+async fn nothing_was_kept(site: &Site, run: &RunView, bodies: usize) {
+    // Outcomes follow; once a later decision is durable, they are too.
+    site.site_view().await;
     assert!(run.results.is_empty());
     assert_eq!(site.bodies(), bodies, "no body but those of before");
     site.no_scratch();
@@ -35,7 +37,7 @@ async fn a_run_ends_by_cancel_by_revocation_and_by_the_sites_end() {
     assert_eq!(site.runs.cancel(&permit, &id).await.unwrap(), State::Cancelled);
     let run = site.ended(&id).await;
     assert_eq!(run.error.as_ref().unwrap().code, "RUNS-013");
-    nothing_was_kept(&site, &run, bodies);
+    nothing_was_kept(&site, &run, bodies).await;
     assert_eq!(site.runs.cancel(&permit, &id).await.unwrap(), State::Cancelled, "again changes nothing");
 
     let (first, second) =
@@ -44,7 +46,7 @@ async fn a_run_ends_by_cancel_by_revocation_and_by_the_sites_end() {
     site.runs.stop_all().await;
     let (run, waiting) = (site.ended(&first).await, site.ended(&second).await);
     assert_eq!((run.state, waiting.state), (State::Interrupted, State::Interrupted));
-    nothing_was_kept(&site, &run, bodies);
+    nothing_was_kept(&site, &run, bodies).await;
     assert!(waiting.started_at.is_none() && waiting.tasks.is_empty());
 
     let id = site.start(&sample, &reference).await.unwrap();
@@ -54,7 +56,7 @@ async fn a_run_ends_by_cancel_by_revocation_and_by_the_sites_end() {
     site.runs.wait(&permit, &id).await.unwrap();
     let run = site.runs.show(&permit, &id).await.unwrap();
     assert_eq!((run.state, run.error.as_ref().unwrap().code.as_str()), (State::Stopped, "RUNS-014"));
-    nothing_was_kept(&site, &run, bodies);
+    nothing_was_kept(&site, &run, bodies).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
