@@ -310,7 +310,7 @@ fn refusal(action: Action, roles: &Roles, of_project: bool, reasons: &[String]) 
     let why = if reasons.is_empty() {
         format!("you hold {held}, and none of that gives the right to {action}; ask who administers it")
     } else {
-        format!("refused by {}; you hold {held}", reasons.join(", "))
+        format!("{}; you hold {held}", reasons.join(", "))
     };
     Error::Denied { action: action.as_str(), why }
 }

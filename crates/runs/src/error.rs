@@ -91,6 +91,9 @@ pub enum Error {
     /// An output does not have the shape that its format has.
     #[error("an output cannot be read: {0}")]
     Output(&'static str),
+    /// What follows a run failed; the run's own results are kept.
+    #[error("the results are in, but what follows them failed: {}", .0.message)]
+    After(Box<crate::Failure>),
     /// A stored record is not readable.
     #[error("a record of a run is not readable")]
     Record,
@@ -145,6 +148,7 @@ impl Fault for Error {
             Self::ToolChanged { .. } | Self::Contract { .. } | Self::Output(_) | Self::Record => Kind::Integrity,
             Self::Cancelled => Kind::Conflict,
             Self::Revoked => Kind::Denied,
+            Self::After(_) => Kind::Internal,
             Self::Defect | Self::Scratch(_) => Kind::Internal,
             Self::Executor(e) => e.kind(),
             Self::Receipt(e) => e.kind(),
@@ -172,6 +176,7 @@ impl Fault for Error {
             Self::Limit(_) => "RUNS-012",
             Self::Cancelled => "RUNS-013",
             Self::Revoked => "RUNS-014",
+            Self::After(_) => "RUNS-021",
             Self::Interrupted => "RUNS-015",
             Self::Contract { .. } => "RUNS-016",
             Self::Output(_) => "RUNS-017",
@@ -206,6 +211,7 @@ impl Fault for Error {
             Self::Helper => Some("install `sequestra-wdl` beside `sequestra`".into()),
             Self::Job { said, .. } if !said.is_empty() => Some(said.clone()),
             Self::Limit(_) => Some("raise the limits of jobs in `site.toml`, or give the run less to do".into()),
+            Self::After(failure) => failure.hint.clone(),
             Self::Revoked => Some("nothing of it was kept; ask who administers the project".into()),
             Self::Interrupted => Some("nothing of it was kept; start the run again".into()),
             Self::Contract { .. } | Self::Output(_) => {

@@ -18,9 +18,11 @@
 //! * `work`: a run from its decision to its receipt; `sealed`: one workflow in one sealed job
 //! * [`progress`]: what is known of a run while it runs
 //! * [`contract`], [`quality`]: what outputs must agree on, and the figures they give
+//! * [`after`]: what follows a run, done by others
 //! * [`receipts`]: signed, recorded, stored
 //! * `lease`: a permit that is decided anew while work goes on
 
+pub mod after;
 pub mod contract;
 pub mod progress;
 pub mod quality;
@@ -40,6 +42,7 @@ mod site;
 mod table;
 mod work;
 
+pub use after::{AfterRun, Ended};
 pub use error::Error;
 pub use progress::{Progress, State, Task};
 pub use quality::Quality;

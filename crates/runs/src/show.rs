@@ -164,7 +164,8 @@ impl Runs {
             id,
         };
         let live = self.live().get(&view.id).map(|live| live.progress.borrow().clone());
-        if let Some(progress) = live.filter(|_| !view.state.is_final()) {
+        // Its row may say `done` already while what follows the run is still being made.
+        if let Some(progress) = live {
             view.state = progress.state;
             view.tasks = progress.tasks;
             view.log = progress.log.into();

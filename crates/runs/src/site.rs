@@ -2,7 +2,7 @@
 
 use crate::progress::{Progress, State};
 use crate::table::run;
-use crate::{Error, Receipts};
+use crate::{AfterRun, Error, Receipts};
 use access::Access;
 use archive::Archive;
 use audit::Audit;
@@ -14,7 +14,7 @@ use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use executor::{CancelToken, Executor, Limits};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
@@ -99,6 +99,7 @@ pub(crate) struct Inner {
     pub folder: PathBuf,
     pub helper: PathBuf,
     pub settings: Settings,
+    pub after: OnceLock<Arc<dyn AfterRun>>,
     pub slots: Semaphore,
     executor: Mutex<Option<Arc<Executor>>>,
     live: Mutex<BTreeMap<RunId, Live>>,
@@ -134,6 +135,7 @@ impl Runs {
             receipts,
             folder: parts.folder,
             helper: parts.helper,
+            after: OnceLock::new(),
             slots: Semaphore::new(parts.settings.at_once.max(1)),
             settings: parts.settings,
             executor: Mutex::default(),

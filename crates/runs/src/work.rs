@@ -64,7 +64,11 @@ impl Work {
     /// whoever waits for that finds everything in its place.
     pub fn go(self) {
         let mut account = Account { decision: self.asked, ..Account::default() };
-        let done = catch_unwind(AssertUnwindSafe(|| self.perform(&mut account))).unwrap_or(Err(Error::Defect));
+        let perform = || {
+            self.perform(&mut account)?;
+            self.step("lake and report", || self.after())
+        };
+        let done = catch_unwind(AssertUnwindSafe(perform)).unwrap_or(Err(Error::Defect));
         let state = match &done {
             Ok(()) => State::Done,
             Err(Error::Cancelled) => State::Cancelled,
@@ -103,6 +107,20 @@ impl Work {
         self.handle.block_on(lease.end());
         account.decision = lease.permit().decision();
         done
+    }
+
+    /// What follows: the run's results are stored, and it is shown as running until this is done.
+    fn after(&self) -> Result<(), Error> {
+        let Some(after) = self.runs.inner.after.get() else { return Ok(()) };
+        let results = self.handle.block_on(self.runs.inner.catalog.results_of_run(&self.id))?;
+        let ended = crate::after::Ended {
+            run: self.id.clone(),
+            sample: self.sample.id.clone(),
+            reference: self.reference.id.clone(),
+            caller: self.caller.clone(),
+            results: results.into_iter().map(|result| (result.kind, result.object)).collect(),
+        };
+        self.handle.block_on(after.after(&ended)).map_err(|failure| Error::After(Box::new(failure)))
     }
 
     /// Everything that happens under the lease: a job, then its results.

@@ -1,3 +1,23 @@
 //! The `sequestra` program: configuration and wiring.
+//!
+//! * [`layout`]: where things lie in a site's directory
+//! * [`create`], [`open`]: a new site; a site unsealed, its rooms wired together
+//! * [`process`], [`start`]: the site's process, and how it is started in the background
+//! * [`host`]: what the command line asks of the program around it
+//! * [`doctor`]: what this machine offers
+//! * [`demo`]: the whole story, by the ordinary commands
 
-fn main() {}
+mod create;
+mod demo;
+mod doctor;
+mod host;
+mod layout;
+mod open;
+mod process;
+mod start;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os(), &host::Program)
+}

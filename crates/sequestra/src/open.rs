@@ -94,5 +94,7 @@ pub async fn open(
         entropy,
         idle_minutes: settings.idle_minutes,
     };
-    Ok(Site::new(parts))
+    let site = Site::new(parts);
+    site.runs.attach(Arc::new(site.clone()));
+    Ok(site)
 }

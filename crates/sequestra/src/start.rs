@@ -36,7 +36,7 @@ pub fn start(root: &Path, passphrase: &str) -> Result<()> {
         "ready" => Ok(()),
         "" => bail!("the site's process ended before it was ready; see `run/process.log` in the site"),
         problem => Err(match serde_json::from_str::<api::Problem>(problem) {
-            Ok(problem) => cli::Refused(problem).into(),
+            Ok(problem) => anyhow::Error::new(cli::Failure::from(problem)),
             Err(_) => anyhow::anyhow!("the site's process gave an answer that is none"),
         }),
     }

@@ -2,6 +2,7 @@
 //! is a sealed object with a receipt of its own.
 
 use crate::body::blocking;
+use crate::failure::Error;
 use crate::{Failure, Site};
 use access::thing::Object as ObjectThing;
 use access::verb::Run as RunVerb;
@@ -11,6 +12,8 @@ use base::{Class, Id, ObjectId, ReferenceId, RunId, SampleId};
 use catalog::{NewResult, Reference};
 use receipt::{Predicate, What};
 use reports::case::{self, Case};
+use runs::AfterRun;
+use runs::after::After;
 use serde::Serialize;
 use std::io::{Read, Write};
 use variants::{Filter, Options, Order, Part, Plan, Ranked, Sources};
@@ -18,17 +21,44 @@ use variants::{Filter, Options, Order, Part, Plan, Ranked, Sources};
 /// Ranked variants that a report shows.
 const SHOWN: usize = 50;
 
-/// The run that ended well, and what it made.
-pub(crate) struct Ended {
-    pub run: RunId,
-    pub sample: SampleId,
-    pub reference: ReferenceId,
-    pub variants: ObjectId,
-    pub quality: ObjectId,
+/// The run that ended well, and the two of its results that are read on.
+struct Ended {
+    run: RunId,
+    sample: SampleId,
+    reference: ReferenceId,
+    variants: ObjectId,
+    quality: ObjectId,
+}
+
+impl AfterRun for Site {
+    fn after<'a>(&'a self, ended: &'a runs::Ended) -> After<'a> {
+        Box::pin(async move {
+            let of_kind = |kind: &str| {
+                let found = ended.results.iter().find(|(word, _)| word == kind);
+                found.map(|(_, object)| object.clone()).ok_or_else(|| Failure::from(Error::NoResult))
+            };
+            let caller = ended.caller.clone();
+            let done = async {
+                let ended = Ended {
+                    run: ended.run.clone(),
+                    sample: ended.sample.clone(),
+                    reference: ended.reference.clone(),
+                    variants: of_kind("variants")?,
+                    quality: of_kind("quality")?,
+                };
+                finish(self, &caller, &ended).await
+            };
+            done.await.map_err(|Failure(problem)| runs::Failure {
+                code: problem.code,
+                message: problem.message,
+                hint: problem.hint,
+            })
+        })
+    }
 }
 
 /// Makes the lake part and the report of a run, both or neither.
-pub(crate) async fn finish(site: &Site, caller: &Caller, ended: &Ended) -> Result<(), Failure> {
+async fn finish(site: &Site, caller: &Caller, ended: &Ended) -> Result<(), Failure> {
     let about = [ended.run.to_string(), ended.sample.to_string()];
     let inputs = [ended.variants.clone(), ended.quality.clone()];
     let ask = Ask::<ObjectThing>::new(Action::StartRun, inputs).about(about);
@@ -51,10 +81,10 @@ pub(crate) async fn finish(site: &Site, caller: &Caller, ended: &Ended) -> Resul
             parents: parents.to_vec(),
         })
         .collect();
+    let inputs = site.archive.describe(&permit, &[ended.variants.clone()]).await?;
     let tx = site.begin(&permit).await?;
     site.archive.admit(&permit, &tx, &mut [lake, report]).await?;
     site.catalog.add_results(&permit, &tx, &results).await?;
-    let inputs = site.archive.describe(&permit, &[ended.variants.clone()]).await?;
     for (_, what, object, root) in made {
         let mut predicate = site.runs.receipts().predicate(&permit, what, object.as_str(), started);
         fill(&mut predicate, ended, &inputs);

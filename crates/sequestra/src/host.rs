@@ -1,0 +1,141 @@
+//! What the command line asks of the program around it.
+
+use crate::{create, demo, doctor, process, start};
+use anyhow::{Context, Result};
+use api::Problem;
+use base::{Fault, Kind, SystemClock, SystemEntropy};
+use cli::{Console, DemoArgs, DemoDataArgs, Diagnosis, Failure, Host, InitArgs, NewSite, Passphrase};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The sign-in name of a site's first account.
+const FIRST: &str = "admin";
+/// The name of a site that was given none.
+const NAME: &str = "sequestra";
+/// The seed of made data sets when none is given.
+pub const SEED: u64 = 1;
+
+/// The program.
+pub struct Program;
+
+impl Host for Program {
+    fn init(&self, args: &InitArgs, passphrase: &Passphrase) -> Result<NewSite> {
+        let passphrase = keys::Passphrase::new(passphrase.reveal().to_owned());
+        let name = args.name.as_deref().unwrap_or(NAME);
+        let (clock, entropy) = (Arc::new(SystemClock::default()), Arc::new(SystemEntropy));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let fresh = !args.site.exists();
+        let made = runtime.block_on(create::create(&args.site, name, FIRST, &passphrase, clock, entropy));
+        let made = made.map_err(|error| {
+            if fresh && !args.site.join("site.toml").exists() {
+                // What was begun is no site; the folder is as it was.
+                let _ = std::fs::remove_dir_all(&args.site);
+            }
+            told(error)
+        })?;
+        Ok(NewSite {
+            site: made.settings.site,
+            folder: args.site.clone(),
+            ledger: made.settings.ledger,
+            administrator: FIRST.to_owned(),
+            token: made.token.expose().to_owned(),
+        })
+    }
+
+    fn start_site(&self, site: &Path, passphrase: &Passphrase) -> Result<()> {
+        start::start(site, passphrase.reveal())
+    }
+
+    fn doctor(&self, site: Option<&Path>) -> Result<Diagnosis> {
+        doctor::diagnose(site)
+    }
+
+    fn demo(&self, args: &DemoArgs, console: &mut Console) -> Result<()> {
+        demo::run(args, console)
+    }
+
+    fn demo_data(&self, args: &DemoDataArgs) -> Result<Vec<PathBuf>> {
+        let mut plan = demodata::Plan::default();
+        if let Some(coverage) = args.coverage {
+            plan.coverage = coverage;
+        }
+        let made = demodata::write(&args.folder, args.seed.unwrap_or(SEED), &plan).map_err(|e| failure(&e))?;
+        Ok(made.files.into_iter().map(|file| args.folder.join(file)).collect())
+    }
+
+    fn internal(&self, args: &[OsString]) -> ExitCode {
+        let words: Vec<&str> = args.iter().filter_map(|word| word.to_str()).collect();
+        let done = match words.as_slice() {
+            ["serve", site] => serve(Path::new(site)),
+            ["check-fastq", caps] => intake::child::run(caps).context("the check could not be done"),
+            _ => Err(anyhow::anyhow!("there is no such internal command")),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(Kind::Internal.exit_code()),
+        }
+    }
+
+    fn environment(&self, name: &str) -> Option<OsString> {
+        std::env::var_os(name).filter(|value| !value.is_empty())
+    }
+}
+
+/// Serves; a site that cannot be opened says why on standard output, where its starter listens.
+fn serve(site: &Path) -> Result<()> {
+    process::serve(site).map_err(|error| {
+        let problem = problem(&error);
+        println!("{}", serde_json::to_string(&problem).unwrap_or_default());
+        eprintln!("{}: {}", problem.code, problem.message);
+        error
+    })
+}
+
+/// The failure of a room's error.
+pub fn failure(fault: &dyn Fault) -> anyhow::Error {
+    anyhow::Error::new(Failure::of(fault))
+}
+
+/// An error whose room says its code and hint.
+fn told(error: anyhow::Error) -> anyhow::Error {
+    match fault(&error) {
+        Some(fault) => failure(fault),
+        None => error,
+    }
+}
+
+fn problem(error: &anyhow::Error) -> Problem {
+    match fault(error) {
+        Some(fault) => Problem {
+            code: fault.code().to_owned(),
+            kind: fault.kind(),
+            message: base::fault::chain(fault),
+            hint: fault.hint(),
+            findings: Vec::new(),
+        },
+        None => Problem {
+            code: "SITE-001".to_owned(),
+            kind: Kind::Unavailable,
+            message: format!("the site cannot be opened: {error:#}"),
+            hint: None,
+            findings: Vec::new(),
+        },
+    }
+}
+
+/// The room's error inside an error of this program.
+fn fault(error: &anyhow::Error) -> Option<&dyn Fault> {
+    fn of<E: Fault>(error: &anyhow::Error) -> Option<&dyn Fault> {
+        error.downcast_ref::<E>().map(|found| found as &dyn Fault)
+    }
+    of::<keys::Error>(error)
+        .or_else(|| of::<ledger::Error>(error))
+        .or_else(|| of::<audit::Error>(error))
+        .or_else(|| of::<db::Error>(error))
+        .or_else(|| of::<archive::Error>(error))
+        .or_else(|| of::<access::Error>(error))
+        .or_else(|| of::<runs::Error>(error))
+        .or_else(|| of::<policy::Error>(error))
+}
