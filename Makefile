@@ -23,7 +23,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PACKAGES := \
 	build-essential pkg-config libssl-dev git ca-certificates \
 	bubblewrap uidmap gocryptfs fuse3 \
-	bwa samtools bcftools tabix fastp mosdepth \
+	bwa samtools bcftools tabix fastp \
 	strace python3-venv
 
 # An independent implementation of Crypt4GH, to read what we write.
@@ -39,6 +39,7 @@ help:
 	@cat <<-'END'
 	make demo              install what is missing, build, run the whole story on made reads
 	make demo DATA=DIR     the same on the reads in DIR
+	make demo SITE=DIR     the same, and the site stays in DIR
 	make test              every check and every test
 	make bench             measurements, bound and result side by side
 	make build             only build
@@ -93,7 +94,7 @@ build: packages rust
 	@cargo build --locked --workspace
 
 demo: build
-	@"$(TARGET)/debug/sequestra" demo $(if $(DATA),--data "$(DATA)")
+	@"$(TARGET)/debug/sequestra" demo $(if $(DATA),--data "$(DATA)") $(if $(SITE),--site "$(SITE)")
 
 lint: rust
 	@cargo fmt --all --check

@@ -21,7 +21,8 @@ pub(crate) async fn begin(
     Json(body): Json<NewPackage>,
 ) -> Result<Response, Failure> {
     let permit = ingest(&site, &caller, &project, None).await?;
-    let begun = site.door().await?.begin(&permit, body.sheet.as_bytes(), body.manifest.as_bytes()).await?;
+    let begun = site.door().await?.begin(&permit, body.sheet.as_bytes(), body.manifest.as_bytes()).await;
+    let begun = begun.map_err(refused)?;
     let ids = [begun.package.id.to_string()];
     Ok(made(wire(begun.package), ids))
 }
@@ -70,6 +71,22 @@ async fn ingest(
 ) -> Result<Permit<Write, Project>, Failure> {
     let ask = Ask::<Project>::new(Action::Ingest, [id(project)?]).about(package.map(|p| p.as_str().to_owned()));
     Ok(site.access.decide(caller, ask).await?)
+}
+
+/// Everything that was found goes to the person, each on its own; the record has the code alone.
+fn refused(error: intake::Error) -> Failure {
+    let found: Vec<String> = match &error {
+        intake::Error::Sheet(found) | intake::Error::Identifier(found) | intake::Error::Manifest(found) => {
+            let sheet = found.sheet.iter().map(ToString::to_string);
+            sheet.chain(found.manifest.iter().map(|fault| format!("manifest: {fault}"))).collect()
+        }
+        _ => return error.into(),
+    };
+    let mut failure = Failure::from(error);
+    if let Some((first, _)) = failure.0.message.split_once(":\n") {
+        failure.0.message = first.to_owned();
+    }
+    failure.with_findings(found)
 }
 
 fn wire(package: catalog::Package) -> Package {

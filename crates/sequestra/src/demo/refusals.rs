@@ -49,9 +49,8 @@ fn wrong_checksum(stage: &mut Stage<'_>, case: &Case, data: &Path) -> Result<()>
     relabel(&folder)?;
     let manifest = folder.join("md5sums.txt");
     let text = fs::read_to_string(&manifest)?;
-    let swapped: String = text.chars().map(|c| if c == '0' { '1' } else { c }).collect();
-    ensure!(swapped != text, "the manifest could not be changed");
-    fs::write(&manifest, swapped)?;
+    let other = if text.starts_with('0') { "1" } else { "0" };
+    fs::write(&manifest, format!("{other}{}", text.get(1..).context("the manifest is empty")?))?;
     put(stage, case, &folder, "INTAKE")
 }
 
