@@ -31,6 +31,16 @@ impl Drop for Memory {
     }
 }
 
+/// Waits until the database is closed: SQLCipher frees its state when a process ends, and a connection
+/// that is still closing then, on its own thread, crashes in it.
+impl Drop for Site {
+    fn drop(&mut self) {
+        let close = self.spine.db.close();
+        let closed = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(close));
+        assert!(closed.is_ok() || std::thread::panicking(), "the database closes");
+    }
+}
+
 impl Site {
     pub async fn new() -> Self {
         Self::with_child("check").await
