@@ -1,0 +1,23 @@
+//! The program from outside: its real commands and its socket, on sites of their own.
+//!
+//! * `site`: a site for a test, a copy of the one on which the whole story was told
+//! * `http`: one request over a site's socket
+//! * `story`: the whole story; what it finds in made reads
+//! * `real`: what it finds in real reads
+//! * `matrix`, `question`: every route as every role, and what each call leaves in the ledger
+//! * `closed`: no record, no act
+//! * `clear`: nothing lies in clear
+//! * `start`: what refuses to start, and what a killed process leaves
+
+// Tells clippy that the helpers are tests too.
+#![cfg(test)]
+
+mod clear;
+mod closed;
+mod http;
+mod matrix;
+mod question;
+mod real;
+mod site;
+mod start;
+mod story;
