@@ -147,7 +147,8 @@ impl Access {
                 None => (Outcome::Done, None),
                 Some(code) => (Outcome::Failed, Some(code.to_owned())),
             };
-            let what = What::Outcome { decision: act.decision, result, code, bytes: ended.released };
+            let stored = self.inner.db.watermark().is_some_and(|position| position >= act.decision);
+            let what = What::Outcome { decision: act.decision, result, stored, code, bytes: ended.released };
             let mut about = act.about;
             about.extend(ended.made.iter().cloned());
             let event = Event::new(caller.actor().clone(), what)

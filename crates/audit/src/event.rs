@@ -100,6 +100,10 @@ pub enum What {
         decision: u64,
         /// How it ended.
         result: Outcome,
+        /// Whether the database had carried out this decision, or a later one, by then: if it ever
+        /// stands below it again, it was rolled back.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        stored: bool,
         /// The error's code, when it failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<String>,
@@ -215,7 +219,7 @@ mod tests {
         let sample = SampleId::mint(&SystemEntropy).to_string();
         let event = Event::new(
             Actor::User(user.clone()),
-            What::Outcome { decision: 3, result: Outcome::Done, code: None, bytes: Some(7) },
+            What::Outcome { decision: 3, result: Outcome::Done, stored: true, code: None, bytes: Some(7) },
         )
         .about([sample.clone(), sample.clone()]);
         let text = serde_json::to_string(&event).unwrap();

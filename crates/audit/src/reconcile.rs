@@ -8,7 +8,8 @@ impl Audit {
     /// open as unknown, and records that the site is open.
     ///
     /// 1. A watermark at or beyond the ledger's end: the ledger was rolled back. Refuse.
-    /// 2. A completed state change above the watermark: the database was rolled back. Refuse.
+    /// 2. An outcome that says the database stood at its decision or above, while the watermark
+    ///    is below: the database was rolled back. Refuse.
     /// 3. Decisions since the last start without an outcome: record `unknown` for each.
     /// 4. Record the opening, with the watermark, as the anchor for the next start.
     ///
@@ -24,12 +25,12 @@ impl Audit {
         for position in since.start..size {
             let recorded = self.recorded(position)?;
             match recorded.event.what {
-                What::Decision { allowed: true, changes, .. } => {
-                    open.insert(position, (changes, recorded.event.project, recorded.event.about));
+                What::Decision { allowed: true, .. } => {
+                    open.insert(position, (recorded.event.project, recorded.event.about));
                 }
-                What::Outcome { decision, result, .. } => {
-                    let changed = open.remove(&decision).is_some_and(|(changes, ..)| changes);
-                    if changed && result == Outcome::Done && watermark.is_none_or(|w| w < decision) {
+                What::Outcome { decision, stored, .. } => {
+                    open.remove(&decision);
+                    if stored && watermark.is_none_or(|w| w < decision) {
                         return Err(Error::DatabaseRolledBack(decision));
                     }
                 }
@@ -39,8 +40,8 @@ impl Audit {
         if let Some(anchor) = since.watermark.filter(|anchor| watermark.is_none_or(|w| w < *anchor)) {
             return Err(Error::DatabaseRolledBack(anchor));
         }
-        for (decision, (_, project, about)) in open {
-            let what = What::Outcome { decision, result: Outcome::Unknown, code: None, bytes: None };
+        for (decision, (project, about)) in open {
+            let what = What::Outcome { decision, result: Outcome::Unknown, stored: false, code: None, bytes: None };
             self.follow(&Event::new(site.clone(), what).in_project(project).about(about)).await?;
         }
         let what = What::SiteOpened { program: program.to_owned(), watermark };
@@ -65,4 +66,108 @@ impl Audit {
 struct Opening {
     start: u64,
     watermark: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::{FixedClock, Id, SiteId, SystemEntropy, Timestamp};
+    use ledger::{Ledger, SigningKey};
+    use std::sync::Arc;
+
+    struct Trail {
+        folder: tempfile::TempDir,
+        site: Actor,
+    }
+
+    impl Trail {
+        fn new() -> Self {
+            let made = Self {
+                folder: tempfile::tempdir().unwrap(),
+                site: Actor::Site(SiteId::mint(&SystemEntropy)),
+            };
+            Ledger::create(&made.path(), "test/site", key(), clock()).unwrap().close().unwrap();
+            made
+        }
+
+        fn path(&self) -> std::path::PathBuf {
+            self.folder.path().join("ledger")
+        }
+
+        fn open(&self) -> Audit {
+            Audit::new(Ledger::open(&self.path(), key(), clock()).unwrap())
+        }
+
+        async fn record(&self, audit: &Audit, what: What) -> u64 {
+            audit.gate(&Event::new(self.site.clone(), what)).await.unwrap().position
+        }
+    }
+
+    fn key() -> SigningKey {
+        SigningKey::from_seed(&[3; 32]).unwrap()
+    }
+
+    fn clock() -> Arc<FixedClock> {
+        Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH))
+    }
+
+    fn decision() -> What {
+        What::Decision {
+            action: "lock-site".into(),
+            allowed: true,
+            policies: vec![],
+            policy: base::Sha256([0; 32]),
+            changes: true,
+            sealed_reason: None,
+        }
+    }
+
+    fn outcome(decision: u64, stored: bool) -> What {
+        What::Outcome { decision, result: Outcome::Done, stored, code: None, bytes: None }
+    }
+
+    #[tokio::test]
+    async fn an_act_that_stores_nothing_does_not_look_like_a_rollback() {
+        let trail = Trail::new();
+        let audit = trail.open();
+        audit.reconcile(&trail.site, "1", None).await.unwrap();
+        let at = trail.record(&audit, decision()).await;
+        trail.record(&audit, outcome(at, false)).await;
+        audit.reconcile(&trail.site, "1", None).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn either_side_rolled_back_is_named() {
+        let trail = Trail::new();
+        let audit = trail.open();
+        audit.reconcile(&trail.site, "1", None).await.unwrap();
+        let at = trail.record(&audit, decision()).await;
+        trail.record(&audit, outcome(at, true)).await;
+        let older = audit.reconcile(&trail.site, "1", Some(at - 1)).await;
+        assert!(matches!(older, Err(Error::DatabaseRolledBack(position)) if position == at));
+        let size = audit.ledger().size();
+        let newer = audit.reconcile(&trail.site, "1", Some(size)).await;
+        assert!(matches!(newer, Err(Error::LedgerRolledBack(position)) if position == size));
+        audit.reconcile(&trail.site, "1", Some(at)).await.unwrap();
+        // A session later, with nothing in between: the opening itself is the anchor.
+        let later = audit.reconcile(&trail.site, "1", None).await;
+        assert!(matches!(later, Err(Error::DatabaseRolledBack(_))));
+    }
+
+    #[tokio::test]
+    async fn a_decision_without_an_outcome_is_closed_as_unknown_once() {
+        let trail = Trail::new();
+        let audit = trail.open();
+        let at = trail.record(&audit, decision()).await;
+        for _ in 0..2 {
+            audit.reconcile(&trail.site, "1", None).await.unwrap();
+        }
+        let unknown = (0..audit.ledger().size())
+            .filter(|p| {
+                let what = audit.recorded(*p).unwrap().event.what;
+                matches!(what, What::Outcome { decision, result: Outcome::Unknown, .. } if decision == at)
+            })
+            .count();
+        assert_eq!(unknown, 1);
+    }
 }

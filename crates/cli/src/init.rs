@@ -19,7 +19,7 @@ use std::path::PathBuf;
 pub struct Init {
     /// The folder to make, absent or empty
     site: PathBuf,
-    /// The ledger's name, a host and a path without scheme, such as ledger.example.org/site-1
+    /// The ledger's name, a host and a path without scheme, such as ledger.example.org/lab
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// A file to write the one-time token to, readable by you alone [default: stdout]

@@ -4,6 +4,8 @@ use crate::{Error, Migration, migrate};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, Statement};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -36,6 +38,8 @@ impl DbKey {
 #[derive(Clone)]
 pub struct Db {
     connection: DatabaseConnection,
+    /// The watermark as last committed, so that asking for it costs nothing.
+    pub(crate) carried_out: Arc<AtomicI64>,
 }
 
 impl Db {
@@ -59,9 +63,10 @@ impl Db {
             .connect_with(options)
             .await
             .map_err(|e| Error::Open(sea_orm::DbErr::Custom(e.to_string())))?;
-        let db = Self { connection: pool.into() };
+        let db = Self { connection: pool.into(), carried_out: Arc::new(AtomicI64::new(-1)) };
         db.check_library().await?;
         migrate::run(&db.connection, migrations).await?;
+        db.read_watermark().await?;
         Ok(db)
     }
 

@@ -3,6 +3,8 @@
 use crate::{Db, Error};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, TransactionTrait};
 use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// A transaction that carries out the decision recorded at one ledger position.
 ///
@@ -11,22 +13,29 @@ use std::ops::Deref;
 pub struct Tx {
     inner: DatabaseTransaction,
     position: i64,
+    carried_out: Arc<AtomicI64>,
 }
 
 impl Db {
     /// Begins a transaction that carries out the decision recorded at ledger `position`.
     pub async fn begin(&self, position: u64) -> Result<Tx, Error> {
         let position = i64::try_from(position).unwrap_or(i64::MAX);
-        Ok(Tx { inner: self.reader().begin().await?, position })
+        Ok(Tx { inner: self.reader().begin().await?, position, carried_out: self.carried_out.clone() })
     }
 
     /// The highest ledger position that a committed transaction carried out.
-    pub async fn watermark(&self) -> Result<Option<u64>, Error> {
+    pub fn watermark(&self) -> Option<u64> {
+        u64::try_from(self.carried_out.load(Ordering::Acquire)).ok()
+    }
+
+    /// Reads the watermark from the file, once, when it is opened.
+    pub(crate) async fn read_watermark(&self) -> Result<(), Error> {
         let backend = self.reader().get_database_backend();
         let statement = Statement::from_string(backend, "SELECT position FROM db_watermark");
         let row = self.reader().query_one_raw(statement).await?;
         let position = row.map(|r| r.try_get_by_index::<i64>(0)).transpose()?;
-        Ok(position.and_then(|p| u64::try_from(p).ok()))
+        self.carried_out.store(position.unwrap_or(-1), Ordering::Release);
+        Ok(())
     }
 }
 
@@ -39,6 +48,7 @@ impl Tx {
         );
         self.inner.execute_unprepared(&sql).await?;
         self.inner.commit().await?;
+        self.carried_out.fetch_max(self.position, Ordering::AcqRel);
         Ok(())
     }
 }
@@ -59,13 +69,13 @@ mod tests {
     async fn the_watermark_follows_commits_only() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&folder.path().join("m.db"), &DbKey::new([1; 32]), &[]).await.unwrap();
-        assert_eq!(db.watermark().await.unwrap(), None);
+        assert_eq!(db.watermark(), None);
         drop(db.begin(9).await.unwrap());
-        assert_eq!(db.watermark().await.unwrap(), None);
+        assert_eq!(db.watermark(), None);
         let tx = db.begin(4).await.unwrap();
         tx.execute_unprepared("CREATE TABLE t (x INTEGER)").await.unwrap();
         tx.commit().await.unwrap();
         db.begin(2).await.unwrap().commit().await.unwrap();
-        assert_eq!(db.watermark().await.unwrap(), Some(4));
+        assert_eq!(db.watermark(), Some(4));
     }
 }

@@ -210,12 +210,12 @@ impl Fault for Error {
             Self::Upload(_) => Some("send `reference.fa` once, and each further file at most once".into()),
             Self::Helper => Some("install `sequestra-wdl` beside `sequestra`".into()),
             Self::Job { said, .. } if !said.is_empty() => Some(said.clone()),
-            Self::Limit(_) => Some("raise the limits of jobs in `site.toml`, or give the run less to do".into()),
+            Self::Limit(_) => Some("give the run less to do: fewer reads at once, or another reference".into()),
             Self::After(failure) => failure.hint.clone(),
             Self::Revoked => Some("nothing of it was kept; ask who administers the project".into()),
             Self::Interrupted => Some("nothing of it was kept; start the run again".into()),
             Self::Contract { .. } | Self::Output(_) => {
-                Some("nothing of the run was kept; look at its log, and check the tools with `sequestra tool check`".into())
+                Some("nothing of the run was kept; look at its log (`run show`), and register the tools again (`tool add --all`)".into())
             }
             Self::Executor(e) => e.hint(),
             Self::Receipt(e) => e.hint(),

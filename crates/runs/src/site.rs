@@ -179,6 +179,11 @@ impl Runs {
         }
     }
 
+    /// Whether a run is under way or waits for its turn.
+    pub fn is_busy(&self) -> bool {
+        !self.live().is_empty()
+    }
+
     /// The one executor of the site, opened at its first use: two would sweep one another's
     /// scratch. Blocks.
     pub fn executor(&self) -> Result<Arc<Executor>, Error> {

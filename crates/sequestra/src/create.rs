@@ -92,9 +92,10 @@ fn prepare(layout: &Layout) -> Result<()> {
 /// The origin line of the site's checkpoints: a name without a scheme, as signed notes have it.
 /// The random part keeps two sites with one name apart.
 fn ledger_name(name: &str, site: &SiteId) -> Result<String> {
-    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
-    if name.is_empty() || name.len() > 60 || !name.bytes().all(word) {
-        bail!("the site's name takes 1 to 60 lower-case letters, digits, `-` and `.`");
+    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-./".contains(&b);
+    let ends = |c: char| c == '/' || c == '.' || c == '-';
+    if name.is_empty() || name.len() > 60 || !name.bytes().all(word) || name.starts_with(ends) || name.ends_with(ends) {
+        bail!("the ledger's name takes 1 to 60 lower-case letters, digits, `-`, `.` and `/`, none of the marks at an end");
     }
     Ok(format!("{name}/{site}"))
 }

@@ -45,7 +45,7 @@ pub async fn open(
     let ledger = Ledger::open(&layout.ledger(), SigningKey::from_seed(&secrets.ledger)?, clock.clone())?;
     let audit = Audit::new(ledger);
     let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
-    audit.reconcile(&Actor::Site(site.clone()), VERSION, db.watermark().await?).await?;
+    audit.reconcile(&Actor::Site(site.clone()), VERSION, db.watermark()).await?;
 
     let policies = policy::Policies::shipped()?;
     let access = Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone());

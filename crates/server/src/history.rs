@@ -97,7 +97,7 @@ fn words(what: &What) -> String {
         What::SessionsRefused { count } => format!("{count} sign-ins refused"),
         What::Decision { action, allowed: true, .. } => format!("{action}: allowed"),
         What::Decision { action, .. } => format!("{action}: DENIED"),
-        What::Outcome { decision, result, code, bytes } => {
+        What::Outcome { decision, result, code, bytes, .. } => {
             let mut text = match result {
                 Outcome::Done => format!("done (decided at {decision})"),
                 Outcome::Failed => format!("failed (decided at {decision})"),

@@ -126,8 +126,12 @@ impl Site {
         InUse { site: self.clone() }
     }
 
-    /// Whether nothing happened for the configured time.
+    /// Whether nothing happened for the configured time and no run is under way. Zero minutes
+    /// stand for never.
     pub fn is_idle(&self) -> bool {
+        if self.idle_minutes == 0 || self.runs.is_busy() {
+            return false;
+        }
         let quiet = self.clock.monotonic().as_secs().saturating_sub(self.inner.used.load(Ordering::Relaxed));
         self.inner.busy.load(Ordering::Relaxed) == 0 && quiet >= self.idle_minutes.saturating_mul(60)
     }

@@ -47,6 +47,7 @@ async fn a_sheet_with_identifiers_leaves_a_decision_and_its_outcome_alone() {
     assert_eq!(next - decided, 2, "a decision, an outcome, and nothing between");
     let outcome = site.spine.audit.recorded(decided + 1).unwrap().event.what;
     let failed = audit::What::Outcome {
+        stored: false,
         decision: decided,
         result: audit::Outcome::Failed,
         code: Some("INTAKE-002".to_owned()),
