@@ -10,7 +10,7 @@ use db::{Db, DbKey};
 use keys::{Keys, Passphrase, SiteSecrets};
 use ledger::{Ledger, SigningKey};
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -52,6 +52,8 @@ pub async fn create(
     };
     let audit = Audit::new(ledger);
     let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
+    // The folder is closed to others already; the file is too, wherever it may be copied.
+    fs::set_permissions(layout.database(), PermissionsExt::from_mode(0o600))?;
     let created = What::SiteCreated { program: VERSION.to_owned() };
     let position = audit.gate(&Event::new(Actor::Site(site.clone()), created)).await?.position;
     let policies = policy::Policies::shipped()?;
@@ -82,7 +84,7 @@ fn prepare(layout: &Layout) -> Result<()> {
             .with_context(|| format!("cannot make `{}`", path.display()))
     };
     folder(root)?;
-    fs::set_permissions(root, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    fs::set_permissions(root, PermissionsExt::from_mode(0o700))?;
     for part in [layout.sealed_keys().parent(), Some(&layout.run())].into_iter().flatten() {
         folder(part)?;
     }
