@@ -1,1 +1,290 @@
-//! Soon.
+//! Every route as every role: what it answers, and what it leaves in the ledger.
+
+use crate::http::{self, Reply};
+use crate::question::{CALLERS, Things, in_order};
+use crate::site::{Site, until};
+use api::Route;
+use base::{Id, ObjectId, PackageId, ProjectId, RunId, SampleId, SystemEntropy};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::sync::OnceLock;
+
+/// One call.
+struct Cell {
+    route: &'static Route,
+    caller: &'static str,
+    reply: Reply,
+    /// The request under which the ledger knows it, if it does.
+    request: Option<String>,
+}
+
+/// All calls, and the whole ledger after them.
+struct Pass {
+    cells: Vec<Cell>,
+    events: Vec<Value>,
+    /// The ledger's size before the first call.
+    began: usize,
+}
+
+fn pass() -> &'static Pass {
+    static PASS: OnceLock<Pass> = OnceLock::new();
+    PASS.get_or_init(|| {
+        let site = Site::copy();
+        site.start();
+        let mut things = Things::gather(&site);
+        let began = site.events().len();
+        let mut cells = Vec::new();
+        let mut known = BTreeSet::new();
+        for route in in_order() {
+            if route.name == "site lock" {
+                wait_for_runs(&site, began);
+            }
+            for (caller, who) in CALLERS {
+                let own = things_of(&site, &things, route, *who);
+                let before = site.events().len();
+                let reply = own.ask(&site, route.name, *who);
+                if route.name == "reference begin" && reply.good() {
+                    things.upload = reply.json()["upload"].as_str().unwrap().to_owned();
+                }
+                let request = request_of(&site, before, route, &reply, &known);
+                known.extend(request.iter().cloned());
+                cells.push(Cell { route, caller, reply, request });
+            }
+        }
+        site.wait_until_ended();
+        Pass { cells, events: site.events(), began }
+    })
+}
+
+/// What can be cancelled is a run under way; everything else stays.
+fn things_of(site: &Site, things: &Things, route: &Route, who: Option<&str>) -> Things {
+    let mut own = things.clone();
+    if route.name == "run cancel" && who == Some("analyst") {
+        let started = things.ask(site, "run start", who);
+        assert!(started.good(), "{started:?}");
+        own.run = started.json()["id"].as_str().unwrap().to_owned();
+    }
+    own
+}
+
+/// The request of a call, by the first new decision. A call that was decided and good leaves its
+/// outcome before the next one begins.
+fn request_of(site: &Site, before: usize, route: &Route, reply: &Reply, known: &BTreeSet<String>) -> Option<String> {
+    route.action?;
+    if reply.status == 401 {
+        return None;
+    }
+    let mut found = None;
+    until(&format!("{} is in the ledger", route.name), || {
+        let events = site.events();
+        let fresh = |e: &&Value| kind(e) == "decision" && !known.contains(text(&e["event"]["request"]));
+        let request = events[before..].iter().find(fresh).map(|e| text(&e["event"]["request"]).to_owned());
+        let ended = |request: &String| {
+            !reply.good() || events.iter().any(|e| kind(e) == "outcome" && text(&e["event"]["request"]) == request)
+        };
+        found = request.filter(ended);
+        found.is_some()
+    });
+    found
+}
+
+/// Runs go on after the call that started them; each ends with a last outcome or a cancelled job.
+fn wait_for_runs(site: &Site, began: usize) {
+    let project = site.last("viewer", &["project", "list"]);
+    until("the runs end", || {
+        let runs = site.json("support", &["run", "list", &project]);
+        runs.as_array().unwrap().iter().all(|run| !["queued", "running"].contains(&text(&run["state"])))
+    });
+    until("the outcomes are written", || {
+        let events = site.events();
+        open_decisions(&events[began..]).is_empty()
+    });
+}
+
+fn open_decisions(events: &[Value]) -> BTreeSet<u64> {
+    let mut open = BTreeSet::new();
+    for event in events {
+        match kind(event) {
+            "decision" if event["event"]["allowed"] == true => open.insert(event["position"].as_u64().unwrap()),
+            "outcome" => open.remove(&event["event"]["decision"].as_u64().unwrap()),
+            _ => false,
+        };
+    }
+    open
+}
+
+fn kind(leaf: &Value) -> &str {
+    text(&leaf["event"]["event"])
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("")
+}
+
+#[test]
+fn every_route_answers_every_role_as_reviewed() {
+    let pass = pass();
+    let mut table = String::new();
+    for (number, (caller, _)) in CALLERS.iter().enumerate() {
+        writeln!(table, "{}: {caller}", letter(number)).unwrap();
+    }
+    writeln!(table, "\n+ done   x may not   . not found   ! not signed in\n").unwrap();
+    let letters: String = (0..CALLERS.len()).map(|n| format!(" {}", letter(n))).collect();
+    writeln!(table, "{:<20}{letters}", "").unwrap();
+    let mut others = Vec::new();
+    for route in in_order() {
+        let cells = pass.cells.iter().filter(|cell| cell.route.name == route.name);
+        let marks: String = cells.map(|cell| format!(" {}", mark(cell, &mut others))).collect();
+        writeln!(table, "{:<20}{marks}  {}", route.name, route.action.unwrap_or("")).unwrap();
+    }
+    writeln!(table, "\n{}", others.join("\n")).unwrap();
+    insta::assert_snapshot!("access", table);
+}
+
+fn letter(number: usize) -> char {
+    char::from(b'a' + u8::try_from(number).unwrap())
+}
+
+fn mark(cell: &Cell, others: &mut Vec<String>) -> char {
+    match (cell.reply.good(), cell.reply.code().as_str()) {
+        (true, _) => '+',
+        (_, "ACCESS-001") => '.',
+        (_, "ACCESS-002") => 'x',
+        (_, "ACCESS-003") => '!',
+        (_, code) => {
+            others.push(format!("? {} as {}: {code}", cell.route.name, cell.caller));
+            '?'
+        }
+    }
+}
+
+#[test]
+fn every_call_leaves_its_events_and_only_those() {
+    let pass = pass();
+    let wrong: Vec<String> = pass.cells.iter().flat_map(|cell| faults(cell, &pass.events)).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // Nothing else is in the ledger than what belongs to a call that was made.
+    let asked: BTreeSet<&str> = pass.cells.iter().filter_map(|cell| cell.request.as_deref()).collect();
+    let stray: Vec<&Value> = pass.events[pass.began..]
+        .iter()
+        .filter(|e| !matches!(kind(e), "site-closed" | "sessions-refused"))
+        .filter(|e| !asked.contains(text(&e["event"]["request"])))
+        .collect();
+    let own = stray.iter().filter(|e| ["decision", "outcome"].contains(&kind(e)));
+    let actions: BTreeSet<&str> = own.filter_map(|e| e["event"]["action"].as_str()).collect();
+    // The test's own: the run that it cancels, and its waiting for runs to end.
+    let mine = BTreeSet::from(["list-own-projects", "start-run", "view-run"]);
+    assert!(actions.is_subset(&mine), "{actions:?}");
+
+    let mut table = String::new();
+    for route in in_order().into_iter().filter(|route| route.action.is_some()) {
+        let done = pass.cells.iter().find(|cell| cell.route.name == route.name && cell.reply.good());
+        let done = done.unwrap_or_else(|| panic!("nobody may {}", route.name));
+        writeln!(table, "{:<20} {}", route.name, kinds(done, &pass.events)).unwrap();
+    }
+    insta::assert_snapshot!("trail", table);
+}
+
+/// The kinds of a call's events, with how many there are.
+fn kinds(cell: &Cell, events: &[Value]) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for event in of_cell(cell, events) {
+        let name = match kind(event) {
+            "decision" => format!("decision {}", text(&event["event"]["action"])),
+            "outcome" => format!("outcome {}", text(&event["event"]["result"])),
+            other => other.to_owned(),
+        };
+        *counts.entry(name).or_default() += 1;
+    }
+    let told: Vec<String> = counts.into_iter().map(|(name, n)| if n == 1 { name } else { format!("{name} ×{n}") }).collect();
+    told.join(", ")
+}
+
+fn of_cell<'a>(cell: &'a Cell, events: &'a [Value]) -> impl Iterator<Item = &'a Value> {
+    events.iter().filter(|e| cell.request.is_some() && e["event"]["request"].as_str() == cell.request.as_deref())
+}
+
+/// What is wrong with the trail of one call.
+fn faults(cell: &Cell, events: &[Value]) -> Vec<String> {
+    let Some(action) = cell.route.action else { return Vec::new() };
+    let told = |what: &str| vec![format!("{} as {}: {what}", cell.route.name, cell.caller)];
+    let own: Vec<&Value> = of_cell(cell, events).collect();
+    if cell.reply.status == 401 {
+        return if own.is_empty() { Vec::new() } else { told("recorded for nobody") };
+    }
+    let Some(first) = own.first() else { return told("nothing recorded") };
+    if kind(first) != "decision" || text(&first["event"]["action"]) != action {
+        return told(&format!("begins with {first}"));
+    }
+    let decisions: BTreeSet<u64> =
+        own.iter().filter(|e| e["event"]["allowed"] == true).map(|e| e["position"].as_u64().unwrap()).collect();
+    let outcomes: Vec<u64> =
+        own.iter().filter(|e| kind(e) == "outcome").map(|e| e["event"]["decision"].as_u64().unwrap()).collect();
+    if !cell.reply.good() {
+        let denied = own.len() == 1 && first["event"]["allowed"] == false;
+        let failed = first["event"]["allowed"] == true && !["ACCESS-001", "ACCESS-002"].contains(&cell.reply.code().as_str());
+        return if denied || failed { Vec::new() } else { told(&format!("refused, and recorded {own:?}")) };
+    }
+    if outcomes.len() != decisions.len() || outcomes.iter().collect::<BTreeSet<_>>() != decisions.iter().collect() {
+        return told(&format!("decided at {decisions:?}, ended {outcomes:?}"));
+    }
+    Vec::new()
+}
+
+#[test]
+fn a_call_without_its_event_is_noticed() {
+    let route = api::route::named("variant query").unwrap();
+    let reply = |status| Reply { status, body: b"{\"code\": \"ACCESS-002\"}".to_vec() };
+    let cell = |status| Cell { route, caller: "viewer", reply: reply(status), request: Some("req_1".into()) };
+    let decision = |allowed: bool| {
+        json!({"position": 0, "event": {"event": "decision", "request": "req_1", "action": "view-variants", "allowed": allowed}})
+    };
+    let outcome = json!({"position": 1, "event": {"event": "outcome", "request": "req_1", "decision": 0}});
+    assert_eq!(faults(&cell(200), &[decision(true), outcome.clone()]), Vec::<String>::new());
+    assert_eq!(faults(&cell(403), &[decision(false)]), Vec::<String>::new());
+    for (status, events) in [
+        (200, vec![]),
+        (200, vec![decision(true)]),
+        (200, vec![outcome.clone(), decision(true)]),
+        (200, vec![decision(false), outcome.clone()]),
+        (403, vec![]),
+        (403, vec![decision(true), outcome]),
+        (401, vec![decision(false)]),
+    ] {
+        assert_eq!(faults(&cell(status), &events).len(), 1, "{status} {events:?}");
+    }
+}
+
+#[test]
+fn what_is_elsewhere_and_what_is_not_there_are_told_apart_by_nothing() {
+    let site = Site::copy();
+    site.start();
+    let things = Things::gather(&site);
+    let mut absent = things.clone();
+    absent.project = ProjectId::mint(&SystemEntropy).to_string();
+    absent.sample = SampleId::mint(&SystemEntropy).to_string();
+    absent.object = ObjectId::mint(&SystemEntropy).to_string();
+    absent.run = RunId::mint(&SystemEntropy).to_string();
+    absent.package = PackageId::mint(&SystemEntropy).to_string();
+    let mut compared = 0;
+    for route in in_order().into_iter().filter(|route| things.path(route) != absent.path(route)) {
+        for who in ["foreign", "newcomer", "admin", "approver"] {
+            let (real, none) =
+                (things.ask(&site, route.name, Some(who)), absent.ask(&site, route.name, Some(who)));
+            assert_eq!(real, none, "{} as {who}", route.name);
+            assert_eq!((real.status, real.code().as_str()), (404, "ACCESS-001"), "{} as {who}", route.name);
+            compared += 1;
+        }
+    }
+    assert!(compared >= 4 * 15, "{compared}");
+    // A package of another project, asked for by way of one's own.
+    let own = site.last("foreign", &["project", "list"]);
+    let token = site.token("foreign");
+    let answers = [&things.package, &absent.package].map(|package| {
+        let path = format!("/v1/projects/{own}/packages/{package}/commit");
+        http::call(&site.folder, Some(&token), "POST", &path, b"").unwrap()
+    });
+    assert_eq!(answers[0], answers[1]);
+    assert!(!answers[0].good());
+}

@@ -1,1 +1,150 @@
-//! Soon.
+//! A request for each route, about things that are there.
+
+use crate::http::{self, Reply};
+use crate::site::{FILES, SAMPLE, Site, made_data, told};
+use crate::story::sample_of;
+use api::{ROUTES, Route};
+use serde_json::json;
+use std::fs;
+
+/// Who asks: the column's name, and the account; none for somebody who is not signed in.
+pub const CALLERS: &[(&str, Option<&str>)] = &[
+    ("nobody", None),
+    ("no role", Some("newcomer")),
+    ("elsewhere", Some("foreign")),
+    ("viewer", Some("viewer")),
+    ("analyst", Some("analyst")),
+    ("data-exporter", Some("exporter")),
+    ("data-steward", Some("steward")),
+    ("project-administrator", Some("manager")),
+    ("support-observer", Some("support")),
+    ("auditor", Some("auditor")),
+    ("pipeline-approver", Some("approver")),
+    ("platform-administrator", Some("admin")),
+];
+
+/// The things that requests are about.
+#[derive(Clone)]
+pub struct Things {
+    pub project: String,
+    pub sample: String,
+    pub object: String,
+    pub run: String,
+    pub reference: String,
+    pub package: String,
+    pub upload: String,
+    reads: [Vec<u8>; 2],
+    sheet: String,
+    manifest: String,
+    fasta: Vec<u8>,
+    recipient: String,
+}
+
+impl Things {
+    /// Signs in who is missing from the story, and has a second package begun.
+    pub fn gather(site: &Site) -> Self {
+        for name in ["newcomer", "foreign", "support", "spare"] {
+            site.invite(name);
+        }
+        let project = site.last("analyst", &["project", "list"]);
+        site.json("manager", &["member", "add", &project, "support", "--role", "support-observer"]);
+        let elsewhere = [
+            "project", "create", "--name", "Elsewhere", "--class", "sandbox", "--purpose", "methods", "--term",
+            "DUO:0000042", "--region", "EU", "--retention", "90-days", "--consent", "NONE-1", "--administrator",
+            "foreign",
+        ];
+        site.json("admin", &elsewhere);
+        let other = site.last("foreign", &["project", "list"]);
+        for role in ["viewer", "analyst", "data-exporter", "data-steward"] {
+            site.json("foreign", &["member", "add", &other, "foreign", "--role", role]);
+        }
+        let sample = sample_of(site);
+        let objects = site.json("viewer", &["object", "list", &sample]);
+        let object = objects.as_array().unwrap().iter().find(|o| o["kind"] == "variants").unwrap();
+        let more = site.room.join("more");
+        made_data(&more, 2, 1);
+        let read = |name: &str| fs::read(more.join(name)).unwrap();
+        let text = |name: &str| {
+            let text = fs::read_to_string(more.join(name)).unwrap();
+            text.replace("CASE-0100-B", SAMPLE).replace("CASE-0100", crate::site::PATIENT).replace(",L001,", ",L002,")
+        };
+        let mut things = Self {
+            run: site.last("viewer", &["run", "list", &project]),
+            reference: site.last("approver", &["reference", "list"]),
+            object: object["id"].as_str().unwrap().to_owned(),
+            project,
+            sample,
+            package: String::new(),
+            upload: "req_00000000000000000000".into(),
+            reads: [read("reads_L001_R1.fastq.gz"), read("reads_L001_R2.fastq.gz")],
+            sheet: text("samplesheet.csv"),
+            manifest: text("md5sums.txt"),
+            fasta: fs::read(told().data.join("reference.fa")).unwrap(),
+            recipient: fs::read_to_string(site.room.join("recipient.pub")).unwrap(),
+        };
+        assert!(!things.sheet.contains(FILES[0]));
+        let begun = things.ask(site, "package begin", Some("analyst"));
+        assert!(begun.good(), "{begun:?}");
+        things.package = begun.json()["id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/projects/{}/packages/{}/files/1", things.project, things.package);
+        let sent = http::call(&site.folder, Some(&site.token("analyst")), "PUT", &path, &things.reads[1]).unwrap();
+        assert!(sent.good(), "{sent:?}");
+        things
+    }
+
+    /// Asks one route as an account.
+    pub fn ask(&self, site: &Site, route: &str, who: Option<&str>) -> Reply {
+        let route = api::route::named(route).unwrap();
+        let token = who.map(|who| site.token(who));
+        let (path, body) = (self.path(route), self.body(route, who.unwrap_or("nobody")));
+        http::call(&site.folder, token.as_deref(), route.method, &path, &body).unwrap()
+    }
+
+    /// The route's path with these things in it.
+    pub fn path(&self, route: &Route) -> String {
+        let about = if route.name == "receipt show" { &self.run } else { &self.sample };
+        route
+            .path
+            .replace("{project}", &self.project)
+            .replace("{package}", &self.package)
+            .replace("{number}", "0")
+            .replace("{sample}", &self.sample)
+            .replace("{object}", &self.object)
+            .replace("{run}", &self.run)
+            .replace("{upload}", &self.upload)
+            .replace("{role}", "reference.fa")
+            .replace("{about}", about)
+            .replace("{name}", "spare")
+    }
+
+    fn body(&self, route: &Route, who: &str) -> Vec<u8> {
+        let value = match route.name {
+            "session create" => json!({"token": format!("once_{}", "0".repeat(64))}),
+            "account create" => json!({"name": format!("made-by-{who}")}),
+            "account grant" => json!({"role": "auditor"}),
+            "project create" => json!({
+                "name": format!("Made by {who}"), "class": "research", "purpose": "research",
+                "terms": ["DUO:0000042"], "region": "EU", "retention": "90-days", "consent": "NONE-2",
+            }),
+            "member add" => json!({"account": "spare", "role": "viewer"}),
+            "package begin" => json!({"sheet": self.sheet, "manifest": self.manifest}),
+            // Those who may not are told so before a byte of the file is looked at.
+            "package file" if who == "analyst" => return self.reads[0].clone(),
+            "reference file" => return self.fasta.clone(),
+            "object get" => json!({"recipient": self.recipient, "reason": "a second look"}),
+            "tool add" => json!({"name": "bwa"}),
+            "reference begin" => json!({"label": "another"}),
+            "run start" => json!({"workflow": "germline", "reference": self.reference}),
+            "variant query" | "ledger verify" => json!({}),
+            _ => return Vec::new(),
+        };
+        serde_json::to_vec(&value).unwrap()
+    }
+}
+
+/// The routes in an order in which each can be done after those before it.
+pub fn in_order() -> Vec<&'static Route> {
+    let last = ["session end", "site lock"];
+    let middle = ROUTES.iter().filter(|route| !last.contains(&route.name));
+    middle.chain(last.iter().map(|name| api::route::named(name).unwrap())).collect()
+}

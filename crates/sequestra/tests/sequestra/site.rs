@@ -1,6 +1,6 @@
 //! A site for a test: a copy of the one on which the whole story was told.
 
-use crate::http;
+use crate::{clear, http};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,8 @@ pub struct Told {
     pub data: PathBuf,
     /// What the demo printed.
     pub json: Value,
+    /// What was found in scratch right after it.
+    pub left: Vec<String>,
     room: PathBuf,
 }
 
@@ -50,7 +52,8 @@ pub fn told() -> &'static Told {
         let _ = fs::remove_dir_all(&base);
         let (site, data, tmp) = (base.join("site"), base.join("data"), base.join("tmp"));
         fs::create_dir_all(&tmp).unwrap();
-        made_data(&data, 1, 20);
+        // No other demo on this machine has these reads.
+        made_data(&data, 7731, 20);
         rename_everything(&data);
         let mut command = Command::new(PROGRAM);
         command.args(["demo", "--json", "--keep", "--site"]).arg(&site).arg("--data").arg(&data).env("TMPDIR", &tmp);
@@ -59,7 +62,8 @@ pub fn told() -> &'static Told {
         assert!(output.status.success(), "the demo failed: {error}");
         let json = serde_json::from_slice(&output.stdout).unwrap();
         let room = fs::read_dir(&tmp).unwrap().next().expect("the demo kept its sessions").unwrap().path();
-        Told { site, data, json, room }
+        let left = clear::left_in_scratch(&data);
+        Told { site, data, json, left, room }
     })
 }
 
@@ -183,7 +187,7 @@ impl Site {
 
     /// Starts the process, if none listens, and gives it.
     pub fn start(&self) -> rustix::process::Pid {
-        self.json("admin", &["site", "status"]);
+        self.json("admin", &["whoami"]);
         self.process().expect("the process listens")
     }
 
