@@ -32,6 +32,31 @@ pub const ALL: &[Exception] = &[
         reason: "limits of a running process are measured against the kernel's own clock, never stored",
     },
     Exception {
+        file: "crates/executor/src/scratch.rs",
+        rule: "time",
+        reason: "bounds the wait for the scratch's daemon; the time never reaches a record",
+    },
+    Exception {
+        file: "crates/executor/tests/sealed/limits.rs",
+        rule: "trace",
+        reason: "`/work` is the folder of a job inside its walls",
+    },
+    Exception {
+        file: "crates/executor/tests/sealed/scratch.rs",
+        rule: "trace",
+        reason: "`/work` is the folder of a job inside its walls",
+    },
+    Exception {
+        file: "crates/executor/tests/sealed/tools.rs",
+        rule: "trace",
+        reason: "`/work` is the folder of a job inside its walls",
+    },
+    Exception {
+        file: "crates/executor/tests/sealed/walls.rs",
+        rule: "trace",
+        reason: "`/work` is the folder of a job inside its walls",
+    },
+    Exception {
         file: "crates/ledger/src/publish.rs",
         rule: "time",
         reason: "waits on a condition variable; the time never reaches a record",

@@ -58,7 +58,11 @@ impl Access {
     }
 
     /// The account with this sign-in name.
-    pub async fn account_named<T: Thing>(&self, permit: &Permit<Manage, T>, name: &str) -> Result<Account, Error> {
+    pub async fn account_named<T: Thing>(
+        &self,
+        permit: &Permit<Manage, T>,
+        name: &str,
+    ) -> Result<Account, Error> {
         permit.live()?;
         self.find_account(name).await
     }
@@ -122,7 +126,10 @@ impl Access {
 
     async fn insert_token(&self, tx: &Tx, account: &UserId) -> Result<OneTimeToken, Error> {
         let token = OneTimeToken::mint(&*self.inner.entropy);
-        token::Entity::delete_many().filter(token::Column::Account.eq(account.to_string())).exec(&**tx).await?;
+        token::Entity::delete_many()
+            .filter(token::Column::Account.eq(account.to_string()))
+            .exec(&**tx)
+            .await?;
         let row = token::ActiveModel {
             digest: Set(token.digest()),
             account: Set(account.to_string()),

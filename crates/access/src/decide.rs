@@ -81,7 +81,13 @@ impl<T: Thing> Ask<T> {
 
 impl Access {
     /// Makes the door. [`Access::attach`] follows before the first decision about a thing.
-    pub fn new(db: Db, audit: Audit, policies: Policies, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(
+        db: Db,
+        audit: Audit,
+        policies: Policies,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
         let inner =
             Inner { db, audit, clock, entropy, policies, facts: OnceLock::new(), sealer: OnceLock::new() };
         Self { inner: Arc::new(inner) }
@@ -107,7 +113,11 @@ impl Access {
     /// Decides, records the decision durably, and gives a permit when it was allowed.
     ///
     /// INVARIANT (no-permit-without-record): the permit is made after `gate` returned.
-    pub async fn decide<V: Verb, T: Thing>(&self, caller: &Caller, ask: Ask<T>) -> Result<Permit<V, T>, Error> {
+    pub async fn decide<V: Verb, T: Thing>(
+        &self,
+        caller: &Caller,
+        ask: Ask<T>,
+    ) -> Result<Permit<V, T>, Error> {
         if verb_of(ask.action) != V::NAME {
             return Err(Error::Verb { action: ask.action.as_str(), verb: V::NAME });
         }
@@ -118,7 +128,8 @@ impl Access {
         };
         let roles = self.roles_of(caller, place.project.as_ref()).await?;
         let decision = self.ask_policy(caller, &ask, &place, &roles);
-        let committed = self.record(caller, &ask, Some(&place), decision.allowed, decision.reasons.clone()).await?;
+        let committed =
+            self.record(caller, &ask, Some(&place), decision.allowed, decision.reasons.clone()).await?;
         if !decision.allowed {
             return Err(refusal(ask.action, &roles, place.project.is_some(), &decision.reasons));
         }
@@ -136,7 +147,11 @@ impl Access {
 
     /// Decides the same question again, for work that outlives a lease. The things, the project
     /// and the verb stay; the roles and the policy are those of now.
-    pub async fn renew<V: Verb, T: Thing>(&self, permit: &Permit<V, T>, action: Action) -> Result<Permit<V, T>, Error> {
+    pub async fn renew<V: Verb, T: Thing>(
+        &self,
+        permit: &Permit<V, T>,
+        action: Action,
+    ) -> Result<Permit<V, T>, Error> {
         self.decide(permit.caller(), Ask::new(action, permit.things().iter().cloned())).await
     }
 
@@ -175,7 +190,13 @@ impl Access {
         Ok(common)
     }
 
-    fn ask_policy<T: Thing>(&self, caller: &Caller, ask: &Ask<T>, place: &Place, roles: &Roles) -> policy::Decision {
+    fn ask_policy<T: Thing>(
+        &self,
+        caller: &Caller,
+        ask: &Ask<T>,
+        place: &Place,
+        roles: &Roles,
+    ) -> policy::Decision {
         let resource = Resource {
             kind: T::KIND,
             id: ask.things.first().map(|id| id.as_str().to_owned()).unwrap_or_default(),

@@ -74,9 +74,11 @@ impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::NotFound => Kind::NotFound,
-            Self::Denied { .. } | Self::NotSignedIn | Self::Token | Self::PermitEnded | Self::NotCovered(_) => {
-                Kind::Denied
-            }
+            Self::Denied { .. }
+            | Self::NotSignedIn
+            | Self::Token
+            | Self::PermitEnded
+            | Self::NotCovered(_) => Kind::Denied,
             Self::NameTaken => Kind::Conflict,
             Self::Name(_) | Self::RolePlace { .. } | Self::MixedProjects => Kind::Invalid,
             Self::Verb { .. } | Self::Facts(_) => Kind::Internal,
@@ -110,8 +112,12 @@ impl Fault for Error {
             Self::Denied { why, .. } => Some(why.clone()),
             Self::NotSignedIn => Some("sign in with `sequestra login`".into()),
             Self::Token => Some("ask a platform administrator for a new one (`account token`)".into()),
-            Self::PermitEnded => Some("run the command again; a revoked right does not come back by itself".into()),
-            Self::Name(_) => Some("use 2 to 32 lower-case letters, digits, `.`, `_` or `-`, a letter first".into()),
+            Self::PermitEnded => {
+                Some("run the command again; a revoked right does not come back by itself".into())
+            }
+            Self::Name(_) => {
+                Some("use 2 to 32 lower-case letters, digits, `.`, `_` or `-`, a letter first".into())
+            }
             Self::Audit(e) => e.hint(),
             Self::Db(e) => e.hint(),
             _ => None,

@@ -23,8 +23,9 @@ impl Place {
 }
 
 /// The answer of [`Facts::place`].
-pub type PlaceAnswer<'a> =
-    Pin<Box<dyn Future<Output = Result<Option<Place>, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>>;
+pub type PlaceAnswer<'a> = Pin<
+    Box<dyn Future<Output = Result<Option<Place>, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>,
+>;
 
 /// Implemented by the rooms that hold things. A request never vouches for these.
 pub trait Facts: Send + Sync {

@@ -106,7 +106,8 @@ impl Access {
         };
         let row = session::Entity::find_by_id(token.digest()).one(self.inner.db.reader()).await?;
         let live = |row: &session::Model| {
-            now.saturating_sub(row.used_at) < IDLE_SECONDS && now.saturating_sub(row.created_at) < ABSOLUTE_SECONDS
+            now.saturating_sub(row.used_at) < IDLE_SECONDS
+                && now.saturating_sub(row.created_at) < ABSOLUTE_SECONDS
         };
         let Some(row) = row.filter(live) else {
             self.inner.audit.count_refused_session();

@@ -35,7 +35,8 @@ impl Archive {
         let sender = SecretKey::mint(&*self.entropy);
         let head = header::make(&key, &[*recipient], &sender, None, &*self.entropy).map_err(Error::Seal)?;
         let damaged = |source| Error::Damaged { object: id.clone(), source };
-        let body = verified::Reader::new(self.open_body(&object.body)?, self.tree_of(&object)?).map_err(damaged)?;
+        let body =
+            verified::Reader::new(self.open_body(&object.body)?, self.tree_of(&object)?).map_err(damaged)?;
         let length = object.cipher_length.saturating_add(u64::try_from(head.len()).unwrap_or(u64::MAX));
         Ok(Addressed { bytes: Cursor::new(head).chain(body), length })
     }

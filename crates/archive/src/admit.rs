@@ -20,10 +20,14 @@ impl Archive {
     /// Makes sealed drafts objects of the permit's project, all or, when `tx` does not commit,
     /// none.
     ///
-    /// 1. Each manifest is recorded durably, with links to what the object belongs to. Crash
-    ///    here: the ledger names objects that never became visible; their bodies are cleared.
+    /// 1. Each object's links to what it belongs to are queued and then its manifest recorded
+    ///    durably, which makes the links durable too: no object is seen that the chain of its
+    ///    sample or subject does not lead to. Crash here: the ledger names objects that never
+    ///    became visible; their bodies are cleared.
     /// 2. Records and wrapped keys are written in `tx`. Crash before its commit: the same.
     /// 3. The caller commits `tx`: the objects are visible and whole.
+    ///
+    /// A draft that was begun for another project than the permit's is refused.
     pub async fn admit<V: Seals, T: Thing>(
         &self,
         permit: &Permit<V, T>,
@@ -31,7 +35,11 @@ impl Archive {
         drafts: &mut [Sealed],
     ) -> Result<Vec<ObjectId>, Error> {
         permit.live()?;
+        if let Some(foreign) = drafts.iter().find(|draft| draft.project.as_ref() != permit.project()) {
+            return Err(access::Error::NotCovered(foreign.id.to_string()).into());
+        }
         for draft in drafts.iter_mut() {
+            self.link(permit, draft).await?;
             let manifest = self.manifest(draft)?;
             let sealed_digest = manifest.sealed_digest.clone();
             let what = What::ObjectSealed(Box::new(manifest));
@@ -40,7 +48,6 @@ impl Archive {
                 .in_project(permit.project().cloned())
                 .about([draft.id.to_string()]);
             let position = self.audit.gate(&event).await?.position;
-            self.link(permit, draft).await?;
             let binding = Binding {
                 object: draft.id.clone(),
                 version: 1,
@@ -65,8 +72,11 @@ impl Archive {
         }
         let subject = draft.spec.subject.iter().map(ToString::to_string);
         let event = Event::new(permit.actor().clone(), What::Linked {})
+            .during(Some(permit.caller().request().clone()))
             .in_project(permit.project().cloned())
-            .about(std::iter::once(draft.id.to_string()).chain(draft.spec.links.iter().cloned()).chain(subject));
+            .about(
+                std::iter::once(draft.id.to_string()).chain(draft.spec.links.iter().cloned()).chain(subject),
+            );
         Ok(self.audit.follow(&event).await?)
     }
 

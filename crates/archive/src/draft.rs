@@ -5,7 +5,7 @@ use crate::{Archive, Error};
 use access::Permit;
 use access::thing::Thing;
 use access::verb::Seals;
-use base::{Blake3, Id, ObjectId, SubjectId};
+use base::{Blake3, Id, ObjectId, ProjectId, SubjectId};
 use seal::{SessionKey, Tree, TreeBuilder, body};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -29,6 +29,7 @@ pub struct Draft {
     archive: Archive,
     id: ObjectId,
     name: String,
+    project: Option<ProjectId>,
     spec: Spec,
     key: SessionKey,
     hash: blake3::Hasher,
@@ -45,6 +46,7 @@ pub struct Sealed {
     pub(crate) archive: Archive,
     pub(crate) id: ObjectId,
     pub(crate) name: String,
+    pub(crate) project: Option<ProjectId>,
     pub(crate) spec: Spec,
     pub(crate) key: SessionKey,
     pub(crate) form: Form,
@@ -63,22 +65,38 @@ impl Archive {
         let key = self.keys.mint_session(permit)?;
         let (name, file) = self.create_body()?;
         let nonce = base::entropy::bytes(&*self.entropy);
-        let writer = body::Writer::new(BufWriter::with_capacity(BUFFER, file), &key, nonce).map_err(Error::Seal)?;
-        Ok(self.begin(spec, key, name, Sink::Crypt4gh(Box::new(writer))))
+        let writer =
+            body::Writer::new(BufWriter::with_capacity(BUFFER, file), &key, nonce).map_err(Error::Seal)?;
+        Ok(self.begin(permit.project(), spec, key, name, Sink::Crypt4gh(Box::new(writer))))
     }
 
     /// Starts an object that the writer encrypts itself under [`Draft::footer_key`]: Parquet with
     /// modular encryption.
-    pub fn draft_parquet<V: Seals, T: Thing>(&self, permit: &Permit<V, T>, spec: Spec) -> Result<Draft, Error> {
+    pub fn draft_parquet<V: Seals, T: Thing>(
+        &self,
+        permit: &Permit<V, T>,
+        spec: Spec,
+    ) -> Result<Draft, Error> {
         let key = self.keys.mint_session(permit)?;
         let (name, file) = self.create_body()?;
-        let sink = Sink::Parquet { file: BufWriter::with_capacity(BUFFER, file), tree: Box::new(TreeBuilder::new()) };
-        Ok(self.begin(spec, key, name, sink))
+        let sink = Sink::Parquet {
+            file: BufWriter::with_capacity(BUFFER, file),
+            tree: Box::new(TreeBuilder::new()),
+        };
+        Ok(self.begin(permit.project(), spec, key, name, sink))
     }
 
-    fn begin(&self, spec: Spec, key: SessionKey, name: String, sink: Sink) -> Draft {
+    fn begin(
+        &self,
+        project: Option<&ProjectId>,
+        spec: Spec,
+        key: SessionKey,
+        name: String,
+        sink: Sink,
+    ) -> Draft {
         let id = ObjectId::mint(&*self.entropy);
-        Draft { archive: self.clone(), id, name, spec, key, hash: blake3::Hasher::new(), sink: Some(sink) }
+        let (project, hash) = (project.cloned(), blake3::Hasher::new());
+        Draft { archive: self.clone(), id, name, project, spec, key, hash, sink: Some(sink) }
     }
 }
 
@@ -114,13 +132,19 @@ impl Draft {
                 (Form::Parquet, (tree.stored_len(), tree.stored_len(), tree.blocks(), None, tree))
             }
         };
-        let (plain_length, cipher_length, segments, base_nonce, tree): (u64, u64, u64, Option<[u8; 12]>, Tree) =
-            sealed;
+        let (plain_length, cipher_length, segments, base_nonce, tree): (
+            u64,
+            u64,
+            u64,
+            Option<[u8; 12]>,
+            Tree,
+        ) = sealed;
         self.archive.write_tree(&self.name, &tree.to_bytes())?;
         Ok(Sealed {
             archive: self.archive.clone(),
             id: self.id.clone(),
             name: std::mem::take(&mut self.name),
+            project: self.project.clone(),
             spec: self.spec.clone(),
             key: SessionKey::from_bytes(*self.key.expose()),
             form,

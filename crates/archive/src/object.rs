@@ -3,7 +3,7 @@
 use crate::table::object;
 use crate::{Archive, Error};
 use access::Permit;
-use access::thing::Thing;
+use access::thing::{self, Thing};
 use access::verb::Verb;
 use base::{Blake3, Id, ObjectId, ProjectId, SubjectId};
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -74,16 +74,18 @@ impl Object {
 }
 
 impl Archive {
-    /// The records of the objects that `permit` covers or, for a permit on another kind of thing,
-    /// of those of `ids` that lie in its project.
+    /// The records of those of `ids` that `permit` covers or, for a permit on another kind of
+    /// thing, that lie in its project.
     pub async fn describe<V: Verb, T: Thing>(
         &self,
         permit: &Permit<V, T>,
         ids: &[ObjectId],
     ) -> Result<Vec<Object>, Error> {
         permit.live()?;
-        let objects = self.records(ids).await?;
-        Ok(objects.into_iter().filter(|o| o.project.as_ref() == permit.project()).collect())
+        let names_objects = T::KIND == thing::Object::KIND;
+        let named = |id: &ObjectId| permit.things().iter().any(|thing| thing.as_str() == id.as_str());
+        let shown = |o: &Object| o.project.as_ref() == permit.project() && (!names_objects || named(&o.id));
+        Ok(self.records(ids).await?.into_iter().filter(shown).collect())
     }
 
     /// The records of those of `ids` that are the site's own, such as the files of a reference.

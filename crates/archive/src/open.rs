@@ -46,6 +46,7 @@ impl Archive {
         permit: &Permit<V, T>,
         id: &ObjectId,
     ) -> Result<Opened, Error> {
+        permit.live()?;
         let object = self.record(id).await?;
         if object.form != Form::Crypt4gh {
             return Err(Error::Form(id.clone()));

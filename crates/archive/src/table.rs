@@ -5,10 +5,12 @@ use db::Migration;
 /// The steps to today's tables.
 pub const MIGRATIONS: &[Migration] = &[Migration {
     step: "archive-1",
-    sql: &["CREATE TABLE archive_object (id TEXT PRIMARY KEY, version INTEGER NOT NULL, project TEXT, subject TEXT, \
+    sql: &[
+        "CREATE TABLE archive_object (id TEXT PRIMARY KEY, version INTEGER NOT NULL, project TEXT, subject TEXT, \
             kind TEXT NOT NULL, form TEXT NOT NULL, body TEXT NOT NULL UNIQUE, plain_length BIGINT NOT NULL, \
             cipher_length BIGINT NOT NULL, segments BIGINT NOT NULL, root TEXT NOT NULL, base_nonce {bytes}, \
-            sealed_digest TEXT NOT NULL, position BIGINT NOT NULL, created_at TEXT NOT NULL)"],
+            sealed_digest TEXT NOT NULL, position BIGINT NOT NULL, created_at TEXT NOT NULL)",
+    ],
 }];
 
 db::entity!(

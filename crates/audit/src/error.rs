@@ -24,7 +24,9 @@ pub enum Error {
     #[error("the ledger was rolled back: it ends before position {0}, which the database refers to")]
     LedgerRolledBack(u64),
     /// The ledger holds completed acts that the database does not know.
-    #[error("the database was rolled back: the act decided at position {0} is done by the ledger and unknown to it")]
+    #[error(
+        "the database was rolled back: the act decided at position {0} is done by the ledger and unknown to it"
+    )]
     DatabaseRolledBack(u64),
     /// A readable field could not be sealed or opened.
     #[error("a readable field could not be {0}")]

@@ -171,7 +171,15 @@ pub struct Manifest {
 impl Event {
     /// An event of `actor`; the other fields follow by the methods below.
     pub fn new(actor: Actor, what: What) -> Self {
-        Self { actor, on_behalf_of: None, request: None, project: None, purpose: None, about: Vec::new(), what }
+        Self {
+            actor,
+            on_behalf_of: None,
+            request: None,
+            project: None,
+            purpose: None,
+            about: Vec::new(),
+            what,
+        }
     }
 
     /// Names the project.

@@ -41,7 +41,8 @@ impl Audit {
             return Err(Error::DatabaseRolledBack(anchor));
         }
         for (decision, (project, about)) in open {
-            let what = What::Outcome { decision, result: Outcome::Unknown, stored: false, code: None, bytes: None };
+            let what =
+                What::Outcome { decision, result: Outcome::Unknown, stored: false, code: None, bytes: None };
             self.follow(&Event::new(site.clone(), what).in_project(project).about(about)).await?;
         }
         let what = What::SiteOpened { program: program.to_owned(), watermark };

@@ -79,9 +79,9 @@ impl Fault for Error {
         match self {
             Self::NotFound => Some("check the id, and that you are a member of its project".into()),
             Self::Invalid { expected, .. } => Some(format!("expected {expected}")),
-            Self::ReadsetExists { .. } => {
-                Some("reads are never replaced: give the new ones another lane, or another sample name".into())
-            }
+            Self::ReadsetExists { .. } => Some(
+                "reads are never replaced: give the new ones another lane, or another sample name".into(),
+            ),
             Self::Missing(_) => Some("run the same `intake put` again: it sends only what is missing".into()),
             Self::Access(e) => e.hint(),
             Self::Db(e) => e.hint(),

@@ -58,7 +58,8 @@ impl Catalog {
             };
             result::Entity::insert(row).exec_without_returning(&**tx).await?;
             for parent in &new.parents {
-                let row = lineage::ActiveModel { child: Set(new.object.to_string()), parent: Set(parent.clone()) };
+                let row =
+                    lineage::ActiveModel { child: Set(new.object.to_string()), parent: Set(parent.clone()) };
                 lineage::Entity::insert(row).exec_without_returning(&**tx).await?;
             }
         }

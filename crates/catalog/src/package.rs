@@ -285,7 +285,11 @@ impl Catalog {
             .await?;
         if let Some(found) = found {
             if found.subject != subject.as_str() {
-                return Err(invalid("sample", "(in the sheet)", "a sample name that belongs to one patient only"));
+                return Err(invalid(
+                    "sample",
+                    "(in the sheet)",
+                    "a sample name that belongs to one patient only",
+                ));
             }
             return found.id.parse().map_err(|_| Error::Record);
         }

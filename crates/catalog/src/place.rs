@@ -16,7 +16,9 @@ impl Catalog {
             "smp_" => sample::Entity::find_by_id(id).one(connection).await?.map(|row| row.project),
             "pkg_" => package::Entity::find_by_id(id).one(connection).await?.map(|row| row.project),
             "rds_" => match readset::Entity::find_by_id(id).one(connection).await? {
-                Some(row) => sample::Entity::find_by_id(row.sample).one(connection).await?.map(|row| row.project),
+                Some(row) => {
+                    sample::Entity::find_by_id(row.sample).one(connection).await?.map(|row| row.project)
+                }
                 None => None,
             },
             "ref_" => {

@@ -76,10 +76,15 @@ impl Catalog {
     }
 
     /// All references, oldest first. They are the site's and hold nobody's data.
-    pub async fn references<V: Verb, T: Thing>(&self, permit: &Permit<V, T>) -> Result<Vec<Reference>, Error> {
+    pub async fn references<V: Verb, T: Thing>(
+        &self,
+        permit: &Permit<V, T>,
+    ) -> Result<Vec<Reference>, Error> {
         permit.live()?;
-        let rows =
-            reference::Entity::find().order_by_asc(reference::Column::CreatedAt).all(self.db.reader()).await?;
+        let rows = reference::Entity::find()
+            .order_by_asc(reference::Column::CreatedAt)
+            .all(self.db.reader())
+            .await?;
         let mut references = Vec::with_capacity(rows.len());
         for row in rows {
             references.push(self.with_files(row).await?);

@@ -65,7 +65,11 @@ impl Catalog {
     }
 
     /// One sample of the permit's project.
-    pub async fn sample<V: Verb, T: Thing>(&self, permit: &Permit<V, T>, id: &SampleId) -> Result<Sample, Error> {
+    pub async fn sample<V: Verb, T: Thing>(
+        &self,
+        permit: &Permit<V, T>,
+        id: &SampleId,
+    ) -> Result<Sample, Error> {
         let project = permit.in_project()?;
         let row = sample::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
         let row = row.filter(|row| row.project == project.as_str()).ok_or(Error::NotFound)?;

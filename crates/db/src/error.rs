@@ -50,7 +50,9 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Open(_) => Some("restore the site's `metadata.db` from a backup".into()),
-            Self::Newer(_) => Some("use the program version that last opened this site, or a newer one".into()),
+            Self::Newer(_) => {
+                Some("use the program version that last opened this site, or a newer one".into())
+            }
             _ => None,
         }
     }

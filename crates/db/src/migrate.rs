@@ -26,7 +26,8 @@ pub(crate) async fn run(connection: &DatabaseConnection, rooms: &[&[Migration]])
     }
     let backend = connection.get_database_backend();
     let rows = connection.query_all_raw(Statement::from_string(backend, "SELECT step FROM db_step")).await?;
-    let done = rows.iter().map(|row| row.try_get_by_index::<String>(0)).collect::<Result<BTreeSet<_>, _>>()?;
+    let done =
+        rows.iter().map(|row| row.try_get_by_index::<String>(0)).collect::<Result<BTreeSet<_>, _>>()?;
     let known: BTreeSet<&str> = rooms.iter().flat_map(|room| room.iter()).map(|m| m.step).collect();
     if let Some(unknown) = done.iter().find(|step| !known.contains(step.as_str())) {
         return Err(Error::Newer(unknown.clone()));

@@ -42,10 +42,7 @@ impl Db {
 impl Tx {
     /// Stores the watermark and commits: from here on the writes survive a crash.
     pub async fn commit(self) -> Result<(), Error> {
-        let sql = format!(
-            "UPDATE db_watermark SET position = {p} WHERE position < {p}",
-            p = self.position
-        );
+        let sql = format!("UPDATE db_watermark SET position = {p} WHERE position < {p}", p = self.position);
         self.inner.execute_unprepared(&sql).await?;
         self.inner.commit().await?;
         self.carried_out.fetch_max(self.position, Ordering::AcqRel);

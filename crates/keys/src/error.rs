@@ -70,7 +70,9 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Passphrase => Some("type it again, or give the right file with `--passphrase-file`".into()),
-            Self::WeakPassphrase(_) => Some("use a sentence, or 20 random characters from a generator".into()),
+            Self::WeakPassphrase(_) => {
+                Some("use a sentence, or 20 random characters from a generator".into())
+            }
             Self::SealedFile => Some("restore the site's `keys` folder from a backup".into()),
             Self::Access(e) => e.hint(),
             Self::Db(e) => e.hint(),

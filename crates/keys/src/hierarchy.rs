@@ -150,7 +150,8 @@ impl Keys {
         let row = session::Entity::find_by_id(id).one(self.inner.db.reader()).await?;
         let row = row.ok_or_else(|| Error::NoKey(binding.object.to_string()))?;
         let text = binding.to_string();
-        let mut key = self.scope(self.inner.db.reader(), binding.outer()).await?.unwrap(&row.wrapped, &text)?;
+        let mut key =
+            self.scope(self.inner.db.reader(), binding.outer()).await?.unwrap(&row.wrapped, &text)?;
         if let Some(subject) = &binding.subject {
             key = self.scope(self.inner.db.reader(), subject.as_str()).await?.unwrap(&key, &text)?;
         }

@@ -73,7 +73,12 @@ impl SiteSecrets {
     }
 
     /// The file that holds them under `passphrase`.
-    pub fn seal(&self, site: &SiteId, passphrase: &Passphrase, entropy: &dyn Entropy) -> Result<Vec<u8>, Error> {
+    pub fn seal(
+        &self,
+        site: &SiteId,
+        passphrase: &Passphrase,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, Error> {
         let salt: [u8; 16] = base::entropy::bytes(entropy);
         let key = derive(passphrase, &salt, MEMORY_KIB, PASSES, LANES)?;
         let mut plain = Zeroizing::new(Vec::with_capacity(128));
@@ -97,7 +102,8 @@ impl SiteSecrets {
     /// Opens such a file.
     pub fn unseal(file: &[u8], passphrase: &Passphrase) -> Result<(SiteId, Self), Error> {
         let file: File = serde_json::from_slice(file).map_err(|_| Error::SealedFile)?;
-        if file.format != FORMAT || file.memory_kib > MEMORY_LIMIT_KIB || file.passes > 64 || file.lanes > 64 {
+        if file.format != FORMAT || file.memory_kib > MEMORY_LIMIT_KIB || file.passes > 64 || file.lanes > 64
+        {
             return Err(Error::SealedFile);
         }
         let salt = STANDARD.decode(&file.salt).map_err(|_| Error::SealedFile)?;
@@ -120,7 +126,13 @@ fn binding(site: &SiteId) -> String {
     format!("{FORMAT}/{site}")
 }
 
-fn derive(passphrase: &Passphrase, salt: &[u8], memory: u32, passes: u32, lanes: u32) -> Result<WrappingKey, Error> {
+fn derive(
+    passphrase: &Passphrase,
+    salt: &[u8],
+    memory: u32,
+    passes: u32,
+    lanes: u32,
+) -> Result<WrappingKey, Error> {
     let params = Params::new(memory, passes, lanes, Some(32)).map_err(|_| Error::SealedFile)?;
     let mut key = Zeroizing::new([0u8; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -140,13 +152,16 @@ mod tests {
         let secrets = SiteSecrets::mint(&SystemEntropy);
         let right = Passphrase::new("a right good sentence\n".into());
         let file = secrets.seal(&site, &right, &SystemEntropy).unwrap();
-        let (read, opened) = SiteSecrets::unseal(&file, &Passphrase::new("a right good sentence".into())).unwrap();
+        let (read, opened) =
+            SiteSecrets::unseal(&file, &Passphrase::new("a right good sentence".into())).unwrap();
         assert_eq!(read, site);
         assert_eq!(opened.root.expose(), secrets.root.expose());
         assert_eq!(*opened.receipts, *secrets.receipts);
         let wrong = Passphrase::new("a wrong bad sentence".into());
         assert!(matches!(SiteSecrets::unseal(&file, &wrong), Err(Error::Passphrase)));
-        let other = String::from_utf8(file.clone()).unwrap().replace(site.as_str(), SiteId::mint(&SystemEntropy).as_str());
+        let other = String::from_utf8(file.clone())
+            .unwrap()
+            .replace(site.as_str(), SiteId::mint(&SystemEntropy).as_str());
         assert!(matches!(SiteSecrets::unseal(other.as_bytes(), &right), Err(Error::Passphrase)));
         let greedy = String::from_utf8(file).unwrap().replace("65536", "4294967295");
         assert!(matches!(SiteSecrets::unseal(greedy.as_bytes(), &right), Err(Error::SealedFile)));

@@ -50,7 +50,8 @@ impl Envelope {
     /// The statement, without a look at the signature: for showing what the site itself just
     /// signed. Whoever holds a receipt from elsewhere asks [`crate::verify`].
     pub fn statement(&self) -> Result<Statement> {
-        serde_json::from_slice(&self.payload()?).map_err(|_| Error::Malformed("the statement has another shape"))
+        serde_json::from_slice(&self.payload()?)
+            .map_err(|_| Error::Malformed("the statement has another shape"))
     }
 
     /// Checks the signature and gives the statement with its digest.

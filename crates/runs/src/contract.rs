@@ -81,7 +81,8 @@ mod tests {
     #[test]
     fn each_count_that_disagrees_is_refused_by_name() {
         let check = |taken: &[u64], primary: u64, stated: Json, found: u64| {
-            let flagstat = json!({"QC-passed reads": {"primary": primary}, "QC-failed reads": {"primary": 0}});
+            let flagstat =
+                json!({"QC-passed reads": {"primary": primary}, "QC-failed reads": {"primary": 0}});
             let (trimming, index) = ([lane(100, 90), lane(50, 50)], json!({"variant_records": stated}));
             super::check(&Counts {
                 taken_in: taken,

@@ -142,10 +142,14 @@ impl Fault for Error {
             | Self::ReferenceRole(_)
             | Self::Upload(_)
             | Self::Job { .. } => Kind::Invalid,
-            Self::NotInstalled { .. } | Self::NoTool(_) | Self::Helper | Self::Limit(_) | Self::Interrupted => {
-                Kind::Unavailable
+            Self::NotInstalled { .. }
+            | Self::NoTool(_)
+            | Self::Helper
+            | Self::Limit(_)
+            | Self::Interrupted => Kind::Unavailable,
+            Self::ToolChanged { .. } | Self::Contract { .. } | Self::Output(_) | Self::Record => {
+                Kind::Integrity
             }
-            Self::ToolChanged { .. } | Self::Contract { .. } | Self::Output(_) | Self::Record => Kind::Integrity,
             Self::Cancelled => Kind::Conflict,
             Self::Revoked => Kind::Denied,
             Self::After(_) => Kind::Internal,

@@ -28,7 +28,13 @@ struct Current<V: Verb, T: Thing> {
 
 impl<V: Verb, T: Thing> Lease<V, T> {
     /// Renews `permit` by a new decision on `action` every `every`, until [`Lease::end`].
-    pub fn hold(handle: &Handle, access: Access, action: Action, permit: Permit<V, T>, every: Duration) -> Self {
+    pub fn hold(
+        handle: &Handle,
+        access: Access,
+        action: Action,
+        permit: Permit<V, T>,
+        every: Duration,
+    ) -> Self {
         let shared = Arc::new(Shared { state: Mutex::new(Current { permit: Arc::new(permit), lost: None }) });
         let (stop, stopped) = oneshot::channel();
         let renewals = handle.spawn(renew(shared.clone(), access, action, every, stopped));

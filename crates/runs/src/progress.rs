@@ -159,7 +159,10 @@ mod tests {
         progress.take(Stream::Out, r#"{"event":"task-finished","task":"trim-0","exit":0,"seconds":1.5}"#);
         progress.take(Stream::Out, r#"{"event":"task-started","task":"align-0"}"#);
         progress.take(Stream::Out, r#"{"event":"workflow-finished","outcome":"failed"}"#);
-        progress.take(Stream::Err, "error reading /data/x/Doe_Jane/a.bam near ACGTTGCAACGTTGCAACGTTGCAACGTTGCAACGTTGCA");
+        progress.take(
+            Stream::Err,
+            "error reading /data/x/Doe_Jane/a.bam near ACGTTGCAACGTTGCAACGTTGCAACGTTGCAACGTTGCA",
+        );
         progress.end_all("cancelled");
         let seen: Vec<_> = progress.tasks.iter().map(|t| (t.name.as_str(), t.state.as_str())).collect();
         assert_eq!(seen, [("trim-0", "done"), ("align-0", "cancelled")]);

@@ -52,7 +52,11 @@ impl Quality {
         #[expect(clippy::cast_precision_loss, reason = "counts are stated as JSON numbers, exact to 2^53")]
         let count = |n: u64| Some(n as f64);
         let share = |part: u64| {
-            if self.reads == 0 { None } else { count(part).zip(count(self.reads)).map(|(p, n)| rounded(p / n)) }
+            if self.reads == 0 {
+                None
+            } else {
+                count(part).zip(count(self.reads)).map(|(p, n)| rounded(p / n))
+            }
         };
         let all = [
             ("reads_before", count(self.reads_before)),
@@ -70,7 +74,11 @@ impl Quality {
 
 impl Runs {
     /// The figures sealed in an object of kind `quality`.
-    pub async fn quality<V: Opens>(&self, permit: &Permit<V, Object>, id: &ObjectId) -> Result<Quality, Error> {
+    pub async fn quality<V: Opens>(
+        &self,
+        permit: &Permit<V, Object>,
+        id: &ObjectId,
+    ) -> Result<Quality, Error> {
         let mut text = Vec::new();
         self.inner.archive.open_object(permit, id).await?.take(LARGEST).read_to_end(&mut text)?;
         serde_json::from_slice(&text).map_err(|_| Error::Output("the figures have another shape"))
@@ -114,12 +122,14 @@ pub(crate) fn read(from: &Sources<'_>) -> Result<Quality, Error> {
 
 /// Reads of a lane before trimming, both mates counted, as fastp counted them.
 pub(crate) fn reads_before(report: &Json) -> Result<u64, Error> {
-    number(report, "/summary/before_filtering/total_reads").ok_or(Error::Output("the trimming report has no count"))
+    number(report, "/summary/before_filtering/total_reads")
+        .ok_or(Error::Output("the trimming report has no count"))
 }
 
 /// Reads of a lane after trimming.
 pub(crate) fn reads_after(report: &Json) -> Result<u64, Error> {
-    number(report, "/summary/after_filtering/total_reads").ok_or(Error::Output("the trimming report has no count"))
+    number(report, "/summary/after_filtering/total_reads")
+        .ok_or(Error::Output("the trimming report has no count"))
 }
 
 /// A count of `samtools flagstat`, reads that passed and failed the sequencer's own check together.
@@ -138,7 +148,13 @@ fn number(json: &Json, pointer: &str) -> Option<u64> {
 fn cycles(report: &Json) -> Vec<f64> {
     let of = |read: &str| {
         let curve = report.pointer(&format!("/{read}_after_filtering/quality_curves/mean"));
-        curve.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_f64).map(rounded).collect::<Vec<_>>()
+        curve
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_f64)
+            .map(rounded)
+            .collect::<Vec<_>>()
     };
     [of("read1"), of("read2")].concat()
 }
@@ -243,12 +259,16 @@ mod tests {
         });
         let coverage = "#rname\tstartpos\tendpos\tnumreads\tcovbases\tcoverage\tmeandepth\tmeanbaseq\tmeanmapq\n\
                         chrA\t1\t100\t10\t90\t90\t30\t37\t60\nchrB\t1\t300\t10\t100\t33\t10\t37\t60\n";
-        let stats = "# x\nCOV\t[1-1]\t1\t90\nCOV\t[25-25]\t25\t100\nIS\t300\t7\t7\t0\t0\nIS\t301\t0\t0\t0\t0\n";
+        let stats =
+            "# x\nCOV\t[1-1]\t1\t90\nCOV\t[25-25]\t25\t100\nIS\t300\t7\t7\t0\t0\nIS\t301\t0\t0\t0\t0\n";
         let trimming = [lane];
         let from =
             Sources { trimming: &trimming, flagstat: &flagstat(), coverage, stats, variant_records: 12 };
         let quality = read(&from).unwrap();
-        assert_eq!((quality.reads_before, quality.reads, quality.mapped, quality.duplicates), (200, 190, 180, 10));
+        assert_eq!(
+            (quality.reads_before, quality.reads, quality.mapped, quality.duplicates),
+            (200, 190, 180, 10)
+        );
         assert_eq!(quality.q30, Some(0.9));
         assert_eq!(quality.mean_coverage, Some(15.0));
         assert_eq!(quality.covered, Some(0.475));

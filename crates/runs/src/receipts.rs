@@ -38,13 +38,10 @@ impl Receipts {
         id: &str,
         started: Timestamp,
     ) -> Predicate {
-        let place = Ledger {
-            origin: self.audit.ledger().verifier().name().to_owned(),
-            position: permit.decision(),
-        };
+        let place =
+            Ledger { origin: self.audit.ledger().verifier().name().to_owned(), position: permit.decision() };
         let time = (started, self.clock.now());
-        let mut made =
-            Predicate::new(what, id, self.site.clone(), permit.actor().to_string(), time, place);
+        let mut made = Predicate::new(what, id, self.site.clone(), permit.actor().to_string(), time, place);
         made.project = permit.project().cloned();
         made
     }
@@ -91,7 +88,11 @@ impl Receipts {
 
     /// The receipt about `about`, as the bytes that verify: of the permit's project or, for a
     /// permit on things of the site, of the site.
-    pub async fn receipt<V: Verb, T: Thing>(&self, permit: &Permit<V, T>, about: &str) -> Result<String, Error> {
+    pub async fn receipt<V: Verb, T: Thing>(
+        &self,
+        permit: &Permit<V, T>,
+        about: &str,
+    ) -> Result<String, Error> {
         permit.live()?;
         let row = table::Entity::find_by_id(about).one(self.db.reader()).await?;
         let own = permit.project().map(ToString::to_string);

@@ -55,7 +55,8 @@ impl Recipe {
         let table = table()?;
         let known = || table.tool.iter().map(|tool| tool.name.clone()).collect::<Vec<_>>().join(", ");
         let row = table.tool.iter().find(|tool| tool.name == name);
-        let row = row.ok_or_else(|| Error::Unknown { what: "shipped tool", name: shown(name), known: known() })?;
+        let row =
+            row.ok_or_else(|| Error::Unknown { what: "shipped tool", name: shown(name), known: known() })?;
         let find = |program: &String| -> Result<(String, PathBuf), Error> {
             let found = if program == HELPER { Some(helper.to_owned()) } else { on_path(program, path) };
             let found = found.filter(|file| file.is_file());

@@ -75,7 +75,11 @@ pub struct ReferenceUpload {
 impl Runs {
     /// Begins a reference: checks the tools that will prepare it and mounts the scratch that its
     /// files are written to.
-    pub async fn begin_reference(&self, permit: &Permit<Manage, Site>, label: &str) -> Result<ReferenceUpload, Error> {
+    pub async fn begin_reference(
+        &self,
+        permit: &Permit<Manage, Site>,
+        label: &str,
+    ) -> Result<ReferenceUpload, Error> {
         permit.live()?;
         let tools = self.tools_named(&INDEX.tools()?).await?;
         let runs = self.clone();
@@ -116,8 +120,14 @@ impl ReferenceUpload {
         let every = inner.settings.renew_every;
         let handle = Handle::current();
         let lease = Lease::hold(&handle, inner.access.clone(), Action::RegisterReference, permit, every);
-        let mut work =
-            Preparation { upload: self, lease, handle, progress: Box::new(progress), started: false, finished: None };
+        let mut work = Preparation {
+            upload: self,
+            lease,
+            handle,
+            progress: Box::new(progress),
+            started: false,
+            finished: None,
+        };
         let done = tokio::task::spawn_blocking(move || {
             let runs = work.upload.runs.clone();
             (runs, work.prepare(), work)
@@ -236,7 +246,8 @@ impl Runs {
         let tx = inner.db.begin(permit.decision()).await?;
         let made = inner.catalog.add_reference(permit, &tx, label, files).await?;
         inner.archive.admit(permit, &tx, &mut sealed).await?;
-        let mut predicate = inner.receipts.predicate(permit, receipt::What::Reference, made.id.as_str(), begun);
+        let mut predicate =
+            inner.receipts.predicate(permit, receipt::What::Reference, made.id.as_str(), begun);
         predicate.workflow = Some(receipt::Workflow { name: INDEX.name.to_owned(), source: INDEX.digest() });
         predicate.tools = tools.iter().map(Tool::in_receipt).collect();
         inner.receipts.issue(permit, &tx, predicate, &outputs).await?;

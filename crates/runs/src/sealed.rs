@@ -74,8 +74,20 @@ pub(crate) fn run(runs: &Runs, order: Order<'_>) -> Result<Finished, Error> {
     let cpus = settings.cpus.max(2).to_string();
     let memory = memory.to_string();
     let words = [
-        recipe::HELPER, "run", "--workflow", "/in/workflow.wdl", "--inputs", "/in/inputs.json", "--work", "/work",
-        "--out", "/out", "--cpu", &cpus, "--memory", &memory,
+        recipe::HELPER,
+        "run",
+        "--workflow",
+        "/in/workflow.wdl",
+        "--inputs",
+        "/in/inputs.json",
+        "--work",
+        "/work",
+        "--out",
+        "/out",
+        "--cpu",
+        &cpus,
+        "--memory",
+        &memory,
     ];
     let job = Job {
         root: order.root,

@@ -126,7 +126,11 @@ impl Runs {
     }
 
     /// The progress of a run that has not ended, as it changes.
-    pub fn watch(&self, permit: &Permit<View, Run>, id: &RunId) -> Result<Option<watch::Receiver<Progress>>, Error> {
+    pub fn watch(
+        &self,
+        permit: &Permit<View, Run>,
+        id: &RunId,
+    ) -> Result<Option<watch::Receiver<Progress>>, Error> {
         permit.covers(id)?;
         Ok(self.live().get(id).map(|live| live.progress.clone()))
     }

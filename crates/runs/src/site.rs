@@ -69,7 +69,8 @@ impl Default for Settings {
     /// Half a day, 8 GiB, 512 processes and 512 GiB of scratch for one run at a time on all
     /// processors, decided anew every 20 s.
     fn default() -> Self {
-        let cpus = std::thread::available_parallelism().map_or(2, |n| u32::try_from(n.get()).unwrap_or(2)).max(2);
+        let cpus =
+            std::thread::available_parallelism().map_or(2, |n| u32::try_from(n.get()).unwrap_or(2)).max(2);
         let wall = Duration::from_secs(12 * 3600);
         Self {
             limits: Limits {

@@ -67,7 +67,11 @@ impl Runs {
             .one(&*tx)
             .await?;
         let row = if let Some(known) = known {
-            let again = tool::ActiveModel { id: Set(known.id.clone()), position: Set(position), ..Default::default() };
+            let again = tool::ActiveModel {
+                id: Set(known.id.clone()),
+                position: Set(position),
+                ..Default::default()
+            };
             tool::Entity::update(again).exec(&*tx).await?;
             known
         } else {
@@ -158,7 +162,8 @@ impl Tool {
 
 fn collect(runs: &Runs, programs: &[(String, PathBuf)]) -> Result<(Closure, String, String), Error> {
     let executor = runs.executor()?;
-    let named: Vec<(&str, PathBuf)> = programs.iter().map(|(name, path)| (name.as_str(), path.clone())).collect();
+    let named: Vec<(&str, PathBuf)> =
+        programs.iter().map(|(name, path)| (name.as_str(), path.clone())).collect();
     let closure = Closure::collect(&named, &[])?;
     let version = version_of(&executor, &closure, programs)?;
     let folder = runs.tool_store();
@@ -167,7 +172,11 @@ fn collect(runs: &Runs, programs: &[(String, PathBuf)]) -> Result<(Closure, Stri
     Ok((closure, version, listing))
 }
 
-fn version_of(executor: &Executor, closure: &Closure, programs: &[(String, PathBuf)]) -> Result<String, Error> {
+fn version_of(
+    executor: &Executor,
+    closure: &Closure,
+    programs: &[(String, PathBuf)],
+) -> Result<String, Error> {
     let first = programs.first().map(|(name, _)| name.as_str()).unwrap_or_default();
     let said = executor.probe_version(executor.root_here(&[closure])?, &version_words(first))?;
     Ok(said.chars().filter(|c| !c.is_control()).take(80).collect())

@@ -135,9 +135,19 @@ pub(crate) fn index_outputs(optional: impl Fn(&str) -> bool) -> Vec<(&'static st
         ("reference.fa.pac", "reference_pac.pac", OutputKind::Other, None),
         ("reference.fa.sa", "reference_sa.sa", OutputKind::Other, None),
         ("genes.gff3", "gene_models.gff3", OutputKind::Text, Some("genes.gff3")),
-        ("frequencies.vcf.gz", "frequencies_normalised.vcf.gz", OutputKind::BgzfVcf, Some("frequencies.vcf.gz")),
+        (
+            "frequencies.vcf.gz",
+            "frequencies_normalised.vcf.gz",
+            OutputKind::BgzfVcf,
+            Some("frequencies.vcf.gz"),
+        ),
         ("frequencies.vcf.gz.tbi", "frequencies_index.tbi", OutputKind::Gzip, Some("frequencies.vcf.gz")),
-        ("significance.vcf.gz", "significance_normalised.vcf.gz", OutputKind::BgzfVcf, Some("significance.vcf.gz")),
+        (
+            "significance.vcf.gz",
+            "significance_normalised.vcf.gz",
+            OutputKind::BgzfVcf,
+            Some("significance.vcf.gz"),
+        ),
         ("significance.vcf.gz.tbi", "significance_index.tbi", OutputKind::Gzip, Some("significance.vcf.gz")),
     ];
     let wanted = table.into_iter().filter(|(.., needs)| needs.is_none_or(&optional));
@@ -169,17 +179,27 @@ mod tests {
         let check = |name: &str, value: &str| parameters(&BTreeMap::from([(name.into(), value.into())]), 4);
         assert_eq!(check("threads", "4").unwrap()["threads"], json!(4));
         assert_eq!(check("ploidy", "GRCh38").unwrap()["ploidy"], json!("GRCh38"));
-        for (name, value) in
-            [("threads", "5"), ("threads", "0"), ("max_depth", "-1"), ("sex", "$(id)"), ("sample_id", "smp_x")]
-        {
+        for (name, value) in [
+            ("threads", "5"),
+            ("threads", "0"),
+            ("max_depth", "-1"),
+            ("sex", "$(id)"),
+            ("sample_id", "smp_x"),
+        ] {
             assert!(matches!(check(name, value), Err(Error::Parameter { .. })), "{name}={value}");
         }
     }
 
     #[test]
     fn every_parameter_and_reference_input_stands_in_the_text() {
-        for name in PARAMETERS.iter().map(|p| p.name).chain(GERMLINE_REFERENCE.iter().map(|(_, input)| *input)) {
-            assert!(GERMLINE.source.contains(&format!(" {name}\n")) || GERMLINE.source.contains(&format!(" {name} =")), "{name}");
+        for name in
+            PARAMETERS.iter().map(|p| p.name).chain(GERMLINE_REFERENCE.iter().map(|(_, input)| *input))
+        {
+            assert!(
+                GERMLINE.source.contains(&format!(" {name}\n"))
+                    || GERMLINE.source.contains(&format!(" {name} =")),
+                "{name}"
+            );
         }
     }
 }

@@ -96,8 +96,15 @@ fn prepare(layout: &Layout) -> Result<()> {
 fn ledger_name(name: &str, site: &SiteId) -> Result<String> {
     let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-./".contains(&b);
     let ends = |c: char| c == '/' || c == '.' || c == '-';
-    if name.is_empty() || name.len() > 60 || !name.bytes().all(word) || name.starts_with(ends) || name.ends_with(ends) {
-        bail!("the ledger's name takes 1 to 60 lower-case letters, digits, `-`, `.` and `/`, none of the marks at an end");
+    if name.is_empty()
+        || name.len() > 60
+        || !name.bytes().all(word)
+        || name.starts_with(ends)
+        || name.ends_with(ends)
+    {
+        bail!(
+            "the ledger's name takes 1 to 60 lower-case letters, digits, `-`, `.` and `/`, none of the marks at an end"
+        );
     }
     Ok(format!("{name}/{site}"))
 }

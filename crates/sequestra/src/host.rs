@@ -61,7 +61,8 @@ impl Host for Program {
         if let Some(coverage) = args.coverage {
             plan.coverage = coverage;
         }
-        let made = demodata::write(&args.folder, args.seed.unwrap_or(SEED), &plan).map_err(|e| failure(&e))?;
+        let made =
+            demodata::write(&args.folder, args.seed.unwrap_or(SEED), &plan).map_err(|e| failure(&e))?;
         Ok(made.files.into_iter().map(|file| args.folder.join(file)).collect())
     }
 
@@ -116,7 +117,7 @@ fn problem(error: &anyhow::Error) -> Problem {
             findings: Vec::new(),
         },
         None => Problem {
-            code: "SITE-001".to_owned(),
+            code: "SEQUESTRA-001".to_owned(),
             kind: Kind::Unavailable,
             message: format!("the site cannot be opened: {error:#}"),
             hint: None,

@@ -31,7 +31,8 @@ fn default_idle_minutes() -> u64 {
 impl Layout {
     /// The site at `root`, by its absolute path.
     pub fn at(root: &Path) -> Result<Self> {
-        let root = std::path::absolute(root).with_context(|| format!("cannot resolve `{}`", root.display()))?;
+        let root =
+            std::path::absolute(root).with_context(|| format!("cannot resolve `{}`", root.display()))?;
         Ok(Self { root })
     }
 

@@ -18,13 +18,8 @@ use std::sync::Arc;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Every room's tables.
-pub const MIGRATIONS: &[&[Migration]] = &[
-    access::MIGRATIONS,
-    keys::MIGRATIONS,
-    archive::MIGRATIONS,
-    catalog::MIGRATIONS,
-    runs::MIGRATIONS,
-];
+pub const MIGRATIONS: &[&[Migration]] =
+    &[access::MIGRATIONS, keys::MIGRATIONS, archive::MIGRATIONS, catalog::MIGRATIONS, runs::MIGRATIONS];
 
 /// Opens the site at `layout`.
 ///
@@ -76,7 +71,8 @@ pub async fn open(
         settings: runs::Settings::default(),
     });
     runs.sweep().await?;
-    let places = Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), runs: runs.clone() };
+    let places =
+        Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), runs: runs.clone() };
     access.attach(Arc::new(places), Arc::new(keys.clone()));
     let parts = Parts {
         id: site,

@@ -35,7 +35,8 @@ pub fn serve(root: &Path) -> Result<()> {
     runtime.block_on(async {
         // A file size limit must be an error of the write, not the end of the process.
         let _too_large = signal(SignalKind::from_raw(25))?;
-        let site = open(&layout, &passphrase, Arc::new(SystemClock::default()), Arc::new(SystemEntropy)).await?;
+        let site =
+            open(&layout, &passphrase, Arc::new(SystemClock::default()), Arc::new(SystemEntropy)).await?;
         drop(passphrase);
         let listener = listen(&layout)?;
         announce()?;
@@ -108,7 +109,8 @@ fn listen(layout: &Layout) -> Result<UnixListener> {
     // The ledger's lock is held: a socket that is there is a leftover.
     let _ = std::fs::remove_file(&path);
     let short = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), Layout::SOCKET);
-    let listener = std::os::unix::net::UnixListener::bind(short).context("cannot listen on the site's socket")?;
+    let listener =
+        std::os::unix::net::UnixListener::bind(short).context("cannot listen on the site's socket")?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     listener.set_nonblocking(true)?;
     Ok(UnixListener::from_std(listener)?)

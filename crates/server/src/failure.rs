@@ -73,8 +73,12 @@ impl Fault for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Id(_) => Some("ids are listed by `project list`, `sample list`, `object list` and `run list`".into()),
-            Self::NoResult => Some("start a run (`run start germline`), or wait for the one under way".into()),
+            Self::Id(_) => {
+                Some("ids are listed by `project list`, `sample list`, `object list` and `run list`".into())
+            }
+            Self::NoResult => {
+                Some("start a run (`run start germline`), or wait for the one under way".into())
+            }
             Self::Route => Some("the program that asked is older or newer than the site's process".into()),
             _ => None,
         }
@@ -104,10 +108,12 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let status = match self.0.code.as_str() {
-            // Not signed in: the one case that HTTP tells apart from "may not".
-            "ACCESS-003" | "ACCESS-004" => StatusCode::UNAUTHORIZED,
-            _ => StatusCode::from_u16(api::problem::status(self.0.kind)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        // Not signed in: the one case that HTTP tells apart from "may not".
+        let signs_in = [access::Error::NotSignedIn.code(), access::Error::Token.code()];
+        let status = match signs_in.contains(&self.0.code.as_str()) {
+            true => StatusCode::UNAUTHORIZED,
+            false => StatusCode::from_u16(api::problem::status(self.0.kind))
+                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         };
         let code = Code(self.0.code.clone());
         let mut response = (status, Json(self.0)).into_response();

@@ -70,7 +70,10 @@ async fn finish(site: &Site, caller: &Caller, ended: &Ended) -> Result<(), Failu
     let case = case_of(site, &permit, ended, &reference, quality, part).await?;
     let report = render(site, &permit, ended, &case).await?;
     let parents = [ended.variants.to_string(), ended.reference.to_string()];
-    let made = [("lake", What::Lake, lake.id().clone(), lake.root()), ("report", What::Report, report.id().clone(), report.root())];
+    let made = [
+        ("lake", What::Lake, lake.id().clone(), lake.root()),
+        ("report", What::Report, report.id().clone(), report.root()),
+    ];
     let results: Vec<NewResult> = made
         .iter()
         .map(|(kind, _, object, _)| NewResult {
@@ -127,10 +130,7 @@ async fn load(
     };
     blocking(move || {
         let mut boxed = sources.into_iter().map(|s| s.map(|s| Box::new(s) as Box<dyn Read>));
-        let sources = Sources {
-            frequencies: boxed.next().flatten(),
-            significance: boxed.next().flatten(),
-        };
+        let sources = Sources { frequencies: boxed.next().flatten(), significance: boxed.next().flatten() };
         let key = *draft.footer_key().expose();
         let mut bytes = Vec::new();
         variants::load(calls, sources, &plan, &key, &mut bytes)?;
@@ -171,7 +171,8 @@ async fn case_of(
     let options = Options { limit: SHOWN, offset: 0, order: Order::Rank };
     let answer = blocking(move || variants::query(&[part], &Filter::default(), &options)).await??;
     let project = permit.in_project()?.clone();
-    let class = site.catalog.place_in(&project).await?.and_then(|place| place.class).unwrap_or(Class::Clinical);
+    let class =
+        site.catalog.place_in(&project).await?.and_then(|place| place.class).unwrap_or(Class::Clinical);
     let receipt = site.runs.receipts().receipt(permit, ended.run.as_str()).await?;
     let receipt = receipt::Receipt::parse(receipt.as_bytes())?;
     let statement = receipt.envelope.statement()?;
@@ -207,8 +208,16 @@ async fn case_of(
 fn skipped(reference: &Reference) -> Vec<case::Skipped> {
     let steps = [
         ("genes.gff3", "consequences", "the reference has no gene models: no variant has a consequence"),
-        ("frequencies.vcf.gz", "population frequencies", "the reference has no frequency source: rarity is not known"),
-        ("significance.vcf.gz", "clinical significance", "the reference has no significance source: nothing is known of it"),
+        (
+            "frequencies.vcf.gz",
+            "population frequencies",
+            "the reference has no frequency source: rarity is not known",
+        ),
+        (
+            "significance.vcf.gz",
+            "clinical significance",
+            "the reference has no significance source: nothing is known of it",
+        ),
     ];
     let absent = steps.into_iter().filter(|(role, ..)| reference.file(role).is_none());
     absent.map(|(_, what, why)| case::Skipped { what: what.to_owned(), why: why.to_owned() }).collect()

@@ -24,7 +24,9 @@ pub(crate) async fn search(
         "smp_" => decide::<thing::Sample>(&site, &caller, &about).await?,
         "obj_" => decide::<thing::Object>(&site, &caller, &about).await?,
         "run_" => decide::<thing::Run>(&site, &caller, &about).await?,
-        "usr_" | "sit_" | "ref_" | "tol_" | "sub_" | "rds_" | "pkg_" => decide_on_site(&site, &caller).await?,
+        "usr_" | "sit_" | "ref_" | "tol_" | "sub_" | "rds_" | "pkg_" => {
+            decide_on_site(&site, &caller).await?
+        }
         _ => return Err(Error::Id("not the id of a thing that has a history".into()).into()),
     };
     let audit = site.audit.clone();
@@ -32,7 +34,13 @@ pub(crate) async fn search(
     let history = blocking(move || audit.history(&asked)).await??;
     let names = names(&site, &history.events).await?;
     let events = history.events.into_iter().map(|event| entry(&site, event, &names, inside)).collect();
-    Ok(Answer(History { about, events, chains: history.chains.into_iter().collect(), size: history.size, complete: true }))
+    Ok(Answer(History {
+        about,
+        events,
+        chains: history.chains.into_iter().collect(),
+        size: history.size,
+        complete: true,
+    }))
 }
 
 /// Whether the caller holds a role in the thing's project, and so may read people's own words.

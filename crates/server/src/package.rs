@@ -40,8 +40,12 @@ pub(crate) async fn file(
     let body = reader(request.into_body());
     let received = site.door().await?.receive(lease, &package, number, length, body).await?;
     let ids = [received.object.to_string()];
-    let answer =
-        Received { object: received.object, bytes: received.bytes, reads: received.reads, bases: received.bases };
+    let answer = Received {
+        object: received.object,
+        bytes: received.bytes,
+        reads: received.reads,
+        bases: received.bases,
+    };
     Ok(made(answer, ids))
 }
 
@@ -69,7 +73,8 @@ async fn ingest(
     project: &str,
     package: Option<&PackageId>,
 ) -> Result<Permit<Write, Project>, Failure> {
-    let ask = Ask::<Project>::new(Action::Ingest, [id(project)?]).about(package.map(|p| p.as_str().to_owned()));
+    let ask =
+        Ask::<Project>::new(Action::Ingest, [id(project)?]).about(package.map(|p| p.as_str().to_owned()));
     Ok(site.access.decide(caller, ask).await?)
 }
 

@@ -6,14 +6,19 @@ use crate::{Failure, Site};
 use access::thing::{self, Project};
 use access::verb::{Manage, View};
 use access::{Action, Ask, Grant, OneTimeToken, Permit};
-use api::people::{Account, HeldRole, Invitation, Me, Member, NewAccount, NewMember, NewRole, Redeem, Session};
+use api::people::{
+    Account, HeldRole, Invitation, Me, Member, NewAccount, NewMember, NewRole, Redeem, Session,
+};
 use axum::Json as Answer;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use base::{Id, RequestId, Timestamp, UserId};
 use std::collections::BTreeMap;
 
-pub(crate) async fn redeem(State(site): State<Site>, Json(body): Json<Redeem>) -> Result<Answer<Session>, Failure> {
+pub(crate) async fn redeem(
+    State(site): State<Site>,
+    Json(body): Json<Redeem>,
+) -> Result<Answer<Session>, Failure> {
     let _used = site.in_use();
     let once = OneTimeToken::parse(&body.token)?;
     let session = site.access.redeem(&once, &RequestId::mint(&*site.entropy)).await?;
@@ -54,7 +59,10 @@ pub(crate) async fn create(
     Ok(made(Invitation { account: wire(account), token: token.expose().to_owned() }, ids))
 }
 
-pub(crate) async fn list(State(site): State<Site>, Signed(caller): Signed) -> Result<Answer<Vec<Account>>, Failure> {
+pub(crate) async fn list(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+) -> Result<Answer<Vec<Account>>, Failure> {
     let permit: Permit<Manage, thing::Site> = site.permit(&caller, Action::ManageAccounts, &site.id).await?;
     Ok(Answer(site.access.accounts(&permit).await?.into_iter().map(wire).collect()))
 }
@@ -145,7 +153,11 @@ async fn administer(
     Ok((site.access.decide(caller, ask).await?, target))
 }
 
-async fn manage(site: &Site, caller: &access::Caller, name: &str) -> Result<Permit<Manage, thing::Site>, Failure> {
+async fn manage(
+    site: &Site,
+    caller: &access::Caller,
+    name: &str,
+) -> Result<Permit<Manage, thing::Site>, Failure> {
     let mut ask = Ask::<thing::Site>::new(Action::ManageAccounts, [site.id.clone()]);
     if let Ok(target) = site.access.resolve_account(name).await {
         ask = ask.target(&target);

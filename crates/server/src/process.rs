@@ -18,7 +18,10 @@ pub(crate) async fn health(State(site): State<Site>) -> Json<Health> {
     })
 }
 
-pub(crate) async fn status(State(site): State<Site>, Signed(caller): Signed) -> Result<Json<Status>, Failure> {
+pub(crate) async fn status(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+) -> Result<Json<Status>, Failure> {
     let _: Permit<View, thing::Site> = site.permit(&caller, Action::ViewSiteStatus, &site.id).await?;
     let ledger = site.audit.ledger();
     let mut limits = vec![

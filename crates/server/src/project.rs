@@ -41,7 +41,10 @@ pub(crate) async fn create(
     Ok(made(wire(project), ids))
 }
 
-pub(crate) async fn list(State(site): State<Site>, Signed(caller): Signed) -> Result<Answer<Vec<Project>>, Failure> {
+pub(crate) async fn list(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+) -> Result<Answer<Vec<Project>>, Failure> {
     let permit: Permit<View, thing::Site> = site.permit(&caller, Action::ListOwnProjects, &site.id).await?;
     let grants = site.access.own_grants(&caller).await?;
     let own: Vec<ProjectId> = grants.into_iter().filter_map(|grant| grant.project).collect();
@@ -54,7 +57,8 @@ pub(crate) async fn show(
     Signed(caller): Signed,
     Path(project): Path<String>,
 ) -> Result<Answer<Project>, Failure> {
-    let permit: Permit<View, ProjectThing> = site.permit(&caller, Action::ViewProject, &id(&project)?).await?;
+    let permit: Permit<View, ProjectThing> =
+        site.permit(&caller, Action::ViewProject, &id(&project)?).await?;
     Ok(Answer(wire(site.catalog.project(&permit).await?)))
 }
 

@@ -2,7 +2,9 @@
 
 use crate::failure::{Error, Failure};
 use crate::{Site, attend};
-use crate::{history, object, package, people, process, project, record, reference, run, sample, tool, variant};
+use crate::{
+    history, object, package, people, process, project, record, reference, run, sample, tool, variant,
+};
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Router, middleware};

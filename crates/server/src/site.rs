@@ -11,12 +11,12 @@ use audit::{Actor, Audit};
 use base::{Clock, Entropy, Id, SiteId};
 use catalog::Catalog;
 use db::{Db, Tx};
-use keys::Keys;
 use intake::{Door, FastqCheck, Limits};
+use keys::Keys;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -75,7 +75,16 @@ impl Site {
     pub fn new(parts: Parts) -> Self {
         let opened = parts.clock.monotonic();
         let used = AtomicU64::new(opened.as_secs());
-        Self { inner: Arc::new(Inner { parts, opened, door: OnceLock::new(), used, busy: AtomicU64::new(0), stop: watch::Sender::new(false) }) }
+        Self {
+            inner: Arc::new(Inner {
+                parts,
+                opened,
+                door: OnceLock::new(),
+                used,
+                busy: AtomicU64::new(0),
+                stop: watch::Sender::new(false),
+            }),
+        }
     }
 
     /// Asks the door about one thing.

@@ -37,7 +37,10 @@ pub(crate) async fn add(
     Ok(made(wire(tool), ids))
 }
 
-pub(crate) async fn list(State(site): State<Site>, Signed(caller): Signed) -> Result<Answer<Vec<Tool>>, Failure> {
+pub(crate) async fn list(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+) -> Result<Answer<Vec<Tool>>, Failure> {
     let permit: Permit<View, thing::Site> = site.permit(&caller, Action::ViewTools, &site.id).await?;
     Ok(Answer(site.runs.tools(&permit).await?.into_iter().map(wire).collect()))
 }

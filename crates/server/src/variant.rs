@@ -73,7 +73,8 @@ async fn newest(
         let _: Permit<ReadVerb, SampleThing> = site.permit(caller, Action::ViewVariants, sample).await?;
         return Err(Error::NoResult.into());
     };
-    let ask = Ask::<ObjectThing>::new(Action::ViewVariants, [found.object.clone()]).about([sample.to_string()]);
+    let ask =
+        Ask::<ObjectThing>::new(Action::ViewVariants, [found.object.clone()]).about([sample.to_string()]);
     Ok((site.access.decide(caller, ask).await?, found.object))
 }
 

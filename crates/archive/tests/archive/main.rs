@@ -30,13 +30,16 @@ async fn content_comes_back_to_those_who_may_and_lies_sealed() {
     let content = b"@r1\nGATTACAGATTACAGATTACA\n+\nIIIIIIIIIIIIIIIIIIIII\n".repeat(5000);
     let id = put(&spine, &members, &content).await;
 
-    let reader: Permit<ReadVerb, Object> = spine.permit(members.with(Role::Viewer), Action::ViewVariants, &id).await;
+    let reader: Permit<ReadVerb, Object> =
+        spine.permit(members.with(Role::Viewer), Action::ViewVariants, &id).await;
     let mut back = Vec::new();
     spine.archive.open_object(&reader, &id).await.unwrap().read_to_end(&mut back).unwrap();
     assert_eq!(back, content);
 
-    let ask = Ask::<Object>::new(Action::DownloadObject, [id.clone()]).because(Some("a second look".to_owned().into()));
-    let release: Permit<Release, Object> = spine.access.decide(members.with(Role::DataExporter), ask).await.unwrap();
+    let ask = Ask::<Object>::new(Action::DownloadObject, [id.clone()])
+        .because(Some("a second look".to_owned().into()));
+    let release: Permit<Release, Object> =
+        spine.access.decide(members.with(Role::DataExporter), ask).await.unwrap();
     let recipient = SecretKey::mint(&SystemEntropy);
     let mut addressed = spine.archive.address(&release, &id, &recipient.public().unwrap()).await.unwrap();
     let mut file = Vec::new();
@@ -55,19 +58,82 @@ async fn a_permit_for_another_object_or_another_person_opens_nothing() {
     let members = spine.project(Class::Research).await;
     let strangers = spine.project(Class::Research).await;
     let (one, two) = (put(&spine, &members, b"one").await, put(&spine, &members, b"two").await);
-    let reader: Permit<ReadVerb, Object> = spine.permit(members.with(Role::Viewer), Action::ViewVariants, &one).await;
+    let reader: Permit<ReadVerb, Object> =
+        spine.permit(members.with(Role::Viewer), Action::ViewVariants, &one).await;
     let refused = spine.archive.open_object(&reader, &two).await.err().unwrap();
     assert!(matches!(refused, Error::Access(access::Error::NotCovered(_))));
 
-    let ask = || Ask::<Object>::new(Action::DownloadObject, [one.clone()]).because(Some("x".to_owned().into()));
-    let viewer = spine.access.decide::<Release, Object>(members.with(Role::Viewer), ask()).await.err().unwrap();
+    let ask =
+        || Ask::<Object>::new(Action::DownloadObject, [one.clone()]).because(Some("x".to_owned().into()));
+    let viewer =
+        spine.access.decide::<Release, Object>(members.with(Role::Viewer), ask()).await.err().unwrap();
     assert_eq!(viewer.kind(), Kind::Denied);
-    let stranger = spine.access.decide::<Release, Object>(strangers.with(Role::DataExporter), ask()).await.err().unwrap();
+    let stranger = spine
+        .access
+        .decide::<Release, Object>(strangers.with(Role::DataExporter), ask())
+        .await
+        .err()
+        .unwrap();
     assert_eq!(stranger.kind(), Kind::NotFound);
     let absent = ObjectId::mint(&SystemEntropy);
     let ask = Ask::<Object>::new(Action::DownloadObject, [absent]);
-    let nothing = spine.access.decide::<Release, Object>(strangers.with(Role::DataExporter), ask).await.err().unwrap();
+    let nothing =
+        spine.access.decide::<Release, Object>(strangers.with(Role::DataExporter), ask).await.err().unwrap();
     assert_eq!((nothing.code(), nothing.to_string()), (stranger.code(), stranger.to_string()));
+}
+
+#[tokio::test]
+async fn a_permit_shows_the_records_of_what_it_names_alone() {
+    let spine = Spine::new(&[]).await;
+    let members = spine.project(Class::Research).await;
+    let (one, two) = (put(&spine, &members, b"one").await, put(&spine, &members, b"two").await);
+    let both = [one.clone(), two.clone()];
+    let viewer = members.with(Role::Viewer);
+    let narrow: Permit<View, Object> = spine.permit(viewer, Action::ViewSamples, &one).await;
+    let shown = spine.archive.describe(&narrow, &both).await.unwrap();
+    assert_eq!(shown.iter().map(|o| &o.id).collect::<Vec<_>>(), [&one]);
+    let wide: Permit<View, Project> = spine.permit(viewer, Action::ViewSamples, &members.project).await;
+    assert_eq!(spine.archive.describe(&wide, &both).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_draft_of_one_project_does_not_become_an_object_of_another() {
+    let spine = Spine::new(&[]).await;
+    let (ours, theirs) = (spine.project(Class::Research).await, spine.project(Class::Research).await);
+    let analyst = |members: &Members| members.with(Role::Analyst).clone();
+    let here: Permit<WriteVerb, Project> = spine.permit(&analyst(&ours), Action::Ingest, &ours.project).await;
+    let there: Permit<WriteVerb, Project> =
+        spine.permit(&analyst(&theirs), Action::Ingest, &theirs.project).await;
+    let spec = Spec { kind: "fastq", subject: None, links: vec![] };
+    let mut draft = spine.archive.draft(&here, spec).unwrap();
+    draft.write_all(b"ours").unwrap();
+    let mut sealed = [draft.seal().unwrap()];
+    let tx = spine.db.begin(there.decision()).await.unwrap();
+    let refused = spine.archive.admit(&there, &tx, &mut sealed).await.err().unwrap();
+    assert!(matches!(refused, Error::Access(access::Error::NotCovered(_))));
+    drop(tx);
+    let tx = spine.db.begin(here.decision()).await.unwrap();
+    spine.archive.admit(&here, &tx, &mut sealed).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_an_object_belongs_to_leads_to_it_as_soon_as_it_is_seen() {
+    let spine = Spine::new(&[]).await;
+    let members = spine.project(Class::Research).await;
+    let permit: Permit<WriteVerb, Project> =
+        spine.permit(members.with(Role::Analyst), Action::Ingest, &members.project).await;
+    let sample = base::SampleId::mint(&SystemEntropy).to_string();
+    let spec = Spec { kind: "fastq", subject: None, links: vec![sample.clone()] };
+    let mut draft = spine.archive.draft(&permit, spec).unwrap();
+    draft.write_all(b"content").unwrap();
+    let mut sealed = [draft.seal().unwrap()];
+    let tx = spine.db.begin(permit.decision()).await.unwrap();
+    let ids = spine.archive.admit(&permit, &tx, &mut sealed).await.unwrap();
+    // Nothing was recorded since: the link is durable before the commit.
+    let history = spine.audit.history(&sample).unwrap();
+    assert!(history.chains.contains(ids[0].as_str()));
+    assert!(history.events.iter().any(|e| matches!(e.event.what, audit::What::ObjectSealed(_))));
+    tx.commit().await.unwrap();
 }
 
 #[tokio::test]
@@ -88,7 +154,8 @@ async fn every_changed_byte_of_a_body_is_refused() {
         assert!(!matches!(read, Ok(Ok(_))), "byte {i}");
     }
     overwrite(&body, &whole[..whole.len() - 1]);
-    let reader: Permit<ReadVerb, Object> = spine.permit(members.with(Role::Viewer), Action::ViewVariants, &id).await;
+    let reader: Permit<ReadVerb, Object> =
+        spine.permit(members.with(Role::Viewer), Action::ViewVariants, &id).await;
     assert_eq!(spine.archive.open_object(&reader, &id).await.err().map(|e| e.kind()), Some(Kind::Integrity));
 }
 

@@ -1,3 +1,5 @@
+//! Outputs that may leave, and all the ways in which they may not.
+
 use std::fs::Permissions;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};

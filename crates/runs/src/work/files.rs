@@ -31,7 +31,11 @@ impl Work {
 
     /// Decrypts the inputs into the scratch, each byte checked against its object's tree, and gives
     /// the workflow's inputs. Names inside are ids and roles.
-    pub(super) fn decrypt_inputs(&self, scratch: &Scratch, lease: &RunLease) -> Result<Map<String, Json>, Error> {
+    pub(super) fn decrypt_inputs(
+        &self,
+        scratch: &Scratch,
+        lease: &RunLease,
+    ) -> Result<Map<String, Json>, Error> {
         let folder = scratch.inputs();
         let archive = &self.runs.inner.archive;
         let mut go_on = || self.go_on(lease);
@@ -52,7 +56,8 @@ impl Work {
             inputs.insert(input.to_owned(), json!(format!("/in/{role}")));
         }
         let [first, second] = lanes;
-        let groups: Vec<&str> = self.sample.readsets.iter().map(|readset| base::Id::as_str(&readset.id)).collect();
+        let groups: Vec<&str> =
+            self.sample.readsets.iter().map(|readset| base::Id::as_str(&readset.id)).collect();
         inputs.insert("sample_id".to_owned(), json!(self.sample.id));
         inputs.insert("read_group_ids".to_owned(), json!(groups));
         inputs.insert("fastq_1".to_owned(), Json::Array(first));
@@ -84,7 +89,11 @@ impl Work {
     fn hold_to_contract(&self, wanted: &[Output], files: &mut [OutputFile]) -> Result<Quality, Error> {
         let mut find = |kind: &str| {
             let names: Vec<&str> = names_of(wanted, kind);
-            files.iter_mut().filter(|file| names.contains(&file.name.as_str())).map(text_of).collect::<Result<Vec<_>, _>>()
+            files
+                .iter_mut()
+                .filter(|file| names.contains(&file.name.as_str()))
+                .map(text_of)
+                .collect::<Result<Vec<_>, _>>()
         };
         let trimming = find("trimming")?.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
         let one = |texts: Vec<String>| texts.into_iter().next().ok_or(Error::Output("a report is missing"));

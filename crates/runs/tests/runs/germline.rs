@@ -20,7 +20,9 @@ async fn a_sample_becomes_variants_with_a_receipt_that_verifies() {
     let run = site.ended(&id).await;
     assert_eq!(run.state, State::Done, "{:#?}", (&run.error, &run.log));
     let kinds: Vec<&str> = run.results.iter().map(|(kind, _)| kind.as_str()).collect();
-    for kind in ["alignment", "alignment-index", "variants", "variants-index", "coverage", "quality", "counts"] {
+    for kind in
+        ["alignment", "alignment-index", "variants", "variants-index", "coverage", "quality", "counts"]
+    {
         assert_eq!(kinds.iter().filter(|k| **k == kind).count(), 1, "{kind} of {kinds:?}");
     }
     assert_eq!(kinds.iter().filter(|kind| **kind == "trimming").count(), 2);
@@ -107,7 +109,10 @@ async fn receipts_verify(site: &Site, id: &RunId, run: &runs::RunView) {
     let changed = json.replacen(id.as_str(), RunId::mint(&base::SystemEntropy).as_str(), 1).into_bytes();
     let mut flipped = json.clone().into_bytes();
     flipped[40] ^= 1;
-    assert!(receipt::verify(&flipped, &public).is_err() && (changed == json.as_bytes() || receipt::verify(&changed, &public).is_err()));
+    assert!(
+        receipt::verify(&flipped, &public).is_err()
+            && (changed == json.as_bytes() || receipt::verify(&changed, &public).is_err())
+    );
 
     let permit: Permit<View, thing::Site> = site.site_view().await;
     let json = site.runs.receipts().receipt(&permit, run.reference.as_str()).await.unwrap();
@@ -121,7 +126,10 @@ fn the_record_is_whole(site: &Site, id: &RunId) {
     let count = |wanted: fn(&What) -> bool| history.events.iter().filter(|e| wanted(&e.event.what)).count();
     assert_eq!(count(|what| matches!(what, What::JobStarted { closures } if closures.len() == 7)), 1);
     assert_eq!(
-        count(|what| matches!(what, What::JobEnded { accepted: true, exit: Some(0), scratch_destroyed: true })),
+        count(|what| matches!(
+            what,
+            What::JobEnded { accepted: true, exit: Some(0), scratch_destroyed: true }
+        )),
         1
     );
     assert_eq!(count(|what| matches!(what, What::ReceiptIssued { .. })), 1);

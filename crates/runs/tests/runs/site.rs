@@ -83,7 +83,11 @@ impl Site {
         (site, sample, reference)
     }
 
-    pub async fn add_tool(&self, name: &str, programs: &[(String, PathBuf)]) -> Result<runs::Tool, runs::Error> {
+    pub async fn add_tool(
+        &self,
+        name: &str,
+        programs: &[(String, PathBuf)],
+    ) -> Result<runs::Tool, runs::Error> {
         let permit: Permit<Manage, thing::Site> =
             self.spine.permit(&self.approver, Action::RegisterTool, &self.spine.site).await;
         self.runs.add_tool(&permit, name, programs).await
@@ -135,8 +139,11 @@ impl Site {
             *counts.entry(file.readset.clone()).or_default() += reads_in(&path);
         }
         let package = spine.catalog.package(&permit, &package.id).await.unwrap();
-        let counts: Vec<_> =
-            counts.into_iter().enumerate().map(|(n, (id, c))| (id, c + if n == 0 { more } else { 0 }, 0)).collect();
+        let counts: Vec<_> = counts
+            .into_iter()
+            .enumerate()
+            .map(|(n, (id, c))| (id, c + if n == 0 { more } else { 0 }, 0))
+            .collect();
         let tx = spine.db.begin(permit.decision()).await.unwrap();
         spine.catalog.commit_package(&permit, &tx, &package, &counts).await.unwrap();
         tx.commit().await.unwrap();
@@ -171,7 +178,8 @@ impl Site {
     pub async fn under_way(&self, id: &RunId) {
         let permit = self.run_view(id).await;
         let mut progress = self.runs.watch(&permit, id).unwrap().expect("a run that has not ended");
-        let working = |p: &runs::Progress| p.state.is_final() || p.tasks.iter().any(|task| task.name != "inputs");
+        let working =
+            |p: &runs::Progress| p.state.is_final() || p.tasks.iter().any(|task| task.name != "inputs");
         progress.wait_for(working).await.unwrap();
     }
 

@@ -15,9 +15,10 @@ async fn nothing_was_kept(site: &Site, run: &RunView, bodies: usize) {
     assert_eq!(site.bodies(), bodies, "no body but those of before");
     site.no_scratch();
     let history = site.spine.audit.history(run.id.as_str()).unwrap();
-    let ended = history.events.iter().any(|e| {
-        matches!(e.event.what, What::JobEnded { accepted: false, scratch_destroyed: true, .. })
-    });
+    let ended = history
+        .events
+        .iter()
+        .any(|e| matches!(e.event.what, What::JobEnded { accepted: false, scratch_destroyed: true, .. }));
     assert!(ended, "the end of the job is on record");
     let failed = history.events.iter().any(|e| {
         matches!(&e.event.what, What::Outcome { result: Outcome::Failed, code: Some(code), .. }

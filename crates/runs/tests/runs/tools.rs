@@ -8,7 +8,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 fn here(name: &str) -> PathBuf {
-    ["/usr/bin", "/bin"].iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file()).unwrap()
+    ["/usr/bin", "/bin"]
+        .iter()
+        .map(|folder| Path::new(folder).join(name))
+        .find(|path| path.is_file())
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,7 +82,9 @@ async fn a_reference_is_prepared_behind_the_walls_or_not_at_all() {
     let id = site.add_reference(&files).await.unwrap();
     let reference = site.spine.catalog.reference(&id).await.unwrap();
     assert_eq!(reference.files.len(), 13);
-    for role in ["reference.fa", "reference.fa.bwt", "genes.gff3", "frequencies.vcf.gz", "significance.vcf.gz.tbi"] {
+    for role in
+        ["reference.fa", "reference.fa.bwt", "genes.gff3", "frequencies.vcf.gz", "significance.vcf.gz.tbi"]
+    {
         assert!(reference.file(role).is_some(), "{role}");
     }
     let bodies = site.bodies();
@@ -96,7 +102,10 @@ async fn a_reference_is_prepared_behind_the_walls_or_not_at_all() {
     upload.write_file(runs::ReferenceRole::Genes, &b"##gff-version 3\n"[..]).unwrap();
     let broken = upload.finish(permit, |_| ()).await.unwrap_err();
     assert_eq!(broken.code(), "RUNS-011");
-    assert!(broken.to_string().contains("check_genes") && broken.hint().unwrap().contains("refused"), "{broken}");
+    assert!(
+        broken.to_string().contains("check_genes") && broken.hint().unwrap().contains("refused"),
+        "{broken}"
+    );
     assert_eq!(site.bodies(), bodies, "nothing of it was kept");
     assert_eq!(site.spine.catalog.references(&view).await.unwrap().len(), 1);
     site.no_scratch();

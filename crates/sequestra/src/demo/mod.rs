@@ -123,7 +123,8 @@ fn results(stage: &mut Stage<'_>, case: &Case) -> Result<()> {
 }
 
 fn proofs(stage: &mut Stage<'_>, case: &Case) -> Result<()> {
-    stage.say("Every result has a signed receipt. It verifies with the file and the site's public key alone.");
+    stage
+        .say("Every result has a signed receipt. It verifies with the file and the site's public key alone.");
     let receipt = stage.room().join("receipt.json");
     stage.act(Role::Analyst, "receipt show", &[&case.run, "--out", text_of(&receipt)?])?;
     let key = stage.site().join("site.pub");

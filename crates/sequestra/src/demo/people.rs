@@ -86,8 +86,22 @@ fn sign_in(stage: &mut Stage<'_>, role: Role, invitation: &serde_json::Value) ->
 pub fn project(stage: &mut Stage<'_>) -> Result<String> {
     stage.say("A project states class, purpose, data-use terms, region, retention and consent.");
     let create = [
-        "--name", "Demo", "--class", "research", "--purpose", "research", "--term", "DUO:0000042", "--region", "EU",
-        "--retention", "90-days", "--consent", "DEMO-1", "--administrator", "manager",
+        "--name",
+        "Demo",
+        "--class",
+        "research",
+        "--purpose",
+        "research",
+        "--term",
+        "DUO:0000042",
+        "--region",
+        "EU",
+        "--retention",
+        "90-days",
+        "--consent",
+        "DEMO-1",
+        "--administrator",
+        "manager",
     ];
     stage.act(Role::Administrator, "project create", &create)?;
     let project = stage.id(Role::Manager, &["project", "list"])?;
@@ -100,7 +114,10 @@ pub fn project(stage: &mut Stage<'_>) -> Result<String> {
 /// Makes a recipient's key pair, as a collaborator elsewhere would; gives the public key's file.
 pub fn recipient(stage: &Stage<'_>) -> Result<PathBuf> {
     let secret = SecretKey::mint(&SystemEntropy);
-    base::durable::create_once(&stage.room().join("recipient.sec"), keyfile::write_secret(&secret)?.as_bytes())?;
+    base::durable::create_once(
+        &stage.room().join("recipient.sec"),
+        keyfile::write_secret(&secret)?.as_bytes(),
+    )?;
     let public = stage.room().join("recipient.pub");
     base::durable::create_once(&public, keyfile::write_public(&secret.public()?).as_bytes())?;
     Ok(public)

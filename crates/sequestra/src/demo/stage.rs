@@ -2,6 +2,7 @@
 
 use super::people::Role;
 use anyhow::{Context, Result, bail};
+use base::{Clock, SystemClock};
 use cli::Console;
 use serde::Serialize;
 use std::fs::OpenOptions;
@@ -10,7 +11,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Instant;
 
 /// Lines of a command's output that are shown.
 const SHOWN: usize = 24;
@@ -23,7 +23,7 @@ pub struct Stage<'a> {
     room: PathBuf,
     json: bool,
     steps: Vec<Step>,
-    began: Instant,
+    clock: SystemClock,
 }
 
 /// One command and what came of it.
@@ -59,9 +59,16 @@ impl<'a> Stage<'a> {
         let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         passphrase.write_all(text.as_bytes())?;
         let program = std::env::current_exe().context("cannot find this program's own file")?;
-        #[expect(clippy::disallowed_methods, reason = "the story is timed by the clock on the wall")]
-        let began = Instant::now();
-        Ok(Self { console, program, site: site.to_owned(), room: room.to_owned(), json, steps: Vec::new(), began })
+        let clock = SystemClock::default();
+        Ok(Self {
+            console,
+            program,
+            site: site.to_owned(),
+            room: room.to_owned(),
+            json,
+            steps: Vec::new(),
+            clock,
+        })
     }
 
     /// The site.
@@ -126,14 +133,18 @@ impl<'a> Stage<'a> {
     pub fn object(&mut self, role: Role, sample: &str, kind: &str) -> Result<String> {
         let list = self.quiet(Some(role), &["object", "list", sample])?;
         let of_kind = |one: &&serde_json::Value| one.get("kind").and_then(|k| k.as_str()) == Some(kind);
-        let found = list.as_array().and_then(|all| all.iter().rev().find(of_kind)).and_then(|one| one.get("id")?.as_str());
+        let found = list
+            .as_array()
+            .and_then(|all| all.iter().rev().find(of_kind))
+            .and_then(|one| one.get("id")?.as_str());
         Ok(found.with_context(|| format!("the sample has no {kind}"))?.to_owned())
     }
 
     /// The process of the site, by what it says itself.
     pub fn process(&mut self) -> Result<i32> {
         let status = self.quiet(Some(Role::Administrator), &["site", "status"])?;
-        let pid = status.get("pid").and_then(serde_json::Value::as_i64).context("the site says no process")?;
+        let pid =
+            status.get("pid").and_then(serde_json::Value::as_i64).context("the site says no process")?;
         Ok(i32::try_from(pid)?)
     }
 
@@ -146,7 +157,7 @@ impl<'a> Stage<'a> {
 
     /// The last words, or the one JSON document.
     pub fn finish(&mut self, kept: bool) -> Result<()> {
-        let seconds = self.began.elapsed().as_secs_f64();
+        let seconds = self.clock.monotonic().as_secs_f64();
         if self.json {
             let told = serde_json::json!({
                 "site": kept.then(|| self.site.display().to_string()),
@@ -161,7 +172,10 @@ impl<'a> Stage<'a> {
         let site = self.site.display().to_string();
         let next = if kept {
             vec![
-                format!("The site stays in {site}; its passphrase is in {}.", self.room.join("passphrase").display()),
+                format!(
+                    "The site stays in {site}; its passphrase is in {}.",
+                    self.room.join("passphrase").display()
+                ),
                 format!("Look around: sequestra --site {site} site status"),
             ]
         } else {
@@ -181,17 +195,18 @@ impl<'a> Stage<'a> {
         if !self.json {
             let _ = self.console.line(&format!("$ {shown}"));
         }
-        #[expect(clippy::disallowed_methods, reason = "the story is timed by the clock on the wall")]
-        let began = Instant::now();
+        let began = self.clock.monotonic();
         let child = self.command(role, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let done = self.watch(child)?;
-        let seconds = began.elapsed().as_secs_f64();
+        let seconds = self.clock.monotonic().saturating_sub(began).as_secs_f64();
         let expected = (done.exit == 0) != refusal;
         if !self.json {
-            let verdict = if refusal { format!(", refused with exit code {}", done.exit) } else { String::new() };
+            let verdict =
+                if refusal { format!(", refused with exit code {}", done.exit) } else { String::new() };
             let _ = self.console.line(&format!("  [{seconds:.2} s{verdict}]"));
         }
-        let step = Step { command: shown.clone(), exit: done.exit, expected, seconds, output: done.lines.clone() };
+        let step =
+            Step { command: shown.clone(), exit: done.exit, expected, seconds, output: done.lines.clone() };
         self.steps.push(step);
         if !expected {
             let was = if refusal { "was to be refused and was not" } else { "failed" };
@@ -225,10 +240,9 @@ impl<'a> Stage<'a> {
         if !self.json {
             let _ = self.console.line(&format!("$ {shown}"));
         }
-        #[expect(clippy::disallowed_methods, reason = "the story is timed by the clock on the wall")]
-        let began = Instant::now();
+        let began = self.clock.monotonic();
         let answer = self.quiet(role, args)?;
-        let seconds = began.elapsed().as_secs_f64();
+        let seconds = self.clock.monotonic().saturating_sub(began).as_secs_f64();
         if !self.json {
             let _ = self.console.line(&format!("  a one-time token, handed to its owner  [{seconds:.2} s]"));
         }
@@ -257,8 +271,10 @@ impl<'a> Stage<'a> {
 
     /// The command as a person would type it, with the session's owner before it.
     fn shown(&self, role: Option<Role>, args: &[&str]) -> String {
-        let quoted: Vec<String> =
-            args.iter().map(|arg| if arg.contains(' ') { format!("\"{arg}\"") } else { (*arg).to_owned() }).collect();
+        let quoted: Vec<String> = args
+            .iter()
+            .map(|arg| if arg.contains(' ') { format!("\"{arg}\"") } else { (*arg).to_owned() })
+            .collect();
         let who = role.map(|role| format!("[{}] ", role.name())).unwrap_or_default();
         format!("{who}sequestra {}", quoted.join(" "))
     }

@@ -54,14 +54,19 @@ impl Search {
         while let Some(path) = waiting.pop() {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if path != folder {
-                found.extend(self.words.iter().filter(|w| name.contains(*w)).map(|w| format!("{w} names {path:?}")));
+                found.extend(
+                    self.words.iter().filter(|w| name.contains(*w)).map(|w| format!("{w} names {path:?}")),
+                );
             }
             let Ok(kind) = fs::symlink_metadata(&path) else { continue };
             if kind.is_dir() {
                 // A scratch of another process may go while it is read.
                 waiting.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|e| e.path()));
             } else if kind.is_file() {
-                found.extend(self.within(&fs::read(&path).unwrap_or_default()).map(|what| format!("{what} in {path:?}")));
+                found.extend(
+                    self.within(&fs::read(&path).unwrap_or_default())
+                        .map(|what| format!("{what} in {path:?}")),
+                );
             }
         }
         found
@@ -111,7 +116,8 @@ fn each_window(bytes: &[u8], mut take: impl FnMut(u64)) {
 /// What the story left in scratch, searched before anything else is run on its reads.
 pub fn left_in_scratch(data: &Path) -> Vec<String> {
     let search = Search::of(data);
-    let ours = |path: &PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("sequestra"));
+    let ours =
+        |path: &PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("sequestra"));
     let scratches = fs::read_dir("/dev/shm").into_iter().flatten().flatten().map(|e| e.path()).filter(ours);
     scratches.flat_map(|scratch| search.below(&scratch)).collect()
 }

@@ -70,7 +70,13 @@ fn things_of(site: &Site, things: &Things, route: &Route, who: Option<&str>) -> 
 
 /// The request of a call, by the first new decision. A call that was decided and good leaves its
 /// outcome before the next one begins.
-fn request_of(site: &Site, before: usize, route: &Route, reply: &Reply, known: &BTreeSet<String>) -> Option<String> {
+fn request_of(
+    site: &Site,
+    before: usize,
+    route: &Route,
+    reply: &Reply,
+    known: &BTreeSet<String>,
+) -> Option<String> {
     route.action?;
     if reply.status == 401 {
         return None;
@@ -81,7 +87,8 @@ fn request_of(site: &Site, before: usize, route: &Route, reply: &Reply, known: &
         let fresh = |e: &&Value| kind(e) == "decision" && !known.contains(text(&e["event"]["request"]));
         let request = events[before..].iter().find(fresh).map(|e| text(&e["event"]["request"]).to_owned());
         let ended = |request: &String| {
-            !reply.good() || events.iter().any(|e| kind(e) == "outcome" && text(&e["event"]["request"]) == request)
+            !reply.good()
+                || events.iter().any(|e| kind(e) == "outcome" && text(&e["event"]["request"]) == request)
         };
         found = request.filter(ended);
         found.is_some()
@@ -106,7 +113,9 @@ fn open_decisions(events: &[Value]) -> BTreeSet<u64> {
     let mut open = BTreeSet::new();
     for event in events {
         match kind(event) {
-            "decision" if event["event"]["allowed"] == true => open.insert(event["position"].as_u64().unwrap()),
+            "decision" if event["event"]["allowed"] == true => {
+                open.insert(event["position"].as_u64().unwrap())
+            }
             "outcome" => open.remove(&event["event"]["decision"].as_u64().unwrap()),
             _ => false,
         };
@@ -197,12 +206,15 @@ fn kinds(cell: &Cell, events: &[Value]) -> String {
         };
         *counts.entry(name).or_default() += 1;
     }
-    let told: Vec<String> = counts.into_iter().map(|(name, n)| if n == 1 { name } else { format!("{name} ×{n}") }).collect();
+    let told: Vec<String> =
+        counts.into_iter().map(|(name, n)| if n == 1 { name } else { format!("{name} ×{n}") }).collect();
     told.join(", ")
 }
 
 fn of_cell<'a>(cell: &'a Cell, events: &'a [Value]) -> impl Iterator<Item = &'a Value> {
-    events.iter().filter(|e| cell.request.is_some() && e["event"]["request"].as_str() == cell.request.as_deref())
+    events
+        .iter()
+        .filter(|e| cell.request.is_some() && e["event"]["request"].as_str() == cell.request.as_deref())
 }
 
 /// What is wrong with the trail of one call.
@@ -217,16 +229,25 @@ fn faults(cell: &Cell, events: &[Value]) -> Vec<String> {
     if kind(first) != "decision" || text(&first["event"]["action"]) != action {
         return told(&format!("begins with {first}"));
     }
-    let decisions: BTreeSet<u64> =
-        own.iter().filter(|e| e["event"]["allowed"] == true).map(|e| e["position"].as_u64().unwrap()).collect();
-    let outcomes: Vec<u64> =
-        own.iter().filter(|e| kind(e) == "outcome").map(|e| e["event"]["decision"].as_u64().unwrap()).collect();
+    let decisions: BTreeSet<u64> = own
+        .iter()
+        .filter(|e| e["event"]["allowed"] == true)
+        .map(|e| e["position"].as_u64().unwrap())
+        .collect();
+    let outcomes: Vec<u64> = own
+        .iter()
+        .filter(|e| kind(e) == "outcome")
+        .map(|e| e["event"]["decision"].as_u64().unwrap())
+        .collect();
     if !cell.reply.good() {
         let denied = own.len() == 1 && first["event"]["allowed"] == false;
-        let failed = first["event"]["allowed"] == true && !["ACCESS-001", "ACCESS-002"].contains(&cell.reply.code().as_str());
+        let failed = first["event"]["allowed"] == true
+            && !["ACCESS-001", "ACCESS-002"].contains(&cell.reply.code().as_str());
         return if denied || failed { Vec::new() } else { told(&format!("refused, and recorded {own:?}")) };
     }
-    if outcomes.len() != decisions.len() || outcomes.iter().collect::<BTreeSet<_>>() != decisions.iter().collect() {
+    if outcomes.len() != decisions.len()
+        || outcomes.iter().collect::<BTreeSet<_>>() != decisions.iter().collect()
+    {
         return told(&format!("decided at {decisions:?}, ended {outcomes:?}"));
     }
     Vec::new()
@@ -237,9 +258,7 @@ fn a_call_without_its_event_is_noticed() {
     let route = api::route::named("variant query").unwrap();
     let reply = |status| Reply { status, body: b"{\"code\": \"ACCESS-002\"}".to_vec() };
     let cell = |status| Cell { route, caller: "viewer", reply: reply(status), request: Some("req_1".into()) };
-    let decision = |allowed: bool| {
-        json!({"position": 0, "event": {"event": "decision", "request": "req_1", "action": "view-variants", "allowed": allowed}})
-    };
+    let decision = |allowed: bool| json!({"position": 0, "event": {"event": "decision", "request": "req_1", "action": "view-variants", "allowed": allowed}});
     let outcome = json!({"position": 1, "event": {"event": "outcome", "request": "req_1", "decision": 0}});
     assert_eq!(faults(&cell(200), &[decision(true), outcome.clone()]), Vec::<String>::new());
     assert_eq!(faults(&cell(403), &[decision(false)]), Vec::<String>::new());

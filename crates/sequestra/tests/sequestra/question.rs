@@ -49,8 +49,23 @@ impl Things {
         let project = site.last("analyst", &["project", "list"]);
         site.json("manager", &["member", "add", &project, "support", "--role", "support-observer"]);
         let elsewhere = [
-            "project", "create", "--name", "Elsewhere", "--class", "sandbox", "--purpose", "methods", "--term",
-            "DUO:0000042", "--region", "EU", "--retention", "90-days", "--consent", "NONE-1", "--administrator",
+            "project",
+            "create",
+            "--name",
+            "Elsewhere",
+            "--class",
+            "sandbox",
+            "--purpose",
+            "methods",
+            "--term",
+            "DUO:0000042",
+            "--region",
+            "EU",
+            "--retention",
+            "90-days",
+            "--consent",
+            "NONE-1",
+            "--administrator",
             "foreign",
         ];
         site.json("admin", &elsewhere);
@@ -66,7 +81,9 @@ impl Things {
         let read = |name: &str| fs::read(more.join(name)).unwrap();
         let text = |name: &str| {
             let text = fs::read_to_string(more.join(name)).unwrap();
-            text.replace("CASE-0100-B", SAMPLE).replace("CASE-0100", crate::site::PATIENT).replace(",L001,", ",L002,")
+            text.replace("CASE-0100-B", SAMPLE)
+                .replace("CASE-0100", crate::site::PATIENT)
+                .replace(",L001,", ",L002,")
         };
         let mut things = Self {
             run: site.last("viewer", &["run", "list", &project]),
@@ -87,7 +104,8 @@ impl Things {
         assert!(begun.good(), "{begun:?}");
         things.package = begun.json()["id"].as_str().unwrap().to_owned();
         let path = format!("/v1/projects/{}/packages/{}/files/1", things.project, things.package);
-        let sent = http::call(&site.folder, Some(&site.token("analyst")), "PUT", &path, &things.reads[1]).unwrap();
+        let sent =
+            http::call(&site.folder, Some(&site.token("analyst")), "PUT", &path, &things.reads[1]).unwrap();
         assert!(sent.good(), "{sent:?}");
         things
     }

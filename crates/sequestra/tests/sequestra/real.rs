@@ -15,7 +15,10 @@ fn data(name: &str) -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    println!("not run: the real reads are not at `{}`; set SEQUESTRA_SHARED to the folder that holds them", folder.display());
+    println!(
+        "not run: the real reads are not at `{}`; set SEQUESTRA_SHARED to the folder that holds them",
+        folder.display()
+    );
     None
 }
 
@@ -33,7 +36,10 @@ fn calls(data: &Path) -> (Site, Vec<Value>) {
     let (sheet, sums) = (path("samplesheet.csv"), path("md5sums.txt"));
     let put = site.json("analyst", &["intake", "put", &project, "--sheet", &sheet, "--manifest", &sums]);
     let sample = put["samples"][0]["id"].as_str().unwrap().to_owned();
-    let run = site.json("analyst", &["run", "start", "germline", "--sample", &sample, "--reference", &reference, "--wait"]);
+    let run = site.json(
+        "analyst",
+        &["run", "start", "germline", "--sample", &sample, "--reference", &reference, "--wait"],
+    );
     assert_eq!(run["state"], "done", "{run}");
     let rows = variants(&site, &sample);
     (site, rows)
@@ -44,7 +50,8 @@ fn a_genome_slice_agrees_with_its_truth() {
     let Some(data) = data("na12878_chr20") else { return };
     let (_site, rows) = calls(&data);
     let mut norm = Command::new("bcftools");
-    norm.args(["norm", "-m-any", "--no-version", "-f"]).args([data.join("reference.fa"), data.join("truth.vcf.gz")]);
+    norm.args(["norm", "-m-any", "--no-version", "-f"])
+        .args([data.join("reference.fa"), data.join("truth.vcf.gz")]);
     let norm = norm.output().unwrap();
     assert!(norm.status.success(), "{}", String::from_utf8_lossy(&norm.stderr));
     let truth = records(&String::from_utf8_lossy(&norm.stdout));
@@ -82,9 +89,13 @@ fn a_panel_has_the_expected_consequence_for_every_gene() {
         let f: Vec<&str> = line.split('\t').collect();
         let at: Place = (f[0].to_owned(), f[1].parse().unwrap(), f[2].to_owned(), f[3].to_owned());
         let row = rows.iter().find(|row| place(row) == at);
-        let told = row.map(|row| ["consequence", "gene", "transcript"].map(|n| row[n].as_str().unwrap_or("-").to_owned()).join("|"));
+        let told = row.map(|row| {
+            ["consequence", "gene", "transcript"].map(|n| row[n].as_str().unwrap_or("-").to_owned()).join("|")
+        });
         // The most severe of a variant's consequences is the one that is shown.
-        if !f[4].split(',').any(|one| one.split('|').take(3).collect::<Vec<_>>().join("|") == told.clone().unwrap_or_default()) {
+        if !f[4].split(',').any(|one| {
+            one.split('|').take(3).collect::<Vec<_>>().join("|") == told.clone().unwrap_or_default()
+        }) {
             wrong.push(format!("{at:?}: {told:?}, expected {}", f[4]));
         }
         genes.extend(f[4].split('|').nth(1).map(str::to_owned));

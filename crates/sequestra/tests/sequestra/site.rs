@@ -56,7 +56,12 @@ pub fn told() -> &'static Told {
         made_data(&data, 7731, 20);
         rename_everything(&data);
         let mut command = Command::new(PROGRAM);
-        command.args(["demo", "--json", "--keep", "--site"]).arg(&site).arg("--data").arg(&data).env("TMPDIR", &tmp);
+        command
+            .args(["demo", "--json", "--keep", "--site"])
+            .arg(&site)
+            .arg("--data")
+            .arg(&data)
+            .env("TMPDIR", &tmp);
         let output = command.stdin(Stdio::null()).output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "the demo failed: {error}");
@@ -138,7 +143,11 @@ impl Site {
     pub fn run(&self, who: &str, args: &[&str]) -> Done {
         let output = self.command(who, args).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Done { exit: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+        Done {
+            exit: output.status.code().unwrap_or(-1),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
     }
 
     /// The same, not started.
@@ -202,7 +211,8 @@ impl Site {
         let lock = fs::File::open(self.folder.join("ledger").join("lock")).unwrap();
         until("the site's process ends", || {
             use rustix::fs::FlockOperation::{NonBlockingLockExclusive, Unlock};
-            rustix::fs::flock(&lock, NonBlockingLockExclusive).is_ok_and(|()| rustix::fs::flock(&lock, Unlock).is_ok())
+            rustix::fs::flock(&lock, NonBlockingLockExclusive)
+                .is_ok_and(|()| rustix::fs::flock(&lock, Unlock).is_ok())
         });
     }
 

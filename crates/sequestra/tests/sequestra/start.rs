@@ -25,7 +25,11 @@ fn change(site: &Site) {
 }
 
 fn replace(from: &Path, to: &Path) {
-    if to.is_dir() { fs::remove_dir_all(to).unwrap() } else { fs::remove_file(to).unwrap() }
+    if to.is_dir() {
+        fs::remove_dir_all(to).unwrap()
+    } else {
+        fs::remove_file(to).unwrap()
+    }
     copy_folder(from, to);
 }
 
@@ -125,7 +129,8 @@ fn a_killed_process_leaves_open_decisions_that_the_next_start_closes_as_unknown(
     let sample = sample_of(&site);
     let reference = site.last("approver", &["reference", "list"]);
     let project = site.last("analyst", &["project", "list"]);
-    let mut start = site.command("analyst", &["run", "start", "germline", "--sample", &sample, "--reference", &reference]);
+    let mut start = site
+        .command("analyst", &["run", "start", "germline", "--sample", &sample, "--reference", &reference]);
     assert!(start.stdout(Stdio::null()).status().unwrap().success());
     until("the job starts", || {
         site.events().iter().rev().take(3).any(|e| e["event"]["event"] == "job-started")

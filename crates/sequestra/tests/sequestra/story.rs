@@ -74,7 +74,8 @@ pub fn variants(site: &Site, sample: &str) -> Vec<Value> {
     let mut rows = Vec::new();
     loop {
         let offset = rows.len().to_string();
-        let page = ["variant", "query", "--sample", sample, "--by-position", "--limit", "1000", "--offset", &offset];
+        let page =
+            ["variant", "query", "--sample", sample, "--by-position", "--limit", "1000", "--offset", &offset];
         let answer = site.json("analyst", &page);
         rows.extend(answer["rows"].as_array().unwrap().iter().cloned());
         if rows.len() as u64 >= answer["total"].as_u64().unwrap() {
@@ -145,7 +146,8 @@ fn differences(
         if found != *planted {
             wrong.push(format!("called as {found}, planted as {planted}: {place:?}"));
         }
-        let told = ["consequence", "gene", "transcript"].map(|name| row[name].as_str().unwrap_or("").to_owned());
+        let told =
+            ["consequence", "gene", "transcript"].map(|name| row[name].as_str().unwrap_or("").to_owned());
         let agrees = match expected.get(place) {
             Some(expected) => told == *expected,
             None => told[0].is_empty(),
@@ -154,6 +156,8 @@ fn differences(
             wrong.push(format!("told as {told:?}, expected {:?}: {place:?}", expected.get(place)));
         }
     }
-    wrong.extend(called.keys().filter(|place| !truth.contains_key(*place)).map(|p| format!("beside the truth: {p:?}")));
+    wrong.extend(
+        called.keys().filter(|place| !truth.contains_key(*place)).map(|p| format!("beside the truth: {p:?}")),
+    );
     wrong
 }
