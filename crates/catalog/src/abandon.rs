@@ -1,5 +1,6 @@
-//! A package that is given up: nothing of it stays.
+//! A package that is given up: no record of it stays here, and no label.
 
+use crate::package::open_package;
 use crate::table::{package, package_file, readset, sample, subject};
 use crate::{Catalog, Error};
 use access::Permit;
@@ -20,12 +21,7 @@ impl Catalog {
         tx: &Tx,
         id: &PackageId,
     ) -> Result<Vec<ObjectId>, Error> {
-        let project = permit.in_project()?;
-        let row = package::Entity::find_by_id(id.as_str()).one(&**tx).await?;
-        let row = row.filter(|row| row.project == project.as_str()).ok_or(Error::NotFound)?;
-        if row.state != "open" {
-            return Err(Error::PackageState { state: row.state });
-        }
+        open_package(permit, tx, id).await?;
         let of_package = package_file::Column::Package.eq(id.to_string());
         let files = package_file::Entity::find().filter(of_package.clone()).all(&**tx).await?;
         package_file::Entity::delete_many().filter(of_package).exec(&**tx).await?;

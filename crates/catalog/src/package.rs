@@ -9,7 +9,9 @@ use access::verb::Write;
 use base::{Id, ObjectId, PackageId, ProjectId, ReadsetId, SampleId, Sensitive, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
+use db::sea_orm::sea_query::Query;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use std::collections::BTreeMap;
 
 /// One row of the sheet, already checked and screened.
 #[derive(Debug, Clone)]
@@ -137,7 +139,7 @@ impl Catalog {
         for row in rows {
             let subject = self.subject(tx, project, row, &mut fresh).await?;
             let sample = self.sample_of(tx, project, &subject, row).await?;
-            self.refuse_second_readset(tx, &sample, row).await?;
+            refuse_second_readset(tx, sample.as_str(), &row.lane, row.row).await?;
             let readset = ReadsetId::mint(&*self.entropy);
             for (mate, (name, digest)) in (1..).zip(&row.files) {
                 let file = package_file::ActiveModel {
@@ -161,7 +163,8 @@ impl Catalog {
         Ok((read_package(&**tx, row).await?, fresh))
     }
 
-    /// Notes that a file of the package arrived whole and is sealed as `object`.
+    /// Notes that a file of the package, which is of the permit's project and open, arrived whole and is
+    /// sealed as `object`.
     pub async fn file_sealed(
         &self,
         permit: &Permit<Write, thing::Project>,
@@ -171,7 +174,7 @@ impl Catalog {
         object: &ObjectId,
         verdict: &str,
     ) -> Result<(), Error> {
-        permit.in_project()?;
+        open_package(permit, tx, package).await?;
         let number = i32::try_from(number).map_err(|_| Error::NotFound)?;
         let row = package_file::Entity::find_by_id((package.to_string(), number)).one(&**tx).await?;
         let mut row: package_file::ActiveModel = row.ok_or(Error::NotFound)?.into();
@@ -181,8 +184,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// Makes the readsets of a whole package visible. `counts` gives reads and bases of each
-    /// readset, in both files together.
+    /// Makes the readsets of a whole package of the permit's project visible. `counts` gives reads and
+    /// bases of each readset, in both files together.
     pub async fn commit_package(
         &self,
         permit: &Permit<Write, thing::Project>,
@@ -190,10 +193,7 @@ impl Catalog {
         package: &Package,
         counts: &[(ReadsetId, u64, u64)],
     ) -> Result<(), Error> {
-        permit.in_project()?;
-        if package.committed {
-            return Err(Error::PackageState { state: "already committed".into() });
-        }
+        let row = open_package(permit, tx, &package.id).await?;
         let missing = package.files.iter().filter(|f| f.state == FileState::Expected).count();
         if missing > 0 {
             return Err(Error::Missing(missing));
@@ -201,8 +201,7 @@ impl Catalog {
         for (id, reads, bases) in counts {
             self.insert_readset(tx, package, id, *reads, *bases).await?;
         }
-        let row = package::Entity::find_by_id(package.id.as_str()).one(&**tx).await?;
-        let mut row: package::ActiveModel = row.ok_or(Error::NotFound)?.into();
+        let mut row: package::ActiveModel = row.into();
         row.state = Set("committed".to_owned());
         package::Entity::update(row).exec(&**tx).await?;
         Ok(())
@@ -229,6 +228,8 @@ impl Catalog {
             .one(&**tx)
             .await?
             .ok_or(Error::Record)?;
+        let row = usize::try_from(file.sheet_row).map_err(|_| Error::Record)?;
+        refuse_second_readset(tx, &file.sample, &file.lane, row).await?;
         let row = readset::ActiveModel {
             id: Set(id.to_string()),
             sample: Set(file.sample),
@@ -306,15 +307,28 @@ impl Catalog {
         sample::Entity::insert(made).exec_without_returning(&**tx).await?;
         Ok(id)
     }
+}
 
-    async fn refuse_second_readset(&self, tx: &Tx, sample: &SampleId, row: &NewRow) -> Result<(), Error> {
-        let there = readset::Entity::find()
-            .filter(readset::Column::Sample.eq(sample.to_string()))
-            .filter(readset::Column::Lane.eq(&row.lane))
-            .one(&**tx)
-            .await?;
-        if there.is_some() { Err(Error::ReadsetExists { row: row.row }) } else { Ok(()) }
-    }
+/// The row of a package that is of the permit's project and still open, as `tx` sees it.
+pub(crate) async fn open_package(
+    permit: &Permit<Write, thing::Project>,
+    tx: &Tx,
+    id: &PackageId,
+) -> Result<package::Model, Error> {
+    let project = permit.in_project()?;
+    let row = package::Entity::find_by_id(id.as_str()).one(&**tx).await?;
+    let row = row.filter(|row| row.project == project.as_str()).ok_or(Error::NotFound)?;
+    if row.state == "open" { Ok(row) } else { Err(Error::PackageState { state: row.state }) }
+}
+
+/// Asked when a package is begun and again when it is committed: two open packages may bring the same lane.
+async fn refuse_second_readset(tx: &Tx, sample: &str, lane: &str, row: usize) -> Result<(), Error> {
+    let there = readset::Entity::find()
+        .filter(readset::Column::Sample.eq(sample))
+        .filter(readset::Column::Lane.eq(lane))
+        .one(&**tx)
+        .await?;
+    if there.is_some() { Err(Error::ReadsetExists { row }) } else { Ok(()) }
 }
 
 async fn read_package(connection: &impl ConnectionTrait, row: package::Model) -> Result<Package, Error> {
@@ -323,10 +337,19 @@ async fn read_package(connection: &impl ConnectionTrait, row: package::Model) ->
         .order_by_asc(package_file::Column::Number)
         .all(connection)
         .await?;
+    let named = Query::select()
+        .column(package_file::Column::Sample)
+        .from(package_file::Entity)
+        .and_where(package_file::Column::Package.eq(&row.id))
+        .to_owned();
+    let samples =
+        sample::Entity::find().filter(sample::Column::Id.in_subquery(named)).all(connection).await?;
+    let samples: BTreeMap<String, sample::Model> =
+        samples.into_iter().map(|sample| (sample.id.clone(), sample)).collect();
     let mut read = Vec::with_capacity(files.len());
     for file in files {
-        let sample = sample::Entity::find_by_id(&file.sample).one(connection).await?.ok_or(Error::Record)?;
-        read.push(file_from_row(file, &sample)?);
+        let sample = samples.get(&file.sample).ok_or(Error::Record)?;
+        read.push(file_from_row(file, sample)?);
     }
     Ok(Package {
         id: row.id.parse().map_err(|_| Error::Record)?,
