@@ -61,7 +61,8 @@ pub enum What {
         /// The program's version.
         program: String,
     },
-    /// The site was unsealed: the first event of a process, before any other key is used.
+    /// The site was unsealed. Recorded before any other key is used, after the outcomes that close
+    /// what a crash left open.
     SiteOpened {
         /// The program's version.
         program: String,

@@ -58,7 +58,7 @@ impl Audit {
             if let What::SiteOpened { watermark, .. } = recorded.event.what {
                 return Ok(Opening { start: position, watermark });
             }
-            next = recorded.previous.get(&chain).copied().flatten();
+            next = recorded.before(&chain)?;
         }
         Ok(Opening { start: 0, watermark: None })
     }

@@ -29,6 +29,21 @@ pub struct History {
     pub size: u64,
 }
 
+impl Recorded {
+    /// The position before this one on `chain`, which this event stands on; none at its beginning.
+    pub(crate) fn before(&self, chain: &str) -> Result<Option<u64>, Error> {
+        let broken =
+            |why: &str| Error::Unknown { position: self.position, source: serde::de::Error::custom(why) };
+        match self.previous.get(chain) {
+            None => Err(broken("it does not say what stands before it on a chain it is on")),
+            Some(Some(before)) if *before >= self.position => {
+                Err(broken("it names a later event as the one before it"))
+            }
+            Some(before) => Ok(*before),
+        }
+    }
+}
+
 /// Prefixes of the things that a link leads to, from a sample or subject towards its data.
 const FOLLOWED: &[&str] = &["rds_", "obj_", "run_", "smp_"];
 
@@ -41,8 +56,9 @@ impl Audit {
 
     /// Everything about `id`, and about the objects, readsets and runs linked to it.
     ///
-    /// Each chain is walked from its newest event to the one without a predecessor, so nothing on
-    /// it can be missing: a gap would break the walk with an error.
+    /// Each chain is walked from its newest event to the one that says it has no predecessor, so
+    /// nothing on it can be missing: an event that does not say what came before it on the chain,
+    /// or names a later one, ends the walk with [`Error::Unknown`].
     pub fn history(&self, id: &str) -> Result<History, Error> {
         let size = self.ledger().size();
         let mut chains = BTreeSet::from([id.to_owned()]);
@@ -52,7 +68,7 @@ impl Audit {
             let mut next = self.ledger().head(&chain);
             while let Some(position) = next {
                 let recorded = self.recorded(position)?;
-                next = recorded.previous.get(&chain).copied().flatten();
+                next = recorded.before(&chain)?;
                 if matches!(recorded.event.what, What::Linked {}) && recorded.event.about.contains(&chain) {
                     let linked = recorded.event.about.iter().filter(|id| follows(&chain, id));
                     waiting.extend(linked.filter(|id| chains.insert((*id).clone())).cloned());
@@ -75,4 +91,39 @@ fn follows(from: &str, to: &str) -> bool {
         _ => 5,
     };
     FOLLOWED.iter().any(|prefix| to.starts_with(prefix)) && rank(to) > rank(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Actor;
+    use base::{Id, SiteId, SystemEntropy};
+
+    fn at(position: u64, previous: &[(&str, Option<u64>)]) -> Recorded {
+        let site = Actor::Site(SiteId::mint(&SystemEntropy));
+        Recorded {
+            position,
+            time: Timestamp::UNIX_EPOCH,
+            previous: previous.iter().map(|(chain, before)| ((*chain).to_owned(), *before)).collect(),
+            event: Event::new(site, What::SiteClosed {}),
+        }
+    }
+
+    #[test]
+    fn a_walk_ends_at_a_beginning_and_never_at_a_gap() {
+        assert_eq!(at(5, &[("smp_a", Some(3))]).before("smp_a").unwrap(), Some(3));
+        assert_eq!(at(5, &[("smp_a", None)]).before("smp_a").unwrap(), None);
+        for broken in [at(5, &[("smp_b", None)]), at(5, &[("smp_a", Some(5))]), at(5, &[("smp_a", Some(9))])]
+        {
+            assert!(matches!(broken.before("smp_a"), Err(Error::Unknown { position: 5, .. })));
+        }
+    }
+
+    #[test]
+    fn links_lead_from_people_to_data_and_never_back() {
+        for (from, to) in [("sub_1", "smp_1"), ("smp_1", "rds_1"), ("rds_1", "obj_1"), ("run_1", "obj_1")] {
+            assert!(follows(from, to) && !follows(to, from), "{from} {to}");
+        }
+        assert!(!follows("obj_1", "obj_2") && !follows("smp_1", "prj_1") && !follows("smp_1", "usr_1"));
+    }
 }
