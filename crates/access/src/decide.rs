@@ -12,6 +12,10 @@ use policy::{Action, Policies, Request, Resource};
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+/// Most ids that one outcome names. Each takes some sixty bytes of an event, of which the ledger
+/// takes 65,535.
+const NAMED_AT_ONCE: usize = 400;
+
 /// The door: accounts, sessions, grants and decisions. Cheap to clone.
 #[derive(Clone)]
 pub struct Access {
@@ -145,8 +149,9 @@ impl Access {
         Ok(Permit::new(ground, self.inner.clock.clone()))
     }
 
-    /// Decides the same question again, for work that outlives a lease. The things, the project
-    /// and the verb stay; the roles and the policy are those of now.
+    /// Decides about the same things again, for work that outlives a lease: by the roles and the
+    /// policy of now. What the first question stated beyond the things (reason, target, what else
+    /// the record stands with) is not repeated; an action that needs it is asked for anew.
     pub async fn renew<V: Verb, T: Thing>(
         &self,
         permit: &Permit<V, T>,
@@ -155,7 +160,8 @@ impl Access {
         self.decide(permit.caller(), Ask::new(action, permit.things().iter().cloned())).await
     }
 
-    /// Records the outcome of every decision of the request that has none yet.
+    /// Records the outcome of every decision of the request that has none yet. An event has a size
+    /// limit, so a long list of what was made is spread over several outcomes of the decision.
     pub async fn close(&self, caller: &Caller, ended: Ended<'_>) -> Result<(), Error> {
         for act in caller.take() {
             let (result, code) = match ended.code {
@@ -163,14 +169,17 @@ impl Access {
                 Some(code) => (Outcome::Failed, Some(code.to_owned())),
             };
             let stored = self.inner.db.watermark().is_some_and(|position| position >= act.decision);
-            let what = What::Outcome { decision: act.decision, result, stored, code, bytes: ended.released };
-            let mut about = act.about;
-            about.extend(ended.made.iter().cloned());
-            let event = Event::new(caller.actor().clone(), what)
-                .during(Some(caller.request().clone()))
-                .in_project(act.project)
-                .about(about);
-            self.inner.audit.follow(&event).await?;
+            let mut bytes = ended.released;
+            let named: Vec<String> = act.about.into_iter().chain(ended.made.iter().cloned()).collect();
+            for some in named.chunks(NAMED_AT_ONCE) {
+                let (decision, code, bytes) = (act.decision, code.clone(), bytes.take());
+                let what = What::Outcome { decision, result, stored, code, bytes };
+                let event = Event::new(caller.actor().clone(), what)
+                    .during(Some(caller.request().clone()))
+                    .in_project(act.project.clone())
+                    .about(some.iter().cloned());
+                self.inner.audit.follow(&event).await?;
+            }
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ impl Access {
         self.insert_grant(tx, account, role, None).await
     }
 
-    /// Makes the creator of a project its first administrator.
+    /// Makes `account` the first administrator of a project that is being made under `permit`.
     pub async fn adopt_project(
         &self,
         permit: &Permit<Manage, Site>,
@@ -87,7 +87,7 @@ impl Access {
         self.insert_grant(tx, account, Role::ProjectAdministrator, Some(project)).await
     }
 
-    /// The members of the permit's project.
+    /// The roles given in the permit's project, those that have ended too: each says when.
     pub async fn members(&self, permit: &Permit<View, Project>) -> Result<Vec<Grant>, Error> {
         let project = permit.in_project()?;
         let rows = grant::Entity::find()

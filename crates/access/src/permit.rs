@@ -165,3 +165,31 @@ impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
         &self.caller
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::{FixedClock, RequestId, SystemEntropy, Timestamp, UserId};
+
+    #[test]
+    fn a_permit_covers_what_it_names_until_its_lease_ends() {
+        let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
+        let (own, project) = (ProjectId::mint(&SystemEntropy), ProjectId::mint(&SystemEntropy));
+        let ground = Ground {
+            things: BTreeSet::from([own.clone()]),
+            project: Some(own.clone()),
+            purpose: None,
+            caller: Caller::new(UserId::mint(&SystemEntropy), RequestId::mint(&SystemEntropy)),
+            decision: 7,
+        };
+        let permit: Permit<verb::View, thing::Project> = Permit::new(ground, clock.clone());
+        permit.covers(&own).unwrap();
+        assert!(matches!(permit.covers(&project), Err(Error::NotCovered(_))));
+        clock.advance(LEASE - Duration::from_nanos(1));
+        permit.live().unwrap();
+        clock.advance(Duration::from_nanos(1));
+        assert!(matches!(permit.live(), Err(Error::PermitEnded)));
+        assert!(matches!(permit.covers(&own), Err(Error::PermitEnded)));
+        assert!(matches!(permit.in_project(), Err(Error::PermitEnded)));
+    }
+}

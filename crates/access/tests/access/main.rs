@@ -1,0 +1,53 @@
+//! The door on a real spine: signed in once, decided by the right verb, every outcome recorded.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use access::decide::Ended;
+use access::thing::{Project, Site};
+use access::verb::{Manage, Read, View};
+use access::{Action, Ask, Error, Permit};
+use audit::What;
+use base::{Class, Id, ReadsetId, RequestId, Role, SystemEntropy};
+use testkit::Spine;
+
+#[tokio::test]
+async fn a_one_time_token_signs_in_once() {
+    let spine = Spine::new(&[]).await;
+    let permit: Permit<Manage, Site> = spine.permit(&spine.admin, Action::ManageAccounts, &spine.site).await;
+    let tx = spine.db.begin(permit.decision()).await.unwrap();
+    let (_, token) = spine.access.create_account(&permit, &tx, "newcomer").await.unwrap();
+    tx.commit().await.unwrap();
+    let request = RequestId::mint(&SystemEntropy);
+    let session = spine.access.redeem(&token, &request).await.unwrap();
+    spine.access.authenticate(session.expose()).await.unwrap();
+    assert!(matches!(spine.access.redeem(&token, &request).await, Err(Error::Token)));
+    spine.access.sign_out(session.expose()).await.unwrap();
+    assert!(matches!(spine.access.authenticate(session.expose()).await, Err(Error::NotSignedIn)));
+}
+
+#[tokio::test]
+async fn an_action_gives_its_own_verb_alone() {
+    let spine = Spine::new(&[]).await;
+    let members = spine.project(Class::Research).await;
+    let ask = Ask::<Project>::new(Action::ViewSamples, [members.project.clone()]);
+    let refused = spine.access.decide::<Read, Project>(members.with(Role::Viewer), ask).await.err().unwrap();
+    assert!(matches!(refused, Error::Verb { action: "view-samples", verb: "read" }));
+}
+
+#[tokio::test]
+async fn a_long_list_of_what_was_made_is_on_record_whole() {
+    let spine = Spine::new(&[]).await;
+    let members = spine.project(Class::Research).await;
+    let viewer = members.with(Role::Viewer);
+    let permit: Permit<View, Project> = spine.permit(viewer, Action::ViewSamples, &members.project).await;
+    let made: Vec<String> = (0..3000).map(|_| ReadsetId::mint(&SystemEntropy).to_string()).collect();
+    spine.access.close(viewer, Ended { made: &made, ..Ended::default() }).await.unwrap();
+    // A gate event waits for everything queued before it, so the outcomes are durable after this.
+    let _: Permit<View, Project> = spine.permit(viewer, Action::ViewSamples, &members.project).await;
+    for id in &made {
+        let history = spine.audit.history(id).unwrap();
+        let outcomes = history.events.iter().filter(
+            |e| matches!(e.event.what, What::Outcome { decision, .. } if decision == permit.decision()),
+        );
+        assert_eq!(outcomes.count(), 1, "{id}");
+    }
+}
