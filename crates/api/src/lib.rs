@@ -4,7 +4,7 @@
 //! Bodies are JSON in UTF-8 unless a route says otherwise. Times are RFC 3339. A request carries
 //! its session as `Authorization: Bearer …`. An answer other than 2xx is a [`Problem`].
 //!
-//! * [`route`]: every route, its rule and whether it changes state
+//! * [`route`]: every route and its rule
 //! * [`problem`]: how a failure is told
 //! * [`people`]: sessions, accounts, members
 //! * [`project`]: projects, packages, samples, objects

@@ -1,4 +1,4 @@
-//! Every route, its rule and whether it changes state. The server's handlers, the access matrix
+//! Every route and its rule. The server's handlers, the access matrix
 //! and the audit matrix are checked against this list.
 
 /// One route.

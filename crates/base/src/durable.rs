@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Creates `path` with `bytes`, mode 0600, and fails if it exists.
+/// Creates `path` with `bytes`, mode 0600, and fails if it exists. Callers keep two writers of one
+/// path apart: both would use the same neighbour.
 ///
 /// 1. Write and flush a neighbour. Crash here: the neighbour is litter, `path` is absent.
 /// 2. Link it to `path`, which fails if `path` exists. Crash here: `path` is whole; litter stays.
