@@ -37,8 +37,13 @@ fn pass() -> &'static Pass {
         let mut cells = Vec::new();
         let mut known = BTreeSet::new();
         for route in in_order() {
-            if route.name == "site lock" {
-                wait_for_runs(&site, began);
+            match route.name {
+                "site lock" => wait_for_runs(&site, began),
+                "session end" => {
+                    site.wait_until_ended();
+                    site.start();
+                }
+                _ => (),
             }
             for (caller, who) in CALLERS {
                 let own = things_of(&site, &things, route, *who);
@@ -52,8 +57,8 @@ fn pass() -> &'static Pass {
                 cells.push(Cell { route, caller, reply, request });
             }
         }
-        site.wait_until_ended();
-        Pass { cells, events: site.events(), began }
+        let events = site.events();
+        Pass { cells, events, began }
     })
 }
 
@@ -177,7 +182,7 @@ fn every_call_leaves_its_events_and_only_those() {
     let asked: BTreeSet<&str> = pass.cells.iter().filter_map(|cell| cell.request.as_deref()).collect();
     let stray: Vec<&Value> = pass.events[pass.began..]
         .iter()
-        .filter(|e| !matches!(kind(e), "site-closed" | "sessions-refused"))
+        .filter(|e| !matches!(kind(e), "site-closed" | "site-opened" | "sessions-refused"))
         .filter(|e| !asked.contains(text(&e["event"]["request"])))
         .collect();
     let own = stray.iter().filter(|e| ["decision", "outcome"].contains(&kind(e)));

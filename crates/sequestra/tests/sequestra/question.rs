@@ -162,7 +162,7 @@ impl Things {
 
 /// The routes in an order in which each can be done after those before it.
 pub fn in_order() -> Vec<&'static Route> {
-    let last = ["session end", "site lock"];
+    let last = ["site lock", "session end"];
     let middle = ROUTES.iter().filter(|route| !last.contains(&route.name));
     middle.chain(last.iter().map(|name| api::route::named(name).unwrap())).collect()
 }
