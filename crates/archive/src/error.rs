@@ -10,7 +10,7 @@ pub enum Error {
     NotFound,
     /// The store's folder could not be written or read.
     #[error("the object store cannot be used")]
-    Store(#[from] std::io::Error),
+    Store(#[source] std::io::Error),
     /// The stored bytes of an object are not those that were sealed.
     #[error("the stored bytes of `{object}` are not those that were sealed")]
     Damaged {
@@ -20,6 +20,9 @@ pub enum Error {
         #[source]
         source: seal::Error,
     },
+    /// Bytes that were being read are not those that were sealed; the reader knows no id.
+    #[error("the stored bytes of an object are not those that were sealed")]
+    Changed(#[source] seal::Error),
     /// Sealing failed.
     #[error("the object could not be sealed")]
     Seal(#[source] seal::Error),
@@ -43,6 +46,17 @@ pub enum Error {
     Db(#[from] db::Error),
 }
 
+/// What comes up through `Read` or `Write` says whether the disk failed or the bytes are others.
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        match seal::Error::from_io(error) {
+            seal::Error::Io(error) => Self::Store(error),
+            source if source.kind() == Kind::Integrity => Self::Changed(source),
+            source => Self::Seal(source),
+        }
+    }
+}
+
 impl From<db::sea_orm::DbErr> for Error {
     fn from(error: db::sea_orm::DbErr) -> Self {
         Self::Db(error.into())
@@ -54,7 +68,7 @@ impl Fault for Error {
         match self {
             Self::NotFound => Kind::NotFound,
             Self::Store(_) => Kind::Unavailable,
-            Self::Damaged { .. } | Self::Record => Kind::Integrity,
+            Self::Damaged { .. } | Self::Changed(_) | Self::Record => Kind::Integrity,
             Self::Seal(_) => Kind::Internal,
             Self::Form(_) => Kind::Invalid,
             Self::Keys(e) => e.kind(),
@@ -72,6 +86,7 @@ impl Fault for Error {
             Self::Seal(_) => "ARCHIVE-004",
             Self::Form(_) => "ARCHIVE-005",
             Self::Record => "ARCHIVE-006",
+            Self::Changed(_) => "ARCHIVE-007",
             Self::Keys(e) => e.code(),
             Self::Access(e) => e.code(),
             Self::Audit(e) => e.code(),
@@ -83,7 +98,9 @@ impl Fault for Error {
         match self {
             Self::NotFound => Some("check the id, and that you are a member of its project".into()),
             Self::Store(_) => Some("check space and permissions of the site's `objects` folder".into()),
-            Self::Damaged { .. } => Some("nothing was released; restore the object from a backup".into()),
+            Self::Damaged { .. } | Self::Changed(_) => {
+                Some("what was read of it is not to be used; restore the object from a backup".into())
+            }
             Self::Keys(e) => e.hint(),
             Self::Access(e) => e.hint(),
             Self::Audit(e) => e.hint(),
