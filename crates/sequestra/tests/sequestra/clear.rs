@@ -12,12 +12,6 @@ const WINDOW: usize = 20;
 /// Reads that are looked for.
 const READS: usize = 4000;
 
-/// Adapters are in each short read and in every program that trims them.
-const ADAPTERS: [&str; 2] = [
-    "AGATCGGAAGAGCACACGTCTGAACTCCAGTCACGATCCTAGATCTCGTATGCCGTCTTCTGCTTGGGGGGGGGGGGGGGGGGGGGGG",
-    "AGATCGGAAGAGCGTCGTGTAGGGAAAGAGTGTCATTGCAGGTGTAGATCTCGGTGGTCGCCGTATCATTGGGGGGGGGGGGGGGGGG",
-];
-
 /// What must not be found.
 struct Search {
     words: Vec<String>,
@@ -40,11 +34,6 @@ impl Search {
                     windows.insert(window);
                 });
             }
-        }
-        for adapter in ADAPTERS {
-            each_window(adapter.as_bytes(), |window| {
-                windows.remove(&window);
-            });
         }
         windows.retain(|window| !(1..=3).any(|period| repeats(*window, period)));
         assert!(windows.len() > 50_000, "{}", windows.len());
@@ -80,6 +69,10 @@ impl Search {
         let word = self.words.iter().find(|word| flat(bytes, word.as_bytes()));
         if let Some(word) = word {
             return Some(word.clone());
+        }
+        // Compiled programs, copied from the host as they are, know adapters by heart.
+        if bytes.starts_with(b"\x7fELF") {
+            return None;
         }
         let mut betrayed = None;
         each_window(bytes, |window| {
