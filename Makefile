@@ -31,7 +31,7 @@ VENV := $(CACHE)/venv
 CRYPT4GH := 1.8.6
 
 # Measurements, as room:example.
-BENCHES := policy:decide
+BENCHES := policy:decide sequestra:sealed_run
 
 .PHONY: help deps packages venv rust build demo test lint bench
 
