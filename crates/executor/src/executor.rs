@@ -1,11 +1,12 @@
 //! The entry: what is set, what is checked once, and the verbs.
 
-use std::fs::{self, DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::Entropy;
+use rustix::fs::{Mode, OFlags};
 
 use crate::closure::Closure;
 use crate::error::{Error, Result};
@@ -61,6 +62,14 @@ impl Who {
     pub(crate) fn drops_user(self) -> bool {
         matches!(self, Self::Dropped { .. })
     }
+
+    /// The group that only jobs are in.
+    fn group(self) -> Option<u32> {
+        match self {
+            Self::Dropped { gid, .. } => Some(gid),
+            Self::Same => None,
+        }
+    }
 }
 
 /// Runs jobs. One a site; every verb blocks its thread.
@@ -85,8 +94,8 @@ impl Executor {
             false => Who::Same,
         };
         let jail = Jail::find(who)?;
-        own_folder(&settings.memory, if who.drops_user() { 0o711 } else { 0o700 })?;
-        own_folder(&settings.disk, 0o700)?;
+        own_folder(&settings.memory, who.group())?;
+        own_folder(&settings.disk, None)?;
         sweep(&settings.memory)?;
         sweep(&settings.disk)?;
         crate::cgroup::sweep();
@@ -172,14 +181,38 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
 }
 
 /// Makes `path` or insists that it is ours: a name in `/dev/shm` can be guessed and taken first.
-fn own_folder(path: &Path, mode: u32) -> Result<()> {
-    match DirBuilder::new().mode(mode).create(path) {
+///
+/// INVARIANT (nobody else below it): the folder is ours alone, or `group` may also pass through it.
+/// What lies below is open to the job's user, and every local user could be that to a file's mode.
+fn own_folder(path: &Path, group: Option<u32>) -> Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
         Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(Error::io("create", path)(e)),
         _ => {}
     }
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
+    let foreign = || Error::Walls(format!("`{}` belongs to somebody else", path.display()));
     let found = fs::symlink_metadata(path).map_err(Error::io("look at", path))?;
-    if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() {
-        return Err(Error::Walls(format!("`{}` belongs to somebody else", path.display())));
+    let us = rustix::process::geteuid().as_raw();
+    if !found.is_dir() || found.uid() != us {
+        return Err(foreign());
     }
-    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(Error::io("protect", path))
+    let folder = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(Error::io("open", path))?);
+    if folder.metadata().map_err(Error::io("look at", path))?.uid() != us {
+        return Err(foreign());
+    }
+    // Closed first, so that no group that it had before comes to the new rights.
+    folder.set_permissions(Permissions::from_mode(0o700)).map_err(Error::io("protect", path))?;
+    let mode = match group {
+        None => 0o700,
+        Some(gid) => {
+            fchown(&folder, None, Some(gid)).map_err(Error::io("hand over", path))?;
+            0o710
+        }
+    };
+    folder.set_permissions(Permissions::from_mode(mode)).map_err(Error::io("protect", path))?;
+    let made = folder.metadata().map_err(Error::io("look at", path))?;
+    if made.mode() & 0o7777 != mode || group.is_some_and(|gid| made.gid() != gid) {
+        return Err(Error::Walls(format!("`{}` cannot be closed to other users", path.display())));
+    }
+    Ok(())
 }

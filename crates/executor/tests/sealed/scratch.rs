@@ -1,6 +1,7 @@
 //! The scratch shows ciphertext outside, and leaves nothing.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use base::Fault;
@@ -60,6 +61,43 @@ fn the_disk_holds_ciphertext_while_the_job_runs_and_nothing_afterwards() {
     assert_eq!(fs::read_dir(&site.memory).unwrap().count(), 0);
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains(mount.to_str().unwrap()));
+}
+
+#[test]
+fn no_other_local_user_reads_a_scratch_that_a_job_reads() {
+    let site = Site::new();
+    if !rustix::process::geteuid().is_root() {
+        // An ordinary user's mount has no `allow_other`: the kernel refuses all others, root too.
+        return;
+    }
+    for kind in [ScratchKind::Gocryptfs, ScratchKind::Memory] {
+        let (root, scratch) = (site.shell(&[]), site.executor.scratch(kind, 8 << 20).unwrap());
+        let file = scratch.inputs().join("genome");
+        fs::write(&file, MARK).unwrap();
+        let (finished, said) = site.sh(&root, &scratch, "cat /in/genome");
+        assert!(finished.success(), "{finished:?}");
+        assert_eq!(said.trim().as_bytes(), MARK);
+        let read = |gid: &str| {
+            let who = ["--reuid", "65534", "--regid", gid, "--clear-groups", "cat"];
+            std::process::Command::new("setpriv").args(who).arg(&file).output().unwrap()
+        };
+        let other = read("65534");
+        assert!(!other.status.success() && other.stdout.is_empty(), "{other:?}");
+        assert!(String::from_utf8_lossy(&other.stderr).contains("Permission denied"), "{other:?}");
+        let group = site.executor.settings().job_gid.to_string();
+        assert_eq!(read(&group).stdout, MARK, "the group alone makes the difference");
+    }
+}
+
+#[test]
+fn a_folder_left_open_is_closed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = executor::Settings::for_site(folder.path());
+    fs::create_dir(&settings.memory).unwrap();
+    fs::set_permissions(&settings.memory, fs::Permissions::from_mode(0o777)).unwrap();
+    let memory = settings.memory.clone();
+    let _executor = executor::Executor::open(settings, std::sync::Arc::new(base::SystemEntropy)).unwrap();
+    assert_eq!(fs::metadata(&memory).unwrap().permissions().mode() & 0o007, 0);
 }
 
 #[test]
