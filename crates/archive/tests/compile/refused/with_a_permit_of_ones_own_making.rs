@@ -1,0 +1,25 @@
+//! E0451: only `access` makes permits.
+
+use access::Permit;
+use access::thing::Object;
+use access::verb::Read;
+use base::{Clock, ObjectId};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+fn forge(object: ObjectId, caller: access::Caller, clock: Arc<dyn Clock>) -> Permit<Read, Object> {
+    Permit {
+        things: BTreeSet::from([object]),
+        project: None,
+        purpose: None,
+        caller,
+        decision: 0,
+        ends: std::time::Duration::MAX,
+        clock,
+        verb: std::marker::PhantomData,
+    }
+}
+
+fn main() {
+    let _ = forge;
+}
