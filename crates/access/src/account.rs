@@ -1,10 +1,10 @@
 //! People.
 
-use crate::table::{account, token};
+use crate::table::{account, session, token};
 use crate::thing::{Site, Thing};
 use crate::verb::Manage;
 use crate::{Access, Error, OneTimeToken, Permit};
-use base::{Id, UserId};
+use base::{Class, Id, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -46,15 +46,24 @@ impl Access {
         Ok(made)
     }
 
-    /// Makes a new one-time token for an account whose owner lost the session.
+    /// Makes a new one-time token for an account whose owner lost the session, and ends the
+    /// account's sessions. Whoever makes it could use it, so it is refused for accounts with a
+    /// role in a controlled or clinical project.
     pub async fn renew_token(
         &self,
         permit: &Permit<Manage, Site>,
-        tx: &Tx,
         account: &UserId,
     ) -> Result<OneTimeToken, Error> {
         permit.live()?;
-        self.insert_token(tx, account).await
+        self.refuse_takeover(account).await?;
+        let tx = self.inner.db.begin(permit.decision()).await?;
+        session::Entity::delete_many()
+            .filter(session::Column::Account.eq(account.to_string()))
+            .exec(&*tx)
+            .await?;
+        let token = self.insert_token(&tx, account).await?;
+        tx.commit().await?;
+        Ok(token)
     }
 
     /// The account with this sign-in name.
@@ -122,6 +131,16 @@ impl Access {
         account::Entity::insert(row).exec_without_returning(&**tx).await?;
         let token = self.insert_token(tx, &id).await?;
         Ok((Account { id, name: name.to_owned(), closed: false }, token))
+    }
+
+    async fn refuse_takeover(&self, account: &UserId) -> Result<(), Error> {
+        for project in self.live_grants(account).await?.into_iter().filter_map(|grant| grant.project) {
+            // A project whose place is not known counts as the strictest.
+            if self.class_of(&project).await?.is_none_or(|class| class >= Class::Controlled) {
+                return Err(Error::Takeover);
+            }
+        }
+        Ok(())
     }
 
     async fn insert_token(&self, tx: &Tx, account: &UserId) -> Result<OneTimeToken, Error> {

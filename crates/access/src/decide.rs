@@ -32,6 +32,9 @@ pub(crate) struct Inner {
     sealer: OnceLock<Arc<dyn FieldSealer>>,
 }
 
+/// Bytes of a reason that a record takes.
+const LONGEST_REASON: usize = 2000;
+
 /// A question: may the caller do this to these things?
 #[derive(Debug)]
 pub struct Ask<T: Thing> {
@@ -122,6 +125,9 @@ impl Access {
         caller: &Caller,
         ask: Ask<T>,
     ) -> Result<Permit<V, T>, Error> {
+        // A reason that does not fit into a record is none: the act is decided, and recorded, without it.
+        let too_long = ask.reason.as_ref().is_some_and(|reason| reason.reveal().len() > LONGEST_REASON);
+        let ask = if too_long { ask.because(None) } else { ask };
         if verb_of(ask.action) != V::NAME {
             return Err(Error::Verb { action: ask.action.as_str(), verb: V::NAME });
         }
@@ -135,7 +141,11 @@ impl Access {
         let committed =
             self.record(caller, &ask, Some(&place), decision.allowed, decision.reasons.clone()).await?;
         if !decision.allowed {
-            return Err(refusal(ask.action, &roles, place.project.is_some(), &decision.reasons));
+            let refused = refusal(ask.action, &roles, place.project.is_some(), &decision.reasons);
+            return Err(match refused {
+                Error::Denied { .. } if too_long => Error::LongReason(LONGEST_REASON),
+                refused => refused,
+            });
         }
         let about = ids(&ask);
         caller.push(Act { decision: committed, project: place.project.clone(), about });
@@ -182,6 +192,13 @@ impl Access {
             }
         }
         Ok(())
+    }
+
+    /// The class of a project, as far as it is known.
+    pub(crate) async fn class_of(&self, project: &ProjectId) -> Result<Option<base::Class>, Error> {
+        let Some(facts) = self.inner.facts.get() else { return Ok(None) };
+        let place = facts.place(project.as_str()).await.map_err(Error::Facts)?;
+        Ok(place.and_then(|place| place.class))
     }
 
     async fn place_of_all<T: Thing>(&self, ask: &Ask<T>) -> Result<Option<Place>, Error> {

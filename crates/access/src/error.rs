@@ -50,6 +50,12 @@ pub enum Error {
         /// Where it is held.
         expected: &'static str,
     },
+    /// A new sign-in for an account that reaches strictly kept data.
+    #[error("the account holds a role in a controlled or clinical project")]
+    Takeover,
+    /// A reason that is too long to be recorded.
+    #[error("the reason is longer than {0} bytes")]
+    LongReason(usize),
     /// Several things of different projects in one question.
     #[error("the things asked for belong to different projects")]
     MixedProjects,
@@ -78,9 +84,12 @@ impl Fault for Error {
             | Self::NotSignedIn
             | Self::Token
             | Self::PermitEnded
+            | Self::Takeover
             | Self::NotCovered(_) => Kind::Denied,
             Self::NameTaken => Kind::Conflict,
-            Self::Name(_) | Self::RolePlace { .. } | Self::MixedProjects => Kind::Invalid,
+            Self::Name(_) | Self::RolePlace { .. } | Self::MixedProjects | Self::LongReason(_) => {
+                Kind::Invalid
+            }
             Self::Verb { .. } | Self::Facts(_) => Kind::Internal,
             Self::Audit(e) => e.kind(),
             Self::Db(e) => e.kind(),
@@ -101,6 +110,8 @@ impl Fault for Error {
             Self::RolePlace { .. } => "ACCESS-010",
             Self::MixedProjects => "ACCESS-011",
             Self::Facts(_) => "ACCESS-012",
+            Self::Takeover => "ACCESS-013",
+            Self::LongReason(_) => "ACCESS-014",
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
         }

@@ -3,16 +3,22 @@
 use anyhow::{Context, Result, bail};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Starts the process of the site at `root` and waits until it is ready or says why it is not.
 pub fn start(root: &Path, passphrase: &str) -> Result<()> {
+    let owner = std::fs::metadata(root).context("cannot look at the site's folder")?.uid();
+    let own = rustix::process::geteuid().as_raw();
+    if owner != own {
+        bail!("the site's folder belongs to another user of this machine; run the command as that user");
+    }
     let log = OpenOptions::new()
         .create(true)
         .append(true)
         .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(root.join("run").join("process.log"))
         .context("cannot open the process's log")?;
     let mut child = Command::new(std::env::current_exe()?)

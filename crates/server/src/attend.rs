@@ -1,6 +1,6 @@
 //! Who calls, and the outcome of what was decided for them.
 
-use crate::failure::Code;
+use crate::failure::{Code, Error};
 use crate::{Failure, Site};
 use access::decide::Ended;
 use axum::extract::{FromRequestParts, Request, State};
@@ -23,7 +23,17 @@ pub(crate) struct Later;
 ///
 /// INVARIANT (outcome-before-answer): an answer whose outcome could not be queued for the ledger
 /// is replaced by the failure.
-pub(crate) async fn attend(State(site): State<Site>, mut request: Request, next: Next) -> Response {
+///
+/// The request runs on a task of its own: a caller who hangs up does not leave a decision without
+/// its outcome.
+pub(crate) async fn attend(State(site): State<Site>, request: Request, next: Next) -> Response {
+    match tokio::spawn(attended(site, request, next)).await {
+        Ok(response) => response,
+        Err(_) => Failure::from(Error::Ended).into_response(),
+    }
+}
+
+async fn attended(site: Site, mut request: Request, next: Next) -> Response {
     let _used = site.in_use();
     let caller = match site.access.authenticate(bearer(&request).unwrap_or_default()).await {
         Ok(caller) => caller,

@@ -7,12 +7,15 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use std::io::{self, Read};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Largest JSON body: sheets of some ten thousand rows fit.
 const JSON_LIMIT: usize = 8 << 20;
 /// Bytes moved at once between an asynchronous body and a blocking reader.
 pub(crate) const CHUNK: usize = 256 << 10;
+/// How long a sender may be silent in the middle of a body.
+const STALL: Duration = Duration::from_secs(60);
 /// Chunks in flight: what a slow side can hold up.
 const IN_FLIGHT: usize = 4;
 
@@ -50,7 +53,13 @@ pub(crate) fn reader(body: Body) -> impl Read + Send {
     let (send, receive) = mpsc::channel::<io::Result<Bytes>>(IN_FLIGHT);
     tokio::spawn(async move {
         let mut stream = body.into_data_stream();
-        while let Some(chunk) = stream.next().await {
+        loop {
+            // A sender that stalls must not hold a file, a package or the site open.
+            let Ok(next) = tokio::time::timeout(STALL, stream.next()).await else {
+                let _ = send.send(Err(io::ErrorKind::TimedOut.into())).await;
+                return;
+            };
+            let Some(chunk) = next else { return };
             let chunk = chunk.map_err(|_| io::Error::from(io::ErrorKind::UnexpectedEof));
             if send.send(chunk).await.is_err() {
                 return;

@@ -62,11 +62,13 @@ async fn finish(site: &Site, caller: &Caller, ended: &Ended) -> Result<(), Failu
     let about = [ended.run.to_string(), ended.sample.to_string()];
     let inputs = [ended.variants.clone(), ended.quality.clone()];
     let ask = Ask::<ObjectThing>::new(Action::StartRun, inputs).about(about);
-    let permit: Permit<RunVerb, ObjectThing> = site.access.decide(caller, ask).await?;
+    let permit: Permit<RunVerb, ObjectThing> = site.access.decide(caller, ask.clone()).await?;
     let started = site.clock.now();
     let reference = site.catalog.reference(&ended.reference).await?;
     let quality = site.runs.quality(&permit, &ended.quality).await?;
     let (lake, part) = load(site, &permit, ended, &reference, quality.variant_records).await?;
+    // Loading a whole genome outlasts a permit.
+    let permit: Permit<RunVerb, ObjectThing> = site.access.decide(caller, ask).await?;
     let case = case_of(site, &permit, ended, &reference, quality, part).await?;
     let report = render(site, &permit, ended, &case).await?;
     let parents = [ended.variants.to_string(), ended.reference.to_string()];
@@ -84,7 +86,7 @@ async fn finish(site: &Site, caller: &Caller, ended: &Ended) -> Result<(), Failu
             parents: parents.to_vec(),
         })
         .collect();
-    let inputs = site.archive.describe(&permit, &[ended.variants.clone()]).await?;
+    let inputs = site.archive.describe(&permit, std::slice::from_ref(&ended.variants)).await?;
     let tx = site.begin(&permit).await?;
     site.archive.admit(&permit, &tx, &mut [lake, report]).await?;
     site.catalog.add_results(&permit, &tx, &results).await?;

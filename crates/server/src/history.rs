@@ -6,7 +6,7 @@ use crate::failure::Error;
 use crate::{Failure, Site};
 use access::thing::{self, Thing};
 use access::verb::View;
-use access::{Action, Caller, Permit};
+use access::{Action, Ask, Caller, Permit};
 use api::record::{Entry, History};
 use audit::{Actor, FieldSealer, Outcome, Recorded, What};
 use axum::Json as Answer;
@@ -24,9 +24,13 @@ pub(crate) async fn search(
         "smp_" => decide::<thing::Sample>(&site, &caller, &about).await?,
         "obj_" => decide::<thing::Object>(&site, &caller, &about).await?,
         "run_" => decide::<thing::Run>(&site, &caller, &about).await?,
-        "usr_" | "sit_" | "ref_" | "tol_" | "sub_" | "rds_" | "pkg_" => {
-            decide_on_site(&site, &caller).await?
-        }
+        "usr_" => decide_on_site(&site, &caller, &id::<base::UserId>(&about)?).await?,
+        "sit_" => decide_on_site(&site, &caller, &id::<base::SiteId>(&about)?).await?,
+        "ref_" => decide_on_site(&site, &caller, &id::<base::ReferenceId>(&about)?).await?,
+        "tol_" => decide_on_site(&site, &caller, &id::<base::ToolId>(&about)?).await?,
+        "sub_" => decide_on_site(&site, &caller, &id::<base::SubjectId>(&about)?).await?,
+        "rds_" => decide_on_site(&site, &caller, &id::<base::ReadsetId>(&about)?).await?,
+        "pkg_" => decide_on_site(&site, &caller, &id::<base::PackageId>(&about)?).await?,
         _ => return Err(Error::Id("not the id of a thing that has a history".into()).into()),
     };
     let audit = site.audit.clone();
@@ -53,8 +57,10 @@ where
     Ok(permit.project().is_some_and(|project| grants.iter().any(|g| g.project.as_ref() == Some(project))))
 }
 
-async fn decide_on_site(site: &Site, caller: &Caller) -> Result<bool, Failure> {
-    let _: Permit<View, thing::Site> = site.permit(caller, Action::SearchAuditSite, &site.id).await?;
+/// The thing searched stands on the record too: who looked someone up is seen on their own chain.
+async fn decide_on_site<I: base::Id>(site: &Site, caller: &Caller, about: &I) -> Result<bool, Failure> {
+    let ask = Ask::<thing::Site>::new(Action::SearchAuditSite, [site.id.clone()]).about([about.to_string()]);
+    let _: Permit<View, thing::Site> = site.access.decide(caller, ask).await?;
     Ok(false)
 }
 

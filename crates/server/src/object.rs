@@ -80,9 +80,14 @@ impl<R: Read + Send + 'static> Stream<R> {
         let handle = Handle::current();
         let used = self.site.in_use();
         streamed(move |push| {
-            let ended = self.send(&handle, push);
-            let code = ended.as_ref().err().map(code_of);
-            let outcome = Ended { code: code.as_deref(), released: Some(self.sent), made: &[] };
+            let (code, ended) = match self.send(&handle, push) {
+                Ok(()) => (None, Ok(())),
+                Err(error) => {
+                    let cut = io::Error::from(error.kind());
+                    (Some(code_of(error)), Err(cut))
+                }
+            };
+            let outcome = Ended { code, released: Some(self.sent), made: &[] };
             // The bytes have left; if this cannot be recorded, the decision is closed as unknown
             // at the next start, and nothing else can be decided until then.
             let _ = handle.block_on(self.site.access.close(&self.caller, outcome));
@@ -110,18 +115,12 @@ impl<R: Read + Send + 'static> Stream<R> {
     }
 }
 
-fn code_of(error: &io::Error) -> String {
+fn code_of(error: io::Error) -> &'static str {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<access::Error>()) {
-        Some(refused) => refused.code().to_owned(),
-        None if error.kind() == io::ErrorKind::BrokenPipe => Error::Gone.code().to_owned(),
-        None => archive_code(error),
+        Some(refused) => refused.code(),
+        None if error.kind() == io::ErrorKind::BrokenPipe => Error::Gone.code(),
+        None => archive::Error::from(error).code(),
     }
-}
-
-/// A body that fails its check while it is read comes up as an input error.
-fn archive_code(error: &io::Error) -> String {
-    let object = io::Error::from(error.kind());
-    archive::Error::Store(object).code().to_owned()
 }
 
 pub(crate) fn wire(object: archive::Object) -> Object {

@@ -74,9 +74,7 @@ pub(crate) async fn token(
 ) -> Result<Answer<Invitation>, Failure> {
     let permit = manage(&site, &caller, &name).await?;
     let account = site.access.account_named(&permit, &name).await?;
-    let tx = site.begin(&permit).await?;
-    let token = site.access.renew_token(&permit, &tx, &account.id).await?;
-    tx.commit().await?;
+    let token = site.access.renew_token(&permit, &account.id).await?;
     Ok(Answer(Invitation { account: wire(account), token: token.expose().to_owned() }))
 }
 
@@ -145,7 +143,7 @@ async fn administer(
     project: &str,
     name: &str,
 ) -> Result<(Permit<Manage, Project>, Option<UserId>), Failure> {
-    let target = site.access.resolve_account(name).await.ok();
+    let target = known(site, name).await?;
     let mut ask = Ask::<Project>::new(Action::AdministerProject, [id(project)?]);
     if let Some(target) = &target {
         ask = ask.target(target);
@@ -159,10 +157,20 @@ async fn manage(
     name: &str,
 ) -> Result<Permit<Manage, thing::Site>, Failure> {
     let mut ask = Ask::<thing::Site>::new(Action::ManageAccounts, [site.id.clone()]);
-    if let Ok(target) = site.access.resolve_account(name).await {
+    if let Some(target) = known(site, name).await? {
         ask = ask.target(&target);
     }
     Ok(site.access.decide(caller, ask).await?)
+}
+
+/// The account of this name, if there is one. Any other failure is a failure: a decision without
+/// its target would not see that someone raises themselves.
+async fn known(site: &Site, name: &str) -> Result<Option<UserId>, Failure> {
+    match site.access.resolve_account(name).await {
+        Ok(target) => Ok(Some(target)),
+        Err(access::Error::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn wire(account: access::Account) -> Account {

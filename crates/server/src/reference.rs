@@ -16,18 +16,25 @@ use base::{Id, RequestId};
 use runs::ReferenceRole;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Uploads under way at once: each holds a mounted scratch.
 const MOST_UPLOADS: usize = 4;
 
+/// An upload that nobody went on with for this long is given up, and its scratch destroyed.
+const GIVEN_UP: Duration = Duration::from_secs(30 * 60);
+
+/// A reference on its way in: whose, since when idle, and its files.
+type Upload = (Actor, Duration, runs::ReferenceUpload);
+
 /// References on their way in, by the name of the upload. They end with the process.
 #[derive(Default)]
 pub struct Uploads {
-    open: Mutex<BTreeMap<String, (Actor, runs::ReferenceUpload)>>,
+    open: Mutex<BTreeMap<String, Upload>>,
 }
 
 impl Uploads {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (Actor, runs::ReferenceUpload)>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Upload>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -35,7 +42,7 @@ impl Uploads {
     fn take(&self, upload: &str, caller: &Caller) -> Result<runs::ReferenceUpload, Failure> {
         let mut open = self.lock();
         match open.remove(upload) {
-            Some((actor, found)) if actor == *caller.actor() => Ok(found),
+            Some((actor, _, found)) if actor == *caller.actor() => Ok(found),
             Some(other) => {
                 open.insert(upload.to_owned(), other);
                 Err(access::Error::NotFound.into())
@@ -51,12 +58,14 @@ pub(crate) async fn begin(
     Json(body): Json<NewReference>,
 ) -> Result<Answer<ReferenceUpload>, Failure> {
     let permit = register(&site, &caller).await?;
+    let now = site.clock.monotonic();
+    site.uploads.lock().retain(|_, (_, since, _)| now.saturating_sub(*since) < GIVEN_UP);
     if site.uploads.lock().len() >= MOST_UPLOADS {
         return Err(Error::TooMany.into());
     }
     let begun = site.runs.begin_reference(&permit, &body.label).await?;
     let upload = RequestId::mint(&*site.entropy).to_string();
-    site.uploads.lock().insert(upload.clone(), (caller.actor().clone(), begun));
+    site.uploads.lock().insert(upload.clone(), (caller.actor().clone(), now, begun));
     Ok(Answer(ReferenceUpload { upload }))
 }
 
@@ -77,7 +86,8 @@ pub(crate) async fn file(
     })
     .await?;
     let bytes = bytes?;
-    site.uploads.lock().insert(upload, (caller.actor().clone(), taken));
+    let now = site.clock.monotonic();
+    site.uploads.lock().insert(upload, (caller.actor().clone(), now, taken));
     Ok(Answer(bytes))
 }
 
