@@ -141,6 +141,10 @@ impl Scratch {
         if let Some(mut daemon) = self.daemon.take() {
             let _ = daemon.kill();
             let _ = daemon.wait();
+            // What ended may be the guard of the daemon; the daemon holds this pipe to its own end.
+            if let Some(pipe) = self.daemon_says.take() {
+                wait_for_hang_up(pipe)?;
+            }
         }
         // 3. The rest, in the order of its worth to a thief.
         for path in [&self.config, &self.cipher, &Some(self.mount.clone())].into_iter().flatten() {
@@ -211,8 +215,7 @@ impl Scratch {
         closed_folder(&scratch.mount)?;
         let log = config.join("log");
         let config = config.join("gocryptfs.conf");
-        let base = |extra: &[&str]| {
-            let mut command = Command::new(&program);
+        let base = |mut command: Command, extra: &[&str]| {
             command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").args(extra);
             command.args(["-nosyslog", "-config"]).arg(&config);
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(words_into(&log));
@@ -221,14 +224,15 @@ impl Scratch {
         };
         let said = |why: String| missing(format!("{why}: {}", last_words(&log)));
         // The passphrase is random and used twice, so the cost of guessing it needs no stretching.
-        let mut init = base(&["-init", "-scryptn", "10"]);
+        let mut init = base(Command::new(&program), &["-init", "-scryptn", "10"]);
         init.arg("--").arg(&cipher);
         let mut init = with_password(init, &password)?;
         let done = init.wait().map_err(Error::io("wait for", &program))?;
         if !done.success() {
             return Err(said(format!("preparing an encrypted folder failed ({done})")));
         }
-        let mut serve = base(&["-fg", "-noexec", "-nosuid", "-nodev", "-fsname", "scratch"]);
+        let tied = if who.drops_user() { tied(&program)? } else { Command::new(&program) };
+        let mut serve = base(tied, &["-fg", "-noexec", "-nosuid", "-nodev", "-fsname", "scratch"]);
         if let Who::Dropped { uid, gid } = who {
             // Otherwise the daemon changes its own user for each new file, on all its threads at
             // once, and files of a busy job are refused or end up as root's.
@@ -252,7 +256,8 @@ impl Scratch {
     /// daemon then still opens a file in its own mount, and a folder made at that moment locks both.
     fn wait_until_ready(&mut self) -> std::result::Result<(), String> {
         let pipe = self.daemon.as_mut().and_then(|daemon| daemon.stdout.take()).ok_or("no pipe")?;
-        let mut pipe = File::from(OwnedFd::from(pipe));
+        // A later word into a closed pipe would kill the daemon, and its end is seen here: the pipe stays.
+        let mut pipe: &File = self.daemon_says.insert(File::from(OwnedFd::from(pipe)));
         let begun = Instant::now();
         let mut said = Vec::new();
         let mut buffer = [0u8; 512];
@@ -269,8 +274,6 @@ impl Scratch {
                 return Err("its daemon mounted nothing within twenty seconds".to_owned());
             }
         }
-        // A later word into a closed pipe would kill the daemon, so the pipe stays.
-        self.daemon_says = Some(pipe);
         Ok(())
     }
 
@@ -294,6 +297,42 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = self.end();
     }
+}
+
+/// A start of `program` that ends when its starter does, whatever the program does to itself.
+///
+/// The kernel forgets "die with the parent" when a process takes on another user, as a daemon that
+/// serves many users does. So it runs in a process namespace whose first process, a waiting shell,
+/// stays as it is: it ends with `unshare`, which ends with us, and everything in there with it.
+fn tied(program: &Path) -> Result<Command> {
+    let tool = |name: &'static str| {
+        crate::executor::find_program(name).ok_or_else(|| Error::Missing {
+            what: "gocryptfs",
+            why: format!("`{name}` is not installed"),
+            hint: "install util-linux and a shell (`apt-get install util-linux dash`)",
+        })
+    };
+    // A shell gives what it starts in the background no standard input, unless it is told to.
+    let script = "exec 3<&0 </dev/null; \"$@\" <&3 3<&- & exec 3<&- >&-; wait $!";
+    let mut command = Command::new(tool("unshare")?);
+    command.args(["--pid", "--fork", "--kill-child=KILL", "--"]).arg(tool("sh")?);
+    command.args(["-c", script, "sh"]).arg(program);
+    Ok(command)
+}
+
+/// Waits until nobody holds the other end of `pipe`: until the daemon is gone, its memory included.
+fn wait_for_hang_up(mut pipe: File) -> Result<()> {
+    let begun = Instant::now();
+    let mut buffer = [0u8; 512];
+    while begun.elapsed() < Duration::from_secs(20) {
+        let mut fds = [PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)];
+        let tick = Timespec { tv_sec: 1, tv_nsec: 0 };
+        let arrived = poll(&mut fds, Some(&tick)).is_ok_and(|count| count > 0);
+        if arrived && matches!(pipe.read(&mut buffer), Ok(0)) {
+            return Ok(());
+        }
+    }
+    Err(Error::NotDestroyed("the scratch daemon goes on".to_owned()))
 }
 
 /// Clears what a crash left in `folder`: mounts are detached, then everything is removed. Only the

@@ -15,7 +15,9 @@ use crate::common::processes_with;
 fn a_killed_host_leaves_no_job_no_key_and_nothing_after_the_sweep() {
     let folder = tempfile::tempdir().unwrap();
     let unique = format!("62{}", std::process::id());
-    let script = format!("sleep {unique} & echo ready; sleep {unique}");
+    // The daemon works first: the kernel unties a process that takes on another user from its parent.
+    let files = "for n in 1 2 3 4 5 6 7 8 9; do echo x > /work/f$n; echo y > /out/g$n; cat /work/f$n > /tmp/h$n; done";
+    let script = format!("{files}; sleep {unique} & echo ready; sleep {unique}");
     let mut host = Command::new(env!("CARGO_BIN_EXE_executor-probe"))
         .arg("host")
         .arg(folder.path())
@@ -40,6 +42,11 @@ fn a_killed_host_leaves_no_job_no_key_and_nothing_after_the_sweep() {
     }
     assert!(fs::read_dir(&settings.memory).unwrap().count() > 0, "a crash leaves something to sweep");
     assert!(fs::read_dir(&settings.disk).unwrap().count() > 0);
+
+    let point = fs::read_dir(&settings.memory).unwrap().flatten().map(|item| item.path());
+    let point = point.filter(|path| path.to_string_lossy().contains("/mount-")).collect::<Vec<_>>();
+    assert_eq!(point.len(), 1);
+    assert!(fs::read_dir(&point[0]).is_err() || fs::read_dir(&point[0]).unwrap().count() == 0, "plaintext");
 
     let executor = Executor::open(settings.clone(), Arc::new(SystemEntropy)).unwrap();
     assert_eq!(fs::read_dir(&settings.memory).unwrap().count(), 0);

@@ -54,7 +54,10 @@ fn the_disk_holds_ciphertext_while_the_job_runs_and_nothing_afterwards() {
     assert!(holding_the_mark(&disk).is_empty());
 
     let mount = scratch.outputs().parent().unwrap().to_owned();
+    let cipher = disk.to_str().unwrap();
+    assert!(crate::common::processes_with(cipher) >= 1);
     scratch.destroy().unwrap();
+    assert_eq!(crate::common::processes_with(cipher), 0, "the end of the daemon is waited for");
     assert!(!mount.exists());
     assert_eq!(fs::read_dir(&disk).unwrap().count(), 0);
     drop(root);
