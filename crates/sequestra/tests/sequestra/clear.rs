@@ -145,9 +145,10 @@ fn what_is_planted_is_found() {
     let planted = site.folder.join("run").join("process.log");
     let mut lines = BufReader::new(MultiGzDecoder::new(fs::File::open(&reads).unwrap())).lines();
     let read = lines.nth(1).unwrap().unwrap();
-    fs::write(&planted, format!("warn: {}\n", &read[30..30 + WINDOW])).unwrap();
+    let bases = |count: usize| read.get(30..30 + count).unwrap();
+    fs::write(&planted, format!("warn: {}\n", bases(WINDOW))).unwrap();
     assert_eq!(search.below(&site.folder).len(), 1);
-    fs::write(&planted, format!("warn: {}\n", &read[30..30 + WINDOW - 1])).unwrap();
+    fs::write(&planted, format!("warn: {}\n", bases(WINDOW - 1))).unwrap();
     assert_eq!(search.below(&site.folder), Vec::<String>::new());
     fs::write(&planted, format!("warn: {PATIENT} is new\n")).unwrap();
     assert_eq!(search.below(&site.folder).len(), 1);
