@@ -37,6 +37,11 @@ pub const ALL: &[Exception] = &[
         reason: "bounds the wait for the scratch's daemon; the time never reaches a record",
     },
     Exception {
+        file: "crates/executor/tests/sealed/crash.rs",
+        rule: "trace",
+        reason: "`/work` is the folder of a job inside its walls",
+    },
+    Exception {
         file: "crates/executor/tests/sealed/limits.rs",
         rule: "trace",
         reason: "`/work` is the folder of a job inside its walls",
