@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::elf::{self, Program};
 use crate::error::{Error, Result};
+use crate::loading;
 
 /// The files that a set of programs consists of, as they lie inside a job.
 ///
@@ -66,6 +67,8 @@ const MOST_ENTRIES: usize = 200_000;
 impl Closure {
     /// Collects `programs` (the name under which the job calls each, and where it is here), what
     /// they load, and `extra_files`: files or whole folders that they open at run time.
+    ///
+    /// INVARIANT (nothing runs): what is offered is only read; not even its loader is started.
     ///
     /// Each program is reachable as `/usr/bin/NAME`. Errors: a program that is neither ELF nor a
     /// `#!` script, a library that the loader does not find, a path that cannot be in a job.
@@ -227,6 +230,7 @@ impl Gathering {
         match elf::inspect(real)? {
             Program::Elf { loader: None } => Ok(()),
             Program::Elf { loader: Some(loader) } => {
+                loading::check_loader(real, &loader)?;
                 self.file(&place(&loader)?, &loader, true)?;
                 self.loader.get_or_insert_with(|| loader.clone());
                 self.libraries(&loader, real)
@@ -251,7 +255,7 @@ impl Gathering {
     }
 
     fn libraries(&mut self, loader: &Path, real: &Path) -> Result<()> {
-        let mut found = elf::libraries(loader, real)?;
+        let mut found = loading::libraries(loader, real)?;
         found.extend(elf::loaded_later(&found));
         for library in found {
             let home = place(&library.path)?;
@@ -304,6 +308,9 @@ impl Gathering {
         let found = fs::metadata(origin).map_err(Error::io("read", origin))?;
         if !found.is_file() {
             return Err(refuse(origin, "it is not a regular file"));
+        }
+        if executable {
+            elf::check_length(origin)?;
         }
         let executable = executable || found.permissions().mode() & 0o111 != 0;
         let mut hasher = blake3::Hasher::new();

@@ -1,8 +1,8 @@
 //! What a program loads before its first instruction.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use goblin::elf::Elf;
 
@@ -34,7 +34,7 @@ pub struct Library {
 
 /// Reads what `path` is.
 pub fn inspect(path: &Path) -> Result<Program> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let bytes = bytes_of(path)?;
     if let Some(rest) = bytes.strip_prefix(b"#!") {
         return script(path, rest);
     }
@@ -43,26 +43,29 @@ pub fn inspect(path: &Path) -> Result<Program> {
     Ok(Program::Elf { loader: elf.interpreter.map(PathBuf::from) })
 }
 
-/// What the loader maps for `program`. Only the loader runs, with an empty environment.
-pub fn libraries(loader: &Path, program: &Path) -> Result<Vec<Library>> {
-    let known = ["/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/"];
-    if !known.iter().any(|folder| loader.starts_with(folder)) {
-        return Err(refuse(program, format!("its loader `{}` is not in a system folder", loader.display())));
+/// A program or library larger than this is refused before it is read.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// The bytes of a program or library: a regular file of at most 1 GiB.
+pub fn bytes_of(path: &Path) -> Result<Vec<u8>> {
+    check_length(path)?;
+    let mut bytes = vec![];
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    // It may grow meanwhile.
+    file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    Ok(bytes)
+}
+
+/// Whether `path` can be a program or library by what it is and how long it is.
+pub fn check_length(path: &Path) -> Result<()> {
+    let found = fs::metadata(path).map_err(Error::io("read", path))?;
+    if !found.is_file() {
+        return Err(refuse(path, "it is not a regular file"));
     }
-    let output = Command::new(loader)
-        .arg("--list")
-        .arg(program)
-        .env_clear()
-        .stdin(Stdio::null())
-        .output()
-        .map_err(Error::io("run the loader of", program))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(refuse(program, format!("its loader says: {said}")));
+    if found.len() > MOST_BYTES {
+        return Err(refuse(path, "a program or library larger than 1 GiB is not read"));
     }
-    let found = parse_list(&String::from_utf8_lossy(&output.stdout));
-    check_needed(program, &found)?;
-    Ok(found)
+    Ok(())
 }
 
 /// What the GNU C library opens by name at run time: without it, a thread that ends or is cancelled
@@ -73,34 +76,6 @@ pub fn loaded_later(found: &[Library]) -> Option<Library> {
     let path = c_library.path.with_file_name(NAME);
     let wanted = path.is_file() && found.iter().all(|library| library.name != NAME);
     wanted.then(|| Library { name: NAME.to_owned(), path })
-}
-
-/// Lines are `\tlibz.so.1 => /lib/x/libz.so.1 (0x…)`, `\t/lib64/ld.so (0x…)`, or the kernel's own
-/// `linux-vdso.so.1 (0x…)`, which is no file.
-fn parse_list(text: &str) -> Vec<Library> {
-    let mut found = vec![];
-    for line in text.lines() {
-        let line = line.trim();
-        let line = line.split_once(" (0x").map_or(line, |(left, _)| left);
-        let (name, path) = line.split_once(" => ").unwrap_or((line, line));
-        if path.starts_with('/') {
-            found.push(Library { name: name.trim().to_owned(), path: PathBuf::from(path.trim()) });
-        }
-    }
-    found
-}
-
-/// The program's own list of needs must be covered; a loader that skips one would surface only at run time.
-fn check_needed(program: &Path, found: &[Library]) -> Result<()> {
-    let bytes = fs::read(program).map_err(Error::io("read", program))?;
-    let elf = Elf::parse(&bytes).map_err(|e| refuse(program, e.to_string()))?;
-    for needed in &elf.libraries {
-        let covered = found.iter().any(|l| l.name == *needed || l.path.ends_with(needed));
-        if !covered {
-            return Err(refuse(program, format!("it needs `{needed}`, which the loader does not find")));
-        }
-    }
-    Ok(())
 }
 
 fn script(path: &Path, rest: &[u8]) -> Result<Program> {
@@ -116,25 +91,14 @@ fn script(path: &Path, rest: &[u8]) -> Result<Program> {
     Ok(Program::Script { interpreter: PathBuf::from(interpreter), argument })
 }
 
-fn refuse(path: &Path, why: impl Into<String>) -> Error {
+/// The error that `path` cannot be in a closure.
+pub fn refuse(path: &Path, why: impl Into<String>) -> Error {
     Error::Closure { path: path.display().to_string(), why: why.into() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_loaders_list_is_read() {
-        let list = "\tlinux-vdso.so.1 (0x00007)\n\tlibz.so.1 => /lib/x/libz.so.1 (0x00007f)\n\t/lib64/ld-linux-x86-64.so.2 (0x1)\n";
-        let found = parse_list(list);
-        assert_eq!(found.len(), 2);
-        assert_eq!(
-            (found[0].name.as_str(), found[0].path.to_str().unwrap()),
-            ("libz.so.1", "/lib/x/libz.so.1")
-        );
-        assert_eq!(found[1].path, Path::new("/lib64/ld-linux-x86-64.so.2"));
-    }
 
     #[test]
     fn a_text_without_interpreter_is_no_program() {

@@ -10,7 +10,9 @@
 //!   byte that differs from the registered closure refuses the start ([`root`]).
 //! * *Never open*: a wall that the machine cannot raise refuses the job, or is reported as missing by
 //!   [`capabilities`] where another wall covers the same ground; nothing is dropped in silence.
-//! * *No shell between*: every program is started with an argument list.
+//! * *No shell between*: every program is started with an argument list; the one shell, which guards
+//!   the scratch daemon, has a fixed text and gets the list as it is.
+//! * *Nothing offered runs outside*: what a tool loads is found by reading it.
 //!
 //! Everything here blocks; asynchronous callers use a blocking thread.
 //!
@@ -38,6 +40,7 @@ mod jail;
 pub mod job;
 pub mod limits;
 pub mod lines;
+mod loading;
 mod mounts;
 pub mod outputs;
 mod processes;
