@@ -86,11 +86,10 @@ impl Host for Program {
 
 /// Serves; a site that cannot be opened says why on standard output, where its starter listens.
 fn serve(site: &Path) -> Result<()> {
-    process::serve(site).map_err(|error| {
-        let problem = problem(&error);
+    process::serve(site).inspect_err(|error| {
+        let problem = problem(error);
         println!("{}", serde_json::to_string(&problem).unwrap_or_default());
         eprintln!("{}: {}", problem.code, problem.message);
-        error
     })
 }
 

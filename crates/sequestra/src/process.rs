@@ -43,6 +43,7 @@ pub fn serve(root: &Path) -> Result<()> {
         let ended = run(&site, listener).await;
         let _ = std::fs::remove_file(layout.run().join(Layout::SOCKET));
         close(&site).await;
+        clear_memory(layout.root());
         ended
     })
 }
@@ -98,6 +99,14 @@ async fn close(site: &Site) {
     let _ = site.audit.gate(&Event::new(site.actor(), What::SiteClosed {})).await;
     let _ = site.audit.ledger().close();
     let _ = site.db.close().await;
+}
+
+/// Clears the site's folder in memory: no run is left, and what a job's file system was made of
+/// would stay there until the machine starts again. A failure is found by the next opening.
+fn clear_memory(root: &Path) {
+    let memory = executor::Settings::for_site(root).memory;
+    let _ = executor::scratch::sweep(&memory);
+    let _ = std::fs::remove_dir(&memory);
 }
 
 /// Listens on the site's socket. The name is bound by way of the open folder, since a socket's

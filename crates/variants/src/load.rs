@@ -226,7 +226,10 @@ fn add_rows(
         }
         let mut row = row(record, call, sample, allele, alternate, zygosity);
         for (number, entry) in entries {
-            if !has_bit(&call.consequence_bits, *number) {
+            // The mask tells haplotypes apart, which only changes of a protein depend on; introns and
+            // splice sites are written with an empty one.
+            let of_haplotype = !matches!(entry, Entry::Here(here) if here.amino_acid_change.is_none());
+            if of_haplotype && !has_bit(&call.consequence_bits, *number) {
                 continue;
             }
             match entry {
@@ -286,7 +289,8 @@ fn row(
 /// Whether FORMAT/BCSQ names entry `number` on either haplotype: two bits an entry, 30 of each
 /// integer in use (bcftools manual, `csq`). Without the field, all entries are the sample's.
 fn has_bit(bits: &[i32], number: usize) -> bool {
-    if bits.is_empty() {
+    // No mask, or one that says nothing of any entry, rules nothing out.
+    if bits.iter().all(|word| *word == 0) {
         return true;
     }
     match bits.get(number / 15) {

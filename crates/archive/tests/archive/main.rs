@@ -1,5 +1,5 @@
 //! The archive on a real spine: sealed, admitted, opened, re-addressed, refused.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use access::thing::{Object, Project};
 use access::verb::{Read as ReadVerb, Release, View, Write as WriteVerb};
