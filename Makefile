@@ -101,7 +101,8 @@ lint: rust
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 	cargo run --locked --quiet --package xtask -- tidy
 
-test: deps lint build
+# Building first would compile with other features, and all of it twice.
+test: deps lint
 	@export SEQUESTRA_CRYPT4GH="$${SEQUESTRA_CRYPT4GH:-$(VENV)/bin/crypt4gh}"
 	cargo test --locked --workspace
 

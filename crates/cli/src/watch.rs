@@ -9,13 +9,16 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How far apart the process is asked.
+/// How far apart the process is asked: at first, and at most. Each question is on record, so a long
+/// run is asked after less and less often.
 const APART: Duration = Duration::from_millis(200);
+const FARTHEST: Duration = Duration::from_secs(2);
 
 /// Asks until the run has ended, showing its step and tasks on stderr: as moving lines for
 /// somebody who looks, as one line a change for a log.
 pub fn follow(console: &mut Console, client: &mut Client, id: &RunId) -> Result<Run, Failure> {
     let mut shown = Shown::new(console);
+    let mut apart = APART;
     loop {
         let run: Run = client.get("run show", &[&id.to_string()])?;
         shown.update(console, &run);
@@ -23,7 +26,9 @@ pub fn follow(console: &mut Console, client: &mut Client, id: &RunId) -> Result<
             shown.clear();
             return Ok(run);
         }
-        if client.pause(APART) {
+        // A twelfth more each time: some thirty questions in the first half minute.
+        apart = apart.saturating_add(apart / 12).min(FARTHEST);
+        if client.pause(apart) {
             shown.clear();
             console.talk(&format!("the run goes on; `sequestra run show {id} --follow` shows it again"));
             return Err(Failure::Interrupted);
