@@ -212,7 +212,7 @@ fn kinds(cell: &Cell, events: &[Value]) -> String {
         *counts.entry(name).or_default() += 1;
     }
     let told: Vec<String> =
-        counts.into_iter().map(|(name, n)| if n == 1 { name } else { format!("{name} ×{n}") }).collect();
+        counts.into_iter().map(|(name, n)| if n == 1 { name } else { format!("{name} (several)") }).collect();
     told.join(", ")
 }
 
