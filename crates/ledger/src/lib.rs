@@ -14,6 +14,7 @@
 //! * [`entry`]: what a caller appends; [`leaf`]: the line that is hashed
 //! * [`log`]: the handle: create, open, append, follow
 //! * [`read`]: records, heads, roots, checkpoints and proofs
+//! * [`index`]: where a chain or another term occurs
 //! * [`check`]: everything recomputed from stored bytes
 //! * [`verify`]: pure functions for auditors, without a ledger at hand
 //! * [`key`]: signing keys and verifier keys
@@ -24,6 +25,7 @@
 pub mod check;
 pub mod entry;
 pub mod error;
+pub mod index;
 pub mod key;
 pub mod leaf;
 pub mod log;
@@ -43,6 +45,7 @@ mod tree;
 pub use check::{Finding, Report};
 pub use entry::{Body, Entry};
 pub use error::{Error, Result};
+pub use index::Terms;
 pub use key::{SigningKey, VerifierKey};
 pub use log::{Committed, Ledger, Options, Ticket};
 pub use read::{Comparison, Record};

@@ -2,6 +2,7 @@
 
 use crate::committer::{Committer, make_segment};
 use crate::entry::Entry;
+use crate::index::{ChainsAlone, Terms};
 use crate::publish::{self, Bell};
 use crate::queue::{Pending, Waiter};
 use crate::recover::recover;
@@ -19,8 +20,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Sizes and times of a ledger. The defaults suit a site.
-#[derive(Debug, Clone)]
+/// Sizes, times and search terms of a ledger. The defaults suit a site.
+#[derive(Clone)]
 pub struct Options {
     /// Bytes reserved for a segment.
     pub segment_bytes: u64,
@@ -34,6 +35,8 @@ pub struct Options {
     pub queue_bytes: usize,
     /// How often tiles and the checkpoint are written while there is something new.
     pub publish_every: Duration,
+    /// By what events can be found, beside their chains.
+    pub terms: Arc<dyn Terms>,
 }
 
 impl Default for Options {
@@ -45,6 +48,7 @@ impl Default for Options {
             queue_entries: 32_768,
             queue_bytes: 16 << 20,
             publish_every: Duration::from_millis(500),
+            terms: Arc::new(ChainsAlone),
         }
     }
 }

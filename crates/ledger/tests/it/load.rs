@@ -133,3 +133,28 @@ fn an_event_on_many_chains_links_each() {
     let leaf = Leaf::parse(&record.leaf).unwrap();
     assert_eq!(leaf.previous, [("obj_a", Some(0)), ("obj_b", Some(1)), ("usr_b", None)]);
 }
+
+/// Whatever stands in the body as `"n":…`.
+struct Numbers;
+
+impl ledger::Terms for Numbers {
+    fn terms(&self, event: &str, add: &mut dyn FnMut(&str)) {
+        let n = event.split_once("\"n\":").and_then(|(_, rest)| rest.strip_suffix('}'));
+        n.into_iter().for_each(|n| add(&format!("n={n}")));
+    }
+}
+
+#[test]
+fn events_are_found_by_chain_and_by_term() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = ledger::Options { terms: Arc::new(Numbers), ..options() };
+    let clock = Arc::new(base::SystemClock::default());
+    let disk = Arc::new(ledger::storage::Disk);
+    let ledger = ledger::Ledger::create_with(dir.path(), NAME, key(), clock, disk, options).unwrap();
+    fill(&ledger, 0..50);
+    assert_eq!(ledger.postings("usr_3", 0..50).unwrap(), [3, 10, 17, 24, 31, 38, 45]);
+    assert_eq!(ledger.postings("usr_3", 10..u64::MAX).unwrap(), [10, 17, 24, 31, 38, 45]);
+    assert_eq!(ledger.postings("n=17", 0..50).unwrap(), [17]);
+    assert_eq!(ledger.postings("n=17", 18..50).unwrap(), [0u64; 0]);
+    assert_eq!(ledger.postings("n=170", 0..50).unwrap(), [0u64; 0]);
+}
