@@ -62,13 +62,18 @@ pub const ROOMS: &[Room] = &[
     room("cli", 9, &["api", "base", "receipt", "ledger", "screen"]),
     Room { name: "sequestra", level: 10, uses: Uses::AllBelow },
     room("sequestra-wdl", 0, &[]),
+    // Shares no code with the writer, so that one fault cannot hide on both sides.
+    room("sequestra-verify", 0, &[]),
     room("xtask", 0, &[]),
     // A throw-away spine for the tests of the rooms above it.
     room("testkit", 7, &["base", "ledger", "policy", "db", "audit", "access", "keys", "archive", "catalog"]),
 ];
 
-/// Rooms that nobody uses: a helper program, and this one.
-pub const STANDS_ALONE: &[&str] = &["sequestra-wdl", "xtask"];
+/// Rooms that nobody uses: a helper program, the second verifier, and this one.
+pub const STANDS_ALONE: &[&str] = &["sequestra-wdl", "sequestra-verify", "xtask"];
+
+/// Rooms that stand alone and whose tests use the rooms whose work they check.
+pub const CHECKS: &[(&str, &[&str])] = &[("sequestra-verify", &["base", "ledger", "receipt"])];
 
 /// Rooms of made data, which the tests of any room may use.
 pub const FOR_TESTS: &[&str] = &["demodata", "testkit"];
@@ -98,8 +103,9 @@ fn check_against(workspace: &Workspace, rooms: &[Room]) -> Vec<Finding> {
         }
         for (dependency, for_tests) in dependencies(&table) {
             let ours = names.contains(dependency.as_str());
-            let in_tests =
-                for_tests && (FOR_TESTS.contains(&dependency.as_str()) || reaches(room, &dependency, rooms));
+            let checks = CHECKS.iter().any(|(name, of)| *name == room.name && of.contains(&&*dependency));
+            let made = FOR_TESTS.contains(&dependency.as_str());
+            let in_tests = for_tests && (made || checks || reaches(room, &dependency, rooms));
             if ours && !in_tests && !allows(room, &dependency, rooms) {
                 let line = line_of(text, &dependency);
                 findings.push(Finding::new(file, line, format!("`{name}` may not use `{dependency}`")));
@@ -208,6 +214,18 @@ mod tests {
         assert_eq!(check_one("server", "[dependencies]\ncli.workspace = true\n").len(), 1);
         assert_eq!(check_one("sequestra", "[dependencies]\nsequestra-wdl.workspace = true\n").len(), 1);
         assert_eq!(check_one("xtask", "[dependencies]\nbase.workspace = true\n").len(), 1);
+        assert_eq!(check_one("server", "[dependencies]\nsequestra-verify.workspace = true\n").len(), 1);
+    }
+
+    #[test]
+    fn the_second_verifier_uses_what_it_checks_in_its_tests_alone() {
+        for of in ["base", "ledger", "receipt"] {
+            let section = |name: &str| format!("[{name}]\n{of}.workspace = true\n");
+            assert!(check_one("sequestra-verify", &section("dev-dependencies")).is_empty());
+            assert_eq!(check_one("sequestra-verify", &section("dependencies")).len(), 1);
+            assert_eq!(check_one("sequestra-verify", &section("build-dependencies")).len(), 1);
+        }
+        assert_eq!(check_one("sequestra-verify", "[dev-dependencies]\nkeys.workspace = true\n").len(), 1);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Rule {
 }
 
 /// The programs: they talk to people and to the environment.
-const PROGRAMS: &[&str] = &["cli", "sequestra", "sequestra-wdl", "xtask"];
+const PROGRAMS: &[&str] = &["cli", "sequestra", "sequestra-verify", "sequestra-wdl", "xtask"];
 
 /// Programs that use no room of ours, and so have no `base::Clock` to take.
 const STANDS_ALONE: &[&str] = crate::arrows::STANDS_ALONE;

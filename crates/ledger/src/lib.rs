@@ -15,6 +15,7 @@
 //! * [`log`]: the handle: create, open, append, follow
 //! * [`read`]: records, heads, roots, checkpoints and proofs
 //! * [`index`]: where a chain or another term occurs
+//! * [`prove`]: the proof of one event as one file
 //! * [`check`]: everything recomputed from stored bytes
 //! * [`verify`]: pure functions for auditors, without a ledger at hand
 //! * [`key`]: signing keys and verifier keys
@@ -29,6 +30,7 @@ pub mod index;
 pub mod key;
 pub mod leaf;
 pub mod log;
+pub mod prove;
 pub mod read;
 pub mod storage;
 pub mod verify;

@@ -1,0 +1,53 @@
+//! `sequestra-verify`: see [`sequestra_verify`].
+
+use sequestra_verify::command::{HELP, run};
+use sequestra_verify::said::refusal;
+use sequestra_verify::{Error, Result};
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let json = args.iter().any(|word| word == "--json");
+    args.retain(|word| word != "--json");
+    if args.iter().any(|word| word == "--help" || word == "-h") {
+        return told(HELP.trim_end(), 0);
+    }
+    if args.iter().any(|word| word == "--version") {
+        return told(concat!("sequestra-verify ", env!("CARGO_PKG_VERSION")), 0);
+    }
+    let result = run(args);
+    let code = match &result {
+        Ok(_) => 0,
+        Err(Error::Refused(_)) => 1,
+        Err(Error::Misuse(_)) => 2,
+    };
+    if json {
+        return told(&document(&result), code);
+    }
+    match &result {
+        Ok(said) => told(&said.words().join("\n"), code),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn document(result: &Result<sequestra_verify::said::Said>) -> String {
+    let value = match result {
+        Ok(said) => said.json(),
+        Err(error) => refusal(error),
+    };
+    format!("{value:#}")
+}
+
+/// A verdict that nobody could read is no verdict.
+fn told(text: &str, code: u8) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::from(code),
+        Err(_) => ExitCode::from(2),
+    }
+}

@@ -1,0 +1,165 @@
+//! What is said of what was verified: words for people, one JSON document for programs.
+
+use crate::Error;
+use crate::checkpoint::Checkpoint;
+use crate::proof::Proved;
+use crate::receipt::Verified;
+use crate::site::Site;
+use crate::text::clean;
+use serde_json::{Value, json};
+
+/// Something that holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// A receipt, under these keys.
+    Receipt(Verified, Box<Site>),
+    /// A checkpoint.
+    Checkpoint(Checkpoint),
+    /// An event of a ledger.
+    Proof(Proved),
+    /// Two checkpoints of one history.
+    Consistency(Checkpoint, Checkpoint),
+}
+
+impl Said {
+    /// Lines for people.
+    pub fn words(&self) -> Vec<String> {
+        match self {
+            Self::Receipt(verified, site) => receipt(verified, site),
+            Self::Checkpoint(found) => {
+                let mut lines = vec!["verified: the checkpoint is the ledger's".to_owned()];
+                lines.extend(checkpoint(found));
+                lines
+            }
+            Self::Proof(proved) => proof(proved),
+            Self::Consistency(old, new) => {
+                let begins = format!(
+                    "verified: the ledger of {} events begins with the {} events of the older checkpoint",
+                    new.size, old.size
+                );
+                let mut lines = vec![begins];
+                lines.extend(checkpoint(new));
+                lines
+            }
+        }
+    }
+
+    /// The document.
+    pub fn json(&self) -> Value {
+        match self {
+            Self::Receipt(verified, site) => json!({
+                "verified": "receipt",
+                "site": site.id,
+                "ledger": site.ledger.name(),
+                "position": verified.position,
+                "time": verified.time,
+                "ledger_size": verified.ledger_size,
+                "statement": verified.statement,
+            }),
+            Self::Checkpoint(found) => json!({"verified": "checkpoint", "checkpoint": document(found)}),
+            Self::Proof(proved) => json!({
+                "verified": "proof",
+                "position": proved.position,
+                "event": proved.event,
+                "checkpoint": document(&proved.checkpoint),
+                "older": proved.older.as_ref().map(document),
+            }),
+            Self::Consistency(old, new) => {
+                json!({"verified": "consistency", "older": document(old), "checkpoint": document(new)})
+            }
+        }
+    }
+}
+
+/// The document of a refusal.
+pub fn refusal(error: &Error) -> Value {
+    let (Error::Refused(reason) | Error::Misuse(reason)) = error;
+    let kind = if matches!(error, Error::Refused(_)) { "refused" } else { "misuse" };
+    json!({"verified": null, kind: reason})
+}
+
+fn document(found: &Checkpoint) -> Value {
+    let witness = |(name, time): &(String, u64)| json!({"witness": name, "time": time});
+    json!({
+        "ledger": found.origin,
+        "size": found.size,
+        "root": found.root.to_string(),
+        "cosigned": found.cosigned.iter().map(witness).collect::<Vec<_>>(),
+        "unknown_signatures": found.unknown,
+    })
+}
+
+fn checkpoint(found: &Checkpoint) -> Vec<String> {
+    let mut lines = vec![
+        format!("  ledger {}", clean(&found.origin)),
+        format!("  {} events, root {}", found.size, found.root),
+    ];
+    for (name, time) in &found.cosigned {
+        lines.push(format!("  cosigned by {} at {time} seconds since 1970", clean(name)));
+    }
+    if found.cosigned.is_empty() {
+        lines.push("  no witness was asked for: another history may have been shown to others".to_owned());
+    }
+    if found.unknown > 0 {
+        lines.push(format!("  {} signatures of keys that were not given: not looked at", found.unknown));
+    }
+    lines
+}
+
+fn proof(proved: &Proved) -> Vec<String> {
+    let mut lines = vec![format!("verified: the event is in the ledger at position {}", proved.position)];
+    lines.extend(checkpoint(&proved.checkpoint));
+    match &proved.older {
+        Some(older) => {
+            lines.push(format!("  nothing before the older checkpoint of {} events changed", older.size));
+        }
+        None => lines.push("  the file holds no older checkpoint to compare with".to_owned()),
+    }
+    lines.push("the event says".to_owned());
+    lines.push(format!("  {}", clean(&String::from_utf8_lossy(&proved.leaf))));
+    lines
+}
+
+fn receipt(verified: &Verified, site: &Site) -> Vec<String> {
+    let said = |pointer: &str| match verified.statement.pointer(pointer) {
+        Some(Value::String(text)) => clean(text),
+        Some(other) => clean(&other.to_string()),
+        None => "-".to_owned(),
+    };
+    let mut lines = vec![
+        "verified: the receipt holds".to_owned(),
+        format!("  signed by the receipt key of site {}", site.id),
+        format!(
+            "  recorded at position {} of ledger {} on {}, proved against {} events",
+            verified.position,
+            clean(site.ledger.name()),
+            clean(&verified.time),
+            verified.ledger_size
+        ),
+        "it says".to_owned(),
+        format!("  {}: {}", said("/predicate/what"), said("/predicate/id")),
+        format!(
+            "  by {}, from {} to {}, allowed by the decision at position {}",
+            said("/predicate/actor"),
+            said("/predicate/started"),
+            said("/predicate/finished"),
+            said("/predicate/ledger/position")
+        ),
+    ];
+    for (word, pointer) in [
+        ("project", "/predicate/project"),
+        ("about", "/predicate/about"),
+        ("workflow", "/predicate/workflow"),
+        ("tools", "/predicate/tools"),
+        ("reference", "/predicate/reference"),
+        ("parameters", "/predicate/parameters"),
+        ("quality", "/predicate/quality"),
+        ("inputs", "/predicate/inputs"),
+        ("outputs", "/subject"),
+    ] {
+        if verified.statement.pointer(pointer).is_some() {
+            lines.push(format!("  {word}: {}", said(pointer)));
+        }
+    }
+    lines
+}
