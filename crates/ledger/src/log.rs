@@ -102,6 +102,9 @@ impl Ledger {
     ) -> Result<Self> {
         let verifier = key.verifier(name)?;
         storage.make_folder(&dir.join("segments")).map_err(Error::io(dir))?;
+        // Its own name too: what is acknowledged in a folder that is lost is lost.
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        storage.flush_folder(parent).map_err(Error::io(parent))?;
         let lock = lock_folder(dir)?;
         refuse_existing(dir, &verifier)?;
         let path = segment_path(dir, 0);
