@@ -33,7 +33,7 @@ CRYPT4GH := 1.8.6
 # Measurements, as room:example.
 BENCHES := policy:decide sequestra:sealed_run
 
-.PHONY: help deps packages venv rust build demo test lint bench
+.PHONY: help deps packages venv rust build demo test lint bench soak
 
 help:
 	@cat <<-'END'
@@ -42,6 +42,7 @@ help:
 	make demo SITE=DIR     the same, and the site stays in DIR
 	make test              every check and every test
 	make bench             measurements, bound and result side by side
+	make soak              long runs: every kill point of every actor, and the table of results
 	make build             only build
 	make deps              only install what is missing (Debian packages, a Python environment)
 	make lint              only the checks that run nothing: format, lints, tidy
@@ -112,3 +113,9 @@ bench: build
 		echo "== $$bench"
 		cargo run --locked --quiet --package "$${bench%%:*}" --example "$${bench#*:}"
 	done
+
+# Building with the workspace, so that nothing is compiled twice.
+soak: packages rust
+	@cargo build --locked --workspace --bin soak
+	"$(TARGET)/debug/soak" crash
+	for actor in ledger objects; do unshare -m --propagation private "$(TARGET)/debug/soak" full "$$actor"; done

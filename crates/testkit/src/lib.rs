@@ -2,8 +2,12 @@
 //!
 //! [`Spine::new`] makes one in a temporary folder with an administrator, and [`Spine::project`] a
 //! project with one person in every role of it. Everything is real; only the site is small.
+//!
+//! [`crash`] stops a process of such a site at every call to the file system. The program `soak` is
+//! that process, and runs the long campaigns: `make soak`.
 #![expect(clippy::expect_used, reason = "a test that cannot set up its site has failed")]
 
+pub mod crash;
 mod spine;
 
-pub use spine::{Members, Spine, new_project};
+pub use spine::{Folder, Members, Spine, new_project};

@@ -3,6 +3,7 @@
 use access::thing::{Project, Site};
 use access::verb::{Manage, Verb, View};
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place, facts::PlaceAnswer, thing::Thing};
+use anyhow::Context;
 use archive::Archive;
 use audit::{Actor, Audit, Event, What};
 use base::{
@@ -12,13 +13,13 @@ use catalog::{Catalog, NewProject, Purpose, Retention};
 use db::{Db, DbKey, Migration};
 use keys::Keys;
 use keys::wrap::WrappingKey;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The lower rooms of a site, opened in a temporary folder.
 pub struct Spine {
-    /// The folder; it goes when the spine goes.
-    pub folder: tempfile::TempDir,
+    /// The folder; a temporary one goes when the spine goes.
+    pub folder: Folder,
     /// The site's id.
     pub site: SiteId,
     /// The metadata database.
@@ -40,6 +41,22 @@ pub struct Spine {
     /// The platform administrator, signed in.
     pub admin: Caller,
 }
+
+/// Where a spine lies.
+pub struct Folder {
+    path: PathBuf,
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Folder {
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// What a spine that is opened again must know: the site, and its administrator's session.
+const KNOWN: &str = "known.txt";
 
 /// A project and its people.
 pub struct Members {
@@ -98,39 +115,56 @@ impl Spine {
         rooms: &[&[Migration]],
         more: impl FnOnce(&Db, &Catalog) -> Option<Arc<dyn Facts>>,
     ) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let site = SiteId::mint(&*entropy);
-        let mut all = vec![access::MIGRATIONS, keys::MIGRATIONS, archive::MIGRATIONS, catalog::MIGRATIONS];
-        all.extend_from_slice(rooms);
-        let db = open_db(folder.path(), &all).await;
-        let audit = open_audit(folder.path(), clock.clone());
-        let policies = policy::Policies::shipped().expect("shipped policies");
-        let access = Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone());
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder { path: temporary.path().to_owned(), _temporary: Some(temporary) };
+        Self::make(folder, rooms, more).await
+    }
+
+    /// A new spine in `folder`, which stays, and can be opened again with [`Spine::open_in`].
+    pub async fn create_in(folder: &Path) -> Self {
+        std::fs::create_dir_all(folder).expect("a folder");
+        let folder = Folder { path: folder.to_owned(), _temporary: None };
+        Self::make(folder, &[], |_, _| None).await
+    }
+
+    async fn make(
+        folder: Folder,
+        rooms: &[&[Migration]],
+        more: impl FnOnce(&Db, &Catalog) -> Option<Arc<dyn Facts>>,
+    ) -> Self {
+        let parts = Parts::new(folder.path(), ledger::Ledger::create, rooms).await.expect("a spine");
+        let site = SiteId::mint(&*parts.entropy);
         let created = What::SiteCreated { program: "test".into() };
         let event = Event::new(Actor::Site(site.clone()), created);
-        let position = audit.gate(&event).await.expect("a record").position;
-        let keys = Keys::open(db.clone(), WrappingKey::mint(&*entropy), entropy.clone()).await.expect("keys");
-        let tx = db.begin(position).await.expect("a transaction");
-        keys.create_site_key(&tx).await.expect("a site key");
-        let (_, token) = access.create_first_account(&tx, "first").await.expect("a first account");
+        let position = parts.audit.gate(&event).await.expect("a record").position;
+        let tx = parts.db.begin(position).await.expect("a transaction");
+        parts.keys.create_site_key(&tx).await.expect("a site key");
+        let (_, token) = parts.access.create_first_account(&tx, "first").await.expect("a first account");
         tx.commit().await.expect("a commit");
-        let archive = Archive::open(
-            &folder.path().join("objects"),
-            db.clone(),
-            keys.clone(),
-            audit.clone(),
-            clock.clone(),
-            entropy.clone(),
-        )
-        .expect("an archive");
-        let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
-        let more = more(&db, &catalog);
-        let places = Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), more };
-        access.attach(Arc::new(places), Arc::new(keys.clone()));
-        let admin = sign_in(&access, &token).await;
-        Self { folder, site, db, audit, access, keys, archive, catalog, clock, entropy, admin }
+        let session = session(&parts.access, &token).await;
+        std::fs::write(folder.path().join(KNOWN), format!("{site} {session}")).expect("a note");
+        parts.join(folder, site, &session, more).await.expect("a spine")
+    }
+
+    /// Opens the spine that lies in `folder` as a start does: what the ledger and the database hold
+    /// is compared, and bodies that a crash left are cleared. Errors are the product's own.
+    pub async fn open_in(folder: &Path) -> anyhow::Result<Self> {
+        let known = std::fs::read_to_string(folder.join(KNOWN))?;
+        let (site, session) = known.split_once(' ').context("no site is known")?;
+        let site: SiteId = site.parse().map_err(|_| anyhow::anyhow!("no id of a site"))?;
+        let open = |dir: &Path, _: &str, key, clock| ledger::Ledger::open(dir, key, clock);
+        let parts = Parts::new(folder, open, &[]).await?;
+        parts.audit.reconcile(&Actor::Site(site.clone()), "test", parts.db.watermark()).await?;
+        let folder = Folder { path: folder.to_owned(), _temporary: None };
+        let spine = parts.join(folder, site, session, |_, _| None).await?;
+        spine.archive.sweep().await?;
+        Ok(spine)
+    }
+
+    /// Ends as a site's process does: what waits is committed, and the database closed.
+    pub async fn close(self) {
+        self.audit.ledger().close().expect("the ledger closes");
+        self.db.close().await.expect("the database closes");
     }
 
     /// A permit that must be given.
@@ -154,30 +188,53 @@ impl Spine {
         tx.commit().await.expect("a commit");
         self.keys.load_project_key(&made.id).await.expect("a usable key");
         self.access.close(&self.admin, Default::default()).await.expect("an outcome");
-        let mut people = vec![(Role::ProjectAdministrator, manager.0.clone(), manager.1)];
+        let people = vec![(Role::ProjectAdministrator, manager.0.clone(), manager.1)];
+        let mut members = Members { project: made.id, people };
         for role in
             Role::ALL.iter().copied().filter(|r| !r.is_site_wide() && *r != Role::ProjectAdministrator)
         {
             let (caller, id) = self.account(role.as_str()).await;
-            let ask = Ask::<Project>::new(Action::AdministerProject, [made.id.clone()]).target(&id);
-            let permit: Permit<Manage, Project> = self.access.decide(&manager.0, ask).await.expect("allowed");
-            let tx = self.db.begin(permit.decision()).await.expect("a transaction");
-            self.access.add_member(&permit, &tx, &id, role).await.expect("a member");
-            tx.commit().await.expect("a commit");
-            people.push((role, caller, id));
+            self.add(&members, &id, role).await;
+            members.people.push((role, caller, id));
         }
         self.access.close(&manager.0, Default::default()).await.expect("outcomes");
-        Members { project: made.id, people }
+        members
+    }
+
+    /// A further person in the project; gives the session's token.
+    pub async fn join(&self, members: &Members, role: Role) -> String {
+        let (token, id) = self.invited("joined").await;
+        self.add(members, &id, role).await;
+        self.access
+            .close(members.with(Role::ProjectAdministrator), Default::default())
+            .await
+            .expect("outcomes");
+        session(&self.access, &token).await
+    }
+
+    async fn add(&self, members: &Members, id: &UserId, role: Role) {
+        let manager = members.with(Role::ProjectAdministrator);
+        let ask = Ask::<Project>::new(Action::AdministerProject, [members.project.clone()]).target(id);
+        let permit: Permit<Manage, Project> = self.access.decide(manager, ask).await.expect("allowed");
+        let tx = self.db.begin(permit.decision()).await.expect("a transaction");
+        self.access.add_member(&permit, &tx, id, role).await.expect("a member");
+        tx.commit().await.expect("a commit");
     }
 
     /// A new account, signed in. `name` may be used again: a number is added.
     pub async fn account(&self, name: &str) -> (Caller, UserId) {
+        let (token, id) = self.invited(name).await;
+        let session = session(&self.access, &token).await;
+        (self.access.authenticate(&session).await.expect("a caller"), id)
+    }
+
+    async fn invited(&self, name: &str) -> (access::OneTimeToken, UserId) {
         let permit: Permit<Manage, Site> = self.permit(&self.admin, Action::ManageAccounts, &self.site).await;
         let tx = self.db.begin(permit.decision()).await.expect("a transaction");
         let unique = format!("{name}{}", permit.decision());
         let (account, token) = self.access.create_account(&permit, &tx, &unique).await.expect("an account");
         tx.commit().await.expect("a commit");
-        (sign_in(&self.access, &token).await, account.id)
+        (token, account.id)
     }
 
     /// What a viewer of the project sees of it.
@@ -199,18 +256,56 @@ pub fn new_project(class: Class) -> NewProject {
     }
 }
 
-async fn open_db(folder: &Path, rooms: &[&[Migration]]) -> Db {
-    Db::open(&folder.join("metadata.db"), &DbKey::new([5; 32]), rooms).await.expect("a database")
+/// The lower rooms, opened and not yet joined.
+struct Parts {
+    db: Db,
+    audit: Audit,
+    access: Access,
+    keys: Keys,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
 }
 
-fn open_audit(folder: &Path, clock: Arc<dyn Clock>) -> Audit {
-    let key = ledger::SigningKey::from_seed(&[9; 32]).expect("a key");
-    Audit::new(
-        ledger::Ledger::create(&folder.join("ledger"), "test.example/site", key, clock).expect("a ledger"),
-    )
+type OpenLedger = fn(&Path, &str, ledger::SigningKey, Arc<dyn Clock>) -> ledger::Result<ledger::Ledger>;
+
+impl Parts {
+    async fn new(folder: &Path, ledger: OpenLedger, rooms: &[&[Migration]]) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let mut all = vec![access::MIGRATIONS, keys::MIGRATIONS, archive::MIGRATIONS, catalog::MIGRATIONS];
+        all.extend_from_slice(rooms);
+        let key = ledger::SigningKey::from_seed(&[9; 32])?;
+        let audit = Audit::new(ledger(&folder.join("ledger"), "test.example/site", key, clock.clone())?);
+        let db = Db::open(&folder.join("metadata.db"), &DbKey::new([5; 32]), &all).await?;
+        let policies = policy::Policies::shipped()?;
+        let access = Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone());
+        let keys = Keys::open(db.clone(), WrappingKey::from_bytes([6; 32]), entropy.clone()).await?;
+        Ok(Self { db, audit, access, keys, clock, entropy })
+    }
+
+    /// Joins them; `session` is the administrator's.
+    async fn join(
+        self,
+        folder: Folder,
+        site: SiteId,
+        session: &str,
+        more: impl FnOnce(&Db, &Catalog) -> Option<Arc<dyn Facts>>,
+    ) -> anyhow::Result<Spine> {
+        let Self { db, audit, access, keys, clock, entropy } = self;
+        let objects = folder.path().join("objects");
+        let (audited, timed, random) = (audit.clone(), clock.clone(), entropy.clone());
+        let archive = Archive::open(&objects, db.clone(), keys.clone(), audited, timed, random)?;
+        let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
+        let more = more(&db, &catalog);
+        let places = Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), more };
+        access.attach(Arc::new(places), Arc::new(keys.clone()));
+        let admin = access.authenticate(session).await?;
+        Ok(Spine { folder, site, db, audit, access, keys, archive, catalog, clock, entropy, admin })
+    }
 }
 
-async fn sign_in(access: &Access, token: &access::OneTimeToken) -> Caller {
+/// The token of a session that `token` begins.
+async fn session(access: &Access, token: &access::OneTimeToken) -> String {
     let session = access.redeem(token, &RequestId::mint(&SystemEntropy)).await.expect("a session");
-    access.authenticate(session.expose()).await.expect("a caller")
+    session.expose().to_owned()
 }
