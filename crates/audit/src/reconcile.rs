@@ -52,7 +52,7 @@ impl Audit {
 
     fn last_opening(&self, site: &Actor) -> Result<Opening, Error> {
         let chain = site.to_string();
-        let mut next = self.ledger().head(&chain);
+        let mut next = self.ledger().head(&chain).map_err(Error::Unreadable)?;
         while let Some(position) = next {
             let recorded = self.recorded(position)?;
             if let What::SiteOpened { watermark, .. } = recorded.event.what {

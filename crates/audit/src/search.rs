@@ -65,7 +65,7 @@ impl Audit {
         let mut waiting = vec![id.to_owned()];
         let mut events = BTreeMap::new();
         while let Some(chain) = waiting.pop() {
-            let mut next = self.ledger().head(&chain);
+            let mut next = self.ledger().head(&chain).map_err(Error::Unreadable)?;
             while let Some(position) = next {
                 let recorded = self.recorded(position)?;
                 next = recorded.before(&chain)?;

@@ -1,13 +1,17 @@
-//! Everything recomputed from stored bytes: leaf hashes, roots and signatures of commit records,
-//! predecessor chains, tiles, entry bundles, checkpoint.
+//! Everything recomputed from stored bytes: leaf hashes, predecessor chains, tiles, entry bundles,
+//! checkpoint, and the roots and signatures of the commit records that are still there.
 
+use crate::bundle::{Codec, stored_path};
 use crate::frame::{self, Next};
-use crate::replay::{Observer, Replay, segments};
-use crate::shared::{lock, segment_head, segment_name, segment_path};
-use crate::tree::{Stored, TILE_HEIGHT, TILE_WIDTH, Tree, bundle_path, tile_path};
+use crate::leaves::Leaves;
+use crate::recover::stored_checkpoint;
+use crate::replay::{Observer, Replay, live, segments};
+use crate::shared::{lock, segment_head, segment_name, segment_path, whole_tiles};
+use crate::stored::read_bundle;
+use crate::tree::{Stored, TILE_HEIGHT, TILE_WIDTH, Tree, stored_forms, tile_path};
 use crate::{Error, Hash, Ledger, Result, VerifierKey, log, verify};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tlog_tiles::{Tile, record_hash};
 
 /// What a full check found.
@@ -74,6 +78,7 @@ impl Ledger {
             let _writing = lock(&shared.writing);
             check_tail(&shared.folder, &shared.verifier, &mut report)?;
         }
+        shared.index.check(&mut report.findings)?;
         Ok(report)
     }
 }
@@ -90,32 +95,56 @@ fn run(folder: &Path, verifier: &VerifierKey, limit: u64) -> Result<Report> {
         Ok(_) => report.findings.push(Finding::new("vkey", None, "another key than the one given")),
         Err(error) => report.findings.push(finding(error)?),
     }
-    let mut replay = Replay::new(verifier, true);
-    let mut tiles = Tiles::new(folder);
-    match read_segments(folder, &mut replay, &mut tiles, limit) {
+    let checkpoint = stored_checkpoint(folder, verifier);
+    let base = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.as_ref().map_or(0, |c| c.size));
+    let (firsts, _) = live(segments(folder)?, whole_tiles(base));
+    let start = firsts.first().copied().unwrap_or(0);
+    let mut replay = Replay::new(verifier, true, Tree::default());
+    let mut tiles = Tiles::new(folder, base)?;
+    let read = read_bundles(folder, start, &mut replay, &mut tiles)
+        .and_then(|()| read_segments(folder, &firsts, &mut replay, &mut tiles, limit));
+    report.commits = replay.commits;
+    match read {
         Ok(unfinished) => report.unfinished = unfinished,
         Err(error) => {
             let mut found = finding(error)?;
             // A wrong root says which batch; the tile that holds the leaves' hashes says which leaf.
-            let suspect =
-                tiles.suspect.filter(|suspect| found.position.is_some_and(|first| *suspect >= first));
-            found.position = suspect.or(found.position);
+            match tiles.suspect {
+                Some(suspect) if suspect < start && found.position.is_some_and(|at| at >= start) => {
+                    found = tiles.changed_leaf(suspect);
+                }
+                Some(suspect) if found.position.is_some_and(|first| suspect >= first) => {
+                    found.position = Some(suspect);
+                }
+                _ => {}
+            }
             report.findings.push(found);
             report.size = replay.good;
-            report.commits = replay.commits;
             report.findings.append(&mut tiles.findings);
             return Ok(report);
         }
     }
     report.size = replay.tree.size();
     report.root = Some(replay.root);
-    report.commits = replay.commits;
     tiles.finish(&mut replay.tree);
     tiles.walk(Path::new("tile"), report.size)?;
     report.findings.append(&mut tiles.findings);
     report.tiles = tiles.good;
-    if let Err(found) = check_checkpoint(folder, verifier, &replay.tree, &mut report)? {
-        report.findings.push(found);
+    match checkpoint {
+        Err(Error::Damaged(found)) => report.findings.push(found),
+        Err(error) => return Err(error),
+        Ok(None) if start > 0 => report.findings.push(Finding::new("checkpoint", None, "it is missing")),
+        Ok(None) => {}
+        Ok(Some(checkpoint)) => {
+            if let Err(what) = check_checkpoint(folder, &checkpoint, &replay.tree, &mut report) {
+                // Bundles have no commit record: it is the signed root that says that a leaf changed.
+                let found = match tiles.suspect.filter(|suspect| *suspect < start) {
+                    Some(position) => tiles.changed_leaf(position),
+                    None => Finding::new("checkpoint", None, what),
+                };
+                report.findings.insert(0, found);
+            }
+        }
     }
     Ok(report)
 }
@@ -127,8 +156,34 @@ fn finding(error: Error) -> Result<Finding> {
     }
 }
 
-fn read_segments(folder: &Path, replay: &mut Replay<'_>, tiles: &mut Tiles<'_>, limit: u64) -> Result<bool> {
-    let firsts = segments(folder)?;
+/// The events before `start` lie in bundles alone.
+fn read_bundles(folder: &Path, start: u64, replay: &mut Replay<'_>, tiles: &mut Tiles<'_>) -> Result<()> {
+    let mut codec = Codec::new().map_err(Error::io(folder))?;
+    let mut first = 0;
+    while first < start {
+        let index = first / TILE_WIDTH;
+        let name = tiles.bundle_name(index);
+        let end = start.min(first + TILE_WIDTH);
+        let leaves = read_bundle(folder, index, &mut codec)?;
+        // A whole one is what it is compared with; the one that the segments begin in is not.
+        tiles.from_bundle = end == first + TILE_WIDTH;
+        for leaf in leaves.iter().take(usize::try_from(end - first).unwrap_or(0)) {
+            replay.leaf(leaf, None, &name, tiles)?;
+        }
+        tiles.from_bundle = false;
+        first = end;
+    }
+    replay.accept();
+    Ok(())
+}
+
+fn read_segments(
+    folder: &Path,
+    firsts: &[u64],
+    replay: &mut Replay<'_>,
+    tiles: &mut Tiles<'_>,
+    limit: u64,
+) -> Result<bool> {
     let mut unfinished = false;
     for (at, first) in firsts.iter().enumerate() {
         if *first >= limit && *first > 0 {
@@ -169,113 +224,130 @@ fn check_tail(folder: &Path, verifier: &VerifierKey, report: &mut Report) -> Res
 
 fn check_checkpoint(
     folder: &Path,
-    verifier: &VerifierKey,
+    checkpoint: &verify::Checkpoint,
     tree: &Tree,
     report: &mut Report,
-) -> Result<std::result::Result<(), Finding>> {
-    let wrong = |what: &str| Ok(Err(Finding::new("checkpoint", None, what)));
-    let path = folder.join("checkpoint");
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Ok(())),
-        Err(error) => return Err(Error::io(&path)(error)),
-    };
-    let Some(checkpoint) =
-        std::str::from_utf8(&bytes).ok().and_then(|text| verify::checkpoint(text, verifier).ok())
-    else {
-        return wrong("not a valid checkpoint of this ledger");
-    };
+) -> std::result::Result<(), &'static str> {
     if checkpoint.size > report.size {
-        return wrong("it knows of more events than the segments hold");
+        return Err("it knows of more events than are held");
     }
-    let Ok(root) = tlog_tiles::tree_hash(checkpoint.size, &Stored::new(tree, folder)) else {
-        return wrong("its root cannot be recomputed from the tiles");
-    };
-    if root != checkpoint.root {
-        return wrong("it has another root than the segments");
+    match tlog_tiles::tree_hash(checkpoint.size, &Stored::new(tree, folder)) {
+        Err(_) => Err("its root cannot be recomputed from the tiles"),
+        Ok(root) if root != checkpoint.root => Err("the signed checkpoint has another root"),
+        Ok(_) => {
+            report.checkpoint = Some(checkpoint.size);
+            Ok(())
+        }
     }
-    report.checkpoint = Some(checkpoint.size);
-    Ok(Ok(()))
 }
 
-/// Compares what the segments say with the tiles and bundles on disk.
+/// Compares what the leaves say with the tiles and bundles on disk.
 struct Tiles<'a> {
     folder: &'a Path,
+    codec: Codec,
+    /// Whether the leaves come out of the bundle itself.
+    from_bundle: bool,
+    /// Events under the published checkpoint.
+    covered: u64,
     findings: Vec<Finding>,
     good: u64,
     /// The stored tile of hashes around the current leaf.
     stored: Vec<u8>,
     /// The first leaf whose hash is not the one in the stored tile.
     suspect: Option<u64>,
-    /// The current bundle as it should be, and where each entry in it ends.
-    bundle: Vec<u8>,
-    ends: Vec<usize>,
+    /// The current bundle as it should be.
+    bundle: Leaves,
 }
 
 impl<'a> Tiles<'a> {
-    fn new(folder: &'a Path) -> Self {
-        Self {
+    fn new(folder: &'a Path, covered: u64) -> Result<Self> {
+        Ok(Self {
             folder,
+            codec: Codec::new().map_err(Error::io(folder))?,
+            from_bundle: false,
+            covered,
             findings: Vec::new(),
             good: 0,
             stored: Vec::new(),
             suspect: None,
-            bundle: Vec::new(),
-            ends: Vec::new(),
-        }
+            bundle: Leaves::default(),
+        })
+    }
+
+    /// The name of the full bundle `index`.
+    fn bundle_name(&self, index: u64) -> String {
+        stored_path(&Tile::new(TILE_HEIGHT, 0, index, 1 << TILE_HEIGHT, false)).display().to_string()
     }
 
     fn bad(&mut self, name: &Path, what: &str) {
         self.findings.push(Finding::new(&name.display().to_string(), None, what));
     }
 
-    /// The widest stored tile of level 0 at `index`.
-    fn load(&self, index: u64) -> Vec<u8> {
-        let full = self.folder.join(tile_path(&Tile::new(TILE_HEIGHT, 0, index, 1 << TILE_HEIGHT, false)));
-        std::fs::read(&full).unwrap_or_else(|_| {
-            let widest = partials(&full).into_iter().max_by_key(|(width, _)| *width);
-            widest.and_then(|(_, path)| std::fs::read(path).ok()).unwrap_or_default()
-        })
+    /// The finding for a leaf in a bundle, once a signed root says that it is the leaf and not the tile.
+    fn changed_leaf(&self, position: u64) -> Finding {
+        let what = "the leaf is not the one whose hash is in the tree";
+        Finding::new(&self.bundle_name(position / TILE_WIDTH), Some(position), what)
     }
 
-    /// Compares the stored forms of a tile, full and partial, with `bytes`; `cut` gives the length of
-    /// the first so many of its parts.
-    fn compare(&mut self, name: &Path, bytes: &[u8], is_full: bool, cut: &dyn Fn(u64) -> Option<usize>) {
-        let path = self.folder.join(name);
-        if is_full && let Ok(found) = std::fs::read(&path) {
-            if found == bytes {
-                self.good += 1;
-            } else {
-                self.bad(name, "it differs from the segments");
-            }
-        }
-        for (width, path) in partials(&path) {
-            let expected = cut(width).and_then(|length| bytes.get(..length));
-            if expected.is_some() && std::fs::read(&path).ok().as_deref() == expected {
-                self.good += 1;
-            } else {
-                let name = path.strip_prefix(self.folder).unwrap_or(&path).to_owned();
-                self.bad(&name, "it differs from the segments");
-            }
-        }
+    /// The widest stored tile of level 0 at `index`.
+    fn load(&self, index: u64) -> Vec<u8> {
+        let full = Tile::new(TILE_HEIGHT, 0, index, 1 << TILE_HEIGHT, false);
+        let widest = stored_forms(&self.folder.join(tile_path(&full))).into_iter().next();
+        widest.and_then(|(_, path)| std::fs::read(path).ok()).unwrap_or_default()
     }
 
     fn compare_hashes(&mut self, tree: &Tree, level: u8, index: u64) {
         let tile = Tile::new(TILE_HEIGHT, level, index, 1 << TILE_HEIGHT, false);
         let Some(bytes) = tree.tile(level, index) else { return };
-        let is_full = bytes.len() == 32 << TILE_HEIGHT;
-        self.compare(&tile_path(&tile), bytes, is_full, &|width| {
-            usize::try_from(width).ok()?.checked_mul(32)
-        });
+        for (width, path) in stored_forms(&self.folder.join(tile_path(&tile))) {
+            let expected = usize::try_from(width).ok().and_then(|width| bytes.get(..width.checked_mul(32)?));
+            let agrees = expected.is_some() && std::fs::read(&path).ok().as_deref() == expected;
+            self.judge(&path, agrees);
+        }
     }
 
     fn compare_bundle(&mut self, index: u64) {
         let tile = Tile::new(TILE_HEIGHT, 0, index, 1 << TILE_HEIGHT, false);
-        let bundle = std::mem::take(&mut self.bundle);
-        let ends = std::mem::take(&mut self.ends);
-        let is_full = ends.len() as u64 == TILE_WIDTH;
-        let cut = |width: u64| ends.get(usize::try_from(width).ok()?.checked_sub(1)?).copied();
-        self.compare(&bundle_path(&tile), &bundle, is_full, &cut);
+        for (width, path) in stored_forms(&self.folder.join(stored_path(&tile))) {
+            if self.from_bundle && width == TILE_WIDTH {
+                self.good += 1;
+                continue;
+            }
+            let width = usize::try_from(width).unwrap_or(usize::MAX);
+            let stored = std::fs::read(&path).ok().and_then(|bytes| self.codec.unpack(&bytes));
+            let agrees = stored.is_some_and(|stored| {
+                stored.len() == width
+                    && width <= self.bundle.len()
+                    && stored.iter().eq(self.bundle.iter().take(width))
+            });
+            self.judge(&path, agrees);
+        }
+        self.bundle.clear();
+    }
+
+    /// What the checkpoint covers must be there in full.
+    fn expect_full(&mut self, level: u8, index: u64) {
+        let end =
+            (index + 1).checked_shl(u32::from(TILE_HEIGHT) * (u32::from(level) + 1)).unwrap_or(u64::MAX);
+        if end > self.covered {
+            return;
+        }
+        let full = Tile::new(TILE_HEIGHT, level, index, 1 << TILE_HEIGHT, false);
+        let bundle = (level == 0).then(|| stored_path(&full));
+        for name in std::iter::once(tile_path(&full)).chain(bundle) {
+            if !self.folder.join(&name).exists() {
+                self.bad(&name, "it is missing");
+            }
+        }
+    }
+
+    fn judge(&mut self, path: &Path, agrees: bool) {
+        if agrees {
+            self.good += 1;
+        } else {
+            let name = path.strip_prefix(self.folder).unwrap_or(path).to_owned();
+            self.bad(&name, "it differs from what the events give");
+        }
     }
 
     /// The tiles that are still growing.
@@ -286,7 +358,7 @@ impl<'a> Tiles<'a> {
                 self.compare_hashes(tree, level, width / TILE_WIDTH);
             }
         }
-        if !self.ends.is_empty() {
+        if !self.bundle.is_empty() {
             self.compare_bundle(tree.size() / TILE_WIDTH);
         }
     }
@@ -318,40 +390,31 @@ fn is_known(name: &Path, size: u64) -> bool {
     if text.starts_with("draft-") && text.ends_with(".new") {
         return true;
     }
-    let level = text.strip_prefix("entries/").map_or_else(|| text.to_owned(), |rest| format!("0/{rest}"));
+    let level = match text.strip_prefix("entries/") {
+        None => text.to_owned(),
+        Some(rest) => match rest.strip_suffix(".zst") {
+            Some(rest) => format!("0/{rest}"),
+            None => return false,
+        },
+    };
     let Ok(tile) = Tile::from_path(&format!("tile/8/{level}")) else { return false };
     let end = tile.level_index().checked_mul(TILE_WIDTH).and_then(|n| n.checked_add(u64::from(tile.width())));
     let shift = u32::from(tile.level()) * u32::from(TILE_HEIGHT);
     end.is_some_and(|end| end <= size.checked_shr(shift).unwrap_or(0))
 }
 
-/// The partial forms beside the full tile at `path`, with their widths.
-fn partials(path: &Path) -> Vec<(u64, PathBuf)> {
-    let mut folder = path.as_os_str().to_owned();
-    folder.push(".p");
-    let Ok(entries) = std::fs::read_dir(PathBuf::from(folder)) else { return Vec::new() };
-    entries
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            Some((entry.file_name().to_str()?.parse().ok()?, entry.path()))
-        })
-        .collect()
-}
-
 impl Observer for Tiles<'_> {
     fn leaf(&mut self, tree: &mut Tree, leaf: &[u8], completed: u8) -> Result<()> {
         let position = tree.size() - 1;
         let slot = usize::try_from(position % TILE_WIDTH).unwrap_or(0);
-        if slot == 0 {
+        if slot == 0 || self.stored.is_empty() {
             self.stored = self.load(position / TILE_WIDTH);
         }
         let known = self.stored.get(slot * 32..(slot + 1) * 32);
         if known.is_some_and(|known| known != record_hash(leaf).0) {
             self.suspect.get_or_insert(position);
         }
-        self.bundle.extend_from_slice(&u16::try_from(leaf.len()).unwrap_or(u16::MAX).to_be_bytes());
-        self.bundle.extend_from_slice(leaf);
-        self.ends.push(self.bundle.len());
+        self.bundle.push(leaf);
         for level in 0..completed {
             let shift = u32::from(TILE_HEIGHT) * (u32::from(level) + 1);
             let index = (tree.size() >> shift) - 1;
@@ -359,6 +422,7 @@ impl Observer for Tiles<'_> {
             if level == 0 {
                 self.compare_bundle(index);
             }
+            self.expect_full(level, index);
             let full = Tile::new(TILE_HEIGHT, level, index, 1 << TILE_HEIGHT, false);
             if self.findings.is_empty() && self.folder.join(tile_path(&full)).exists() {
                 tree.release(level, index + 1);

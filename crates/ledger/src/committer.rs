@@ -1,17 +1,19 @@
 //! The only writer of events: takes what arrived, writes one frame, flushes once, answers all.
 
+use crate::entry::Entry;
 use crate::frame::{Commit, HEADER_LIMIT, Header};
+use crate::heads::Heads;
 use crate::log::Committed;
 use crate::queue::Pending;
 use crate::shared::{Point, Shared, lock, segment_head, segment_path};
 use crate::storage::{stage, write_all_at};
-use crate::{Error, Hash, leaf};
+use crate::{Error, Hash, Result, index, leaf};
 use base::Timestamp;
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tlog_tiles::record_hash;
 
 /// Where the next frame goes.
@@ -31,7 +33,17 @@ pub(crate) struct Committer {
     /// The batch being written; kept for its memory.
     buffer: Vec<u8>,
     hashes: Vec<Hash>,
+    /// For each chain of the current event, the position before it.
+    previous: Vec<Option<u64>>,
+    /// When the current segment was begun, and how long the next one is at least.
+    begun: Duration,
+    capacity: u64,
 }
+
+/// A segment that fills up faster is followed by a longer one: making one costs flushes of its own.
+const FILLED_FAST: Duration = Duration::from_secs(1);
+/// A segment is at most so many times as long as the first.
+const LONGEST: u64 = 16;
 
 impl Committer {
     pub(crate) fn new(shared: Arc<Shared>, tail: Tail) -> Self {
@@ -39,7 +51,9 @@ impl Committer {
             let state = shared.read();
             (state.durable, state.root)
         };
-        Self { shared, tail, next, root, buffer: Vec::new(), hashes: Vec::new() }
+        let (begun, capacity) = (shared.clock.monotonic(), shared.options.segment_bytes);
+        let (buffer, hashes, previous) = (Vec::new(), Vec::new(), Vec::new());
+        Self { shared, tail, next, root, buffer, hashes, previous, begun, capacity }
     }
 
     /// Serves the queue until it ends.
@@ -87,7 +101,7 @@ impl Committer {
         let time = self.shared.clock.now();
         let stamp = format!("{time:.6}");
         let first = self.next;
-        let moved = self.encode(batch, waiters, &stamp);
+        self.encode(batch, waiters, &stamp)?;
         let count = self.next - first;
         let root = {
             let mut state = self.shared.write();
@@ -116,8 +130,7 @@ impl Committer {
         shared.storage.flush(&self.tail.file)?;
 
         let mut state = shared.write();
-        state.index.note(Point { first, segment: self.tail.segment, offset: self.tail.offset });
-        state.heads.extend(moved);
+        state.places.note(Point { first, segment: self.tail.segment, offset: self.tail.offset });
         state.durable = self.next;
         state.root = root;
         drop(state);
@@ -126,46 +139,82 @@ impl Committer {
         Ok(time)
     }
 
-    /// Encodes the batch behind room for its header; returns the chains with their new heads.
+    /// Encodes the batch behind room for its header, and puts its events on their chains.
     fn encode(
         &mut self,
         batch: &mut Vec<Pending>,
         waiters: &mut Vec<crate::queue::Waiter>,
         stamp: &str,
-    ) -> HashMap<String, u64> {
-        let mut moved: HashMap<String, u64> = HashMap::new();
+    ) -> io::Result<()> {
         self.buffer.clear();
         self.buffer.resize(HEADER_LIMIT, 0);
-        let state = self.shared.read();
+        let shared = &*self.shared;
+        let mut heads = lock(&shared.heads);
+        heads.begin(self.next);
+        let mut failed = None;
         for pending in batch.drain(..) {
-            let (chains, body) = pending.entry.into_parts();
-            let start = self.buffer.len();
-            let previous = chains.iter().map(|chain| {
-                let head = moved.get(chain).or_else(|| state.heads.get(chain));
-                (chain.as_str(), head.copied())
-            });
-            leaf::encode(&mut self.buffer, self.next, stamp, previous, body.as_bytes());
-            self.hashes.push(record_hash(self.buffer.get(start..).unwrap_or_default()));
-            self.buffer.push(b'\n');
-            moved.extend(chains.into_iter().map(|chain| (chain, self.next)));
+            // Whoever waits hears of a failure too.
             waiters.push(pending.waiter);
-            self.next += 1;
+            if failed.is_none() {
+                let entry = &pending.entry;
+                let done = encode_one(
+                    shared,
+                    &mut heads,
+                    &mut self.previous,
+                    &mut self.buffer,
+                    self.next,
+                    stamp,
+                    entry,
+                );
+                match done {
+                    Ok(hash) => self.hashes.push(hash),
+                    Err(error) => failed = Some(error),
+                }
+                self.next += 1;
+            }
         }
-        moved
+        failed.map_or(Ok(()), |error| Err(io::Error::other(error)))
     }
 
     /// Starts a new segment if a frame of `length` bytes does not fit into the current one.
     fn make_room(&mut self, first: u64, length: u64) -> io::Result<()> {
         if self.tail.offset.saturating_add(length) > self.tail.capacity {
-            self.tail = new_segment(&self.shared, first, length)?;
+            let (now, least) = (self.shared.clock.monotonic(), self.shared.options.segment_bytes);
+            let fast = now.saturating_sub(self.begun) < FILLED_FAST;
+            let longest = least.saturating_mul(LONGEST);
+            self.capacity = if fast { self.capacity.saturating_mul(2).min(longest) } else { least };
+            self.tail = new_segment(&self.shared, first, length, self.capacity)?;
+            self.begun = now;
         }
         Ok(())
     }
 }
 
-fn new_segment(shared: &Shared, first: u64, length: u64) -> io::Result<Tail> {
+/// Appends one leaf and its line feed to `buffer`; returns the leaf's hash.
+fn encode_one(
+    shared: &Shared,
+    heads: &mut Heads,
+    previous: &mut Vec<Option<u64>>,
+    buffer: &mut Vec<u8>,
+    position: u64,
+    stamp: &str,
+    entry: &Entry,
+) -> Result<Hash> {
+    previous.clear();
+    for chain in entry.chains() {
+        previous.push(heads.advance(chain, position, || index::newest(shared, chain))?);
+    }
+    let start = buffer.len();
+    let pairs = entry.chains().iter().map(String::as_str).zip(previous.iter().copied());
+    leaf::encode(buffer, position, stamp, pairs, entry.body().as_bytes());
+    let hash = record_hash(buffer.get(start..).unwrap_or_default());
+    buffer.push(b'\n');
+    Ok(hash)
+}
+
+fn new_segment(shared: &Shared, first: u64, length: u64, capacity: u64) -> io::Result<Tail> {
     let head = segment_head(shared.verifier.name(), first);
-    let capacity = shared.options.segment_bytes.max(length.saturating_add(head.len() as u64));
+    let capacity = capacity.max(length.saturating_add(head.len() as u64));
     let path = segment_path(&shared.folder, first);
     let (file, offset) = make_segment(&*shared.storage, &path, head.as_bytes(), capacity)?;
     Ok(Tail { file, segment: first, offset, capacity })

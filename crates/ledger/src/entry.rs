@@ -79,10 +79,6 @@ impl Entry {
         &self.body
     }
 
-    pub(crate) fn into_parts(self) -> (Vec<String>, Body) {
-        (self.chains, self.body)
-    }
-
     /// The length of the leaf if every number in it were at its longest.
     pub(crate) fn longest_leaf(&self) -> usize {
         let chains: usize = self.chains.iter().map(|chain| chain.len() + CHAIN_OVERHEAD).sum();

@@ -47,6 +47,9 @@ pub enum Error {
         /// The file that knows of them.
         witness: String,
     },
+    /// The ledger was written by an earlier program whose files this one does not read.
+    #[error("the ledger is in an older format, which this program does not read")]
+    OldFormat,
     /// The signing key is not the one that the ledger was created with.
     #[error("the signing key is not the ledger's")]
     WrongKey,
@@ -103,6 +106,7 @@ impl Fault for Error {
                 Kind::Integrity
             }
             Self::WrongKey
+            | Self::OldFormat
             | Self::BadName(_)
             | Self::BadBody
             | Self::BadChain
@@ -130,6 +134,7 @@ impl Fault for Error {
             Self::BadKey => "LEDGER-015",
             Self::BadCheckpoint(_) => "LEDGER-016",
             Self::BadProof => "LEDGER-017",
+            Self::OldFormat => "LEDGER-018",
         }
     }
 
@@ -141,6 +146,7 @@ impl Fault for Error {
             Self::Locked(_) => "one process at a time holds a site; stop the other one first",
             Self::Damaged(_) => "keep the folder as evidence and compare it with a replica or a backup",
             Self::RolledBack { .. } => "restore the newest copy of the ledger; never delete the checkpoint",
+            Self::OldFormat => "open it with the program that wrote it; nothing was changed",
             Self::WrongKey => "unseal with the key material that belongs to this site",
             _ => return None,
         };

@@ -135,7 +135,13 @@ pub(crate) struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// The leaves in order, without their line feeds.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.leaves.strip_suffix(b"\n").unwrap_or_default().split(|byte| *byte == b'\n')
+        let all = self.leaves;
+        let mut begin = 0;
+        memchr::memchr_iter(b'\n', all).filter_map(move |end| {
+            let leaf = all.get(begin..end);
+            begin = end + 1;
+            leaf
+        })
     }
 
     /// Whether the ledger of `verifier` signed the commit record.
@@ -176,7 +182,7 @@ pub(crate) fn next(rest: &[u8], offset: usize) -> Next<'_> {
         return Next::Damaged("a batch header is not sound");
     };
     let frame = rest.get(..total).unwrap_or(rest);
-    if frame.len() < total || frame.contains(&0) {
+    if frame.len() < total || memchr::memchr(0, frame).is_some() {
         return if holes_are_unwritten(frame, total, offset, false) {
             Next::Unfinished
         } else {
@@ -193,7 +199,7 @@ fn whole<'a>(frame: &'a [u8], header: &Header) -> Option<Frame<'a>> {
     let (leaves, commit) = frame.get(header.length..)?.split_at_checked(header.leaves)?;
     let line = std::str::from_utf8(commit.strip_suffix(b"\n")?).ok()?;
     let (commit, signature) = Commit::parse(line)?;
-    let lines = leaves.iter().filter(|byte| **byte == b'\n').count();
+    let lines = memchr::memchr_iter(b'\n', leaves).count();
     let agrees = commit.first == header.first
         && commit.count == header.count
         && u64::try_from(lines).ok()? == header.count

@@ -20,8 +20,9 @@
 //! * [`verify`]: pure functions for auditors, without a ledger at hand
 //! * [`key`]: signing keys and verifier keys
 //! * [`storage`]: the system calls of the writer, so that tests can make each one fail
-//! * inside: `queue`, `committer`, `frame` (batches on disk), `tree` (hashes), `replay` and
-//!   `recover` (open), `publish` (tiles and checkpoints, written behind)
+//! * inside: `queue`, `committer`, `heads` (of chains), `frame` (batches on disk), `tree` (hashes);
+//!   `replay`, `edge` and `recover` (open); `publish` (tiles, bundles and checkpoints, written
+//!   behind), `bundle` (their stored form), `leaves` and `stored` (reading them)
 
 pub mod check;
 pub mod entry;
@@ -35,13 +36,18 @@ pub mod read;
 pub mod storage;
 pub mod verify;
 
+mod bundle;
 mod committer;
+mod edge;
 mod frame;
+mod heads;
+mod leaves;
 mod publish;
 mod queue;
 mod recover;
 mod replay;
 mod shared;
+mod stored;
 mod tree;
 
 pub use check::{Finding, Report};

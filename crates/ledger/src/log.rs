@@ -2,10 +2,11 @@
 
 use crate::committer::{Committer, make_segment};
 use crate::entry::Entry;
-use crate::index::{ChainsAlone, Terms};
-use crate::publish::{self, Bell};
+use crate::index::set::Set;
+use crate::index::{self, ChainsAlone, Terms};
+use crate::publish::{self, Behind};
 use crate::queue::{Pending, Waiter};
-use crate::recover::recover;
+use crate::recover::{Recovered, recover};
 use crate::replay::segments;
 use crate::shared::{Shared, lock, segment_head, segment_path};
 use crate::storage::{Disk, Storage, stage};
@@ -23,7 +24,8 @@ use tokio::sync::oneshot;
 /// Sizes, times and search terms of a ledger. The defaults suit a site.
 #[derive(Clone)]
 pub struct Options {
-    /// Bytes reserved for a segment.
+    /// Bytes reserved for a segment. One that fills up within a second is followed by one twice as
+    /// long, up to sixteen times this.
     pub segment_bytes: u64,
     /// Most events in one batch.
     pub batch_entries: usize,
@@ -35,6 +37,8 @@ pub struct Options {
     pub queue_bytes: usize,
     /// How often tiles and the checkpoint are written while there is something new.
     pub publish_every: Duration,
+    /// Events of one part of the index, before parts are merged.
+    pub index_events: u64,
     /// By what events can be found, beside their chains.
     pub terms: Arc<dyn Terms>,
 }
@@ -48,6 +52,7 @@ impl Default for Options {
             queue_entries: 32_768,
             queue_bytes: 16 << 20,
             publish_every: Duration::from_millis(500),
+            index_events: 65_536,
             terms: Arc::new(ChainsAlone),
         }
     }
@@ -70,7 +75,6 @@ pub struct Ledger {
 
 struct Inner {
     shared: Arc<Shared>,
-    bell: Arc<Bell>,
     threads: Mutex<Option<Threads>>,
     /// Keeps other processes out for as long as it is open.
     _lock: File,
@@ -78,7 +82,7 @@ struct Inner {
 
 struct Threads {
     committer: JoinHandle<()>,
-    publisher: JoinHandle<()>,
+    behind: Behind,
 }
 
 impl Ledger {
@@ -120,8 +124,9 @@ impl Ledger {
         Self::start(dir, key, verifier, clock, storage, options, lock)
     }
 
-    /// Opens the ledger in `dir`. Reads all of it: hashes, chains and roots are recomputed. Refuses
-    /// damage and roll-back; takes away an unfinished write at the end.
+    /// Opens the ledger in `dir`: takes the tree's right edge from the tiles, reads what is still in
+    /// segments, and compares with signed commit records and the published checkpoint. Refuses damage
+    /// and roll-back in what it reads; takes away an unfinished write at the end.
     pub fn open(dir: &Path, key: SigningKey, clock: Arc<dyn Clock>) -> Result<Self> {
         Self::open_with(dir, key, clock, Arc::new(Disk), Options::default())
     }
@@ -151,17 +156,20 @@ impl Ledger {
         options: Options,
         lock: File,
     ) -> Result<Self> {
-        let (state, tail, published) = recover(dir, &verifier, &*storage)?;
-        let shared = Arc::new(Shared::new(dir, key, verifier, clock, storage, options, state, published));
-        let bell = Arc::new(Bell::default());
+        let Recovered { state, tail, heads, published } = recover(dir, &verifier, &*storage)?;
+        let terms = (options.terms.version(), options.index_events);
+        let index = Set::open(dir, (&key, verifier.name()), terms, published.size, &*storage)?;
+        let behind = (published, heads, index);
+        let shared = Arc::new(Shared::new(dir, key, verifier, clock, storage, options, state, behind));
+        index::catch_up(&shared, published.size)?;
         let committer = Committer::new(Arc::clone(&shared), tail);
         let committer = std::thread::Builder::new()
             .name("ledger-commit".to_owned())
             .spawn(move || committer.run())
             .map_err(Error::io(dir))?;
-        let publisher = publish::start(Arc::clone(&shared), Arc::clone(&bell)).map_err(Error::io(dir))?;
-        let threads = Mutex::new(Some(Threads { committer, publisher }));
-        Ok(Self { inner: Arc::new(Inner { shared, bell, threads, _lock: lock }) })
+        let behind = Behind::start(&shared).map_err(Error::io(dir))?;
+        let threads = Mutex::new(Some(Threads { committer, behind }));
+        Ok(Self { inner: Arc::new(Inner { shared, threads, _lock: lock }) })
     }
 
     /// Appends an event and waits until it is durable: for what must not happen unrecorded.
@@ -242,8 +250,7 @@ impl Inner {
         let Some(threads) = lock(&self.threads).take() else { return };
         // The committer first: the publisher's last round then covers everything.
         let _ = threads.committer.join();
-        self.bell.stop();
-        let _ = threads.publisher.join();
+        threads.behind.stop();
     }
 }
 

@@ -1,14 +1,12 @@
 //! Reading the ledger: records, heads, roots, checkpoints and proofs. Nothing that is not durable
 //! is ever shown.
 
-use crate::frame::{HEADER_LIMIT, Header, Next, next};
-use crate::shared::{Shared, segment_name, segment_path};
+use crate::leaf::Leaf;
+use crate::shared::{Shared, lock};
 use crate::tree::Stored;
-use crate::{Error, Finding, Hash, Ledger, Result, publish, verify};
-use std::fs::File;
-use std::io;
+use crate::{Error, Finding, Hash, Ledger, Result, index, publish, stored, verify};
+use base::Timestamp;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use tlog_tiles::{prove_record, prove_tree, record_hash, tree_hash};
 
 /// An event as stored.
@@ -40,8 +38,34 @@ impl Ledger {
     }
 
     /// The position of the last event on `chain`.
-    pub fn head(&self, chain: &str) -> Option<u64> {
-        self.shared().read().heads.get(chain).copied()
+    pub fn head(&self, chain: &str) -> Result<Option<u64>> {
+        let shared = self.shared();
+        let known = {
+            let heads = lock(&shared.heads);
+            let durable = shared.read().durable;
+            heads.newest(chain, durable)
+        };
+        match known {
+            Some(head) => Ok(head),
+            None => index::newest(shared, chain),
+        }
+    }
+
+    /// The first position whose event is of `time` or later, or the size if there is none. Events
+    /// are in the order of positions; where the clock was set back, an earlier position may have a
+    /// later time, and this is one of the borders between earlier and later.
+    pub fn at_time(&self, time: Timestamp) -> Result<u64> {
+        let (mut low, mut high) = (0, self.size());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let leaves = stored::leaves(self.shared(), middle..middle + 1)?;
+            let leaf = leaves.get(0).and_then(Leaf::parse);
+            let found: Option<Timestamp> = leaf.and_then(|leaf| leaf.time.parse().ok());
+            let what = "a leaf is not of the ledger's form";
+            let damaged = || Error::Damaged(Finding::new("tile/entries", Some(middle), what));
+            if found.ok_or_else(damaged)? < time { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
     }
 
     /// The event at `position`.
@@ -57,10 +81,10 @@ impl Ledger {
             return Err(Error::Beyond { position: positions.end.saturating_sub(1), size });
         }
         let first = positions.start;
-        let leaves = stored_records(self.shared(), positions)?;
+        let leaves = stored::leaves(self.shared(), positions)?;
         Ok((first..)
-            .zip(leaves)
-            .map(|(position, leaf)| Record { position, hash: record_hash(&leaf), leaf })
+            .zip(leaves.iter())
+            .map(|(position, leaf)| Record { position, hash: record_hash(leaf), leaf: leaf.to_vec() })
             .collect())
     }
 
@@ -137,66 +161,4 @@ pub(crate) fn root_of(shared: &Shared, size: u64) -> Result<Hash> {
         return Err(Error::Beyond { position: size, size: state.durable });
     }
     tree_hash(size, &Stored::new(&state.tree, &shared.folder)).map_err(|_| unreadable())
-}
-
-/// The leaves of `positions`, all of them durable, from the segments.
-pub(crate) fn stored_records(shared: &Shared, positions: Range<u64>) -> Result<Vec<Vec<u8>>> {
-    let mut out = Vec::new();
-    let mut wanted = positions.start;
-    while wanted < positions.end {
-        let point = shared.read().index.find(wanted);
-        let Some(point) = point else { return Err(Error::Beyond { position: wanted, size: wanted }) };
-        let path = segment_path(&shared.folder, point.segment);
-        let file = File::open(&path).map_err(Error::io(&path))?;
-        let mut offset = point.offset;
-        // Frames follow one another in a segment; a new segment always has a point of its own.
-        let before = wanted;
-        while wanted < positions.end {
-            let Some(header) = header_at(&file, offset).map_err(Error::io(&path))? else { break };
-            let end = header.first.saturating_add(header.count);
-            if end > wanted {
-                take_leaves(&file, offset, &header, wanted..positions.end.min(end), &mut out)
-                    .map_err(Error::io(&path))?;
-                wanted = positions.end.min(end);
-            }
-            offset += header.total().unwrap_or(0) as u64;
-        }
-        if wanted == before {
-            let what = "a batch is not where it was written";
-            return Err(Error::Damaged(Finding::new(&segment_name(point.segment), Some(wanted), what)));
-        }
-    }
-    Ok(out)
-}
-
-fn header_at(file: &File, offset: u64) -> io::Result<Option<Header>> {
-    let mut bytes = [0u8; HEADER_LIMIT];
-    let mut have = 0;
-    while let Some(space) = bytes.get_mut(have..).filter(|space| !space.is_empty()) {
-        let read = file.read_at(space, offset + have as u64)?;
-        if read == 0 {
-            break;
-        }
-        have += read;
-    }
-    Ok(Header::parse(bytes.get(..have).unwrap_or_default()))
-}
-
-fn take_leaves(
-    file: &File,
-    offset: u64,
-    header: &Header,
-    wanted: Range<u64>,
-    out: &mut Vec<Vec<u8>>,
-) -> io::Result<()> {
-    let changed = || io::Error::new(io::ErrorKind::InvalidData, "a batch changed since it was written");
-    let mut bytes = vec![0; header.total().ok_or_else(changed)?];
-    file.read_exact_at(&mut bytes, offset)?;
-    let Next::Frame(frame) = next(&bytes, usize::try_from(offset).unwrap_or(0)) else {
-        return Err(changed());
-    };
-    let skip = usize::try_from(wanted.start - header.first).unwrap_or(usize::MAX);
-    let count = usize::try_from(wanted.end - wanted.start).unwrap_or(0);
-    out.extend(frame.leaves().skip(skip).take(count).map(<[u8]>::to_vec));
-    Ok(())
 }

@@ -1,11 +1,11 @@
-//! Reading segments from their first byte: recomputes every hash and chain.
+//! Reading segments, and before them bundles: recomputes every hash and chain.
 
 use crate::frame::{self, Frame, Next};
+use crate::heads::Heads;
 use crate::leaf::Leaf;
-use crate::shared::{Index, Point, segment_head, segment_name};
+use crate::shared::{Places, Point, segment_head, segment_head_v1, segment_name};
 use crate::tree::Tree;
 use crate::{Error, Finding, Hash, Result, VerifierKey};
-use std::collections::HashMap;
 use std::path::Path;
 use tlog_tiles::record_hash;
 
@@ -21,9 +21,11 @@ pub(crate) struct Replay<'a> {
     /// Whether each commit's signature is checked, or the last one's alone. The last root covers
     /// every leaf, so opening needs no more; a full check wants all.
     every_signature: bool,
+    /// Where reading begins. What came before a chain's first event from here on is not known.
+    from: u64,
     pub tree: Tree,
-    pub heads: HashMap<String, u64>,
-    pub index: Index,
+    pub heads: Heads,
+    pub places: Places,
     pub root: Hash,
     pub commits: u64,
     /// Events up to the last commit that holds.
@@ -39,17 +41,53 @@ pub(crate) struct Extent {
 }
 
 impl<'a> Replay<'a> {
-    pub(crate) fn new(verifier: &'a VerifierKey, every_signature: bool) -> Self {
+    /// Goes on behind `tree`.
+    pub(crate) fn new(verifier: &'a VerifierKey, every_signature: bool, tree: Tree) -> Self {
         Self {
             verifier,
             every_signature,
-            tree: Tree::default(),
-            heads: HashMap::new(),
-            index: Index::default(),
-            root: tlog_tiles::EMPTY_HASH,
+            from: tree.size(),
+            root: tree.root(),
+            good: tree.size(),
+            tree,
+            heads: Heads::default(),
+            places: Places::default(),
             commits: 0,
-            good: 0,
         }
+    }
+
+    /// Takes one leaf; `file` is where it lies, `time` that of its commit record, if it has one.
+    pub(crate) fn leaf(
+        &mut self,
+        bytes: &[u8],
+        time: Option<&str>,
+        file: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let position = self.tree.size();
+        let damaged = |what: &str| Err(Error::Damaged(Finding::new(file, Some(position), what)));
+        // Hash first: whoever observes can name the exact leaf by the tile that holds its hash.
+        let completed = self.tree.push(record_hash(bytes));
+        observer.leaf(&mut self.tree, bytes, completed)?;
+        let Some(leaf) = Leaf::parse(bytes) else {
+            return damaged("a leaf is not of the ledger's form");
+        };
+        if leaf.position != position || time.is_some_and(|time| leaf.time != time) {
+            return damaged("a leaf names another position or time");
+        }
+        for (chain, previous) in leaf.previous {
+            let older = || Ok(previous.filter(|before| *before < self.from));
+            if self.heads.advance(chain, position, older)? != previous {
+                return damaged("a leaf names another predecessor");
+            }
+        }
+        Ok(())
+    }
+
+    /// The leaves so far are bundles' leaves: no commit record stands behind them.
+    pub(crate) fn accept(&mut self) {
+        self.root = self.tree.root();
+        self.good = self.tree.size();
     }
 
     /// Reads the segment named `first`, whose content is `bytes`, up to `limit` events in all.
@@ -68,6 +106,9 @@ impl<'a> Replay<'a> {
             return Err(damaged(Some(self.tree.size()), &what));
         }
         let head = segment_head(self.verifier.name(), first);
+        if bytes.starts_with(segment_head_v1(self.verifier.name(), first).as_bytes()) {
+            return Err(Error::OldFormat);
+        }
         if !bytes.starts_with(head.as_bytes()) {
             return Err(damaged(Some(first), "the segment does not begin with its own head"));
         }
@@ -81,7 +122,7 @@ impl<'a> Replay<'a> {
                 Next::Frame(frame) => {
                     let point = Point { first: self.tree.size(), segment: first, offset: at as u64 };
                     self.apply(&frame, &name, observer)?;
-                    self.index.note(point);
+                    self.places.note(point);
                     at += frame.length;
                     last = Some(frame);
                 }
@@ -123,25 +164,7 @@ impl<'a> Replay<'a> {
             return damaged(size, "a commit record names another root before it");
         }
         for bytes in frame.leaves() {
-            let position = self.tree.size();
-            // Hash first: whoever observes can name the exact leaf by the tile that holds its hash.
-            let completed = self.tree.push(record_hash(bytes));
-            observer.leaf(&mut self.tree, bytes, completed)?;
-            let Some(leaf) = Leaf::parse(bytes) else {
-                return damaged(position, "a leaf is not of the ledger's form");
-            };
-            if leaf.position != position || leaf.time != commit.time {
-                return damaged(position, "a leaf names another position or time");
-            }
-            for (chain, previous) in leaf.previous {
-                if self.heads.get(chain).copied() != previous {
-                    return damaged(position, "a leaf names another predecessor");
-                }
-                match self.heads.get_mut(chain) {
-                    Some(head) => *head = position,
-                    None => drop(self.heads.insert(chain.to_owned(), position)),
-                }
-            }
+            self.leaf(bytes, Some(&commit.time), name, observer)?;
         }
         if self.tree.root() != commit.root {
             return damaged(commit.first, "the leaves of a batch do not have the root of its commit record");
@@ -172,4 +195,12 @@ pub(crate) fn segments(folder: &Path) -> Result<Vec<u64>> {
     }
     firsts.sort_unstable();
     Ok(firsts)
+}
+
+/// Of the segments beginning at `firsts`, those that hold what full bundles under a checkpoint of
+/// `base` events do not; and those that should be gone.
+pub(crate) fn live(mut firsts: Vec<u64>, base: u64) -> (Vec<u64>, Vec<u64>) {
+    let gone = firsts.iter().skip(1).take_while(|next| **next <= base).count();
+    let live = firsts.split_off(gone);
+    (live, firsts)
 }

@@ -31,6 +31,31 @@ struct Row {
 }
 
 impl Tree {
+    /// A tree of `size` leaves; for each level of tiles, the index of the growing tile and the hashes
+    /// that it has so far. Everything before is on disk.
+    pub(crate) fn resume(size: u64, growing: Vec<(u64, Vec<u8>)>) -> Self {
+        let mut frontier = Vec::new();
+        for (_, hashes) in growing.iter().rev() {
+            let mut rest = hashes.as_slice();
+            for bit in (0..TILE_HEIGHT).rev() {
+                if rest.len() / 32 >= 1 << bit
+                    && let Some((first, others)) = rest.split_at_checked(32 << bit)
+                {
+                    frontier.push(subtree(first));
+                    rest = others;
+                }
+            }
+        }
+        let rows = growing
+            .into_iter()
+            .map(|(first, hashes)| Row {
+                first,
+                tiles: if hashes.is_empty() { VecDeque::new() } else { VecDeque::from([hashes]) },
+            })
+            .collect();
+        Self { size, frontier, rows }
+    }
+
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
@@ -92,6 +117,41 @@ impl Tree {
             row.first += 1;
         }
     }
+}
+
+/// The root over a power of two of hashes.
+pub(crate) fn subtree(hashes: &[u8]) -> Hash {
+    let mut row: Vec<Hash> = hashes.chunks_exact(32).filter_map(|h| h.try_into().ok().map(Hash)).collect();
+    while row.len() > 1 {
+        row = row.chunks(2).filter_map(|pair| Some(node_hash(*pair.first()?, *pair.get(1)?))).collect();
+    }
+    row.first().copied().unwrap_or(EMPTY_HASH)
+}
+
+/// The stored forms of the tile or bundle whose full form lies at `full`: widths and paths, the
+/// widest first.
+pub(crate) fn stored_forms(full: &Path) -> Vec<(u64, PathBuf)> {
+    let mut forms = partials(full);
+    forms.sort_unstable_by(|a, b| b.cmp(a));
+    if full.exists() {
+        forms.insert(0, (TILE_WIDTH, full.to_owned()));
+    }
+    forms
+}
+
+/// The partial forms beside the full tile at `full`, with their widths.
+pub(crate) fn partials(full: &Path) -> Vec<(u64, PathBuf)> {
+    let mut folder = full.with_extension("").into_os_string();
+    folder.push(".p");
+    let Ok(entries) = std::fs::read_dir(PathBuf::from(folder)) else { return Vec::new() };
+    entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name();
+            let width = name.to_str()?;
+            Some((width.strip_suffix(".zst").unwrap_or(width).parse().ok()?, entry.path()))
+        })
+        .collect()
 }
 
 /// The path of a tile below the ledger's folder: `tile/0/x001/067`, partial ones with `.p/W`.

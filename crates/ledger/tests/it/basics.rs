@@ -12,7 +12,10 @@ fn events_come_back_in_order_with_proofs_and_survive_reopening() {
     let ledger = create(dir.path());
     assert_eq!(ledger.append_blocking(entry(0)).unwrap().position, 0);
     fill(&ledger, 1..700);
-    assert_eq!((ledger.size(), ledger.head("smp_a"), ledger.head("smp_b")), (700, Some(699), None));
+    assert_eq!(
+        (ledger.size(), ledger.head("smp_a").unwrap(), ledger.head("smp_b").unwrap()),
+        (700, Some(699), None)
+    );
     let early = ledger.checkpoint().unwrap();
     fill(&ledger, 700..1500);
     ledger.close().unwrap();
@@ -20,7 +23,10 @@ fn events_come_back_in_order_with_proofs_and_survive_reopening() {
     drop(ledger);
 
     let ledger = open(dir.path()).unwrap();
-    assert_eq!((ledger.size(), ledger.head("smp_a"), ledger.head("usr_0")), (1500, Some(1499), Some(1498)));
+    assert_eq!(
+        (ledger.size(), ledger.head("smp_a").unwrap(), ledger.head("usr_0").unwrap()),
+        (1500, Some(1499), Some(1498))
+    );
     assert_eq!(ledger.compare(&early).unwrap(), Comparison::Consistent);
     let old = verify::checkpoint(&early, ledger.verifier()).unwrap();
     let new = verify::checkpoint(&ledger.checkpoint().unwrap(), ledger.verifier()).unwrap();

@@ -11,21 +11,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Flushes nothing: crashes are made by changing bytes here, not by cutting the power.
-struct Unflushed;
-
-impl Storage for Unflushed {
-    fn flush(&self, _: &File) -> io::Result<()> {
-        Ok(())
-    }
-    fn flush_all(&self, _: &File) -> io::Result<()> {
-        Ok(())
-    }
-    fn flush_folder(&self, _: &Path) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Fails the call numbered `at`, in the way of `fault`, and every call after it.
 struct Failing {
     calls: AtomicU32,
@@ -77,6 +62,10 @@ impl Storage for Failing {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.next()?;
         std::fs::rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.next()?;
+        std::fs::remove_file(path)
     }
     fn make_folder(&self, folder: &Path) -> io::Result<()> {
         self.next()?;
@@ -193,6 +182,8 @@ fn a_rolled_back_or_rewritten_ledger_is_told_from_a_grown_one() {
     drop(ledger);
     let old = tempfile::tempdir().unwrap();
     copy_folder(dir.path(), old.path());
+    let before = old.path().join("before");
+    copy_folder(&dir.path().join("segments"), &before);
     let ledger = open(dir.path()).unwrap();
     fill(&ledger, 300..600);
     let kept = ledger.checkpoint().unwrap();
@@ -206,14 +197,86 @@ fn a_rolled_back_or_rewritten_ledger_is_told_from_a_grown_one() {
     rolled_back.close().unwrap();
     drop(rolled_back);
 
-    // Segments of the old copy under the checkpoint and tiles of the new one: refused at the start.
+    // Segments of another history under the checkpoint and tiles of this one: refused at the start.
     std::fs::remove_dir_all(old.path().join("tile")).unwrap();
     copy_folder(&dir.path().join("tile"), &old.path().join("tile"));
     assert!(matches!(open(old.path()), Err(Error::Damaged(_) | Error::RolledBack { .. })));
-    let mut segments: Vec<_> =
-        std::fs::read_dir(dir.path().join("segments")).unwrap().map(|e| e.unwrap().path()).collect();
-    segments.sort();
+    // Its own segments as they were before: it knows of more events than it holds.
     drop(ledger);
-    std::fs::remove_file(segments.pop().unwrap()).unwrap();
-    assert!(matches!(open(dir.path()), Err(Error::RolledBack { known: 600, .. })));
+    std::fs::remove_dir_all(dir.path().join("segments")).unwrap();
+    copy_folder(&before, &dir.path().join("segments"));
+    assert!(matches!(open(dir.path()), Err(Error::RolledBack { held: 300, known: 600, .. })));
+}
+
+#[test]
+fn whichever_call_fails_while_segments_go_and_the_index_grows_nothing_is_lost() {
+    use rustix::io::Errno;
+    let made = tempfile::tempdir().unwrap();
+    let ledger = create(made.path());
+    fill(&ledger, 0..500);
+    ledger.close().unwrap();
+    drop(ledger);
+    // Every call fails once as a whole; a sample of them half done.
+    for (fault, step) in [(FaultKind::Errno(Errno::IO), 1), (FaultKind::Short, 7)] {
+        let mut reached_the_end = false;
+        for at in (0..300).step_by(step) {
+            let dir = tempfile::tempdir().unwrap();
+            copy_folder(made.path(), dir.path());
+            let storage = Arc::new(Failing { calls: AtomicU32::new(0), at, fault });
+            let mut acknowledged = 500;
+            if let Ok(ledger) = open_on(dir.path(), storage) {
+                let mut failed = false;
+                for from in [500, 600] {
+                    (from..from + 99).for_each(|n| failed |= ledger.follow_blocking(entry(n)).is_err());
+                    match ledger.append_blocking(entry(from + 99)) {
+                        Ok(committed) => acknowledged = committed.position + 1,
+                        Err(_) => failed = true,
+                    }
+                    failed |= ledger.publish().is_err();
+                }
+                reached_the_end |= ledger.close().is_ok() && !failed;
+            }
+            let ledger = open_on(dir.path(), Arc::new(Unflushed))
+                .unwrap_or_else(|error| panic!("{fault:?} at {at}: {error:?}"));
+            assert!(ledger.size() >= acknowledged, "{fault:?} at {at}");
+            let next = ledger.size();
+            fill(&ledger, next..next + 3);
+            for chain in ["usr_2", "usr_9"] {
+                let all = on_chain(&ledger, chain);
+                assert_eq!(ledger.head(chain).unwrap(), all.last().copied(), "{fault:?} at {at}");
+                assert_eq!(ledger.postings(chain, 0..u64::MAX).unwrap(), all, "{fault:?} at {at}");
+            }
+            ledger.close().unwrap();
+            let report = ledger.verify_full().unwrap();
+            assert!(report.is_sound() && report.size == next + 3, "{fault:?} at {at}: {report:?}");
+            if reached_the_end {
+                assert!(names(&dir.path().join("segments")).len() < 6, "segments were let go");
+                break;
+            }
+        }
+        assert!(reached_the_end, "{fault:?}: some call was never made to fail");
+    }
+}
+
+#[test]
+fn a_segment_that_a_crash_kept_goes_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = create(dir.path());
+    fill(&ledger, 0..100);
+    let folder = dir.path().join("segments");
+    let early = tempfile::tempdir().unwrap();
+    copy_folder(&folder, early.path());
+    fill(&ledger, 100..600);
+    ledger.close().unwrap();
+    drop(ledger);
+    let kept = names(&folder);
+    assert!(!kept.contains(&"00000000000000000000.seg".to_owned()), "{kept:?}");
+    copy_folder(early.path(), &folder);
+    assert!(names(&folder).len() > kept.len());
+    let ledger = open(dir.path()).unwrap();
+    assert_eq!(names(&folder), kept);
+    let leaf = ledger.read(3).unwrap().leaf;
+    let proof = ledger.inclusion(3, 600).unwrap();
+    ledger::verify::inclusion(&leaf, 3, 600, ledger.root(600).unwrap(), &proof).unwrap();
+    assert!(ledger.verify_full().unwrap().is_sound());
 }

@@ -11,13 +11,16 @@ fn files(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// A closed ledger of 300 events in several batches and segments, tiles full and partial.
+/// A closed ledger of 300 events in several batches and segments, some let go; tiles full and partial.
 fn made() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let ledger = create(dir.path());
-    for from in (0..300).step_by(60) {
+    for from in (0..240).step_by(60) {
         fill(&ledger, from..from + 60);
         ledger.publish().unwrap();
+    }
+    for n in 240..300 {
+        fill(&ledger, n..n + 1);
     }
     ledger.close().unwrap();
     dir
@@ -44,7 +47,9 @@ fn every_changed_byte_is_found_in_its_file() {
     let verifier = key().verifier(NAME).unwrap();
     let mut all = Vec::new();
     files(dir.path(), &mut all);
-    all.retain(|path| !path.ends_with("lock"));
+    // The index is built again, not believed: tests/it/index.rs.
+    let index = dir.path().join("index");
+    all.retain(|path| !path.ends_with("lock") && !path.starts_with(&index));
     assert!(all.len() >= 10, "{all:?}");
     for path in all {
         let name = path.strip_prefix(dir.path()).unwrap().display().to_string();
@@ -68,7 +73,7 @@ fn every_changed_byte_is_found_in_its_file() {
 fn a_changed_leaf_is_named_by_its_position() {
     let dir = made();
     let verifier = key().verifier(NAME).unwrap();
-    for position in [0u64, 131, 255, 256, 299] {
+    for position in [256u64, 270, 299] {
         let needle = format!("\"n\":{position}}}");
         let mut found = false;
         for entry in std::fs::read_dir(dir.path().join("segments")).unwrap() {
@@ -103,10 +108,18 @@ fn a_missing_segment_an_extra_tile_and_another_key_are_found() {
     assert_eq!(check::folder(dir.path(), &verifier).unwrap().findings[0].file, "tile/0/007");
     std::fs::remove_file(extra).unwrap();
 
+    for gone in ["tile/0/000", "tile/entries/000.zst", "checkpoint"] {
+        let path = dir.path().join(gone);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let report = check::folder(dir.path(), &verifier).unwrap();
+        assert!(report.findings.iter().any(|finding| finding.file == gone), "{gone}: {report:?}");
+        std::fs::write(&path, whole).unwrap();
+    }
     let mut segments: Vec<PathBuf> = Vec::new();
     files(&dir.path().join("segments"), &mut segments);
     segments.sort();
-    assert!(segments.len() >= 3);
+    assert!(segments.len() >= 2, "{segments:?}");
     for gone in segments {
         let whole = std::fs::read(&gone).unwrap();
         std::fs::remove_file(&gone).unwrap();
@@ -114,6 +127,45 @@ fn a_missing_segment_an_extra_tile_and_another_key_are_found() {
         assert!(open(dir.path()).is_err(), "{}", gone.display());
         std::fs::write(&gone, whole).unwrap();
     }
+}
+
+/// The stored form of a bundle, as somebody would make it who can write files.
+fn packed(bundle: &[u8]) -> Vec<u8> {
+    let mut out = zstd::bulk::compress(bundle, 3).unwrap();
+    let check = twox_hash::XxHash64::oneshot(0, &out);
+    out.extend_from_slice(&[0x5e, 0x2a, 0x4d, 0x18, 8, 0, 0, 0]);
+    out.extend_from_slice(&check.to_le_bytes());
+    out
+}
+
+#[test]
+fn a_leaf_changed_in_a_bundle_that_is_packed_again_is_named_by_its_position() {
+    let dir = made();
+    let verifier = key().verifier(NAME).unwrap();
+    let path = dir.path().join("tile/entries/000.zst");
+    let bundle = zstd::decode_all(std::fs::read(&path).unwrap().as_slice()).unwrap();
+    std::fs::write(&path, packed(&bundle)).unwrap();
+    assert!(check::folder(dir.path(), &verifier).unwrap().is_sound(), "another level is no damage");
+    for position in [0u64, 57, 131, 199] {
+        let needle = format!("\"n\":{position}}}");
+        let at = bundle.windows(needle.len()).position(|part| part == needle.as_bytes()).unwrap();
+        let mut changed = bundle.clone();
+        changed[at + 4] ^= 1;
+        std::fs::write(&path, packed(&changed)).unwrap();
+        let found = check::folder(dir.path(), &verifier).unwrap().findings.remove(0);
+        assert_eq!((found.file.as_str(), found.position), ("tile/entries/000.zst", Some(position)));
+    }
+}
+
+#[test]
+fn a_ledger_of_the_format_before_is_refused_and_not_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(create(dir.path()));
+    let path = dir.path().join("segments/00000000000000000000.seg");
+    let old = String::from_utf8(std::fs::read(&path).unwrap()).unwrap().replacen("/v2", "/v1", 1);
+    std::fs::write(&path, &old).unwrap();
+    assert!(matches!(open(dir.path()), Err(ledger::Error::OldFormat)));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), old);
 }
 
 #[test]
@@ -134,21 +186,28 @@ fn no_checkpoint_is_signed_over_stored_bytes_that_changed() {
 }
 
 #[test]
-fn missing_tiles_and_a_missing_checkpoint_are_written_again() {
-    let dir = made();
-    let mut all = Vec::new();
-    files(dir.path(), &mut all);
-    for name in ["tile/0/000", "tile/entries/000", "checkpoint"] {
-        let path = dir.path().join(name);
-        let before = std::fs::read(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        let ledger = open(dir.path()).unwrap();
-        let proof = ledger.inclusion(3, 300).unwrap();
-        let leaf = ledger.read(3).unwrap().leaf;
-        ledger::verify::inclusion(&leaf, 3, 300, ledger.root(300).unwrap(), &proof).unwrap();
-        ledger.close().unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
-        drop(ledger);
+fn what_no_checkpoint_covers_is_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = create(dir.path());
+    fill(&ledger, 0..700);
+    // A crash in the middle of the first publishing: some names are there, no checkpoint.
+    let crashed = tempfile::tempdir().unwrap();
+    copy_folder(&dir.path().join("segments"), &crashed.path().join("segments"));
+    std::fs::copy(dir.path().join("vkey"), crashed.path().join("vkey")).unwrap();
+    ledger.close().unwrap();
+    for name in ["tile/0/000", "tile/entries/001.zst"] {
+        let path = crashed.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::copy(dir.path().join(name), path).unwrap();
     }
-    assert!(check::folder(dir.path(), &key().verifier(NAME).unwrap()).unwrap().is_sound());
+    let ledger = open(crashed.path()).unwrap();
+    let proof = ledger.inclusion(3, 700).unwrap();
+    let leaf = ledger.read(3).unwrap().leaf;
+    ledger::verify::inclusion(&leaf, 3, 700, ledger.root(700).unwrap(), &proof).unwrap();
+    ledger.close().unwrap();
+    for name in ["tile/0/000", "tile/0/001", "tile/entries/000.zst", "tile/entries/001.zst", "checkpoint"] {
+        let [ours, theirs] = [&dir, &crashed].map(|dir| std::fs::read(dir.path().join(name)).unwrap());
+        assert!(ours == theirs, "{name}");
+    }
+    assert!(check::folder(crashed.path(), &key().verifier(NAME).unwrap()).unwrap().is_sound());
 }

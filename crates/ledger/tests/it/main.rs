@@ -4,4 +4,5 @@ mod basics;
 mod common;
 mod crash;
 mod damage;
+mod index;
 mod load;
