@@ -30,8 +30,8 @@ PACKAGES := \
 VENV := $(CACHE)/venv
 CRYPT4GH := 1.8.6
 
-# Measurements, as room:example.
-BENCHES := policy:decide sequestra:sealed_run
+# Measurements, as room:example, and :release where a figure is compared with a bound of the processor.
+BENCHES := policy:decide sequestra:sealed_run ledger:rate:release
 
 .PHONY: help deps packages venv rust build demo test lint bench soak
 
@@ -111,7 +111,8 @@ bench: build
 	@echo "load average: $$(cut -d' ' -f1-3 /proc/loadavg), $$(nproc) cores"
 	for bench in $(BENCHES); do
 		echo "== $$bench"
-		cargo run --locked --quiet --package "$${bench%%:*}" --example "$${bench#*:}"
+		IFS=: read -r room example profile <<< "$$bench"
+		cargo run --locked --quiet --profile "$${profile:-dev}" --package "$$room" --example "$$example"
 	done
 
 # Building with the workspace, so that nothing is compiled twice.

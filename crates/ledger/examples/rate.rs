@@ -1,86 +1,232 @@
-//! How many events a second the ledger takes here, and how much processor time each costs.
+//! The ledger's promises in figures, each beside its bound: `make bench`, or
+//! `cargo run --release -p ledger --example rate [EVENTS] [FOLDER]`.
 //!
-//! `cargo run --release -p ledger --example rate [EVENTS] [FOLDER]`: follow events from two threads,
-//! durable and signed, then gate events one after another, then a full check.
+//! Five rounds one after another, each measuring everything once; least, median and most are shown.
 
-use base::SystemClock;
-use ledger::{Body, Entry, Ledger, SigningKey};
+mod common;
+
+use base::{Clock as _, SystemClock};
+use common::bytes_below;
+use ledger::{Entry, Ledger, SigningKey};
 use std::error::Error;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-#[derive(serde::Serialize)]
-struct Event {
-    actor: String,
-    event: &'static str,
-    object: String,
-    purpose: &'static str,
-    note: String,
-}
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+const ROUNDS: usize = 5;
+const WRITERS: [u64; 3] = [1, 4, 16];
 
 fn entry(n: u64) -> Result<Entry, ledger::Error> {
-    let actor = format!("usr_{:020}", n % 50);
-    let object = format!("obj_{:020}", n % 5_000);
-    let event = Event {
-        actor: actor.clone(),
-        event: "range-read",
-        object: object.clone(),
-        purpose: "care",
-        note: "x".repeat(150),
-    };
-    Entry::new([object, actor], Body::of(&event)?)
+    common::entry(n, 5_000)
 }
 
-/// Processor time of the whole process so far.
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+/// Processor time so far of the threads whose names begin with `name`, microseconds.
+fn processor(name: &str) -> f64 {
+    let Ok(tasks) = fs::read_dir("/proc/self/task") else { return f64::NAN };
+    let mut nanoseconds = 0u64;
+    for task in tasks.flatten() {
+        let read = |file: &str| fs::read_to_string(task.path().join(file)).unwrap_or_default();
+        if read("comm").starts_with(name) {
+            nanoseconds += read("schedstat").split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        }
+    }
+    nanoseconds as f64 / 1e3
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let events: u64 = arguments.next().map_or(Ok(400_000), |text| text.parse())?;
-    let folder = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from).join("ledger-rate");
+struct Row {
+    name: String,
+    unit: &'static str,
+    bound: &'static str,
+    values: Vec<f64>,
+}
+
+/// Rows in the order in which they first came, with a value for each round.
+#[derive(Default)]
+struct Table(Vec<Row>);
+
+impl Table {
+    fn add(&mut self, name: &str, unit: &'static str, bound: &'static str, value: f64) {
+        match self.0.iter_mut().find(|row| row.name == name) {
+            Some(row) => row.values.push(value),
+            None => self.0.push(Row { name: name.to_owned(), unit, bound, values: vec![value] }),
+        }
+    }
+
+    fn print(&mut self) {
+        println!("{:<46} {:>10} {:>10} {:>10}  {:<9} bound", "", "least", "median", "most", "");
+        for row in &mut self.0 {
+            row.values.sort_by(f64::total_cmp);
+            let at = |place: usize| row.values.get(place).copied().unwrap_or(f64::NAN);
+            let (least, median, most) = (at(0), at(row.values.len() / 2), at(row.values.len() - 1));
+            println!(
+                "{:<46} {least:>10.1} {median:>10.1} {most:>10.1}  {:<9} {}",
+                row.name, row.unit, row.bound
+            );
+        }
+    }
+}
+
+fn create(folder: &Path) -> Outcome<Ledger> {
     let key = SigningKey::from_seed(&[1; 32])?;
-    let ledger = Ledger::create(&folder, "rate.example/ledger", key, Arc::new(SystemClock::default()))?;
+    Ok(Ledger::create(folder, "rate.example/ledger", key, Arc::new(SystemClock::default()))?)
+}
 
-    let half = events / 2;
-    let prepare = |range: std::ops::Range<u64>| range.map(entry).collect::<Result<Vec<_>, _>>();
-    let parts = [prepare(0..half)?, prepare(half..events)?];
-    let (start, processor) = (Instant::now(), processor_time());
-    let threads = parts.map(|part| {
-        let ledger = ledger.clone();
-        std::thread::spawn(move || part.into_iter().try_for_each(|entry| ledger.follow_blocking(entry)))
-    });
+/// Bare flushes of 4 KiB, one after another: each in microseconds, sorted.
+fn bare_flushes(folder: &Path, count: u64, pause: Duration) -> Outcome<Vec<f64>> {
+    use std::os::unix::fs::FileExt;
+    let clock = SystemClock::default();
+    let path = folder.join("bare");
+    fs::write(&path, vec![1u8; 4 << 20])?;
+    let file = fs::OpenOptions::new().write(true).open(&path)?;
+    file.sync_all()?;
+    let mut waits = Vec::new();
+    for n in 0..count {
+        std::thread::sleep(pause);
+        let start = clock.monotonic();
+        file.write_all_at(&[n as u8; 4096], n % 1024 * 4096)?;
+        file.sync_data()?;
+        waits.push((clock.monotonic() - start).as_secs_f64() * 1e6);
+    }
+    fs::remove_file(path)?;
+    waits.sort_by(f64::total_cmp);
+    Ok(waits)
+}
+
+fn quantile(sorted: &[f64], part: f64) -> f64 {
+    sorted.get((sorted.len() as f64 * part) as usize).copied().unwrap_or(f64::NAN)
+}
+
+/// Encoding, hashing and the queue without a disk: what one event costs the writer's own thread is
+/// what bounds the rate. Follow events from `writers` threads, until all are durable.
+fn flood(table: &mut Table, folder: &Path, events: u64, writers: u64, flush_rate: f64) -> Outcome<f64> {
+    let clock = SystemClock::default();
+    let ledger = create(folder)?;
+    let parts: Vec<Vec<Entry>> = (0..writers)
+        .map(|writer| (0..events / writers).map(|n| entry(n * writers + writer)).collect())
+        .collect::<Result<_, _>>()?;
+    let (start, commit) = (clock.monotonic(), processor("ledger-commit"));
+    let behind = processor("ledger-publish") + processor("ledger-index");
+    let threads: Vec<_> = parts
+        .into_iter()
+        .map(|part| {
+            let ledger = ledger.clone();
+            std::thread::spawn(move || part.into_iter().try_for_each(|entry| ledger.follow_blocking(entry)))
+        })
+        .collect();
     for thread in threads {
         thread.join().map_err(|_| "a writer stopped")??;
     }
     ledger.append_blocking(entry(0)?)?;
-    let (wall, processor) = (start.elapsed(), processor_time() - processor);
-    let per_event = processor.as_secs_f64() * 1e6 / events as f64;
-    println!(
-        "follow: {:.0} events/s, {per_event:.2} µs of processor each",
-        events as f64 / wall.as_secs_f64()
-    );
-
-    let mut waits = Vec::new();
-    for n in 0..200 {
-        let start = Instant::now();
-        ledger.append_blocking(entry(n)?)?;
-        waits.push(start.elapsed());
-    }
-    waits.sort();
-    println!("gate, one at a time: p50 {:?}, worst {:?}", waits.get(100), waits.last());
-
-    let start = Instant::now();
+    let (wall, commit) = ((clock.monotonic() - start).as_secs_f64(), processor("ledger-commit") - commit);
+    let rate = events as f64 / wall;
+    let name = |what: &str| format!("{writers} writers, {what}");
+    table.add(&name("events durable and signed"), "1,000/s", "", rate / 1e3);
+    table.add(&name("to bare flushes"), "x", ">= 500, or the next >= 0.7", rate / flush_rate);
+    table.add(&name("to the committer's processor bound"), "of it", "", rate * commit / events as f64 / 1e6);
+    table.add(&name("committer's processor time"), "us/event", "<= 1.2", commit / events as f64);
     ledger.publish()?;
-    println!("tiles caught up after {:?}", start.elapsed());
-    let start = Instant::now();
-    let report = ledger.verify_full()?;
-    let rate = report.size as f64 / start.elapsed().as_secs_f64();
-    println!("full check: {} events, {rate:.0} events/s, sound: {}", report.size, report.is_sound());
+    let behind = processor("ledger-publish") + processor("ledger-index") - behind;
+    if writers == 1 {
+        table.add("behind: tiles, bundles, index", "us/event", "", behind / events as f64);
+    }
     ledger.close()?;
-    std::fs::remove_dir_all(&folder)?;
+    Ok(rate)
+}
+
+/// Gate events one after another, and at half of the rate that floods reach.
+fn gates(table: &mut Table, folder: &Path, rate: f64) -> Outcome<()> {
+    let clock = SystemClock::default();
+    let ledger = create(&folder.join("gates"))?;
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    // Half the load: follow events in small groups, evenly.
+    let load = {
+        let (ledger, stop) = (ledger.clone(), Arc::clone(&stop));
+        std::thread::spawn(move || -> Result<(), ledger::Error> {
+            let (clock, mut n) = (SystemClock::default(), 0u64);
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let due = (clock.monotonic().as_secs_f64() * rate / 2.0) as u64;
+                while n < due {
+                    ledger.follow_blocking(entry(n)?)?;
+                    n += 1;
+                }
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            Ok(())
+        })
+    };
+    let mut waits = Vec::new();
+    for n in 0..300 {
+        std::thread::sleep(Duration::from_millis(1));
+        let start = clock.monotonic();
+        ledger.append_blocking(entry(n)?)?;
+        waits.push((clock.monotonic() - start).as_secs_f64() * 1e6);
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    load.join().map_err(|_| "the load stopped")??;
+    ledger.close()?;
+    waits.sort_by(f64::total_cmp);
+    let bare = bare_flushes(folder, 300, Duration::from_millis(1))?;
+    for (part, bound) in [(0.5, "<= 1.3 x the bare flush"), (0.99, "<= 3 x the bare flush")] {
+        let name = |what: &str| format!("p{:.0} {what}", part * 100.0);
+        table.add(&name("of a bare flush of 4 KiB"), "us", "", quantile(&bare, part));
+        table.add(&name("of a gate event at half load"), "us", bound, quantile(&waits, part));
+    }
+    Ok(())
+}
+
+/// Size at rest, proof size and the full check, on what a flood left behind.
+fn at_rest(table: &mut Table, folder: &Path) -> Outcome<()> {
+    let key = SigningKey::from_seed(&[1; 32])?;
+    let ledger = Ledger::open(folder, key, Arc::new(SystemClock::default()))?;
+    let size = ledger.size() as f64;
+    table.add("bytes of an event's body", "B", "", entry(7)?.body().as_bytes().len() as f64);
+    table.add("bytes of its leaf", "B", "", ledger.read(7)?.leaf.len() as f64);
+    table.add(
+        "stored: tiles and bundles",
+        "B/event",
+        "<= 130",
+        bytes_below(&folder.join("tile")) as f64 / size,
+    );
+    table.add("stored beside it: index", "B/event", "", bytes_below(&folder.join("index")) as f64 / size);
+    let proof = ledger.inclusion(ledger.size() / 3, ledger.size())?;
+    table.add("inclusion proof", "B", "<= 1,024", proof.len() as f64 * 32.0);
+    ledger.close()?;
+    let main = processor("rate");
+    let report = ledger::check::folder(folder, ledger.verifier())?;
+    let checked = report.size as f64 / (processor("rate") - main);
+    if !report.is_sound() {
+        return Err(format!("not sound: {:?}", report.findings).into());
+    }
+    table.add("verified from bytes, on one core", "million/s", ">= 2", checked);
+    Ok(())
+}
+
+fn main() -> Outcome<()> {
+    let mut arguments = std::env::args().skip(1);
+    let events: u64 = arguments.next().map_or(Ok(200_000), |text| text.parse())?;
+    let folder = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from).join("ledger-rate");
+    let _ = fs::remove_dir_all(&folder);
+    let load = || fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load average before: {}", load().trim());
+    let mut table = Table::default();
+    for _ in 0..ROUNDS {
+        fs::create_dir_all(&folder)?;
+        let bare = bare_flushes(&folder, 300, Duration::ZERO)?;
+        let flush_rate = 1e6 / (bare.iter().sum::<f64>() / bare.len() as f64);
+        table.add("bare flushes, one after another", "1/s", "", flush_rate);
+        let mut best = 0f64;
+        for writers in WRITERS {
+            let folder = folder.join(writers.to_string());
+            best = best.max(flood(&mut table, &folder, events, writers, flush_rate)?);
+        }
+        gates(&mut table, &folder, best)?;
+        at_rest(&mut table, &folder.join("1"))?;
+        fs::remove_dir_all(&folder)?;
+    }
+    table.print();
+    println!("load average after: {}", load().trim());
     Ok(())
 }

@@ -205,7 +205,7 @@ fn encode_one(
         previous.push(heads.advance(chain, position, || index::newest(shared, chain))?);
     }
     let start = buffer.len();
-    let pairs = entry.chains().iter().map(String::as_str).zip(previous.iter().copied());
+    let pairs = entry.chains().zip(previous.iter().copied());
     leaf::encode(buffer, position, stamp, pairs, entry.body().as_bytes());
     let hash = record_hash(buffer.get(start..).unwrap_or_default());
     buffer.push(b'\n');

@@ -19,28 +19,51 @@ pub struct Leaf<'a> {
 impl<'a> Leaf<'a> {
     /// Parses a leaf and accepts only the one text that encodes it.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let text = std::str::from_utf8(bytes).ok()?;
-        let rest = text.strip_prefix("{\"position\":")?;
-        let (position, rest) = rest.split_once(",\"time\":\"")?;
-        let (time, rest) = rest.split_once("\",\"previous\":{")?;
-        let (previous, rest) = rest.split_once("},\"event\":")?;
-        let event = rest.strip_suffix('}')?;
-        let previous = match previous {
-            "" => Vec::new(),
-            pairs => pairs.split(',').map(pair).collect::<Option<Vec<_>>>()?,
-        };
-        let sorted = previous.iter().zip(previous.iter().skip(1)).all(|(a, b)| a.0 < b.0);
-        let event_is_object = event.starts_with('{') && event.ends_with('}');
-        (sorted && event_is_object).then_some(())?;
-        Some(Self { position: number(position)?, time, previous, event })
+        let mut previous = Vec::new();
+        let Parts { position, time, event } = scan(bytes, |chain, before| previous.push((chain, before)))?;
+        Some(Self { position, time, previous, event })
     }
 }
 
-fn pair(text: &str) -> Option<(&str, Option<u64>)> {
-    let (chain, position) = text.strip_prefix('"')?.split_once("\":")?;
-    is_chain(chain).then_some(())?;
-    let position = if position == "null" { None } else { Some(number(position)?) };
-    Some((chain, position))
+/// A leaf without its predecessors.
+pub(crate) struct Parts<'a> {
+    pub position: u64,
+    pub time: &'a str,
+    pub event: &'a str,
+}
+
+/// As [`Leaf::parse`], handing over each chain and its predecessor in order. What was handed over
+/// counts only if the whole leaf is of the one form.
+pub(crate) fn scan<'a>(bytes: &'a [u8], mut link: impl FnMut(&'a str, Option<u64>)) -> Option<Parts<'a>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let rest = text.strip_prefix("{\"position\":")?;
+    let (position, rest) = rest.split_once(',')?;
+    let (time, rest) = rest.strip_prefix("\"time\":\"")?.split_once('"')?;
+    let mut rest = rest.strip_prefix(",\"previous\":{")?;
+    let mut last = "";
+    while let Some(pair) = rest.strip_prefix('"') {
+        let (chain, after) = pair.split_once('"')?;
+        let after = after.strip_prefix(':')?;
+        // Sorted, and each once; the first is greater than nothing.
+        (is_chain(chain) && chain > last).then_some(())?;
+        let end = after.bytes().position(|byte| matches!(byte, b',' | b'}'))?;
+        let (before, after) = after.split_at_checked(end)?;
+        link(chain, if before == "null" { None } else { Some(number(before)?) });
+        last = chain;
+        match after.strip_prefix(',') {
+            // A comma stands between two.
+            Some(next) if next.starts_with('"') => rest = next,
+            Some(_) => return None,
+            None => {
+                rest = after;
+                break;
+            }
+        }
+    }
+    let event = rest.strip_prefix("},\"event\":")?.strip_suffix('}')?;
+    let event_is_object = event.starts_with('{') && event.ends_with('}');
+    event_is_object.then_some(())?;
+    Some(Parts { position: number(position)?, time, event })
 }
 
 /// A decimal number without sign or leading zero.
@@ -120,6 +143,14 @@ mod tests {
             r#"{"position":1,"time":"t","previous":{"a":1,"a":2},"event":{}}"#,
             r#"{"position":1,"time":"t","previous":{},"event":1}"#,
             r#"{"position":1,"time":"t","previous":{}, "event":{}}"#,
+            r#"{"position":1,"time":"t","previous":{"a":1,},"event":{}}"#,
+            r#"{"position":1,"time":"t","previous":{"a":1"b":1},"event":{}}"#,
+            r#"{"position":1,"time":"t","previous":{,"a":1},"event":{}}"#,
+            r#"{"position":1,"time":"t","previous":{"A":1},"event":{}}"#,
+            r#"{"position":1,"time":"t","previous":{"a":},"event":{}}"#,
+            r#"{"position":1,"time":"t","previous":{"a":nul},"event":{}}"#,
+            r#"{"position":1,"time":"t","previous":{"a":1}"event":{}}"#,
+            r#"{"position":1,"time":"t","previous":{},"event":{}"#,
         ] {
             assert_eq!(Leaf::parse(bad.as_bytes()), None, "{bad}");
         }

@@ -303,14 +303,10 @@ fn write_files(shared: &Shared, files: Vec<(PathBuf, Vec<u8>)>, codec: &mut Code
         let is_full = parent.extension().is_none();
         if !parent.exists() {
             storage.make_folder(&parent)?;
-            if is_full {
-                folders.extend(
-                    parent.ancestors().take_while(|at| at.starts_with(&shared.folder)).map(Path::to_owned),
-                );
-            }
         }
         if is_full {
-            folders.insert(parent);
+            let above = parent.ancestors().take_while(|above| above.starts_with(&shared.folder));
+            folders.extend(above.map(Path::to_owned));
         }
         let draft = shared.folder.join("tile").join(format!("draft-{}.new", drafts.len()));
         drafts.push((stage(storage, &draft, &bytes)?, draft, path));

@@ -2,7 +2,7 @@
 
 use crate::frame::{self, Frame, Next};
 use crate::heads::Heads;
-use crate::leaf::Leaf;
+use crate::leaf;
 use crate::shared::{Places, Point, segment_head, segment_head_v1, segment_name};
 use crate::tree::Tree;
 use crate::{Error, Finding, Hash, Result, VerifierKey};
@@ -69,19 +69,19 @@ impl<'a> Replay<'a> {
         // Hash first: whoever observes can name the exact leaf by the tile that holds its hash.
         let completed = self.tree.push(record_hash(bytes));
         observer.leaf(&mut self.tree, bytes, completed)?;
-        let Some(leaf) = Leaf::parse(bytes) else {
+        let (from, heads) = (self.from, &mut self.heads);
+        let mut follows = true;
+        let leaf = leaf::scan(bytes, |chain, previous| {
+            let older = || Ok(previous.filter(|before| *before < from));
+            follows &= heads.advance(chain, position, older).is_ok_and(|head| head == previous);
+        });
+        let Some(leaf) = leaf else {
             return damaged("a leaf is not of the ledger's form");
         };
         if leaf.position != position || time.is_some_and(|time| leaf.time != time) {
             return damaged("a leaf names another position or time");
         }
-        for (chain, previous) in leaf.previous {
-            let older = || Ok(previous.filter(|before| *before < self.from));
-            if self.heads.advance(chain, position, older)? != previous {
-                return damaged("a leaf names another predecessor");
-            }
-        }
-        Ok(())
+        if follows { Ok(()) } else { damaged("a leaf names another predecessor") }
     }
 
     /// The leaves so far are bundles' leaves: no commit record stands behind them.

@@ -8,7 +8,7 @@ mod part;
 pub(crate) mod set;
 mod write;
 
-use crate::leaf::Leaf;
+use crate::leaf::{self, Leaf};
 use crate::publish::Bell;
 use crate::shared::{Shared, lock};
 use crate::{Error, Finding, Ledger, Result, stored};
@@ -84,8 +84,11 @@ fn has(shared: &Shared, position: u64, leaf: &[u8], term: &str) -> Result<bool> 
 }
 
 fn parsed(position: u64, leaf: &[u8]) -> Result<Leaf<'_>> {
-    let what = "a leaf is not of the ledger's form";
-    Leaf::parse(leaf).ok_or_else(|| Error::Damaged(Finding::new("tile/entries", Some(position), what)))
+    Leaf::parse(leaf).ok_or_else(|| not_a_leaf(position))
+}
+
+fn not_a_leaf(position: u64) -> Error {
+    Error::Damaged(Finding::new("tile/entries", Some(position), "a leaf is not of the ledger's form"))
 }
 
 /// Asks the index; builds a part again that cannot be used, and asks again.
@@ -128,9 +131,9 @@ fn is_on(shared: &Shared, position: u64, chain: &str) -> Result<bool> {
 
 /// The terms of the event in `leaf`, as keys with its position.
 pub(crate) fn terms_of(shared: &Shared, position: u64, leaf: &[u8], out: &mut Vec<(Key, u64)>) -> Result<()> {
-    let leaf = parsed(position, leaf)?;
-    out.extend(leaf.previous.iter().map(|(chain, _)| (key_of_chain(chain), position)));
-    shared.options.terms.terms(leaf.event, &mut |term| out.push((key_of_term(term), position)));
+    let found = leaf::scan(leaf, |chain, _| out.push((key_of_chain(chain), position)));
+    let event = found.ok_or_else(|| not_a_leaf(position))?.event;
+    shared.options.terms.terms(event, &mut |term| out.push((key_of_term(term), position)));
     Ok(())
 }
 

@@ -5,12 +5,40 @@ use ledger::leaf::Leaf;
 use ledger::{Entry, verify};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+/// 256 writers while tiles are published, segments go and the index grows below them, and readers
+/// that hold one early checkpoint against whatever they read.
 #[test]
 fn writers_at_once_lose_nothing_and_every_proof_holds_against_one_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
-    let ledger = create(dir.path());
+    let options = ledger::Options { publish_every: Duration::from_millis(3), ..options() };
+    let clock = Arc::new(SlowClock::default());
+    let disk = Arc::new(ledger::storage::Disk);
+    let ledger = ledger::Ledger::create_with(dir.path(), NAME, key(), clock, disk, options).unwrap();
+    fill(&ledger, 0..300);
+    let early = verify::checkpoint(&ledger.checkpoint().unwrap(), ledger.verifier()).unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..4u64)
+        .map(|reader| {
+            let (ledger, early, done) = (ledger.clone(), early.clone(), Arc::clone(&done));
+            std::thread::spawn(move || {
+                let mut checked = 0u64;
+                while !done.load(Ordering::Relaxed) || checked == 0 {
+                    let position = (reader * 83 + checked * 31) % early.size;
+                    let leaf = ledger.read(position).unwrap().leaf;
+                    let proof = ledger.inclusion(position, early.size).unwrap();
+                    verify::inclusion(&leaf, position, early.size, early.root, &proof).unwrap();
+                    let size = ledger.size();
+                    let (root, proof) =
+                        (ledger.root(size).unwrap(), ledger.consistency(early.size, size).unwrap());
+                    verify::consistency((early.size, early.root), (size, root), &proof).unwrap();
+                    checked += 1;
+                }
+            })
+        })
+        .collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
     let positions = runtime.block_on(async {
         let mut tasks = Vec::new();
@@ -19,7 +47,7 @@ fn writers_at_once_lose_nothing_and_every_proof_holds_against_one_checkpoint() {
             tasks.push(tokio::spawn(async move {
                 let mut positions = Vec::new();
                 for n in 0..8 {
-                    let number = writer * 8 + n;
+                    let number = 300 + writer * 8 + n;
                     let committed = ledger.append(entry(number)).await.unwrap();
                     assert!(committed.position < ledger.size(), "answered before it was durable");
                     positions.push((committed.position, number));
@@ -37,8 +65,12 @@ fn writers_at_once_lose_nothing_and_every_proof_holds_against_one_checkpoint() {
         }
         all
     });
-    assert_eq!(ledger.size(), 2048);
+    done.store(true, Ordering::Relaxed);
+    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    assert_eq!(ledger.size(), 2348);
     assert_eq!(positions.iter().map(|(position, _)| position).collect::<HashSet<_>>().len(), 2048);
+    ledger.publish().unwrap();
+    assert!(!names(&dir.path().join("segments")).contains(&format!("{:020}.seg", 0)), "segments went");
     let checkpoint = verify::checkpoint(&ledger.checkpoint().unwrap(), ledger.verifier()).unwrap();
     for (position, number) in positions {
         let record = ledger.read(position).unwrap();
@@ -46,6 +78,9 @@ fn writers_at_once_lose_nothing_and_every_proof_holds_against_one_checkpoint() {
         let proof = ledger.inclusion(position, checkpoint.size).unwrap();
         assert!(proof.len() * 32 <= 1024);
         verify::inclusion(&record.leaf, position, checkpoint.size, checkpoint.root, &proof).unwrap();
+    }
+    for chain in ["smp_a", "usr_4"] {
+        assert_eq!(ledger.postings(chain, 0..u64::MAX).unwrap(), on_chain(&ledger, chain));
     }
     assert!(ledger.verify_full().unwrap().is_sound());
 }
