@@ -76,6 +76,16 @@ pub struct NewRun {
     pub parameters: BTreeMap<String, String>,
 }
 
+/// `run show`, of somebody who has seen the run already.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Since {
+    /// The [`Run::mark`] that was seen: the answer comes when the run is beyond it, or after half a
+    /// minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
 /// A run, also while it runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -93,6 +103,9 @@ pub struct Run {
     pub workflow_digest: Blake3,
     /// `queued`, `running`, `done`, `failed`, `cancelled`, `stopped` or `interrupted`.
     pub state: String,
+    /// How far it is, as a word to ask after: it changes with the state and with each task.
+    #[serde(default)]
+    pub mark: String,
     /// What it is doing, in a few words: `decrypting reads`, `align-0`, `loading variants`, …
     pub step: String,
     /// When it started.

@@ -3,36 +3,31 @@
 use crate::client::Client;
 use crate::{Console, Error, Failure, text};
 use api::Problem;
-use api::run::{Run, Task};
+use api::run::{Run, Since, Task};
 use base::RunId;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How far apart the process is asked: at first, and at most. Each question is on record, so a long
-/// run is asked after less and less often.
-const APART: Duration = Duration::from_millis(200);
-const FARTHEST: Duration = Duration::from_secs(2);
-
 /// Asks until the run has ended, showing its step and tasks on stderr: as moving lines for
 /// somebody who looks, as one line a change for a log.
+///
+/// Each question is on record, so the process holds its answer back until there is something new.
 pub fn follow(console: &mut Console, client: &mut Client, id: &RunId) -> Result<Run, Failure> {
     let mut shown = Shown::new(console);
-    let mut apart = APART;
+    let mut since = Since::default();
     loop {
-        let run: Run = client.get("run show", &[&id.to_string()])?;
+        let Some(run) = client.await_answer::<Run>("run show", &[&id.to_string()], &since)? else {
+            shown.clear();
+            console.talk(&format!("the run goes on; `sequestra run show {id} --follow` shows it again"));
+            return Err(Failure::Interrupted);
+        };
         shown.update(console, &run);
         if run.ended() {
             shown.clear();
             return Ok(run);
         }
-        // A twelfth more each time: some thirty questions in the first half minute.
-        apart = apart.saturating_add(apart / 12).min(FARTHEST);
-        if client.pause(apart) {
-            shown.clear();
-            console.talk(&format!("the run goes on; `sequestra run show {id} --follow` shows it again"));
-            return Err(Failure::Interrupted);
-        }
+        since.after = Some(run.mark);
     }
 }
 
@@ -95,7 +90,8 @@ impl Shown {
             }
             return;
         }
-        if run.step != self.step {
+        // Between two tasks there is no step, and nothing to say.
+        if run.step != self.step && !run.step.is_empty() {
             self.step.clone_from(&run.step);
             console.say(&format!("{}: {}", run.state, run.step));
         }

@@ -3,7 +3,8 @@
 use crate::Failure;
 use crate::failure::Error;
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use std::io::{self, Read};
@@ -31,6 +32,23 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> 
             .map_err(|_| Error::Body(format!("it is longer than {JSON_LIMIT} bytes, or was cut")))?;
         let value = serde_json::from_slice(&bytes).map_err(|e| Error::Body(without_values(&e)))?;
         Ok(Self(value))
+    }
+}
+
+/// The fields of a query, unknown ones refused by its type.
+pub(crate) struct Asked<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(head: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match Query::try_from_uri(&head.uri) {
+            Ok(Query(value)) => Ok(Self(value)),
+            // Not the rejection's own words: they repeat what was asked.
+            Err(_) => {
+                Err(Error::Body("its query has an unknown field or a value of the wrong shape".into()).into())
+            }
+        }
     }
 }
 

@@ -1,21 +1,28 @@
 //! Runs and receipts.
 
 use crate::attend::{Signed, made};
-use crate::body::{Json, id};
+use crate::body::{Asked, Json, id};
 use crate::failure::Error;
 use crate::{Failure, Site};
 use access::thing::{self, Thing};
 use access::verb::{Manage, Run as RunVerb, View};
 use access::{Action, Ask, Caller, Permit};
-use api::run::{Failure as RunFailure, NewRun, Resources, Run, RunResult, Task};
+use api::run::{Failure as RunFailure, NewRun, Resources, Run, RunResult, Since, Task};
 use axum::Json as Answer;
-use axum::extract::{Path, State};
+use axum::extract::{Path, State as Of};
 use axum::response::{IntoResponse, Response};
 use base::{ObjectId, RunId, SampleId};
-use runs::{RunSpec, RunView};
+use runs::{Progress, RunSpec, RunView, State};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a question after a run waits for something new: half a permit's life.
+const LONGEST: Duration = Duration::from_secs(30);
+/// How long it waits for more, once there is something new.
+const TOGETHER: Duration = Duration::from_secs(2);
 
 pub(crate) async fn start(
-    State(site): State<Site>,
+    Of(site): Of<Site>,
     Signed(caller): Signed,
     Path(sample): Path<String>,
     Json(body): Json<NewRun>,
@@ -38,7 +45,7 @@ pub(crate) async fn start(
 }
 
 pub(crate) async fn list(
-    State(site): State<Site>,
+    Of(site): Of<Site>,
     Signed(caller): Signed,
     Path(project): Path<String>,
 ) -> Result<Answer<Vec<Run>>, Failure> {
@@ -47,16 +54,53 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn show(
-    State(site): State<Site>,
+    Of(site): Of<Site>,
     Signed(caller): Signed,
     Path(run): Path<String>,
+    Asked(since): Asked<Since>,
 ) -> Result<Answer<Run>, Failure> {
     let run: RunId = id(&run)?;
-    Ok(Answer(wire(site.runs.show(&view(&site, &caller, &run).await?, &run).await?)))
+    let permit = view(&site, &caller, &run).await?;
+    if let Some(seen) = since.after {
+        let news = async {
+            match site.runs.watch(&permit, &run)? {
+                Some(progress) => beyond(progress, &seen).await,
+                // It has ended, or is about to be known: nobody asks again at once.
+                None if seen.starts_with("queued") => tokio::time::sleep(TOGETHER).await,
+                None => {}
+            }
+            Ok::<_, Failure>(())
+        };
+        tokio::select! {
+            news = news => news?,
+            () = tokio::time::sleep(LONGEST) => {}
+            () = site.stopped() => {}
+        }
+    }
+    Ok(Answer(wire(site.runs.show(&permit, &run).await?)))
+}
+
+/// Waits until the run is beyond what was seen. An end is told at once; tasks that follow each other
+/// fast are told together.
+///
+/// Why not one answer a change: each answer is a decision and an outcome in the ledger for ever.
+async fn beyond(mut progress: watch::Receiver<Progress>, seen: &str) {
+    let ended = |p: &Progress| p.state.is_final();
+    // An error means that the run's thread is gone: what it stored is the answer.
+    if progress.wait_for(|p| ended(p) || mark(p.state, &p.tasks) != seen).await.is_err() {
+        return;
+    }
+    let _ = tokio::time::timeout(TOGETHER, progress.wait_for(ended)).await;
+}
+
+/// The number of tasks that began and ended: it grows with each change.
+fn mark(state: State, tasks: &[runs::Task]) -> String {
+    let ended = tasks.iter().filter(|task| task.state != "running").count();
+    format!("{}.{}.{ended}", state.as_str(), tasks.len())
 }
 
 pub(crate) async fn cancel(
-    State(site): State<Site>,
+    Of(site): Of<Site>,
     Signed(caller): Signed,
     Path(run): Path<String>,
 ) -> Result<Answer<()>, Failure> {
@@ -68,7 +112,7 @@ pub(crate) async fn cancel(
 
 /// The receipt of a thing. An object without one of its own is named in its run's.
 pub(crate) async fn receipt(
-    State(site): State<Site>,
+    Of(site): Of<Site>,
     Signed(caller): Signed,
     Path(about): Path<String>,
 ) -> Result<Response, Failure> {
@@ -117,6 +161,7 @@ fn wire(run: RunView) -> Run {
         workflow: run.workflow,
         workflow_digest: run.workflow_digest,
         state: run.state.as_str().to_owned(),
+        mark: mark(run.state, &run.tasks),
         step: step.unwrap_or_default(),
         started_at: run.started_at.unwrap_or(run.created_at),
         ended_at: run.finished_at,

@@ -113,6 +113,39 @@ impl Client {
         self.send(route, parts, Body::empty())?.json()
     }
 
+    /// As [`Client::get`], with a query.
+    pub fn ask<T: DeserializeOwned>(
+        &mut self,
+        route: &str,
+        parts: &[&str],
+        query: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let request = self.request(route, parts, &query_of(query)?, Body::empty())?;
+        self.exchange(request)?.json()
+    }
+
+    /// As [`Client::ask`], for an answer that may take long: none if the person interrupted it.
+    pub fn await_answer<T: DeserializeOwned>(
+        &mut self,
+        route: &str,
+        parts: &[&str],
+        query: &impl Serialize,
+    ) -> Result<Option<T>, Failure> {
+        let request = self.request(route, parts, &query_of(query)?, Body::empty())?;
+        let answer = self.with_connection(async |sender| {
+            let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+            let answer = async { hold(call(sender, request).await?).await };
+            tokio::select! {
+                answer = answer => answer,
+                _ = &mut interrupted => Err(Failure::Interrupted),
+            }
+        });
+        match answer {
+            Err(Failure::Interrupted) => Ok(None),
+            answer => answer?.json().map(Some),
+        }
+    }
+
     /// Calls a route that has no JSON to give, or none that matters.
     pub fn tell(&mut self, route: &str, parts: &[&str]) -> Result<(), Failure> {
         self.send(route, parts, Body::empty()).map(|_| ())
@@ -125,7 +158,11 @@ impl Client {
 
     /// Calls a route and holds the whole answer.
     pub fn send(&mut self, route: &str, parts: &[&str], body: Body) -> Result<Answer, Failure> {
-        let request = self.request(route, parts, body)?;
+        let request = self.request(route, parts, "", body)?;
+        self.exchange(request)
+    }
+
+    fn exchange(&mut self, request: Request<Body>) -> Result<Answer, Failure> {
         self.with_connection(async |sender| {
             let response = call(sender, request).await?;
             hold(response).await
@@ -141,7 +178,7 @@ impl Client {
         body: Body,
         mut take: impl FnMut(Option<u64>, &[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let request = self.request(route, parts, body)?;
+        let request = self.request(route, parts, "", body)?;
         self.with_connection(async |sender| {
             let response = call(sender, request).await?;
             let length = response.headers().get(CONTENT_LENGTH);
@@ -161,21 +198,17 @@ impl Client {
         })
     }
 
-    /// Waits, and tells whether the person interrupted it.
-    pub fn pause(&self, duration: Duration) -> bool {
-        self.runtime.block_on(async {
-            tokio::select! {
-                () = tokio::time::sleep(duration) => false,
-                signal = tokio::signal::ctrl_c() => signal.is_ok(),
-            }
-        })
-    }
-
-    fn request(&self, route: &str, parts: &[&str], body: Body) -> Result<Request<Body>, Failure> {
+    fn request(
+        &self,
+        route: &str,
+        parts: &[&str],
+        query: &str,
+        body: Body,
+    ) -> Result<Request<Body>, Failure> {
         let route = api::route::named(route).ok_or_else(|| Error::Host(format!("no route `{route}`")))?;
         let mut request = Request::builder()
             .method(route.method)
-            .uri(fill(route.path, parts))
+            .uri(fill(route.path, parts) + query)
             .header(HOST, "site")
             .header(CONTENT_TYPE, body.media_type());
         if let Some(value) = &self.authorization {
@@ -266,6 +299,22 @@ fn fill(path: &str, parts: &[&str]) -> String {
         .join("/")
 }
 
+/// The fields of a flat value as a query: none is a word that a path or another field could end in.
+fn query_of(query: &impl Serialize) -> Result<String, Failure> {
+    let value = serde_json::to_value(query).map_err(|error| Error::Host(error.to_string()))?;
+    let mut out = String::new();
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let text = match value {
+            serde_json::Value::Null => continue,
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        out.push(if out.is_empty() { '?' } else { '&' });
+        out.push_str(&format!("{}={}", percent(name), percent(&text)));
+    }
+    Ok(out)
+}
+
 /// All but RFC 3986's unreserved characters as `%XX`. A part of dots alone would change the path,
 /// so its dots are escaped too.
 fn percent(part: &str) -> String {
@@ -286,6 +335,13 @@ fn percent(part: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_of_a_query_stay_fields() {
+        let query = serde_json::json!({"a": "x&b=1 #", "n": 7, "none": null, "yes": true});
+        assert_eq!(query_of(&query).unwrap(), "?a=x%26b%3D1%20%23&n=7&yes=true");
+        assert_eq!(query_of(&serde_json::json!({})).unwrap(), "");
+    }
 
     #[test]
     fn parts_of_a_path_stay_parts() {

@@ -53,6 +53,23 @@ fn a_run_is_started_and_left_or_waited_for() {
 }
 
 #[test]
+fn a_run_between_two_steps_says_nothing_of_its_step() {
+    let looks = AtomicUsize::new(0);
+    let site = Site::open(move |_| {
+        let mut run = a_run("running");
+        run["step"] = "".into();
+        match looks.fetch_add(1, Ordering::SeqCst) {
+            0 => Reply::Json(200, run),
+            1 => Reply::Json(200, a_run("running")),
+            _ => Reply::Json(200, a_run("done")),
+        }
+    });
+    let came = site.run(&format!("run show {} --follow", RunId::mint(&SystemEntropy)));
+    let steps: Vec<&str> = came.err.lines().filter(|line| line.starts_with("running:")).collect();
+    assert_eq!(steps, ["running: align-0"], "{came:?}");
+}
+
+#[test]
 fn a_run_is_shown_with_tasks_and_log() {
     let run = a_run("running");
     let site = Site::open(move |_| Reply::Json(200, run.clone()));
