@@ -210,9 +210,10 @@ impl Fault for Error {
             }
             Self::Incomplete => "run `sequestra ledger verify`",
             Self::Lacking => "the lines above say how to get it",
-            Self::Read { .. } | Self::Write { .. } | Self::Output(_) | Self::RunEnded(_) | Self::Host(_) => {
-                return None;
+            Self::Read { .. } => {
+                "check the path, and that your account may read the file and every folder above it"
             }
+            Self::Write { .. } | Self::Output(_) | Self::RunEnded(_) | Self::Host(_) => return None,
         };
         Some(hint.to_owned())
     }

@@ -117,7 +117,8 @@ impl Ask {
                 answer.rule
             ));
         }
-        answer.notes.iter().for_each(|note| console.say(&format!("note: {note}")));
+        // What makes an answer mean less than it seems to is told to those who asked for quiet, too.
+        answer.notes.iter().for_each(|note| console.talk(&format!("note: {note}")));
         Ok(())
     }
 }

@@ -30,6 +30,8 @@ pub enum Error {
         field: &'static str,
         /// Why.
         why: String,
+        /// What to write instead.
+        how: Option<String>,
     },
     /// No such route.
     #[error("there is no such route")]
@@ -75,6 +77,9 @@ impl Fault for Error {
         match self {
             Self::Id(_) => {
                 Some("ids are listed by `project list`, `sample list`, `object list` and `run list`".into())
+            }
+            Self::Value { how, .. } => {
+                Some(how.clone().unwrap_or_else(|| "`sequestra COMMAND --help` says what it takes".into()))
             }
             Self::NoResult => {
                 Some("start a run (`run start germline`), or wait for the one under way".into())

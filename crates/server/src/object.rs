@@ -48,8 +48,11 @@ pub(crate) async fn release(
     Json(body): Json<Release>,
 ) -> Result<Response, Failure> {
     let object: ObjectId = id(&object)?;
-    let recipient = seal::keyfile::read_public(body.recipient.as_bytes())
-        .map_err(|e| Error::Value { field: "recipient's key", why: e.to_string() })?;
+    let recipient = seal::keyfile::read_public(body.recipient.as_bytes()).map_err(|e| Error::Value {
+        field: "recipient's key",
+        why: e.to_string(),
+        how: e.hint(),
+    })?;
     let ask = Ask::<ObjectThing>::new(Action::DownloadObject, [object.clone()])
         .because(Some(Sensitive::new(body.reason)));
     let permit: Permit<ReleaseVerb, ObjectThing> = site.access.decide(&caller, ask.clone()).await?;

@@ -30,7 +30,8 @@ pub(crate) async fn add(
     };
     if let Some((name, _)) = programs.iter().find(|(_, path)| !path.is_absolute()) {
         let why = format!("the path of `{name}` is not absolute");
-        return Err(Error::Value { field: "program", why }.into());
+        let how = Some("write `--program NAME=/absolute/path`".into());
+        return Err(Error::Value { field: "program", why, how }.into());
     }
     let tool = site.runs.add_tool(&permit, &body.name, &programs).await?;
     let ids = [tool.id.to_string()];

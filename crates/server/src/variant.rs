@@ -11,7 +11,7 @@ use api::variant::{Answer as Found, Query, Reason, Variant};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use base::{ObjectId, SampleId};
+use base::{Fault, ObjectId, SampleId};
 use std::collections::BTreeMap;
 use std::io::Read;
 use variants::{Filter, Options, Order, Part, Ranked};
@@ -79,13 +79,13 @@ async fn newest(
 }
 
 fn filter_of(query: &Query) -> Result<Filter, Failure> {
-    fn each<T, E: std::fmt::Display>(
+    fn each<T>(
         field: &'static str,
         texts: &[String],
-        parse: impl Fn(&str) -> Result<T, E>,
+        parse: impl Fn(&str) -> Result<T, variants::Error>,
     ) -> Result<Vec<T>, Failure> {
         let one = |text: &String| {
-            parse(text).map_err(|e| Failure::from(Error::Value { field, why: e.to_string() }))
+            parse(text).map_err(|e| Failure::from(Error::Value { field, why: e.to_string(), how: e.hint() }))
         };
         texts.iter().map(one).collect()
     }

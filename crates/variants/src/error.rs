@@ -158,6 +158,8 @@ impl Fault for Error {
             }
             Self::NoId { .. } => "name the sample columns by their `smp_` ids, as the read groups do",
             Self::Region { .. } => "write `chr20`, `chr20:10,000` or `chr20:10,000-20,000`, counted from 1",
+            Self::Word { .. } => "write one of the words named; case does not count",
+            Self::Number { .. } => "write a plain number such as `0.01`, `1e-4` or `1%`",
             _ => return None,
         };
         Some(text.to_owned())

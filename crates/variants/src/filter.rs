@@ -74,7 +74,7 @@ impl Filter {
     }
 }
 
-fn has_gene(row: &Row, gene: &str) -> bool {
+pub(crate) fn has_gene(row: &Row, gene: &str) -> bool {
     row.consequences.iter().filter_map(|c| c.gene.as_deref()).any(|name| name.eq_ignore_ascii_case(gene))
 }
 

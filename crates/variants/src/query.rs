@@ -4,7 +4,7 @@
 //! limit, not the number of rows that match.
 
 use crate::consequence::Severity;
-use crate::filter::{ConsequenceFilter, Filter};
+use crate::filter::{ConsequenceFilter, Filter, has_gene};
 use crate::part::{self, Part};
 use crate::{Rank, Result, Row, Zygosity, rank};
 use parquet::file::metadata::RowGroupMetaData;
@@ -92,12 +92,14 @@ pub fn query(parts: &[Part], filter: &Filter, options: &Options) -> Result<Answe
     let mut total = 0u64;
     let mut sourceless = false;
     let mut contigs = BTreeSet::new();
+    let mut unseen: Vec<&String> = filter.genes.iter().collect();
     for part in parts {
         contigs.extend(part::about(part)?.contigs.into_keys());
         let groups = part::read(
             part,
             |group| may_match(group, filter),
             |row| {
+                unseen.retain(|gene| !has_gene(&row, gene));
                 if !filter.keeps(&row) {
                     return;
                 }
@@ -112,6 +114,7 @@ pub fn query(parts: &[Part], filter: &Filter, options: &Options) -> Result<Answe
     }
     let mut notes = notes(filter, &counts, sourceless);
     notes.extend(filter.regions.iter().filter_map(|region| unknown_contig(&region.contig, &contigs)));
+    notes.extend(unseen.into_iter().map(|gene| unknown_gene(gene, &counts)));
     Ok(Answer { total, rows: best.finish(), counts, notes })
 }
 
@@ -144,6 +147,17 @@ fn unknown_contig(contig: &str, contigs: &BTreeSet<String>) -> Option<String> {
         Some(name) => format!("no variant lies on contig `{contig}`; these parts call it `{name}`"),
         None => format!("no variant lies on contig `{contig}`"),
     })
+}
+
+/// A gene that none of the rows read carries: mistyped, or without a variant.
+fn unknown_gene(gene: &str, counts: &Counts) -> String {
+    let where_to = match counts.row_groups_read == counts.row_groups {
+        true => "no variant",
+        false => "none of the variants that the other conditions leave",
+    };
+    format!(
+        "{where_to} lies in a gene called `{gene}`; check the symbol, and that the reference has gene models"
+    )
 }
 
 fn count(counts: &mut Counts, filter: &Filter, row: &Row) {

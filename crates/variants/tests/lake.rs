@@ -283,6 +283,14 @@ fn each_condition_keeps_and_drops() {
     assert!(rare.notes.iter().any(|note| note.contains("3 rows have no frequency")), "{:?}", rare.notes);
     let misnamed = ask(&bytes, &region("10:1-100"));
     assert!(misnamed.notes.iter().any(|note| note.contains("`chr10`")), "{:?}", misnamed.notes);
+    let genes = |names: &[&str]| Filter {
+        genes: names.iter().map(|n| (*n).to_owned()).collect(),
+        ..Filter::default()
+    };
+    let mistyped = ask(&bytes, &genes(&["ga", "NOSUCH"]));
+    assert_eq!(mistyped.total, 1);
+    assert!(mistyped.notes.len() == 1 && mistyped.notes[0].contains("`NOSUCH`"), "{:?}", mistyped.notes);
+    assert!(ask(&bytes, &genes(&["ga"])).notes.is_empty());
     assert!(matches!("high".parse(), Ok(ConsequenceFilter::Impact(_))));
 }
 
