@@ -73,7 +73,10 @@ impl Access {
         name: &str,
     ) -> Result<Account, Error> {
         permit.live()?;
-        self.find_account(name).await
+        self.find_account(name).await.map_err(|error| match error {
+            Error::NotFound => Error::no_account(name),
+            other => other,
+        })
     }
 
     /// The account with this sign-in name, before a decision whose target it is. Gives the id
@@ -175,5 +178,17 @@ fn check_name(name: &str) -> Result<(), Error> {
     let shape = (2..=32).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
-    if shape { Ok(()) } else { Err(Error::Name(name.chars().filter(|c| !c.is_control()).take(40).collect())) }
+    if shape { Ok(()) } else { Err(Error::Name(shown(name))) }
+}
+
+impl Error {
+    /// No account has the name that somebody typed, who may know.
+    pub fn no_account(name: &str) -> Self {
+        Self::NoAccount(shown(name))
+    }
+}
+
+/// As much of a typed name as an error repeats.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(40).collect()
 }

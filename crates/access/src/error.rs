@@ -39,6 +39,9 @@ pub enum Error {
     /// An account with this name exists.
     #[error("an account of this name exists")]
     NameTaken,
+    /// No account has this name. Told to those who may name accounts.
+    #[error("there is no account `{0}`")]
+    NoAccount(String),
     /// An account name of the wrong shape.
     #[error("`{0}` is not an account name")]
     Name(String),
@@ -79,7 +82,7 @@ impl From<db::sea_orm::DbErr> for Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotFound => Kind::NotFound,
+            Self::NotFound | Self::NoAccount(_) => Kind::NotFound,
             Self::Denied { .. }
             | Self::NotSignedIn
             | Self::Token
@@ -112,6 +115,7 @@ impl Fault for Error {
             Self::Facts(_) => "ACCESS-012",
             Self::Takeover => "ACCESS-013",
             Self::LongReason(_) => "ACCESS-014",
+            Self::NoAccount(_) => "ACCESS-015",
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
         }
@@ -128,6 +132,17 @@ impl Fault for Error {
             }
             Self::Name(_) => {
                 Some("use 2 to 32 lower-case letters, digits, `.`, `_` or `-`, a letter first".into())
+            }
+            Self::NoAccount(_) => Some(
+                "check the spelling; a platform administrator sees the names with `account list` and makes accounts \
+                 with `account create`"
+                    .into(),
+            ),
+            Self::RolePlace { role, .. } if role.is_site_wide() => {
+                Some(format!("a platform administrator gives it: `account grant NAME --role {role}`"))
+            }
+            Self::RolePlace { role, .. } => {
+                Some(format!("the project's administrator gives it: `member add PROJECT NAME --role {role}`"))
             }
             Self::Audit(e) => e.hint(),
             Self::Db(e) => e.hint(),

@@ -69,6 +69,11 @@ secret_token!(
 );
 
 impl Access {
+    /// Takes the one-time token that someone typed. One that cannot be a token counts as refused.
+    pub fn one_time_token(&self, text: &str) -> Result<OneTimeToken, Error> {
+        self.counted(OneTimeToken::parse(text))
+    }
+
     /// Turns a one-time token into a session. The token is spent.
     pub async fn redeem(&self, once: &OneTimeToken, request: &RequestId) -> Result<SessionToken, Error> {
         let now = self.inner.clock.now().as_second();
@@ -77,13 +82,14 @@ impl Access {
             self.inner.audit.count_refused_session();
             return Err(Error::Token);
         };
-        let user = usable(self.inner.db.reader(), &found.account).await?;
+        let user = self.counted(usable(self.inner.db.reader(), &found.account).await)?;
         let event = Event::new(Actor::User(user), What::SessionOpened {}).during(Some(request.clone()));
         let position = self.inner.audit.gate(&event).await?.position;
         let made = SessionToken::mint(&*self.inner.entropy);
         let tx = self.inner.db.begin(position).await?;
         let spent = token::Entity::delete_by_id(once.digest()).exec(&*tx).await?;
         if spent.rows_affected != 1 {
+            self.inner.audit.count_refused_session();
             return Err(Error::Token);
         }
         let row = session::ActiveModel {
@@ -113,7 +119,7 @@ impl Access {
             self.inner.audit.count_refused_session();
             return Err(Error::NotSignedIn);
         };
-        let user = usable(self.inner.db.reader(), &row.account).await?;
+        let user = self.counted(usable(self.inner.db.reader(), &row.account).await)?;
         if now.saturating_sub(row.used_at) >= TOUCH_SECONDS {
             session::Entity::update_many()
                 .col_expr(session::Column::UsedAt, Expr::value(now))
@@ -124,11 +130,21 @@ impl Access {
         Ok(Caller::new(user, RequestId::mint(&*self.inner.entropy)))
     }
 
-    /// Ends a session. Ending one that is not there is no error.
-    pub async fn sign_out(&self, token: &str) -> Result<(), Error> {
-        if let Ok(token) = SessionToken::parse(token) {
-            session::Entity::delete_by_id(token.digest()).exec(self.inner.db.reader()).await?;
+    /// Ends the caller's session, on record. Ending one that is not there is no error.
+    pub async fn sign_out(&self, caller: &Caller, token: &str) -> Result<(), Error> {
+        let Ok(token) = SessionToken::parse(token) else { return Ok(()) };
+        let event = Event::new(caller.actor().clone(), What::SessionEnded {});
+        let position = self.inner.audit.gate(&event.during(Some(caller.request().clone()))).await?.position;
+        let tx = self.inner.db.begin(position).await?;
+        session::Entity::delete_by_id(token.digest()).exec(&*tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Counts a refused token; other failures are no attempt of anybody.
+    fn counted<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        if matches!(result, Err(Error::NotSignedIn | Error::Token)) {
+            self.inner.audit.count_refused_session();
         }
-        Ok(())
+        result
     }
 }

@@ -3,19 +3,84 @@
 use base::{Kind, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// `audit search`: everything about a thing and what is linked to it, in order.
+/// `audit search`: conditions that all hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Search {
+    /// A thing or an account, with what is linked to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// Who acted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// For whom a service account acted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    /// The project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// A decision's action, or the kind of an event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// How decisions ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// Not before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Most events, up to 10,000; 1000 when not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Where the answer before this one ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Whether each event comes with its leaf and its proof.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub proof: bool,
+}
+
+/// How a decision ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// It allowed.
+    Allowed,
+    /// It denied.
+    Denied,
+}
+
+/// A page of what `audit search` found, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct History {
-    /// The id asked for.
-    pub about: String,
     /// The events.
     pub events: Vec<Entry>,
-    /// The ids whose chains were walked.
+    /// The ids whose chains were walked; none when the question names none.
     pub chains: Vec<String>,
-    /// Complete for every position below this.
+    /// The ledger's size when the first page was asked for.
     pub size: u64,
-    /// Whether the predecessor chains show that nothing is missing.
+    /// Every position from here up to `size`, or to the page before, was answered for.
+    pub from: u64,
+    /// Whether the predecessor chains, walked from their heads to their beginnings by this page and
+    /// those before it, show that nothing is missing.
     pub complete: bool,
+    /// Whether a chain has a gap.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub broken: bool,
+    /// Why it is not complete, or not known to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
+    /// Where the next page begins, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// The signed checkpoint that the proofs lead to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
 }
 
 /// One event for people.
@@ -42,6 +107,12 @@ pub struct Entry {
     pub reason: Option<String>,
     /// The event as recorded.
     pub event: serde_json::Value,
+    /// The leaf as it stands in the ledger, where proofs were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<String>,
+    /// The hashes that lead from the leaf to the checkpoint's root (RFC 6962), base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Vec<String>>,
 }
 
 /// `ledger verify`: a checkpoint kept elsewhere to compare with, if any.

@@ -67,7 +67,7 @@ routes! {
     "variant query" = "POST" "/v1/samples/{sample}/variants" "view-variants";
     "report show" = "GET" "/v1/samples/{sample}/report" "view-variants";
     "receipt show" = "GET" "/v1/receipts/{about}" "view-receipt";
-    "audit search" = "GET" "/v1/audit/{about}" "search-audit";
+    "audit search" = "GET" "/v1/audit" "search-audit";
     "ledger checkpoint" = "GET" "/v1/ledger/checkpoint" "verify-ledger";
     "ledger verify" = "POST" "/v1/ledger/verify" "verify-ledger";
 }

@@ -28,6 +28,9 @@ pub enum Error {
         "the database was rolled back: the act decided at position {0} is done by the ledger and unknown to it"
     )]
     DatabaseRolledBack(u64),
+    /// A place to go on from that no page of this search gave.
+    #[error("the cursor is not one that a page of this search gave")]
+    Cursor,
     /// A readable field could not be sealed or opened.
     #[error("a readable field could not be {0}")]
     Field(&'static str),
@@ -38,6 +41,7 @@ impl Fault for Error {
         match self {
             Self::NotRecorded(_) | Self::Unreadable(_) => Kind::Unavailable,
             Self::Unknown { .. } | Self::LedgerRolledBack(_) | Self::DatabaseRolledBack(_) => Kind::Integrity,
+            Self::Cursor => Kind::Invalid,
             Self::Field(_) => Kind::Internal,
         }
     }
@@ -50,20 +54,22 @@ impl Fault for Error {
             Self::LedgerRolledBack(_) => "AUDIT-004",
             Self::DatabaseRolledBack(_) => "AUDIT-005",
             Self::Field(_) => "AUDIT-006",
+            Self::Cursor => "AUDIT-007",
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::NotRecorded(_) => Some(
-                "nothing was done: make the site's `ledger` folder writable (space, permissions, disk), then \
-                 `sequestra site lock` and run the command again"
+                "nothing was done, and the site's process ends itself: make the site's `ledger` folder writable \
+                 (space, permissions, disk), then run the command again"
                     .into(),
             ),
             Self::LedgerRolledBack(_) => {
                 Some("restore the newest copy of the site's `ledger` folder; never a database newer than it".into())
             }
             Self::DatabaseRolledBack(_) => Some("restore the newest copy of the site's `metadata.db`".into()),
+            Self::Cursor => Some("ask again without `--cursor`, with the same conditions".into()),
             _ => None,
         }
     }

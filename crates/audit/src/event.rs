@@ -73,7 +73,9 @@ pub enum What {
     SiteClosed {},
     /// Someone signed in.
     SessionOpened {},
-    /// Sign-ins that were refused since the last such event, counted.
+    /// Someone signed out.
+    SessionEnded {},
+    /// Sign-ins and requests with a token that was refused since the last such event, counted.
     SessionsRefused {
         /// How many.
         count: u64,
@@ -131,6 +133,20 @@ pub enum What {
         /// Whether the scratch was seen to be gone.
         scratch_destroyed: bool,
     },
+    /// Events wait for a stream's sink longer than the site's limit.
+    StreamLags {
+        /// The stream's name in `site.toml`: one word.
+        stream: String,
+        /// The first position that the sink has not acknowledged.
+        next: u64,
+    },
+    /// A stream that lagged has caught up.
+    StreamCaughtUp {
+        /// The stream's name.
+        stream: String,
+        /// The first position that the sink has not acknowledged.
+        next: u64,
+    },
     /// A receipt was issued over a statement with this digest.
     ReceiptIssued {
         /// SHA-256 of the DSSE payload.
@@ -167,6 +183,29 @@ pub struct Manifest {
     pub root: Blake3,
     /// BLAKE3 of the content in clear, sealed under the object's session key; base64.
     pub sealed_digest: String,
+}
+
+impl What {
+    /// The event's name, as stored.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::SiteCreated { .. } => "site-created",
+            Self::SiteOpened { .. } => "site-opened",
+            Self::SiteClosed {} => "site-closed",
+            Self::SessionOpened {} => "session-opened",
+            Self::SessionEnded {} => "session-ended",
+            Self::SessionsRefused { .. } => "sessions-refused",
+            Self::Decision { .. } => "decision",
+            Self::Outcome { .. } => "outcome",
+            Self::ObjectSealed(_) => "object-sealed",
+            Self::Linked {} => "linked",
+            Self::JobStarted { .. } => "job-started",
+            Self::JobEnded { .. } => "job-ended",
+            Self::StreamLags { .. } => "stream-lags",
+            Self::StreamCaughtUp { .. } => "stream-caught-up",
+            Self::ReceiptIssued { .. } => "receipt-issued",
+        }
+    }
 }
 
 impl Event {

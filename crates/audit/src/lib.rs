@@ -6,12 +6,14 @@
 //!
 //! * [`event`]: what can be recorded
 //! * [`write`]: gate and follow events
-//! * [`search`]: the history of a thing, walked backwards along its chain
+//! * [`question`]: what a search asks for, and whether an event answers it
+//! * [`search`]: searches, along the chains of predecessors where the question names one
 //! * [`reconcile`]: what start-up compares between ledger and database
 //! * [`field`]: readable fields, sealed by a key that can be shredded
 
 pub mod event;
 pub mod field;
+pub mod question;
 pub mod reconcile;
 pub mod search;
 pub mod write;
@@ -21,5 +23,6 @@ mod error;
 pub use error::Error;
 pub use event::{Actor, Event, Manifest, Outcome, What};
 pub use field::FieldSealer;
-pub use search::{History, Recorded};
+pub use question::{Question, SearchTerms};
+pub use search::{Completeness, Cursor, History, Hit, Page, Recorded};
 pub use write::Audit;

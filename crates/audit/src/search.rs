@@ -1,9 +1,11 @@
-//! The history of a thing, walked backwards along its chain.
+//! Searches: along the chains of predecessors where the question names one, else through the ledger.
 
-use crate::{Audit, Error, Event, What};
+use crate::{Audit, Error, Event, Question, What};
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
 /// An event as it stands in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,65 @@ pub struct History {
     pub size: u64,
 }
 
+/// A page of a search's answer.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The hits, newest first.
+    pub hits: Vec<Hit>,
+    /// The ids whose chains were walked.
+    pub chains: BTreeSet<String>,
+    /// The ledger's size when the first page was asked for: later events are on no page.
+    pub size: u64,
+    /// Every position from here up to `size`, or to the page before, was answered for.
+    pub from: u64,
+    /// Where the next page goes on.
+    pub next: Option<Cursor>,
+    /// What is known of events that are on no page.
+    pub completeness: Completeness,
+}
+
+/// A hit, as it was read and asked again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// The event.
+    pub recorded: Recorded,
+    /// The leaf as stored.
+    pub leaf: Vec<u8>,
+}
+
+/// What is known of events that a search does not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Completeness {
+    /// The chains were walked to their beginning, each event naming the one before it: nothing that
+    /// answers the question is missing from this page and those before it.
+    Proven,
+    /// No gap so far; there are more pages.
+    More,
+    /// The question names no chain: the hits are true, and nothing proves that they are all.
+    NoChain,
+    /// A chain is broken: what lies before the place is not shown.
+    Broken(String),
+}
+
+/// Where a search goes on: two numbers, so that it stays good while the ledger grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    size: u64,
+    below: u64,
+}
+
+/// Most events that one page reads: a question that few events answer comes back with what was found
+/// so far and the place to go on from.
+const LOOKS: usize = 50_000;
+/// Events that a walk without a chain reads at once.
+const ROUND: u64 = 512;
+/// Positions that the index is asked for at once, and how often for one page.
+const WINDOW: u64 = 1 << 18;
+const WINDOWS: u32 = 64;
+
+/// Prefixes of the things that a link leads to, from a sample or subject towards its data.
+const FOLLOWED: &[&str] = &["rds_", "obj_", "run_", "smp_"];
+
 impl Recorded {
     /// The position before this one on `chain`, which this event stands on; none at its beginning.
     pub(crate) fn before(&self, chain: &str) -> Result<Option<u64>, Error> {
@@ -44,14 +105,14 @@ impl Recorded {
     }
 }
 
-/// Prefixes of the things that a link leads to, from a sample or subject towards its data.
-const FOLLOWED: &[&str] = &["rds_", "obj_", "run_", "smp_"];
-
 impl Audit {
     /// The event at `position`.
     pub fn recorded(&self, position: u64) -> Result<Recorded, Error> {
-        let record = self.ledger().read(position).map_err(Error::Unreadable)?;
-        serde_json::from_slice(&record.leaf).map_err(|source| Error::Unknown { position, source })
+        Ok(self.hit(position)?.recorded)
+    }
+
+    fn hit(&self, position: u64) -> Result<Hit, Error> {
+        Hit::parse(position, self.ledger().read(position).map_err(Error::Unreadable)?.leaf)
     }
 
     /// Everything about `id`, and about the objects, readsets and runs linked to it.
@@ -61,43 +122,247 @@ impl Audit {
     /// or names a later one, ends the walk with [`Error::Unknown`].
     pub fn history(&self, id: &str) -> Result<History, Error> {
         let size = self.ledger().size();
+        let (events, chains) = self.walk_links(id)?;
+        Ok(History { events: events.into_values().map(|hit| hit.recorded).collect(), chains, size })
+    }
+
+    /// At most `limit` events that answer the question, newest first, from `cursor` on.
+    pub fn search(&self, asked: &Question, cursor: Option<Cursor>, limit: usize) -> Result<Page, Error> {
+        let at = cursor.unwrap_or_else(|| Cursor::of(self.ledger().size()));
+        if at.size > self.ledger().size() || at.below > at.size {
+            return Err(Error::Cursor);
+        }
+        match asked.chain() {
+            Some(thing) if asked.about.is_some() && leads_on(&thing) => {
+                self.search_links(asked, &thing, at, limit)
+            }
+            Some(chain) => self.search_chain(asked, &chain, at, cursor.is_some(), limit),
+            None => match asked.term() {
+                Some(term) => self.search_term(asked, &term, at, limit),
+                None => self.search_all(asked, at, limit),
+            },
+        }
+    }
+
+    /// Along one chain, from its head or from where the page before ended.
+    fn search_chain(
+        &self,
+        asked: &Question,
+        chain: &str,
+        at: Cursor,
+        goes_on: bool,
+        limit: usize,
+    ) -> Result<Page, Error> {
+        let mut page = Page::new(at, BTreeSet::from([chain.to_owned()]));
+        let mut next = match goes_on {
+            true => at.below.checked_sub(1),
+            false => self.ledger().head(chain).map_err(Error::Unreadable)?,
+        };
+        let mut looks = 0usize;
+        while let Some(position) = next {
+            if page.hits.len() == limit || looks == LOOKS {
+                page.stop_at(position.saturating_add(1));
+                return Ok(page);
+            }
+            let hit = self.hit(position)?;
+            if goes_on && looks == 0 && !hit.recorded.previous.contains_key(chain) {
+                return Err(Error::Cursor);
+            }
+            looks += 1;
+            match hit.recorded.before(chain) {
+                Ok(before) => next = before,
+                Err(broken) => {
+                    page.completeness = Completeness::Broken(base::fault::chain(&broken));
+                    page.from = position;
+                    return Ok(page);
+                }
+            }
+            page.take(asked, hit);
+        }
+        page.completeness = Completeness::Proven;
+        page.from = 0;
+        Ok(page)
+    }
+
+    /// Along the chains of a thing and of what is linked to it, all of which are walked to know them.
+    fn search_links(&self, asked: &Question, thing: &str, at: Cursor, limit: usize) -> Result<Page, Error> {
+        let (events, chains) = match self.walk_links(thing) {
+            Ok(walked) => walked,
+            Err(broken @ Error::Unknown { .. }) => {
+                let mut page = Page::new(at, BTreeSet::from([thing.to_owned()]));
+                page.completeness = Completeness::Broken(base::fault::chain(&broken));
+                page.from = at.below;
+                return Ok(page);
+            }
+            Err(error) => return Err(error),
+        };
+        let mut page = Page::new(at, chains);
+        for (position, hit) in events.into_iter().rev().filter(|(position, _)| *position < at.below) {
+            if page.hits.len() == limit {
+                page.stop_at(position.saturating_add(1));
+                return Ok(page);
+            }
+            page.take(asked, hit);
+        }
+        page.completeness = Completeness::Proven;
+        page.from = 0;
+        Ok(page)
+    }
+
+    /// Through the index, whose every candidate is read and asked again.
+    fn search_term(&self, asked: &Question, term: &str, at: Cursor, limit: usize) -> Result<Page, Error> {
+        let mut page = Page::new(at, BTreeSet::new());
+        page.completeness = Completeness::NoChain;
+        let (mut end, mut looks) = (at.below, 0usize);
+        for _ in 0..WINDOWS {
+            let start = end.saturating_sub(WINDOW);
+            let candidates = self.ledger().postings(term, start..end).map_err(Error::Unreadable)?;
+            for position in candidates.into_iter().rev() {
+                if page.hits.len() == limit || looks == LOOKS {
+                    page.stop_at(position.saturating_add(1));
+                    return Ok(page);
+                }
+                looks += 1;
+                page.take(asked, self.hit(position)?);
+            }
+            end = start;
+        }
+        page.from = end;
+        if end > 0 {
+            page.stop_at(end);
+        }
+        Ok(page)
+    }
+
+    /// Through the whole ledger, backwards.
+    fn search_all(&self, asked: &Question, at: Cursor, limit: usize) -> Result<Page, Error> {
+        let mut page = Page::new(at, BTreeSet::new());
+        page.completeness = Completeness::NoChain;
+        let mut end = at.below;
+        let lowest = at.below.saturating_sub(LOOKS as u64);
+        while end > lowest {
+            let start = end.saturating_sub(ROUND).max(lowest);
+            let records = self.ledger().range(start..end).map_err(Error::Unreadable)?;
+            for record in records.into_iter().rev() {
+                if page.hits.len() == limit {
+                    page.stop_at(record.position.saturating_add(1));
+                    return Ok(page);
+                }
+                page.take(asked, Hit::parse(record.position, record.leaf)?);
+            }
+            end = start;
+        }
+        page.from = end;
+        if end > 0 {
+            page.stop_at(end);
+        }
+        Ok(page)
+    }
+
+    fn walk_links(&self, id: &str) -> Result<(BTreeMap<u64, Hit>, BTreeSet<String>), Error> {
         let mut chains = BTreeSet::from([id.to_owned()]);
         let mut waiting = vec![id.to_owned()];
-        let mut events = BTreeMap::new();
+        let mut events: BTreeMap<u64, Hit> = BTreeMap::new();
         while let Some(chain) = waiting.pop() {
             let mut next = self.ledger().head(&chain).map_err(Error::Unreadable)?;
             while let Some(position) = next {
-                let recorded = self.recorded(position)?;
-                next = recorded.before(&chain)?;
-                if matches!(recorded.event.what, What::Linked {}) && recorded.event.about.contains(&chain) {
-                    let linked = recorded.event.about.iter().filter(|id| follows(&chain, id));
+                let hit = match events.remove(&position) {
+                    Some(known) => known,
+                    None => self.hit(position)?,
+                };
+                next = hit.recorded.before(&chain)?;
+                let event = &hit.recorded.event;
+                if matches!(event.what, What::Linked {}) && event.about.contains(&chain) {
+                    let linked = event.about.iter().filter(|id| follows(&chain, id));
                     waiting.extend(linked.filter(|id| chains.insert((*id).clone())).cloned());
                 }
-                events.insert(position, recorded);
+                events.insert(position, hit);
             }
         }
-        Ok(History { events: events.into_values().collect(), chains, size })
+        Ok((events, chains))
     }
 }
 
-/// A walk goes from people towards data, never from an object several people share back to them.
-fn follows(from: &str, to: &str) -> bool {
-    let rank = |id: &str| match id.get(..4) {
+impl Page {
+    fn new(at: Cursor, chains: BTreeSet<String>) -> Self {
+        let (size, from) = (at.size, at.below);
+        Self { hits: Vec::new(), chains, size, from, next: None, completeness: Completeness::More }
+    }
+
+    fn take(&mut self, asked: &Question, hit: Hit) {
+        // An event that came after the first page was asked for is on no page.
+        if hit.recorded.position < self.size && asked.keeps(&hit.recorded, &self.chains) {
+            self.hits.push(hit);
+        }
+    }
+
+    /// More lies below `below`.
+    fn stop_at(&mut self, below: u64) {
+        self.from = below;
+        self.next = Some(Cursor { size: self.size, below });
+    }
+}
+
+impl Cursor {
+    fn of(size: u64) -> Self {
+        Self { size, below: size }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.size, self.below)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (size, below) = text.split_once('.').ok_or(Error::Cursor)?;
+        let number = |text: &str| text.parse::<u64>().map_err(|_| Error::Cursor);
+        Ok(Self { size: number(size)?, below: number(below)? })
+    }
+}
+
+impl Hit {
+    /// The event in a leaf that was read at `position`.
+    pub fn parse(position: u64, leaf: Vec<u8>) -> Result<Self, Error> {
+        let recorded = serde_json::from_slice(&leaf).map_err(|source| Error::Unknown { position, source })?;
+        Ok(Self { recorded, leaf })
+    }
+}
+
+fn rank(id: &str) -> u8 {
+    match id.get(..4) {
         Some("sub_") => 0,
         Some("smp_") => 1,
         Some("rds_") => 2,
         Some("run_") => 3,
         Some("obj_") => 4,
         _ => 5,
-    };
+    }
+}
+
+/// Whether links can lead from a thing to others.
+fn leads_on(id: &str) -> bool {
+    rank(id) < 4
+}
+
+/// A walk goes from people towards data, never from an object several people share back to them.
+fn follows(from: &str, to: &str) -> bool {
     FOLLOWED.iter().any(|prefix| to.starts_with(prefix)) && rank(to) > rank(from)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Actor;
-    use base::{Id, SiteId, SystemEntropy};
+    use crate::{Actor, Outcome};
+    use base::{FixedClock, Id, ProjectId, RequestId, SampleId, SiteId, SystemEntropy, UserId};
+    use ledger::storage::Disk;
+    use ledger::{Ledger, SigningKey};
+    use std::sync::Arc;
+    use std::time::Duration;
 
     fn at(position: u64, previous: &[(&str, Option<u64>)]) -> Recorded {
         let site = Actor::Site(SiteId::mint(&SystemEntropy));
@@ -122,8 +387,153 @@ mod tests {
     #[test]
     fn links_lead_from_people_to_data_and_never_back() {
         for (from, to) in [("sub_1", "smp_1"), ("smp_1", "rds_1"), ("rds_1", "obj_1"), ("run_1", "obj_1")] {
-            assert!(follows(from, to) && !follows(to, from), "{from} {to}");
+            assert!(follows(from, to) && !follows(to, from) && leads_on(from), "{from} {to}");
         }
         assert!(!follows("obj_1", "obj_2") && !follows("smp_1", "prj_1") && !follows("smp_1", "usr_1"));
+        assert!(!leads_on("obj_1") && !leads_on("prj_1") && !leads_on("usr_1"));
+    }
+
+    /// Two people, two projects and a sample, ten rounds of a decision and its outcome, a minute each.
+    struct Trail {
+        audit: Audit,
+        people: [UserId; 2],
+        projects: [ProjectId; 2],
+        sample: String,
+        requests: Vec<RequestId>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Trail {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
+            let key = SigningKey::from_seed(&[3; 32]).unwrap();
+            let (path, disk, options) = (folder.path().join("l"), Arc::new(Disk), Audit::options());
+            let ledger = Ledger::create_with(&path, "test/site", key, clock.clone(), disk, options).unwrap();
+            let trail = Self {
+                audit: Audit::new(ledger),
+                people: [UserId::mint(&SystemEntropy), UserId::mint(&SystemEntropy)],
+                projects: [ProjectId::mint(&SystemEntropy), ProjectId::mint(&SystemEntropy)],
+                sample: SampleId::mint(&SystemEntropy).to_string(),
+                requests: (0..10).map(|_| RequestId::mint(&SystemEntropy)).collect(),
+                _folder: folder,
+            };
+            for round in 0..10usize {
+                let allowed = round % 3 != 0;
+                let what = What::Decision {
+                    action: ["view-run", "ingest"][round % 2].into(),
+                    allowed,
+                    policies: vec![],
+                    policy: base::Sha256([0; 32]),
+                    changes: false,
+                    sealed_reason: None,
+                };
+                let decision = trail.record(round, what).await;
+                let result = Outcome::Done;
+                let what = What::Outcome { decision, result, stored: false, code: None, bytes: None };
+                trail.record(round, what).await;
+                clock.advance(Duration::from_secs(60));
+            }
+            trail
+        }
+
+        async fn record(&self, round: usize, what: What) -> u64 {
+            let event = Event::new(Actor::User(self.people[round % 2].clone()), what)
+                .during(Some(self.requests[round].clone()))
+                .in_project(Some(self.projects[round / 5].clone()))
+                .about([self.sample.clone()]);
+            self.audit.gate(&event).await.unwrap().position
+        }
+
+        fn found(&self, asked: &Question) -> (Vec<u64>, Completeness) {
+            let page = self.audit.search(asked, None, 1000).unwrap();
+            (page.hits.iter().map(|hit| hit.recorded.position).collect(), page.completeness)
+        }
+
+        /// By the plain definition: every event looked at.
+        fn expected(&self, keeps: impl Fn(&Recorded) -> bool) -> Vec<u64> {
+            let all = (0..self.audit.ledger().size()).map(|p| self.audit.recorded(p).unwrap());
+            let mut kept: Vec<u64> = all.filter(keeps).map(|r| r.position).collect();
+            kept.reverse();
+            kept
+        }
+    }
+
+    #[tokio::test]
+    async fn each_condition_alone_and_together_finds_what_it_names() {
+        let trail = Trail::new().await;
+        let [one, _] = &trail.people;
+        let by_one = |r: &Recorded| r.event.actor == Actor::User(one.clone());
+        let in_second = |r: &Recorded| r.event.project.as_ref() == Some(&trail.projects[1]);
+        let denied = |r: &Recorded| matches!(r.event.what, What::Decision { allowed: false, .. });
+        let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+        let check = |asked: Question, keeps: &dyn Fn(&Recorded) -> bool, completeness: Completeness| {
+            let expected = trail.expected(keeps);
+            assert!(!expected.is_empty() && expected.len() < 20, "{asked:?}");
+            assert_eq!(trail.found(&asked), (expected, completeness), "{asked:?}");
+        };
+        let proven = || Completeness::Proven;
+        let none = Question::default;
+        check(Question { actor: Some(one.to_string()), ..none() }, &by_one, proven());
+        check(Question { project: Some(trail.projects[1].clone()), ..none() }, &in_second, proven());
+        check(Question { allowed: Some(false), ..none() }, &denied, Completeness::NoChain);
+        let ingest =
+            |r: &Recorded| matches!(&r.event.what, What::Decision { action, .. } if action == "ingest");
+        check(Question { action: Some("ingest".into()), ..none() }, &ingest, Completeness::NoChain);
+        let outcome = |r: &Recorded| matches!(r.event.what, What::Outcome { .. });
+        check(Question { action: Some("outcome".into()), ..none() }, &outcome, Completeness::NoChain);
+        let fourth = |r: &Recorded| r.event.request.as_ref() == Some(&trail.requests[4]);
+        check(
+            Question { request: Some(trail.requests[4].clone()), ..none() },
+            &fourth,
+            Completeness::NoChain,
+        );
+        let between = |r: &Recorded| r.time >= at(5) && r.time < at(8);
+        let asked = Question { since: Some(at(5)), until: Some(at(8)), ..none() };
+        check(asked.clone(), &between, Completeness::NoChain);
+        check(Question { about: Some(trail.sample.clone()), ..asked.clone() }, &between, proven());
+        check(
+            Question { actor: Some(one.to_string()), allowed: Some(false), ..asked },
+            &|r| by_one(r) && denied(r) && between(r),
+            proven(),
+        );
+        // What may not be seen is absent.
+        let within = Some(trail.projects[1].clone());
+        check(Question { about: Some(trail.sample.clone()), within, ..none() }, &in_second, proven());
+    }
+
+    #[tokio::test]
+    async fn pages_join_without_gap_or_repeat_while_the_ledger_grows() {
+        let trail = Trail::new().await;
+        let by_chain = Question { actor: Some(trail.people[0].to_string()), ..Question::default() };
+        let by_links = Question { about: Some(trail.sample.clone()), ..Question::default() };
+        let by_scan = Question { allowed: Some(true), ..Question::default() };
+        for asked in [by_chain, by_links, by_scan] {
+            let (whole, completeness) = trail.found(&asked);
+            let (mut joined, mut cursor) = (Vec::new(), None);
+            loop {
+                let page = trail.audit.search(&asked, cursor, 3).unwrap();
+                joined.extend(page.hits.iter().map(|hit| hit.recorded.position));
+                trail.record(0, What::Linked {}).await;
+                match page.next {
+                    Some(next) => {
+                        assert_ne!(page.completeness, Completeness::Proven);
+                        cursor = Some(next.to_string().parse().unwrap());
+                    }
+                    None => {
+                        assert_eq!(page.completeness, completeness);
+                        break;
+                    }
+                }
+            }
+            assert_eq!(joined, whole, "{asked:?}");
+        }
+        let foreign = Cursor { size: 3, below: 3 };
+        let asked = Question { actor: Some(UserId::mint(&SystemEntropy).to_string()), ..Question::default() };
+        assert!(matches!(trail.audit.search(&asked, Some(foreign), 3), Err(Error::Cursor)));
+        for bad in ["", "1", "1.x", "9999.1", "3.5"] {
+            let cursor = bad.parse::<Cursor>();
+            assert!(cursor.is_err() || trail.audit.search(&asked, cursor.ok(), 3).is_err(), "{bad}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use audit::{Actor, Audit, Event, What};
 use base::{Clock, Entropy, Id, SiteId};
 use db::{Db, DbKey};
 use keys::{Keys, Passphrase, SiteSecrets};
+use ledger::storage::Disk;
 use ledger::{Ledger, SigningKey};
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -44,7 +45,8 @@ pub async fn create(
     base::durable::create_once(&layout.sealed_keys(), &secrets.seal(&site, passphrase, &*entropy)?)?;
     let key = SigningKey::from_seed(&secrets.ledger)?;
     let receipts = SigningKey::from_seed(&secrets.receipts)?;
-    let ledger = Ledger::create(&layout.ledger(), &settings.ledger, key, clock.clone())?;
+    let (name, disk) = (&settings.ledger, Arc::new(Disk));
+    let ledger = Ledger::create_with(&layout.ledger(), name, key, clock.clone(), disk, Audit::options())?;
     let public = receipt::SitePublic {
         site: site.clone(),
         ledger: ledger.verifier().clone(),

@@ -9,6 +9,7 @@ use base::{Clock, Entropy};
 use catalog::Catalog;
 use db::{Db, DbKey, Migration};
 use keys::{Keys, Passphrase, SiteSecrets};
+use ledger::storage::Disk;
 use ledger::{Ledger, SigningKey};
 use runs::{Runs, RunsParts};
 use server::{Parts, Places, Site};
@@ -37,7 +38,8 @@ pub async fn open(
     if site != settings.site {
         bail!("the sealed keys are those of another site than site.toml names");
     }
-    let ledger = Ledger::open(&layout.ledger(), SigningKey::from_seed(&secrets.ledger)?, clock.clone())?;
+    let key = SigningKey::from_seed(&secrets.ledger)?;
+    let ledger = Ledger::open_with(&layout.ledger(), key, clock.clone(), Arc::new(Disk), Audit::options())?;
     let audit = Audit::new(ledger);
     let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
     audit.reconcile(&Actor::Site(site.clone()), VERSION, db.watermark()).await?;

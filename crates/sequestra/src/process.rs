@@ -18,6 +18,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// How often the process looks whether it should stop.
 const LOOK: Duration = Duration::from_millis(200);
+/// How often refused tokens are recorded, as a count, while there are any.
+const COUNTS: Duration = Duration::from_secs(60);
 /// How long requests under way may take to end once the process stops.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -49,7 +51,7 @@ pub fn serve(root: &Path) -> Result<()> {
 }
 
 async fn run(site: &Site, listener: UnixListener) -> Result<()> {
-    let stopping = site.clone();
+    let (stopping, actor) = (site.clone(), site.actor());
     let stop = async move {
         let mut terminate = signal(SignalKind::terminate()).ok();
         let told = async {
@@ -62,6 +64,7 @@ async fn run(site: &Site, listener: UnixListener) -> Result<()> {
             () = stopping.stopped() => {}
             _ = told => {}
             () = idle_or_failed(&stopping) => {}
+            _ = stopping.audit.count_refused_sessions(&actor, COUNTS) => {}
         }
         stopping.stop();
     };

@@ -1,73 +1,188 @@
 //! Histories: who did what to a thing.
 
 use crate::attend::Signed;
-use crate::body::{blocking, id};
+use crate::body::{Asked, blocking, id};
 use crate::failure::Error;
 use crate::{Failure, Site};
 use access::thing::{self, Thing};
 use access::verb::View;
 use access::{Action, Ask, Caller, Permit};
-use api::record::{Entry, History};
-use audit::{Actor, FieldSealer, Outcome, Recorded, What};
+use api::record::{Decision, Entry, History, Search};
+use audit::{Actor, Completeness, Cursor, FieldSealer, Hit, Outcome, Page, Question, Recorded, What};
 use axum::Json as Answer;
-use axum::extract::{Path, State};
-use base::UserId;
+use axum::extract::State;
+use base::{ProjectId, UserId};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Most events of one answer.
+const MOST: usize = 10_000;
+/// Events when the question does not say.
+const USUAL: usize = 1000;
 
 pub(crate) async fn search(
     State(site): State<Site>,
     Signed(caller): Signed,
-    Path(about): Path<String>,
+    Asked(body): Asked<Search>,
 ) -> Result<Answer<History>, Failure> {
-    let inside = match about.get(..4).unwrap_or_default() {
-        "prj_" => decide::<thing::Project>(&site, &caller, &about).await?,
-        "smp_" => decide::<thing::Sample>(&site, &caller, &about).await?,
-        "obj_" => decide::<thing::Object>(&site, &caller, &about).await?,
-        "run_" => decide::<thing::Run>(&site, &caller, &about).await?,
-        "usr_" => decide_on_site(&site, &caller, &id::<base::UserId>(&about)?).await?,
-        "sit_" => decide_on_site(&site, &caller, &id::<base::SiteId>(&about)?).await?,
-        "ref_" => decide_on_site(&site, &caller, &id::<base::ReferenceId>(&about)?).await?,
-        "tol_" => decide_on_site(&site, &caller, &id::<base::ToolId>(&about)?).await?,
-        "sub_" => decide_on_site(&site, &caller, &id::<base::SubjectId>(&about)?).await?,
-        "rds_" => decide_on_site(&site, &caller, &id::<base::ReadsetId>(&about)?).await?,
-        "pkg_" => decide_on_site(&site, &caller, &id::<base::PackageId>(&about)?).await?,
-        _ => return Err(Error::Id("not the id of a thing that has a history".into()).into()),
-    };
+    let mut question = question_of(&body)?;
+    let cursor = body.cursor.as_deref().map(str::parse::<Cursor>).transpose()?;
+    let reach = decide(&site, &caller, &question).await?;
+    question.within.clone_from(&reach.project);
+    let limit = body.limit.unwrap_or(USUAL).clamp(1, MOST);
     let audit = site.audit.clone();
-    let asked = about.clone();
-    let history = blocking(move || audit.history(&asked)).await??;
-    let names = names(&site, &history.events).await?;
-    let events = history.events.into_iter().map(|event| entry(&site, event, &names, inside)).collect();
+    let (page, proofs) = blocking(move || {
+        let page = audit.search(&question, cursor, limit)?;
+        let proofs = if body.proof { Some(Proofs::of(&audit, &page)?) } else { None };
+        Ok::<_, audit::Error>((page, proofs))
+    })
+    .await??;
+    let names = names(&site, &page.hits).await?;
+    let Page { hits, chains, size, from, next, completeness } = page;
+    let (checkpoint, mut proofs) = match proofs {
+        Some(proofs) => (Some(proofs.checkpoint), proofs.each.into_iter().map(Some).collect()),
+        None => (None, vec![None; hits.len()]),
+    };
+    let events = hits.into_iter().zip(proofs.drain(..)).map(|(hit, proof)| Entry {
+        proof: proof.clone(),
+        leaf: proof.and_then(|_| String::from_utf8(hit.leaf).ok()),
+        ..entry(&site, hit.recorded, &names, &reach)
+    });
+    let (complete, broken, why_not) = told(&completeness);
     Ok(Answer(History {
-        about,
-        events,
-        chains: history.chains.into_iter().collect(),
-        size: history.size,
-        complete: true,
+        events: events.collect(),
+        chains: chains.into_iter().collect(),
+        size,
+        from,
+        complete,
+        broken,
+        why_not,
+        cursor: next.map(|next| next.to_string()),
+        checkpoint,
     }))
 }
 
-/// Whether the caller holds a role in the thing's project, and so may read people's own words.
-async fn decide<T: Thing>(site: &Site, caller: &Caller, about: &str) -> Result<bool, Failure>
+fn question_of(body: &Search) -> Result<Question, Failure> {
+    fn parse<T: std::str::FromStr>(field: &'static str, text: Option<&String>) -> Result<Option<T>, Failure>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let refuse = |e: T::Err| Error::Value { field, why: e.to_string(), how: None };
+        Ok(text.map(|text| text.parse().map_err(refuse)).transpose()?)
+    }
+    for chain in [&body.about, &body.actor].into_iter().flatten() {
+        if !is_id(chain) {
+            return Err(Error::Id("not the id of a thing that has a history".into()).into());
+        }
+    }
+    Ok(Question {
+        about: body.about.clone(),
+        actor: body.actor.clone(),
+        on_behalf_of: parse("person acted for", body.on_behalf_of.as_ref())?,
+        project: parse("project", body.project.as_ref())?,
+        request: parse("request", body.request.as_ref())?,
+        action: body.action.clone(),
+        allowed: body.decision.map(|decision| decision == Decision::Allowed),
+        since: body.since,
+        until: body.until,
+        within: None,
+    })
+}
+
+/// Things and accounts that events are about.
+const KINDS: &[&str] =
+    &["prj", "smp", "obj", "run", "usr", "svc", "sit", "ref", "tol", "sub", "rds", "pkg", "dst", "spc"];
+
+/// Whether a text is an id of such a thing. What is asked about is recorded, so it must be no word that
+/// somebody chose.
+fn is_id(text: &str) -> bool {
+    let random = |b: u8| b.is_ascii_digit() || (b.is_ascii_lowercase() && !b"ilou".contains(&b));
+    text.split_once('_')
+        .is_some_and(|(kind, rest)| KINDS.contains(&kind) && rest.len() == 20 && rest.bytes().all(random))
+}
+
+/// How far a right to ask reaches.
+struct Reach {
+    /// Only events of this project, and events of none.
+    project: Option<ProjectId>,
+    /// Whether the caller holds a role in it, and so may read people's own words.
+    inside: bool,
+}
+
+/// A question about a project or a thing of one asks there, and is answered from there alone; any
+/// other asks on the site.
+async fn decide(site: &Site, caller: &Caller, asked: &Question) -> Result<Reach, Failure> {
+    let about = asked.about.as_deref().unwrap_or_default();
+    match (about.get(..4).unwrap_or_default(), &asked.project) {
+        ("prj_", _) => in_project::<thing::Project>(site, caller, about).await,
+        ("smp_", _) => in_project::<thing::Sample>(site, caller, about).await,
+        ("obj_", _) => in_project::<thing::Object>(site, caller, about).await,
+        ("run_", _) => in_project::<thing::Run>(site, caller, about).await,
+        (_, Some(project)) => in_project::<thing::Project>(site, caller, base::Id::as_str(project)).await,
+        _ => {
+            let named = [&asked.about, &asked.actor].into_iter().flatten().cloned();
+            let named = named.chain(asked.on_behalf_of.iter().map(ToString::to_string));
+            // Who looked someone up stands on that one's own chain.
+            let ask = Ask::<thing::Site>::new(Action::SearchAuditSite, [site.id.clone()]).about(named);
+            let _: Permit<View, thing::Site> = site.access.decide(caller, ask).await?;
+            Ok(Reach { project: None, inside: false })
+        }
+    }
+}
+
+async fn in_project<T: Thing>(site: &Site, caller: &Caller, about: &str) -> Result<Reach, Failure>
 where
     <T::Id as std::str::FromStr>::Err: std::fmt::Display,
 {
     let permit: Permit<View, T> = site.permit(caller, Action::SearchAudit, &id::<T::Id>(about)?).await?;
     let grants = site.access.own_grants(caller).await?;
-    Ok(permit.project().is_some_and(|project| grants.iter().any(|g| g.project.as_ref() == Some(project))))
+    let project = permit.project().cloned();
+    let inside = project.is_some() && grants.iter().any(|grant| grant.project == project);
+    Ok(Reach { project, inside })
 }
 
-/// The thing searched stands on the record too: who looked someone up is seen on their own chain.
-async fn decide_on_site<I: base::Id>(site: &Site, caller: &Caller, about: &I) -> Result<bool, Failure> {
-    let ask = Ask::<thing::Site>::new(Action::SearchAuditSite, [site.id.clone()]).about([about.to_string()]);
-    let _: Permit<View, thing::Site> = site.access.decide(caller, ask).await?;
-    Ok(false)
+/// Proofs of a page's hits, all against one checkpoint.
+struct Proofs {
+    checkpoint: String,
+    each: Vec<Vec<String>>,
 }
 
-async fn names(site: &Site, events: &[Recorded]) -> Result<BTreeMap<UserId, String>, Failure> {
-    let ids: BTreeSet<UserId> = events
+impl Proofs {
+    fn of(audit: &audit::Audit, page: &Page) -> Result<Self, audit::Error> {
+        let ledger = audit.ledger();
+        let checkpoint = ledger.checkpoint().map_err(audit::Error::Unreadable)?;
+        let signed = ledger::verify::checkpoint(&checkpoint, ledger.verifier());
+        let size = signed.map_err(audit::Error::Unreadable)?.size;
+        let one = |hit: &Hit| {
+            let hashes = ledger.inclusion(hit.recorded.position, size).map_err(audit::Error::Unreadable)?;
+            Ok(hashes.iter().map(|hash| STANDARD.encode(hash.0)).collect())
+        };
+        Ok(Self { each: page.hits.iter().map(one).collect::<Result<_, audit::Error>>()?, checkpoint })
+    }
+}
+
+fn told(completeness: &Completeness) -> (bool, bool, Option<String>) {
+    match completeness {
+        Completeness::Proven => (true, false, None),
+        Completeness::More => (false, false, Some("there are more pages; no gap so far".into())),
+        Completeness::NoChain => (
+            false,
+            false,
+            Some(
+                "the question names no thing, account or project, so no chain of predecessors proves that \
+                 nothing is left out"
+                    .into(),
+            ),
+        ),
+        Completeness::Broken(why) => (false, true, Some(why.clone())),
+    }
+}
+
+async fn names(site: &Site, hits: &[Hit]) -> Result<BTreeMap<UserId, String>, Failure> {
+    let ids: BTreeSet<UserId> = hits
         .iter()
-        .filter_map(|recorded| match &recorded.event.actor {
+        .filter_map(|hit| match &hit.recorded.event.actor {
             Actor::User(id) => Some(id.clone()),
             _ => None,
         })
@@ -76,10 +191,13 @@ async fn names(site: &Site, events: &[Recorded]) -> Result<BTreeMap<UserId, Stri
     Ok(accounts.into_iter().map(|account| (account.id, account.name)).collect())
 }
 
-fn entry(site: &Site, recorded: Recorded, names: &BTreeMap<UserId, String>, inside: bool) -> Entry {
+fn entry(site: &Site, recorded: Recorded, names: &BTreeMap<UserId, String>, reach: &Reach) -> Entry {
     let event = recorded.event;
     let reason = match (&event.what, &event.project) {
-        (What::Decision { sealed_reason: Some(sealed), .. }, Some(project)) if inside => {
+        // The right is one in this project: another project's words stay sealed.
+        (What::Decision { sealed_reason: Some(sealed), .. }, Some(project))
+            if reach.inside && reach.project.as_ref() == Some(project) =>
+        {
             site.keys.open(project, sealed).ok().map(|reason| reason.into_revealed())
         }
         _ => None,
@@ -98,9 +216,10 @@ fn entry(site: &Site, recorded: Recorded, names: &BTreeMap<UserId, String>, insi
         purpose: event.purpose.clone(),
         reason,
         event: serde_json::to_value(&event).unwrap_or_default(),
+        leaf: None,
+        proof: None,
     }
 }
-
 /// One line for people.
 fn words(what: &What) -> String {
     match what {
@@ -108,7 +227,8 @@ fn words(what: &What) -> String {
         What::SiteOpened { program, .. } => format!("site unsealed by version {program}"),
         What::SiteClosed {} => "site locked".into(),
         What::SessionOpened {} => "signed in".into(),
-        What::SessionsRefused { count } => format!("{count} sign-ins refused"),
+        What::SessionEnded {} => "signed out".into(),
+        What::SessionsRefused { count } => format!("{count} tokens refused"),
         What::Decision { action, allowed: true, .. } => format!("{action}: allowed"),
         What::Decision { action, .. } => format!("{action}: DENIED"),
         What::Outcome { decision, result, code, bytes, .. } => {
@@ -133,6 +253,8 @@ fn words(what: &What) -> String {
             if *accepted { "accepted" } else { "refused" },
             if *scratch_destroyed { "destroyed" } else { "NOT destroyed" }
         ),
+        What::StreamLags { stream, next } => format!("stream {stream} lags: events from {next} on wait"),
+        What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
         What::ReceiptIssued { .. } => "receipt issued".into(),
     }
 }

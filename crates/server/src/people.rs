@@ -5,7 +5,7 @@ use crate::body::{Json, id};
 use crate::{Failure, Site};
 use access::thing::{self, Project};
 use access::verb::{Manage, View};
-use access::{Action, Ask, Grant, OneTimeToken, Permit};
+use access::{Action, Ask, Grant, Permit};
 use api::people::{
     Account, HeldRole, Invitation, Me, Member, NewAccount, NewMember, NewRole, Redeem, Session,
 };
@@ -20,17 +20,21 @@ pub(crate) async fn redeem(
     Json(body): Json<Redeem>,
 ) -> Result<Answer<Session>, Failure> {
     let _used = site.in_use();
-    let once = OneTimeToken::parse(&body.token)?;
+    let once = site.access.one_time_token(&body.token)?;
     let session = site.access.redeem(&once, &RequestId::mint(&*site.entropy)).await?;
     let caller = site.access.authenticate(session.expose()).await?;
     let account = site.access.own_account(&caller).await?;
     Ok(Answer(Session { token: session.expose().to_owned(), account: wire(account) }))
 }
 
-pub(crate) async fn sign_out(State(site): State<Site>, _: Signed, request: Request) -> Result<(), Failure> {
+pub(crate) async fn sign_out(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    request: Request,
+) -> Result<(), Failure> {
     let header = request.headers().get("authorization").and_then(|h| h.to_str().ok());
-    site.access.sign_out(header.and_then(|h| h.strip_prefix("Bearer ")).unwrap_or_default()).await?;
-    Ok(())
+    let token = header.and_then(|h| h.strip_prefix("Bearer ")).unwrap_or_default();
+    Ok(site.access.sign_out(&caller, token).await?)
 }
 
 pub(crate) async fn me(State(site): State<Site>, Signed(caller): Signed) -> Result<Answer<Me>, Failure> {
@@ -116,7 +120,7 @@ pub(crate) async fn add_member(
     Json(body): Json<NewMember>,
 ) -> Result<Answer<Member>, Failure> {
     let (permit, target) = administer(&site, &caller, &project, &body.account).await?;
-    let target = target.ok_or(access::Error::NotFound)?;
+    let target = target.ok_or_else(|| access::Error::no_account(&body.account))?;
     let tx = site.begin(&permit).await?;
     site.access.add_member(&permit, &tx, &target, body.role).await?;
     tx.commit().await?;
@@ -129,7 +133,7 @@ pub(crate) async fn remove_member(
     Path((project, name)): Path<(String, String)>,
 ) -> Result<Answer<u64>, Failure> {
     let (permit, target) = administer(&site, &caller, &project, &name).await?;
-    let target = target.ok_or(access::Error::NotFound)?;
+    let target = target.ok_or_else(|| access::Error::no_account(&name))?;
     let tx = site.begin(&permit).await?;
     let gone = site.access.remove_member(&permit, &tx, &target).await?;
     tx.commit().await?;

@@ -4,7 +4,7 @@ use access::decide::Ended;
 use access::thing::{Project, Site};
 use access::verb::{Manage, Read, View};
 use access::{Action, Ask, Error, Permit};
-use audit::What;
+use audit::{Actor, Event, What};
 use base::{Class, Id, ReadsetId, RequestId, Role, SystemEntropy};
 use testkit::Spine;
 
@@ -17,10 +17,32 @@ async fn a_one_time_token_signs_in_once() {
     tx.commit().await.unwrap();
     let request = RequestId::mint(&SystemEntropy);
     let session = spine.access.redeem(&token, &request).await.unwrap();
-    spine.access.authenticate(session.expose()).await.unwrap();
+    let caller = spine.access.authenticate(session.expose()).await.unwrap();
     assert!(matches!(spine.access.redeem(&token, &request).await, Err(Error::Token)));
-    spine.access.sign_out(session.expose()).await.unwrap();
+    spine.access.sign_out(&caller, session.expose()).await.unwrap();
+    let last = spine.audit.recorded(spine.audit.ledger().size() - 1).unwrap().event;
+    assert_eq!((&last.what, &last.actor), (&What::SessionEnded {}, caller.actor()));
+    assert_eq!(last.request.as_ref(), Some(caller.request()));
     assert!(matches!(spine.access.authenticate(session.expose()).await, Err(Error::NotSignedIn)));
+    // Used, malformed, unknown: each counts, and none is recorded one by one.
+    let before = spine.audit.ledger().size();
+    assert!(matches!(spine.access.one_time_token("once_short").err(), Some(Error::Token)));
+    assert!(matches!(spine.access.authenticate("no token").await, Err(Error::NotSignedIn)));
+    assert_eq!(spine.audit.ledger().size(), before);
+    let site = Actor::Site(spine.site.clone());
+    spine.audit.flush_refused_sessions(&site).await.unwrap();
+    spine.audit.gate(&Event::new(site, What::SiteClosed {})).await.unwrap();
+    assert_eq!(spine.audit.recorded(before).unwrap().event.what, What::SessionsRefused { count: 4 });
+}
+
+#[tokio::test]
+async fn a_name_that_no_account_has_is_told_to_those_who_manage_accounts() {
+    let spine = Spine::new(&[]).await;
+    let permit: Permit<Manage, Site> = spine.permit(&spine.admin, Action::ManageAccounts, &spine.site).await;
+    let refused = spine.access.account_named(&permit, "nobody\u{1b}[2J").await.unwrap_err();
+    assert_eq!(refused.to_string(), "there is no account `nobody[2J`");
+    assert_eq!(base::Fault::code(&refused), "ACCESS-015");
+    assert!(base::Fault::hint(&refused).unwrap().contains("account list"));
 }
 
 #[tokio::test]

@@ -92,12 +92,17 @@ fn a_record_that_does_not_hold_ends_with_7() {
     assert!(came.code == 0 && came.out.contains("of this ledger's past"), "{came:?}");
     assert_eq!(site.seen()[0].body, br#"{"against":"the checkpoint\n"}"#);
 
-    for (complete, code) in [(true, 0), (false, 7)] {
-        let history = json!({"about": "x", "events": [], "chains": ["a"], "size": 9, "complete": complete});
+    for (complete, broken, code) in [(true, false, 0), (false, false, 0), (false, true, 7)] {
+        let history = json!({
+            "events": [], "chains": ["a"], "size": 9, "from": 3, "complete": complete, "broken": broken,
+            "why_not": (!complete).then_some("a reason"), "cursor": (!complete).then_some("9.3"),
+        });
         let site = Site::open(move |_| Reply::Json(200, history.clone()));
         let came = site.run("audit search --about smp_0123456789abcdefghjk");
         assert_eq!(came.code, code);
         assert_eq!(came.err.contains("complete by proof up to ledger size 9"), complete);
+        assert_eq!(came.err.contains("a reason"), !complete, "{came:?}");
+        assert_eq!(came.err.contains("--cursor 9.3"), !complete && !broken, "{came:?}");
         assert_eq!(site.run("audit search --json --about smp_0123456789abcdefghjk").code, code);
     }
 }

@@ -7,6 +7,7 @@
 //! * `matrix`, `question`: every route as every role, and what each call leaves in the ledger
 //! * `closed`: no record, no act
 //! * `clear`: nothing lies in clear
+//! * `trail`: what searches show, prove and keep back
 //! * `start`: what refuses to start, and what a killed process leaves
 
 // Tells clippy that the helpers are tests too.
@@ -21,3 +22,4 @@ mod real;
 mod site;
 mod start;
 mod story;
+mod trail;

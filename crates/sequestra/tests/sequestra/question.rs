@@ -121,8 +121,8 @@ impl Things {
     /// The route's path with these things in it.
     pub fn path(&self, route: &Route) -> String {
         let about = if route.name == "receipt show" { &self.run } else { &self.sample };
-        route
-            .path
+        let query = if route.name == "audit search" { "?about={about}" } else { "" };
+        format!("{}{query}", route.path)
             .replace("{project}", &self.project)
             .replace("{package}", &self.package)
             .replace("{number}", "0")

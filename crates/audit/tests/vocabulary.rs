@@ -1,0 +1,174 @@
+//! The vocabulary as it is documented: each kind of event, as it is stored, against the schema that others
+//! read (`docs/spec/audit-event.schema.json`).
+
+// Tells clippy that the helpers are tests too.
+#![cfg(test)]
+
+use audit::{Actor, Event, Manifest, Outcome, What};
+use base::{
+    Blake3, Id, ObjectId, ProjectId, RequestId, SampleId, ServiceId, Sha256, SiteId, SystemEntropy, UserId,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+fn schema() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/spec/audit-event.schema.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// One event of each kind, with every field that it can have.
+fn all() -> Vec<Event> {
+    let (object, site) = (ObjectId::mint(&SystemEntropy), Actor::Site(SiteId::mint(&SystemEntropy)));
+    let person = || Actor::User(UserId::mint(&SystemEntropy));
+    let asked = |actor: Actor, what: What| {
+        let mut event = Event::new(actor, what)
+            .during(Some(RequestId::mint(&SystemEntropy)))
+            .in_project(Some(ProjectId::mint(&SystemEntropy)))
+            .about([SampleId::mint(&SystemEntropy).to_string()]);
+        event.purpose = Some("research".into());
+        event.on_behalf_of = Some(UserId::mint(&SystemEntropy));
+        event
+    };
+    let manifest = Manifest {
+        object,
+        version: 1,
+        plain_length: 1,
+        cipher_length: 2,
+        segments: 1,
+        root: Blake3([1; 32]),
+        sealed_digest: "AAAA".into(),
+    };
+    let decision = What::Decision {
+        action: "view-run".into(),
+        allowed: true,
+        policies: vec!["p".into()],
+        policy: Sha256([0; 32]),
+        changes: false,
+        sealed_reason: Some("AAAA".into()),
+    };
+    let outcome = What::Outcome {
+        decision: 3,
+        result: Outcome::Failed,
+        stored: true,
+        code: Some("RUNS-001".into()),
+        bytes: Some(7),
+    };
+    let ended = What::JobEnded { accepted: true, exit: Some(0), scratch_destroyed: true };
+    vec![
+        Event::new(site.clone(), What::SiteCreated { program: "1".into() }),
+        Event::new(site.clone(), What::SiteOpened { program: "1".into(), watermark: Some(3) }),
+        Event::new(site.clone(), What::SiteClosed {}),
+        Event::new(site.clone(), What::SessionsRefused { count: 3 }),
+        asked(person(), What::SessionOpened {}),
+        asked(person(), What::SessionEnded {}),
+        asked(Actor::Service(ServiceId::mint(&SystemEntropy)), decision),
+        asked(person(), outcome),
+        asked(person(), What::ObjectSealed(Box::new(manifest))),
+        asked(person(), What::Linked {}),
+        asked(person(), What::JobStarted { closures: vec![Blake3([2; 32])] }),
+        asked(person(), ended),
+        asked(person(), What::ReceiptIssued { payload: Sha256([3; 32]) }),
+        Event::new(site.clone(), What::StreamLags { stream: "siem".into(), next: 3 }),
+        Event::new(site, What::StreamCaughtUp { stream: "siem".into(), next: 4 }),
+    ]
+}
+
+/// The part of JSON Schema that the document uses: `type`, `const`, `enum`, `pattern` as a prefix of an id,
+/// `items`, `properties`, `required`, `additionalProperties: false`, `oneOf` by kind.
+fn check(schema: &Value, event: &Value) -> Result<(), String> {
+    let kind = event["event"].as_str().ok_or("no kind")?;
+    let branch =
+        schema["oneOf"].as_array().unwrap().iter().find(|b| b["properties"]["event"]["const"] == kind);
+    let branch = branch.ok_or(format!("`{kind}` is not in the schema"))?;
+    let required =
+        schema["required"].as_array().unwrap().iter().chain(branch["required"].as_array().unwrap());
+    for name in required.map(|name| name.as_str().unwrap()) {
+        event.get(name).ok_or(format!("{kind}: `{name}` is missing"))?;
+    }
+    for (name, value) in event.as_object().unwrap() {
+        let field = [branch, schema].into_iter().find_map(|part| part["properties"].get(name));
+        let field = field.ok_or(format!("{kind}: `{name}` is not in the schema"))?;
+        of_type(field, value).map_err(|why| format!("{kind}: `{name}` {why}"))?;
+    }
+    Ok(())
+}
+
+fn of_type(field: &Value, value: &Value) -> Result<(), String> {
+    let types: Vec<&str> = match &field["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(some) => some.iter().map(|one| one.as_str().unwrap()).collect(),
+        _ => vec![],
+    };
+    let is = |wanted: &str| match wanted {
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "boolean" => value.is_boolean(),
+        "array" => value.is_array(),
+        "null" => value.is_null(),
+        other => panic!("the schema says {other}"),
+    };
+    if !types.is_empty() && !types.iter().any(|wanted| is(wanted)) {
+        return Err(format!("is {value}, not {types:?}"));
+    }
+    if field["const"].is_string() && field["const"] != *value {
+        return Err(format!("is {value}"));
+    }
+    if field["enum"].as_array().is_some_and(|words| !words.contains(value)) {
+        return Err(format!("is {value}"));
+    }
+    if let Some(pattern) = field["pattern"].as_str() {
+        let kinds = pattern.strip_prefix("^(").unwrap().split_once(')').unwrap().0;
+        let text = value.as_str().unwrap();
+        let known = kinds.split('|').any(|kind| text.starts_with(&format!("{kind}_")));
+        if !known || text.len() != 24 {
+            return Err(format!("is {value}"));
+        }
+    }
+    value.as_array().into_iter().flatten().try_for_each(|item| of_type(&field["items"], item))
+}
+
+#[test]
+fn every_kind_of_event_is_as_documented() {
+    let schema = schema();
+    let mut kinds = BTreeSet::new();
+    for event in all() {
+        let stored = serde_json::to_value(&event).unwrap();
+        assert_eq!(stored["event"], event.what.kind());
+        check(&schema, &stored).unwrap();
+        kinds.insert(event.what.kind().to_owned());
+        // What has to be there, is asked for; what is not documented, is noticed.
+        for name in ["actor", "event"] {
+            let mut less = stored.clone();
+            less.as_object_mut().unwrap().remove(name);
+            check(&schema, &less).unwrap_err();
+        }
+        let mut more = stored.clone();
+        more["patient"] = json!("x");
+        assert!(check(&schema, &more).unwrap_err().contains("`patient`"));
+        let mut free = stored;
+        free["actor"] = json!("Jane Doe");
+        check(&schema, &free).unwrap_err();
+    }
+    let documented: BTreeSet<String> = schema["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|branch| branch["properties"]["event"]["const"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(kinds, documented);
+}
+
+#[test]
+fn who_what_object_project_decision_and_policy_stand_where_they_apply() {
+    let schema = schema();
+    let decision = all().into_iter().find(|event| event.what.kind() == "decision").unwrap();
+    let stored = serde_json::to_value(&decision).unwrap();
+    for name in ["action", "allowed", "policies", "policy", "changes"] {
+        let mut less = stored.clone();
+        less.as_object_mut().unwrap().remove(name);
+        assert!(check(&schema, &less).unwrap_err().contains(&format!("`{name}` is missing")));
+    }
+    for name in ["actor", "on_behalf_of", "request", "project", "purpose", "about"] {
+        assert!(!stored[name].is_null(), "{name}");
+    }
+}
