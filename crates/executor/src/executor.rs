@@ -29,6 +29,9 @@ pub struct Settings {
     pub job_uid: u32,
     /// When we are root: the group that jobs run as.
     pub job_gid: u32,
+    /// Whether our mounts are seen by us and what we start alone, and so end with the last of us,
+    /// however it ends. Scratches may then hold clear text in memory.
+    pub own_mounts: bool,
 }
 
 impl Settings {
@@ -45,6 +48,7 @@ impl Settings {
             disk: site.join("scratch"),
             job_uid: 64_999,
             job_gid: 64_999,
+            own_mounts: false,
         }
     }
 }

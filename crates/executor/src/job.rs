@@ -94,12 +94,13 @@ impl Finished {
 
 /// Starts, watches, and returns after the last process of the job has ended.
 pub(crate) fn run(jail: &Jail, mut job: Job<'_>) -> Result<Finished> {
+    let limits = job.scratch.added_to(&job.limits);
     let inside = Inside {
         root: job.root,
         scratch: Some(job.scratch),
         argv: &job.argv,
         env: &job.env,
-        limits: &job.limits,
+        limits: &limits,
         fed: false,
     };
     job.scratch.check_sealed()?;

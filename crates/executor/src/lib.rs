@@ -60,6 +60,7 @@ pub use filter::{Filter, FilterChild, Filtered};
 pub use job::{Finished, Job, OnLine};
 pub use limits::Limits;
 pub use lines::Stream;
+pub use mounts::are_apart_from_parents;
 pub use outputs::{Declared, OutputFile, OutputKind};
 pub use root::Root;
 pub use scratch::{Scratch, ScratchKind};

@@ -33,6 +33,13 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     Some(found.f_bavail.saturating_mul(u64::try_from(found.f_bsize).ok()?))
 }
 
+/// Whether our mounts are apart from those of the process that started us. Asked while it waits for us.
+pub fn are_apart_from_parents() -> bool {
+    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt"));
+    let parent = rustix::process::getppid().map_or(0, rustix::process::Pid::as_raw_pid).to_string();
+    matches!((namespace("self"), namespace(&parent)), (Ok(ours), Ok(theirs)) if ours != theirs)
+}
+
 /// Whether something is mounted at `path` itself: its device is not its parent's.
 pub fn is_mount_point(path: &Path) -> bool {
     let device = |p: &Path| fs::symlink_metadata(p).map(|found| found.dev());

@@ -16,13 +16,15 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::executor::{Settings, Who};
+use crate::limits::Limits;
 use crate::{mounts, spawn};
 
 /// How a scratch keeps its bytes from the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ScratchKind {
-    /// Encrypted folder; memory where that cannot be had; refused where neither can.
+    /// Memory where a quarter of what is free holds it and its mount ends with us; else an encrypted
+    /// folder; memory where that cannot be had; refused where neither can.
     Auto,
     /// A folder on disk behind gocryptfs; the key lives in the memory of its daemon alone.
     Gocryptfs,
@@ -41,6 +43,8 @@ pub struct Scratch {
     config: Option<PathBuf>,
     daemon: Option<Child>,
     daemon_says: Option<File>,
+    /// Bytes that it may hold in memory; none on disk.
+    in_memory: u64,
     destroyed: bool,
 }
 
@@ -63,14 +67,30 @@ impl Scratch {
         let scratch = match kind {
             ScratchKind::Gocryptfs => Self::gocryptfs(settings, who, &name, entropy)?,
             ScratchKind::Memory => Self::memory(settings, &name, bytes)?,
-            ScratchKind::Auto => match Self::gocryptfs(settings, who, &name, entropy) {
-                Ok(scratch) => scratch,
-                Err(e @ Error::Missing { .. }) => Self::memory(settings, &name, bytes).map_err(|_| e)?,
-                Err(e) => return Err(e),
-            },
+            ScratchKind::Auto => Self::auto(settings, who, &name, bytes, entropy)?,
         };
         scratch.furnish(who)?;
         Ok(scratch)
+    }
+
+    /// The daemon that encrypts takes up to a tenth of the processors from a job that reads and
+    /// writes much; memory takes nothing. What lies there in clear must go when we are killed, so
+    /// it needs mounts that are ours alone.
+    fn auto(settings: &Settings, who: Who, name: &str, bytes: u64, entropy: &dyn Entropy) -> Result<Self> {
+        let roomy = settings.own_mounts && available_memory().is_some_and(|free| bytes <= free / 4);
+        if roomy && let Ok(scratch) = Self::memory(settings, name, bytes) {
+            return Ok(scratch);
+        }
+        match Self::gocryptfs(settings, who, name, entropy) {
+            Err(e @ Error::Missing { .. }) => Self::memory(settings, name, bytes).map_err(|_| e),
+            other => other,
+        }
+    }
+
+    /// `limits` with room for what the job keeps in memory here: the kernel counts it as the job's.
+    pub(crate) fn added_to(&self, limits: &Limits) -> Limits {
+        let memory_bytes = limits.memory_bytes.saturating_add(self.in_memory);
+        Limits { memory_bytes, ..limits.clone() }
     }
 
     /// How this scratch keeps its bytes: never [`ScratchKind::Auto`].
@@ -173,12 +193,13 @@ impl Scratch {
             config: None,
             daemon: None,
             daemon_says: None,
+            in_memory: bytes.max(1 << 20),
             destroyed: false,
         };
         let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
         let tries: &[&str] = if swap_is_off() { &[",noswap", ""] } else { &[",noswap"] };
         for more in tries {
-            let data = std::ffi::CString::new(format!("mode=0711,size={}{more}", bytes.max(1 << 20)))
+            let data = std::ffi::CString::new(format!("mode=0711,size={}{more}", scratch.in_memory))
                 .map_err(|_| Error::Invalid("scratch size".to_owned()))?;
             if mount("scratch", &scratch.mount, "tmpfs", flags, data.as_c_str()).is_ok() {
                 scratch.check_sealed()?;
@@ -210,6 +231,7 @@ impl Scratch {
             config: Some(config.clone()),
             daemon: None,
             daemon_says: None,
+            in_memory: 0,
             destroyed: false,
         };
         closed_folder(&scratch.mount)?;
@@ -420,6 +442,17 @@ fn with_password(command: Command, password: &str) -> Result<Child> {
         let _ = pipe.write_all(password.as_bytes()).and_then(|()| pipe.write_all(b"\n"));
     }
     Ok(child)
+}
+
+/// Bytes of memory that are free or can be made so, within what our own group may use.
+fn available_memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let free = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)?;
+    let number = |file: &str| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+    let group = number("/sys/fs/cgroup/memory.max")
+        .map(|most| most.saturating_sub(number("/sys/fs/cgroup/memory.current").unwrap_or(0)));
+    Some(group.map_or(free, |left| left.min(free)))
 }
 
 /// Whether this machine has no swap at this moment.

@@ -63,6 +63,8 @@ pub struct Settings {
     pub at_once: usize,
     /// How long a run works under one decision before the next. Below 60 s.
     pub renew_every: Duration,
+    /// Whether the process has mounts of its own; see [`executor::Settings::own_mounts`].
+    pub own_mounts: bool,
 }
 
 impl Default for Settings {
@@ -84,6 +86,7 @@ impl Default for Settings {
             cpus,
             at_once: 1,
             renew_every: Duration::from_secs(20),
+            own_mounts: false,
         }
     }
 }
@@ -192,7 +195,10 @@ impl Runs {
         if let Some(executor) = &*slot {
             return Ok(executor.clone());
         }
-        let settings = executor::Settings::for_site(&self.inner.folder);
+        let settings = executor::Settings {
+            own_mounts: self.inner.settings.own_mounts,
+            ..executor::Settings::for_site(&self.inner.folder)
+        };
         let opened = Arc::new(Executor::open(settings, self.inner.entropy.clone())?);
         *slot = Some(opened.clone());
         Ok(opened)

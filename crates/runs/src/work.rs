@@ -132,8 +132,7 @@ impl Work {
     fn under(&self, lease: &RunLease, started: Timestamp, account: &mut Account) -> Result<(), Error> {
         self.handle.block_on(self.store_start(lease.permit().decision(), started))?;
         let root = sealed::root(&self.runs, &self.tools)?;
-        let bytes = self.runs.inner.settings.limits.output_bytes;
-        let scratch = self.runs.executor()?.scratch(ScratchKind::Auto, bytes)?;
+        let scratch = self.runs.executor()?.scratch(ScratchKind::Auto, self.expected_bytes(lease)?)?;
         let produced = self.within(&scratch, &root, lease, account);
         let destroyed = scratch.destroy();
         if account.started {

@@ -70,7 +70,10 @@ pub async fn open(
         receipt_key: SigningKey::from_seed(&secrets.receipts)?,
         folder: layout.root().to_owned(),
         helper: program.with_file_name("sequestra-wdl"),
-        settings: runs::Settings::default(),
+        settings: runs::Settings {
+            own_mounts: executor::are_apart_from_parents(),
+            ..runs::Settings::default()
+        },
     });
     runs.sweep().await?;
     let places =

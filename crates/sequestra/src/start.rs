@@ -21,7 +21,7 @@ pub fn start(root: &Path, passphrase: &str) -> Result<()> {
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(root.join("run").join("process.log"))
         .context("cannot open the process's log")?;
-    let mut child = Command::new(std::env::current_exe()?)
+    let mut child = with_own_mounts(&std::env::current_exe()?, own)
         .args(["internal", "serve"])
         .arg(root)
         .env_clear()
@@ -46,4 +46,24 @@ pub fn start(root: &Path, passphrase: &str) -> Result<()> {
             Err(_) => anyhow::anyhow!("the site's process gave an answer that is none"),
         }),
     }
+}
+
+/// The program with mounts of its own, where we may give it any: what it mounts for jobs then ends
+/// with it and with them, even when it is killed.
+fn with_own_mounts(program: &Path, user: u32) -> Command {
+    let tool = ["/usr/bin/unshare", "/bin/unshare"].map(Path::new).into_iter().find(|path| path.exists());
+    let Some(tool) = tool.filter(|tool| user == 0 && may_unshare(tool)) else {
+        return Command::new(program);
+    };
+    let mut command = Command::new(tool);
+    command.args(["--mount", "--propagation", "private", "--"]).arg(program);
+    command
+}
+
+/// Root in a container may lack the right.
+fn may_unshare(tool: &Path) -> bool {
+    let mut trial = Command::new(tool);
+    trial.args(["--mount", "--propagation", "private", "--", "true"]);
+    trial.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    trial.status().is_ok_and(|status| status.success())
 }

@@ -20,6 +20,8 @@ use variants::{Filter, Options, Order, Part, Plan, Ranked, Sources};
 
 /// Ranked variants that a report shows.
 const SHOWN: usize = 50;
+/// The files of a reference that annotate called variants, in the order of [`Sources`].
+const SOURCES: [&str; 2] = ["frequencies.vcf.gz", "significance.vcf.gz"];
 
 /// The run that ended well, and the two of its results that are read on.
 struct Ended {
@@ -71,7 +73,7 @@ async fn finish(site: &Site, caller: &Caller, ended: &Ended) -> Result<(), Failu
     let permit: Permit<RunVerb, ObjectThing> = site.access.decide(caller, ask).await?;
     let case = case_of(site, &permit, ended, &reference, quality, part).await?;
     let report = render(site, &permit, ended, &case).await?;
-    let parents = [ended.variants.to_string(), ended.reference.to_string()];
+    let parents = [ended.variants.to_string(), ended.quality.to_string(), ended.reference.to_string()];
     let made = [
         ("lake", What::Lake, lake.id().clone(), lake.root()),
         ("report", What::Report, report.id().clone(), report.root()),
@@ -86,7 +88,7 @@ async fn finish(site: &Site, caller: &Caller, ended: &Ended) -> Result<(), Failu
             parents: parents.to_vec(),
         })
         .collect();
-    let inputs = site.archive.describe(&permit, std::slice::from_ref(&ended.variants)).await?;
+    let inputs = materials(site, &permit, ended, &reference).await?;
     let tx = site.begin(&permit).await?;
     site.archive.admit(&permit, &tx, &mut [lake, report]).await?;
     site.catalog.add_results(&permit, &tx, &results).await?;
@@ -97,6 +99,20 @@ async fn finish(site: &Site, caller: &Caller, ended: &Ended) -> Result<(), Failu
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// What both results are made from: the calls, the quality figures, and what annotates them.
+async fn materials(
+    site: &Site,
+    permit: &Permit<RunVerb, ObjectThing>,
+    ended: &Ended,
+    reference: &Reference,
+) -> Result<Vec<Object>, Failure> {
+    let results = [ended.variants.clone(), ended.quality.clone()];
+    let sources: Vec<ObjectId> = SOURCES.iter().filter_map(|role| reference.file(role)).cloned().collect();
+    let mut found = site.archive.describe(permit, &results).await?;
+    found.extend(site.archive.describe_site(permit, &sources).await?);
+    Ok(found)
 }
 
 fn fill(predicate: &mut Predicate, ended: &Ended, inputs: &[Object]) {
@@ -115,7 +131,7 @@ async fn load(
 ) -> Result<(Sealed, Part), Failure> {
     let calls = site.archive.open_object(permit, &ended.variants).await?;
     let mut sources = Vec::new();
-    for role in ["frequencies.vcf.gz", "significance.vcf.gz"] {
+    for role in SOURCES {
         sources.push(match reference.file(role) {
             Some(object) => Some(site.archive.open_site_object(permit, object).await?),
             None => None,

@@ -163,3 +163,21 @@ fn many_processes_make_files_at_once() {
     assert!(finished.success(), "{finished:?}");
     assert_eq!(said.split_whitespace().collect::<Vec<_>>(), ["360", "360"], "{finished:?}");
 }
+
+#[test]
+fn clear_text_lies_in_memory_only_where_it_goes_with_us_and_there_is_plenty() {
+    for (own_mounts, bytes, expected) in [
+        (true, 1 << 20, ScratchKind::Memory),
+        (false, 1 << 20, ScratchKind::Gocryptfs),
+        (true, 1 << 50, ScratchKind::Gocryptfs),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = executor::Settings { own_mounts, ..executor::Settings::for_site(folder.path()) };
+        let entropy = std::sync::Arc::new(base::SystemEntropy);
+        let executor = executor::Executor::open(settings, entropy).unwrap();
+        // An ordinary user gets no memory of that kind.
+        let root = rustix::process::geteuid().is_root();
+        let expected = if root { expected } else { ScratchKind::Gocryptfs };
+        assert_eq!(executor.scratch(ScratchKind::Auto, bytes).unwrap().kind(), expected);
+    }
+}

@@ -12,6 +12,8 @@ use std::io::{Read, Seek, Write};
 
 /// Bytes between two questions whether to go on.
 const PIECE: usize = 1 << 20;
+/// Scratch of a run beyond what its inputs ask for: logs and reports of the engine and the tools.
+const ROOM: u64 = 256 << 20;
 /// The largest table or report that is read whole, bytes.
 const LARGEST_REPORT: u64 = 64 << 20;
 
@@ -63,6 +65,23 @@ impl Work {
         inputs.insert("fastq_1".to_owned(), Json::Array(first));
         inputs.insert("fastq_2".to_owned(), Json::Array(second));
         Ok(inputs)
+    }
+
+    /// What the scratch may come to hold: the reference, and compressed reads several times over.
+    ///
+    /// Clear text of reads is at most about eight times its compressed form; trimmed reads and
+    /// alignments are compressed again, and the workflow keeps no text. It decides where the scratch
+    /// lies, and bounds it when that is memory.
+    pub(super) fn expected_bytes(&self, lease: &RunLease) -> Result<u64, Error> {
+        let inner = &self.runs.inner;
+        let permit = lease.permit();
+        let reads: Vec<_> = permit.things().iter().cloned().collect();
+        let files: Vec<_> = self.reference.files.iter().map(|file| file.object.clone()).collect();
+        let reads = self.handle.block_on(inner.archive.describe(&permit, &reads))?;
+        let files = self.handle.block_on(inner.archive.describe_site(&permit, &files))?;
+        let total = |objects: &[archive::Object]| objects.iter().map(|o| o.plain_length).sum::<u64>();
+        let bytes = total(&reads).saturating_mul(16).saturating_add(total(&files).saturating_mul(2));
+        Ok(bytes.saturating_add(ROOM).min(inner.settings.limits.output_bytes))
     }
 
     /// Takes the declared outputs, each a whole file of its kind, holds them to the contract, and
