@@ -123,6 +123,27 @@ pub struct Verify {
     pub against: Option<String>,
 }
 
+/// `ledger prove`: which event, and what to tie to the checkpoint of its proof.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prove {
+    /// The event's position.
+    pub position: u64,
+    /// The text of a checkpoint kept elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
+}
+
+/// `ledger watch`: the answer is one leaf a line, as hashed, from a position on.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Watch {
+    /// The first position; none stands for what comes next.
+    pub from: Option<u64>,
+    /// Whether the answer goes on with what comes; it ends at the ledger's size now otherwise.
+    pub follow: bool,
+}
+
 /// What a full verification found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Verification {

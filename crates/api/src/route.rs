@@ -70,6 +70,8 @@ routes! {
     "audit search" = "GET" "/v1/audit" "search-audit";
     "ledger checkpoint" = "GET" "/v1/ledger/checkpoint" "verify-ledger";
     "ledger verify" = "POST" "/v1/ledger/verify" "verify-ledger";
+    "ledger prove" = "POST" "/v1/ledger/prove" "search-audit-site";
+    "ledger watch" = "POST" "/v1/ledger/watch" "search-audit-site";
 }
 
 /// The route of this name.

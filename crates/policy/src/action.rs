@@ -103,9 +103,9 @@ actions! {
     RegisterReference = "register-reference", Site Changes;
     /// Lists references with their digests.
     ViewReferences = "view-references", Site Shows;
-    /// Who did what on the whole site.
+    /// Who did what on the whole site, event by event and with proof.
     SearchAuditSite = "search-audit-site", Site Shows;
-    /// Checkpoints and proofs of the ledger.
+    /// Checkpoints and full checks of the ledger, which show no event.
     VerifyLedger = "verify-ledger", Site Shows;
 }
 

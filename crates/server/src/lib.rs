@@ -10,7 +10,7 @@
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
 //! * one module a resource: `people`, `project`, `package`, `sample`, `object`, `tool`,
-//!   `reference`, `run`, `variant`, `history`, `record`, `process`
+//!   `reference`, `run`, `variant`, `history`, `record`, `tail`, `process`
 
 mod attend;
 mod body;
@@ -28,6 +28,7 @@ pub mod router;
 mod run;
 mod sample;
 pub mod site;
+mod tail;
 mod tool;
 mod variant;
 

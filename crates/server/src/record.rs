@@ -1,4 +1,4 @@
-//! The ledger: checkpoints and verification.
+//! The ledger: checkpoints, verification and proofs.
 
 use crate::attend::Signed;
 use crate::body::{Json, blocking};
@@ -6,7 +6,7 @@ use crate::{Failure, Site};
 use access::thing;
 use access::verb::View;
 use access::{Action, Permit};
-use api::record::{Verification, Verify};
+use api::record::{Prove, Verification, Verify};
 use axum::Json as Answer;
 use axum::extract::State;
 use base64::Engine;
@@ -39,6 +39,17 @@ pub(crate) async fn verify(
         against: compared.map(str::to_owned),
         findings: report.findings.iter().map(ToString::to_string).collect(),
     }))
+}
+
+/// A proof shows its event, so it asks for the right to read the whole trail.
+pub(crate) async fn prove(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Json(body): Json<Prove>,
+) -> Result<String, Failure> {
+    let _: Permit<View, thing::Site> = site.permit(&caller, Action::SearchAuditSite, &site.id).await?;
+    let ledger = site.audit.ledger().clone();
+    Ok(blocking(move || ledger.prove(body.position, body.against.as_deref(), None)).await??)
 }
 
 fn word(comparison: Comparison) -> &'static str {

@@ -3,7 +3,7 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, attend};
 use crate::{
-    history, object, package, people, process, project, record, reference, run, sample, tool, variant,
+    history, object, package, people, process, project, record, reference, run, sample, tail, tool, variant,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -57,6 +57,8 @@ fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     set("audit search", to("audit search", history::search));
     set("ledger checkpoint", to("ledger checkpoint", record::checkpoint));
     set("ledger verify", to("ledger verify", record::verify));
+    set("ledger prove", to("ledger prove", record::prove));
+    set("ledger watch", to("ledger watch", tail::watch));
     all
 }
 

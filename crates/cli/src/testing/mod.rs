@@ -2,6 +2,7 @@
 
 mod failures;
 mod help;
+mod ledger;
 mod opening;
 mod printing;
 mod transfer;

@@ -8,6 +8,7 @@
 //! * `closed`: no record, no act
 //! * `clear`: nothing lies in clear
 //! * `trail`: what searches show, prove and keep back
+//! * `record`: proofs for a second program, and the end of the ledger as it grows
 //! * `start`: what refuses to start, and what a killed process leaves
 
 // Tells clippy that the helpers are tests too.
@@ -19,6 +20,7 @@ mod http;
 mod matrix;
 mod question;
 mod real;
+mod record;
 mod site;
 mod start;
 mod story;

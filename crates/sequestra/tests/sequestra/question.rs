@@ -154,6 +154,8 @@ impl Things {
             "reference begin" => json!({"label": "another"}),
             "run start" => json!({"workflow": "germline", "reference": self.reference}),
             "variant query" | "ledger verify" => json!({}),
+            "ledger prove" => json!({"position": 0}),
+            "ledger watch" => json!({"from": 0}),
             _ => return Vec::new(),
         };
         serde_json::to_vec(&value).unwrap()
