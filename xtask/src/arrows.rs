@@ -42,6 +42,7 @@ pub const ROOMS: &[Room] = &[
     room("demodata", 1, &["base"]),
     room("audit", 2, &["base", "db", "ledger"]),
     room("receipt", 2, &["base", "ledger"]),
+    room("witness", 2, &["base", "ledger"]),
     room("access", 3, &["base", "db", "audit", "policy"]),
     room("keys", 4, &["base", "db", "audit", "access", "seal"]),
     room("archive", 5, &["base", "db", "audit", "access", "keys", "seal"]),

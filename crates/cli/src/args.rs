@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::{
     Failure, account, audit, completion, demo, doctor, init, intake, ledger, login, member, object, project,
-    receipt, reference, report, run, sample, site, tool, variant,
+    receipt, reference, report, run, sample, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -98,6 +98,8 @@ pub enum Command {
     Audit(audit::Audit),
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    #[command(subcommand)]
+    Witness(witness::Witness),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
     DemoData(demo::DemoData),
@@ -131,6 +133,7 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Receipt(args) => args.run(app),
         Command::Audit(args) => args.run(app),
         Command::Ledger(args) => args.run(app),
+        Command::Witness(args) => args.run(app),
         Command::Doctor(args) => args.run(app),
         Command::Demo(args) => args.run(app),
         Command::DemoData(args) => args.run(app),

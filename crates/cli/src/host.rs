@@ -4,6 +4,7 @@ use crate::{Console, Passphrase};
 use base::SiteId;
 use serde::Serialize;
 use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -33,6 +34,21 @@ pub trait Host {
 
     /// Writes a made data set and gives its files. Replaces nothing.
     fn demo_data(&self, args: &DemoDataArgs) -> anyhow::Result<Vec<PathBuf>>;
+
+    /// Makes a witness that knows no ledger, and gives its verifier key.
+    fn witness_init(&self, folder: &Path, name: &str) -> anyhow::Result<String>;
+
+    /// Has the witness in `folder` know the ledger of `key`.
+    fn witness_trust(&self, folder: &Path, key: &str) -> anyhow::Result<()>;
+
+    /// Answers for the witness in `folder` until told to stop. `ready` gets the address once it
+    /// listens; its error ends the witness.
+    fn witness_serve(
+        &self,
+        folder: &Path,
+        listen: SocketAddr,
+        ready: &mut dyn FnMut(SocketAddr) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()>;
 
     /// Runs a hidden subcommand: everything after the word `internal`.
     fn internal(&self, args: &[OsString]) -> ExitCode;

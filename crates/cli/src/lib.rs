@@ -19,7 +19,7 @@
 //! * [`console`], `text`, `file`: what people and programs read, and files that are whole
 //! * `error`: what can go wrong on this side
 //! * one module a noun: `init`, `login`, `site`, `account`, `project`, `member`, `intake`, `sample`,
-//!   `object`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`, `audit`, `ledger`,
+//!   `object`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`, `audit`, `ledger`, `witness`,
 //!   `doctor`, `demo`, `completion`
 
 mod account;
@@ -55,6 +55,7 @@ mod text;
 mod tool;
 mod variant;
 mod watch;
+mod witness;
 
 #[cfg(test)]
 mod testing;

@@ -40,7 +40,8 @@ pub async fn create(
     let layout = Layout::at(root)?;
     prepare(&layout)?;
     let site = SiteId::mint(&*entropy);
-    let settings = Settings { ledger: ledger_name(name, &site)?, site: site.clone(), idle_minutes: 30 };
+    let ledger = ledger_name(name, &site)?;
+    let settings = Settings { ledger, site: site.clone(), idle_minutes: 30, witness: None };
     let secrets = SiteSecrets::mint(&*entropy);
     base::durable::create_once(&layout.sealed_keys(), &secrets.seal(&site, passphrase, &*entropy)?)?;
     let key = SigningKey::from_seed(&secrets.ledger)?;

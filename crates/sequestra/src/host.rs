@@ -1,14 +1,16 @@
 //! What the command line asks of the program around it.
 
-use crate::{create, demo, doctor, process, start};
+use crate::{create, demo, doctor, process, start, witnessing};
 use anyhow::{Context, Result};
 use api::Problem;
 use base::{Fault, Kind, SystemClock, SystemEntropy};
 use cli::{Console, DemoArgs, DemoDataArgs, Diagnosis, Failure, Host, InitArgs, NewSite, Passphrase};
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use witness::Witness;
 
 /// The sign-in name of a site's first account.
 const FIRST: &str = "admin";
@@ -64,6 +66,24 @@ impl Host for Program {
         let made =
             demodata::write(&args.folder, args.seed.unwrap_or(SEED), &plan).map_err(|e| failure(&e))?;
         Ok(made.files.into_iter().map(|file| args.folder.join(file)).collect())
+    }
+
+    fn witness_init(&self, folder: &Path, name: &str) -> Result<String> {
+        Witness::create(folder, name, &SystemEntropy).map(|key| key.to_string()).map_err(|e| failure(&e))
+    }
+
+    fn witness_trust(&self, folder: &Path, key: &str) -> Result<()> {
+        let key = key.parse().map_err(|e: ledger::Error| failure(&e))?;
+        Witness::trust(folder, &key).map_err(|e| failure(&e))
+    }
+
+    fn witness_serve(
+        &self,
+        folder: &Path,
+        listen: SocketAddr,
+        ready: &mut dyn FnMut(SocketAddr) -> Result<()>,
+    ) -> Result<()> {
+        witnessing::serve(folder, listen, ready).map_err(told)
     }
 
     fn internal(&self, args: &[OsString]) -> ExitCode {
@@ -138,4 +158,5 @@ fn fault(error: &anyhow::Error) -> Option<&dyn Fault> {
         .or_else(|| of::<access::Error>(error))
         .or_else(|| of::<runs::Error>(error))
         .or_else(|| of::<policy::Error>(error))
+        .or_else(|| of::<witness::Error>(error))
 }

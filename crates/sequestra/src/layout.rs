@@ -22,6 +22,33 @@ pub struct Settings {
     /// Minutes without a request after which the site locks itself.
     #[serde(default = "default_idle_minutes")]
     pub idle_minutes: u64,
+    /// Who cosigns the ledger's checkpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<WitnessSettings>,
+}
+
+/// `[witness]` in `site.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessSettings {
+    /// Its address, `http://host:port`, perhaps with a path before `/add-checkpoint`.
+    pub url: String,
+    /// Its verifier key, as `witness init` printed it.
+    pub key: String,
+    /// Seconds without an answer after which the site's status names it.
+    #[serde(default = "default_alarm_seconds")]
+    pub alarm_seconds: u64,
+}
+
+impl WitnessSettings {
+    /// The witness's name, which its key begins with.
+    pub fn name(&self) -> &str {
+        self.key.split('+').next().unwrap_or_default()
+    }
+}
+
+fn default_alarm_seconds() -> u64 {
+    60
 }
 
 fn default_idle_minutes() -> u64 {

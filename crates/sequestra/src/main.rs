@@ -3,10 +3,12 @@
 //! * [`layout`]: where things lie in a site's directory
 //! * [`create`], [`open`]: a new site; a site unsealed, its rooms wired together
 //! * [`process`], [`start`]: the site's process, and how it is started in the background
+//! * [`attest`]: has the site's ledger witnessed; [`witnessing`]: a witness as a process
 //! * [`host`]: what the command line asks of the program around it
 //! * [`doctor`]: what this machine offers
 //! * [`demo`]: the whole story, by the ordinary commands
 
+mod attest;
 mod create;
 mod demo;
 mod doctor;
@@ -15,6 +17,7 @@ mod layout;
 mod open;
 mod process;
 mod start;
+mod witnessing;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
 //! Unseals a site and wires its rooms together.
 
-use crate::layout::Layout;
+use crate::attest::Attest;
+use crate::layout::{Layout, Settings};
 use access::Access;
 use anyhow::{Context, Result, bail};
 use archive::Archive;
@@ -25,13 +26,14 @@ pub const MIGRATIONS: &[&[Migration]] =
 /// Opens the site at `layout`.
 ///
 /// INVARIANT (first-event): unsealing gives the database's and the ledger's keys; `reconcile`
-/// records the opening before any other key is used.
+/// records the opening before any other key is used. Asking the witness before that uses the ledger's key
+/// alone, for a checkpoint of what is there: a ledger that was put back must not grow.
 pub async fn open(
     layout: &Layout,
     passphrase: &Passphrase,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-) -> Result<Site> {
+) -> Result<(Site, Attest)> {
     let settings = layout.settings()?;
     let sealed = std::fs::read(layout.sealed_keys()).context("cannot read the sealed keys")?;
     let (site, secrets) = SiteSecrets::unseal(&sealed, passphrase)?;
@@ -39,7 +41,7 @@ pub async fn open(
         bail!("the sealed keys are those of another site than site.toml names");
     }
     let key = SigningKey::from_seed(&secrets.ledger)?;
-    let ledger = Ledger::open_with(&layout.ledger(), key, clock.clone(), Arc::new(Disk), Audit::options())?;
+    let (ledger, attest) = open_ledger(layout, &settings, key, &clock).await?;
     let audit = Audit::new(ledger);
     let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
     audit.reconcile(&Actor::Site(site.clone()), VERSION, db.watermark()).await?;
@@ -70,10 +72,7 @@ pub async fn open(
         receipt_key: SigningKey::from_seed(&secrets.receipts)?,
         folder: layout.root().to_owned(),
         helper: program.with_file_name("sequestra-wdl"),
-        settings: runs::Settings {
-            own_mounts: executor::are_apart_from_parents(),
-            ..runs::Settings::default()
-        },
+        settings: how_to_run(),
     });
     runs.sweep().await?;
     let places =
@@ -90,6 +89,7 @@ pub async fn open(
         catalog,
         runs,
         program,
+        witnessed: attest.shown(),
         uploads: server::Uploads::default(),
         clock,
         entropy,
@@ -97,5 +97,21 @@ pub async fn open(
     };
     let site = Site::new(parts);
     site.runs.attach(Arc::new(site.clone()));
-    Ok(site)
+    Ok((site, attest))
+}
+
+fn how_to_run() -> runs::Settings {
+    runs::Settings { own_mounts: executor::are_apart_from_parents(), ..runs::Settings::default() }
+}
+
+/// The ledger, compared with what a witness cosigned.
+async fn open_ledger(
+    layout: &Layout,
+    settings: &Settings,
+    key: SigningKey,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Ledger, Attest)> {
+    let ledger = Ledger::open_with(&layout.ledger(), key, clock.clone(), Arc::new(Disk), Audit::options())?;
+    let attest = Attest::at_start(layout, settings.witness.as_ref(), &ledger, clock.clone()).await?;
+    Ok((ledger, attest))
 }

@@ -1,6 +1,7 @@
 //! The site's process: unsealed, listening on a socket inside the site, until it is locked, idle,
 //! told to stop, or can no longer record.
 
+use crate::attest::Attest;
 use crate::layout::Layout;
 use crate::open::open;
 use anyhow::{Context, Result};
@@ -37,20 +38,20 @@ pub fn serve(root: &Path) -> Result<()> {
     runtime.block_on(async {
         // A file size limit must be an error of the write, not the end of the process.
         let _too_large = signal(SignalKind::from_raw(25))?;
-        let site =
+        let (site, mut attest) =
             open(&layout, &passphrase, Arc::new(SystemClock::default()), Arc::new(SystemEntropy)).await?;
         drop(passphrase);
         let listener = listen(&layout)?;
         announce()?;
-        let ended = run(&site, listener).await;
+        let ended = run(&site, listener, &mut attest).await;
         let _ = std::fs::remove_file(layout.run().join(Layout::SOCKET));
-        close(&site).await;
+        close(&site, &mut attest).await;
         clear_memory(layout.root());
         ended
     })
 }
 
-async fn run(site: &Site, listener: UnixListener) -> Result<()> {
+async fn run(site: &Site, listener: UnixListener, attest: &mut Attest) -> Result<()> {
     let (stopping, actor) = (site.clone(), site.actor());
     let stop = async move {
         let mut terminate = signal(SignalKind::terminate()).ok();
@@ -74,9 +75,16 @@ async fn run(site: &Site, listener: UnixListener) -> Result<()> {
         site.stopped().await;
         tokio::time::sleep(GRACE).await;
     };
+    let witnessed = async {
+        attest.run().await;
+        // The witness knows another ledger: what is under way ends, and the next start says why.
+        site.stop();
+        std::future::pending().await
+    };
     tokio::select! {
         ended = served => ended,
         () = too_long => Ok(()),
+        () = witnessed => Ok(()),
     }
 }
 
@@ -95,11 +103,13 @@ async fn idle_or_failed(site: &Site) {
     }
 }
 
-async fn close(site: &Site) {
+async fn close(site: &Site, attest: &mut Attest) {
     site.runs.stop_all().await;
     // If the ledger failed, the stop cannot be recorded; the next start says so.
     let _ = site.audit.flush_refused_sessions(&site.actor()).await;
     let _ = site.audit.gate(&Event::new(site.actor(), What::SiteClosed {})).await;
+    // The witness knows the whole ledger, if it can be reached: the next start is compared with that.
+    let _ = attest.catch_up().await;
     let _ = site.audit.ledger().close();
     let _ = site.db.close().await;
 }

@@ -35,4 +35,4 @@ mod variant;
 pub use failure::Failure;
 pub use reference::Uploads;
 pub use router::router;
-pub use site::{Parts, Places, Site};
+pub use site::{Parts, Places, Site, Witnessed};

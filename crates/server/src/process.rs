@@ -1,6 +1,7 @@
 //! The process itself: health, status, lock.
 
 use crate::attend::Signed;
+use crate::site::Witnessed;
 use crate::{Failure, Site};
 use access::thing;
 use access::verb::{Manage, View};
@@ -24,11 +25,7 @@ pub(crate) async fn status(
 ) -> Result<Json<Status>, Failure> {
     let _: Permit<View, thing::Site> = site.permit(&caller, Action::ViewSiteStatus, &site.id).await?;
     let ledger = site.audit.ledger();
-    let mut limits = vec![
-        "no witness is set: a ledger and a database rolled back together would not be noticed here; keep \
-         checkpoints elsewhere (`ledger checkpoint --out FILE`)"
-            .to_owned(),
-    ];
+    let mut limits: Vec<String> = unwitnessed(&site.witnessed()).into_iter().collect();
     if let Some(failure) = ledger.failure() {
         limits.push(format!("the ledger cannot be written ({failure}): every act is refused"));
     }
@@ -44,6 +41,24 @@ pub(crate) async fn status(
         idle_minutes: site.idle_minutes,
         limits,
     }))
+}
+
+/// What cannot be promised because no witness saw it.
+fn unwitnessed(witnessed: &Witnessed) -> Option<String> {
+    let Some(name) = &witnessed.name else {
+        return Some(
+            "no witness is set: a ledger and a database rolled back together would not be noticed here; keep \
+             checkpoints elsewhere (`ledger checkpoint --out FILE`)"
+                .to_owned(),
+        );
+    };
+    let late = witnessed.late.filter(|late| *late >= witnessed.alarm)?;
+    Some(format!(
+        "the witness {name} has not cosigned for {} s: beyond event {}, a rollback of everything together \
+         would not be noticed",
+        late.as_secs(),
+        witnessed.size
+    ))
 }
 
 pub(crate) async fn lock(State(site): State<Site>, Signed(caller): Signed) -> Result<Json<Health>, Failure> {

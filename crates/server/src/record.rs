@@ -48,8 +48,9 @@ pub(crate) async fn prove(
     Json(body): Json<Prove>,
 ) -> Result<String, Failure> {
     let _: Permit<View, thing::Site> = site.permit(&caller, Action::SearchAuditSite, &site.id).await?;
-    let ledger = site.audit.ledger().clone();
-    Ok(blocking(move || ledger.prove(body.position, body.against.as_deref(), None)).await??)
+    let (ledger, cosigned) = (site.audit.ledger().clone(), site.witnessed().note);
+    let prove = move || ledger.prove(body.position, body.against.as_deref(), cosigned.as_deref());
+    Ok(blocking(prove).await??)
 }
 
 fn word(comparison: Comparison) -> &'static str {

@@ -16,7 +16,7 @@ use keys::Keys;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -42,6 +42,8 @@ pub struct Parts {
     pub runs: runs::Runs,
     /// The program whose internal subcommand checks FASTQ files behind walls: our own.
     pub program: PathBuf,
+    /// What the witness cosigned.
+    pub witnessed: Arc<Mutex<Witnessed>>,
     /// References on their way in.
     pub uploads: crate::reference::Uploads,
     /// The clock.
@@ -50,6 +52,21 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Minutes without a request after which the site locks itself.
     pub idle_minutes: u64,
+}
+
+/// What the site's witness cosigned, shared with whoever asks it.
+#[derive(Debug, Clone, Default)]
+pub struct Witnessed {
+    /// The witness's name; none if the site has none.
+    pub name: Option<String>,
+    /// The newest checkpoint that a witness cosigned.
+    pub note: Option<String>,
+    /// The size of that checkpoint.
+    pub size: u64,
+    /// After how long without an answer the site's status names it.
+    pub alarm: Duration,
+    /// How long the witness has not answered for what there is; none if it has.
+    pub late: Option<Duration>,
 }
 
 /// The words with which [`Parts::program`] is started as a FASTQ checker.
@@ -117,6 +134,11 @@ impl Site {
         let door =
             Door::new(self.db.clone(), self.catalog.clone(), self.archive.clone(), self.keys.clone(), check);
         Ok(self.inner.door.get_or_init(|| door).clone())
+    }
+
+    /// What the witness cosigned last, as of now.
+    pub fn witnessed(&self) -> Witnessed {
+        self.witnessed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The site as one who acts: start, stop, closing.

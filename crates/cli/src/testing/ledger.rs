@@ -116,6 +116,26 @@ fn a_tail_shows_each_leaf_as_hashed_and_takes_no_gap_for_whole() {
 }
 
 #[test]
+fn a_witness_says_its_key_and_its_address_and_takes_a_ledgers_key_alone() {
+    let site = Site::locked(|_| Reply::Json(500, serde_json::json!({})));
+    made(&site.folder);
+    let came = site.run("witness init w --name witness.example/w1");
+    assert_eq!((came.code, came.out.as_str()), (0, "witness.example/w1+00000000+key\n"), "{came:?}");
+    let came = site.run("witness serve w --listen 127.0.0.1:7070");
+    assert_eq!((came.code, came.out.as_str()), (0, "listening on 127.0.0.1:7070\n"), "{came:?}");
+    let public = site.folder.join("site.pub");
+    let came = site.run(&format!("witness trust w --site-key {}", public.display()));
+    assert!(came.code == 0 && came.out.contains(NAME), "{came:?}");
+    assert!(site.started_with()[0].starts_with("site.example/ledger+"));
+    // A witness's own key is of another type.
+    for bad in ["x", "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TX"] {
+        let came = site.run(&format!("witness trust w --key {bad}"));
+        assert!(came.code == 2 && came.err.contains("LEDGER-015"), "{came:?}");
+    }
+    assert_eq!(site.started_with().len(), 1);
+}
+
+#[test]
 fn a_proof_is_written_as_it_came() {
     let site = Site::open(|seen| Reply::Bytes(seen.body.clone()));
     let kept = site.file("kept", "a checkpoint\n");

@@ -280,6 +280,24 @@ impl Host for Site {
         Ok(vec![args.folder.join("reference.fa")])
     }
 
+    fn witness_init(&self, _: &Path, name: &str) -> anyhow::Result<String> {
+        Ok(format!("{name}+00000000+key"))
+    }
+
+    fn witness_trust(&self, _: &Path, key: &str) -> anyhow::Result<()> {
+        self.started_with.lock().unwrap().push(key.to_owned());
+        Ok(())
+    }
+
+    fn witness_serve(
+        &self,
+        _: &Path,
+        listen: std::net::SocketAddr,
+        ready: &mut dyn FnMut(std::net::SocketAddr) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        ready(listen)
+    }
+
     fn internal(&self, _: &[OsString]) -> ExitCode {
         ExitCode::SUCCESS
     }

@@ -8,6 +8,7 @@
 //! * `closed`: no record, no act
 //! * `clear`: nothing lies in clear
 //! * `trail`: what searches show, prove and keep back
+//! * `witness`: a witness on loopback, and sites that were put back
 //! * `record`: proofs for a second program, and the end of the ledger as it grows
 //! * `start`: what refuses to start, and what a killed process leaves
 
@@ -25,3 +26,4 @@ mod site;
 mod start;
 mod story;
 mod trail;
+mod witness;
