@@ -12,7 +12,7 @@ use crate::tree::{Stored, TILE_HEIGHT, TILE_WIDTH, Tree, stored_forms, tile_path
 use crate::{Error, Hash, Ledger, Result, VerifierKey, log, verify};
 use std::fmt;
 use std::path::Path;
-use tlog_tiles::{Tile, record_hash};
+use tlog_tiles::Tile;
 
 /// What a full check found.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -404,14 +404,14 @@ fn is_known(name: &Path, size: u64) -> bool {
 }
 
 impl Observer for Tiles<'_> {
-    fn leaf(&mut self, tree: &mut Tree, leaf: &[u8], completed: u8) -> Result<()> {
+    fn leaf(&mut self, tree: &mut Tree, leaf: &[u8], hash: &Hash, completed: u8) -> Result<()> {
         let position = tree.size() - 1;
         let slot = usize::try_from(position % TILE_WIDTH).unwrap_or(0);
         if slot == 0 || self.stored.is_empty() {
             self.stored = self.load(position / TILE_WIDTH);
         }
         let known = self.stored.get(slot * 32..(slot + 1) * 32);
-        if known.is_some_and(|known| known != record_hash(leaf).0) {
+        if known.is_some_and(|known| known != hash.0) {
             self.suspect.get_or_insert(position);
         }
         self.bundle.push(leaf);

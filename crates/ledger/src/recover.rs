@@ -9,7 +9,7 @@ use crate::replay::{Observer, Replay, live, segments};
 use crate::shared::{Published, State, segment_name, segment_path, whole_tiles};
 use crate::storage::{Storage, write_all_at};
 use crate::tree::{TILE_HEIGHT, TILE_WIDTH, Tree, tile_path};
-use crate::{Error, Finding, Result, VerifierKey, verify};
+use crate::{Error, Finding, Hash, Result, VerifierKey, verify};
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
@@ -164,7 +164,7 @@ impl<'a> Kept<'a> {
 }
 
 impl Observer for Kept<'_> {
-    fn leaf(&mut self, tree: &mut Tree, leaf: &[u8], completed: u8) -> Result<()> {
+    fn leaf(&mut self, tree: &mut Tree, leaf: &[u8], _: &Hash, completed: u8) -> Result<()> {
         self.bundle.push(leaf);
         for level in 0..completed {
             let shift = u32::from(TILE_HEIGHT) * (u32::from(level) + 1);

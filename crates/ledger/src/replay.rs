@@ -9,10 +9,10 @@ use crate::{Error, Finding, Hash, Result, VerifierKey};
 use std::path::Path;
 use tlog_tiles::record_hash;
 
-/// Sees each leaf once it is in the tree: the tree, the leaf, and how many levels of tiles it
-/// completed.
+/// Sees each leaf once it is in the tree: the tree, the leaf, its hash, and how many levels of tiles
+/// it completed.
 pub(crate) trait Observer {
-    fn leaf(&mut self, tree: &mut Tree, leaf: &[u8], completed: u8) -> Result<()>;
+    fn leaf(&mut self, tree: &mut Tree, leaf: &[u8], hash: &Hash, completed: u8) -> Result<()>;
 }
 
 /// The ledger as read so far.
@@ -67,8 +67,9 @@ impl<'a> Replay<'a> {
         let position = self.tree.size();
         let damaged = |what: &str| Err(Error::Damaged(Finding::new(file, Some(position), what)));
         // Hash first: whoever observes can name the exact leaf by the tile that holds its hash.
-        let completed = self.tree.push(record_hash(bytes));
-        observer.leaf(&mut self.tree, bytes, completed)?;
+        let hash = record_hash(bytes);
+        let completed = self.tree.push(hash);
+        observer.leaf(&mut self.tree, bytes, &hash, completed)?;
         let (from, heads) = (self.from, &mut self.heads);
         let mut follows = true;
         let leaf = leaf::scan(bytes, |chain, previous| {
