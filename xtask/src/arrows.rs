@@ -41,6 +41,8 @@ pub const ROOMS: &[Room] = &[
     room("reports", 1, &["base"]),
     room("demodata", 1, &["base"]),
     room("audit", 2, &["base", "db", "ledger"]),
+    // The events as others read them; it sends, and takes nothing in.
+    room("feed", 3, &["base", "ledger", "audit"]),
     room("receipt", 2, &["base", "ledger"]),
     room("witness", 2, &["base", "ledger"]),
     room("access", 3, &["base", "db", "audit", "policy"]),

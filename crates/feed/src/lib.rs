@@ -1,0 +1,29 @@
+//! Events out to others: OCSF records to a file, by syslog over TLS, by HTTP.
+//!
+//! Promises: every event of the ledger reaches the sink at least once, in order; each record names its
+//! position, the one before it in the stream and its leaf's hash, so that the receiver can prove that
+//! there is no gap; the last position that the sink acknowledged survives a crash; a sink that is slow or
+//! away holds up nothing but its own stream.
+//!
+//! What a record and an acknowledgement are: `docs/spec/audit.md`.
+//!
+//! * [`settings`]: a stream as `site.toml` has it
+//! * [`ocsf`]: an event as a record
+//! * [`stream`]: the loop from the ledger to a sink
+//! * inside: `sink` with `file`, `syslog` and `post`; `tls`; `mark`, the acknowledged position
+
+pub mod ocsf;
+pub mod settings;
+pub mod stream;
+
+mod error;
+mod file;
+mod mark;
+mod post;
+mod sink;
+mod syslog;
+mod tls;
+
+pub use error::Error;
+pub use settings::Settings;
+pub use stream::{Status, Stream};

@@ -1,0 +1,68 @@
+//! What takes records, and when it has taken them.
+
+use crate::settings::Target;
+use crate::{Error, Settings, file, post, syslog, tls};
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long a sink may take for one batch.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A record on its way.
+pub(crate) struct Record {
+    pub position: u64,
+    pub before: Option<u64>,
+    pub kind: &'static str,
+    pub time: String,
+    pub leaf: String,
+    pub body: Value,
+}
+
+pub(crate) enum Sink {
+    File(file::File),
+    Syslog(syslog::Syslog),
+    Post(post::Post),
+}
+
+impl Sink {
+    pub fn open(settings: &Settings, host: &str) -> Result<Self, Error> {
+        settings.check()?;
+        Ok(match settings.target()? {
+            Target::File(path) => Self::File(file::File::new(path, settings.rotate_bytes)),
+            Target::Syslog { host: to, port } => {
+                Self::Syslog(syslog::Syslog::new(tls::Peer::new(settings, to, port)?, host))
+            }
+            Target::Post { tls: true, host, port, path } => {
+                Self::Post(post::Post::secure(settings, tls::Peer::new(settings, host, port)?, path)?)
+            }
+            Target::Post { host, port, path, .. } => {
+                Self::Post(post::Post::here(settings, host, port, path)?)
+            }
+        })
+    }
+
+    /// Hands over a batch. Done when the sink has acknowledged all of it; after an error it may have
+    /// taken any part of it.
+    pub async fn deliver(&mut self, batch: &[Record]) -> Result<(), Error> {
+        let delivery = async {
+            match self {
+                Self::File(file) => file.deliver(batch).await,
+                Self::Syslog(syslog) => syslog.deliver(batch).await,
+                Self::Post(post) => post.deliver(batch).await,
+            }
+        };
+        tokio::time::timeout(PATIENCE, delivery)
+            .await
+            .map_err(|_| Error::sink("it did not answer in time"))?
+    }
+}
+
+/// Records as lines of JSON.
+pub(crate) fn lines(batch: &[Record]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for record in batch {
+        out.extend_from_slice(record.body.to_string().as_bytes());
+        out.push(b'\n');
+    }
+    out
+}

@@ -1,0 +1,99 @@
+//! TLS 1.3 to a receiver that is known: by authorities, or by its very certificate.
+
+use crate::{Error, Settings};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// A receiver and how it is known.
+pub(crate) struct Peer {
+    pub host: String,
+    pub port: u16,
+    name: ServerName<'static>,
+    connector: TlsConnector,
+}
+
+impl Peer {
+    pub fn new(settings: &Settings, host: String, port: u16) -> Result<Self, Error> {
+        let name = ServerName::try_from(host.clone()).map_err(|_| settings.refuse("the host is no name"))?;
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|e| settings.refuse(e.to_string()))?;
+        let config = match (&settings.pin, &settings.ca) {
+            (Some(pin), _) => {
+                let pin = pin.parse().map_err(|_| settings.refuse("`pin` is not a SHA-256"))?;
+                let verifier = Arc::new(Pinned { pin, provider });
+                builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+            }
+            (None, Some(ca)) => {
+                let mut roots = RootCertStore::empty();
+                let refuse = |e: &dyn std::fmt::Display| settings.refuse(format!("`ca` cannot be read: {e}"));
+                for certificate in CertificateDer::pem_file_iter(ca).map_err(|e| refuse(&e))? {
+                    roots.add(certificate.map_err(|e| refuse(&e))?).map_err(|e| refuse(&e))?;
+                }
+                builder.with_root_certificates(roots).with_no_client_auth()
+            }
+            (None, None) => return Err(settings.refuse("it takes either `ca` or `pin`")),
+        };
+        Ok(Self { host, port, name, connector: TlsConnector::from(Arc::new(config)) })
+    }
+
+    pub async fn connect(&self) -> Result<TlsStream<TcpStream>, Error> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(Error::sink)?;
+        self.connector.connect(self.name.clone(), stream).await.map_err(Error::sink)
+    }
+}
+
+/// Takes one certificate and no other. The handshake's signature is checked as always, so only the
+/// holder of its key is taken.
+#[derive(Debug)]
+struct Pinned {
+    pin: base::Sha256,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if Sha256::digest(end_entity.as_ref()).as_slice() == self.pin.0 {
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(rustls::Error::General("the receiver's certificate is not the pinned one".into()))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::General("only TLS 1.3 is spoken".into()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
