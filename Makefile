@@ -33,7 +33,7 @@ CRYPT4GH := 1.8.6
 # Measurements, as room:example, and :release where a figure is compared with a bound of the processor.
 BENCHES := policy:decide sequestra:sealed_run ledger:rate:release
 
-.PHONY: help deps packages venv rust build demo test lint bench soak
+.PHONY: help deps packages venv rust build demo test lint bench soak fuzz
 
 help:
 	@cat <<-'END'
@@ -43,6 +43,7 @@ help:
 	make test              every check and every test
 	make bench             measurements, bound and result side by side
 	make soak              long runs: every kill point of every actor, and the table of results
+	make fuzz NAME=all TIME=60   changed bytes for parsers, each target for so many seconds
 	make build             only build
 	make deps              only install what is missing (Debian packages, a Python environment)
 	make lint              only the checks that run nothing: format, lints, tidy
@@ -118,5 +119,10 @@ bench: build
 # Building with the workspace, so that nothing is compiled twice.
 soak: packages rust
 	@cargo build --locked --workspace --bin soak
+	"$(TARGET)/debug/soak" flip 97
 	"$(TARGET)/debug/soak" crash
 	for actor in ledger objects; do unshare -m --propagation private "$(TARGET)/debug/soak" full "$$actor"; done
+
+fuzz: rust
+	@cargo build --locked --workspace --bin soak
+	"$(TARGET)/debug/soak" fuzz "$(or $(NAME),all)" "$(or $(TIME),60)"

@@ -8,8 +8,10 @@
 //! * [`open`]: the database file and its settings
 //! * [`migrate`]: the explicit steps from an empty database to today's tables
 //! * [`transaction`]: writes, and the watermark they leave
+//! * [`check`]: every page, authenticated
 //! * [`entity!`]: a row type of a room's table
 
+pub mod check;
 pub mod migrate;
 pub mod open;
 pub mod transaction;

@@ -4,10 +4,13 @@
 //! project with one person in every role of it. Everything is real; only the site is small.
 //!
 //! [`crash`] stops a process of such a site at every call to the file system. The program `soak` is
-//! that process, and runs the long campaigns: `make soak`.
+//! that process, and runs the long campaigns: `make soak`. [`fuzz`] drives parsers of untrusted bytes, and
+//! [`flip`] changes stored bits.
 #![expect(clippy::expect_used, reason = "a test that cannot set up its site has failed")]
 
 pub mod crash;
+pub mod flip;
+pub mod fuzz;
 mod spine;
 
 pub use spine::{Folder, Members, Spine, new_project};

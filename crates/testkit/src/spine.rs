@@ -55,6 +55,15 @@ impl Folder {
     }
 }
 
+/// The key of every spine's database.
+pub(crate) const DATABASE: [u8; 32] = [5; 32];
+/// The seed of every spine's ledger.
+pub(crate) const LEDGER: [u8; 32] = [9; 32];
+
+/// The tables of the rooms that every spine has.
+pub(crate) const TABLES: &[&[Migration]] =
+    &[access::MIGRATIONS, keys::MIGRATIONS, archive::MIGRATIONS, catalog::MIGRATIONS];
+
 /// What a spine that is opened again must know: the site, and its administrator's session.
 const KNOWN: &str = "known.txt";
 
@@ -272,11 +281,10 @@ impl Parts {
     async fn new(folder: &Path, ledger: OpenLedger, rooms: &[&[Migration]]) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let mut all = vec![access::MIGRATIONS, keys::MIGRATIONS, archive::MIGRATIONS, catalog::MIGRATIONS];
-        all.extend_from_slice(rooms);
-        let key = ledger::SigningKey::from_seed(&[9; 32])?;
+        let all = [TABLES, rooms].concat();
+        let key = ledger::SigningKey::from_seed(&LEDGER)?;
         let audit = Audit::new(ledger(&folder.join("ledger"), "test.example/site", key, clock.clone())?);
-        let db = Db::open(&folder.join("metadata.db"), &DbKey::new([5; 32]), &all).await?;
+        let db = Db::open(&folder.join("metadata.db"), &DbKey::new(DATABASE), &all).await?;
         let policies = policy::Policies::shipped()?;
         let access = Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone());
         let keys = Keys::open(db.clone(), WrappingKey::from_bytes([6; 32]), entropy.clone()).await?;

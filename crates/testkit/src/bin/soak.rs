@@ -4,13 +4,18 @@
 //! soak actor NAME FOLDER ACTS FLAW     acts, and acknowledges each act on standard output
 //! soak full NAME                       ten rounds on a small disk; needs a mount namespace
 //! soak crash [NAME]                    every point of every actor, and the table
+//! soak fuzz NAME|all SECONDS           changed bytes for a parser, from a seed that is told
+//! soak flip STRIDE                     one bit of every so manyth byte of every file of a small site
+//! soak corpus FOLDER                   writes the seeds of each target
 //! ```
 
 use anyhow::{Context, Result, bail};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 use testkit::crash::{Actor, Campaign, Flaw, campaign, full, inject::Fault};
+use testkit::{flip, fuzz};
 
 /// Acts of an actor in the long campaign.
 const fn acts(actor: Actor) -> u64 {
@@ -49,7 +54,10 @@ async fn run(words: &[&str]) -> Result<bool> {
         }
         ["crash"] => crash(&Actor::ALL).await,
         ["crash", name] => crash(&[Actor::named(name)?]).await,
-        _ => bail!("which? `actor`, `full` or `crash`"),
+        ["fuzz", name, seconds] => fuzz_all(name, Duration::from_secs(seconds.parse()?)),
+        ["flip", stride] => flip_all(stride.parse()?).await,
+        ["corpus", folder] => write_corpus(Path::new(folder)),
+        _ => bail!("which? `actor`, `full`, `crash`, `fuzz` or `corpus`"),
     }
 }
 
@@ -68,6 +76,53 @@ async fn crash(actors: &[Actor]) -> Result<bool> {
         }
     }
     Ok(well)
+}
+
+/// Each target of this name for `time`, from a seed of its own.
+fn fuzz_all(name: &str, time: Duration) -> Result<bool> {
+    let seed = u64::from_le_bytes(base::entropy::bytes(&base::SystemEntropy));
+    let chosen: Vec<_> =
+        fuzz::targets()?.into_iter().filter(|target| name == "all" || target.name == name).collect();
+    anyhow::ensure!(!chosen.is_empty(), "no such target");
+    let mut well = true;
+    for target in chosen {
+        let inputs = fuzz::inputs(&target, &fuzz::corpus())?;
+        let driven = fuzz::drive(&target, &inputs, seed, fuzz::Until::Time(time));
+        say(&format!("{:<16} {:>9} inputs, seed {seed}", target.name, driven.inputs))?;
+        if let Some(broken) = driven.broken {
+            well = false;
+            let kept = fuzz::corpus().join(target.name).join(format!("broken-{seed:016x}"));
+            std::fs::write(&kept, &broken.input)?;
+            say(&format!("    {}: {}", broken.why, kept.display()))?;
+        }
+    }
+    Ok(well)
+}
+
+/// Whether every changed bit is found and named.
+async fn flip_all(stride: usize) -> Result<bool> {
+    let site = flip::Small::new().await?;
+    let mut well = true;
+    for (file, length) in site.files()? {
+        let places: Vec<usize> = (0..length).step_by(stride).chain(length.checked_sub(1)).collect();
+        let missed = site.try_at(&file, &places).await?;
+        well &= missed.is_empty();
+        say(&format!("{:<70} {:>7} bits {:>4} missed", file.display(), places.len(), missed.len()))?;
+        missed.iter().try_for_each(|missed| say(&format!("    {missed}")))?;
+    }
+    Ok(well)
+}
+
+/// The seeds as files, so that a corpus can begin with them.
+fn write_corpus(folder: &Path) -> Result<bool> {
+    for target in fuzz::targets()? {
+        let place = folder.join(target.name);
+        std::fs::create_dir_all(&place)?;
+        for (number, seed) in target.seeds.iter().enumerate() {
+            std::fs::write(place.join(format!("seed-{number}")), seed)?;
+        }
+    }
+    Ok(true)
 }
 
 fn tell(rows: &[campaign::Row]) -> Result<bool> {

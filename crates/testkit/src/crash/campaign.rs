@@ -2,7 +2,7 @@
 
 use super::actor::{ACK, Actor, Flaw};
 use super::check::{Acks, check};
-use super::inject::{Fault, Point, Run, points};
+use super::inject::{End, Fault, Point, Ran, Run, points};
 use super::power::{Disk, Left};
 use super::trace::Call;
 use super::{Dice, fast_folder};
@@ -92,6 +92,7 @@ impl Campaign {
                     row.missed += 1;
                     continue;
                 }
+                Ok(Ran { end: End::Hung, .. }) => Err(anyhow::anyhow!("the actor hangs")),
                 Ok(ran) => {
                     row.acknowledged += ran.acks.lines.len();
                     check(self.run.actor, &folder, &ran.acks, self.run.acts).await

@@ -108,8 +108,21 @@ pub struct Ran {
     pub acks: Acks,
     /// Its calls, as far as they were traced.
     pub calls: Vec<Call>,
-    /// Whether the fault came.
+    /// Whether a call to the folder failed, or the process was killed.
     pub hit: bool,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How an actor ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With all its acts done.
+    Well,
+    /// Before that.
+    Early,
+    /// Not at all: it was ended after a time.
+    Hung,
 }
 
 impl Run {
@@ -117,10 +130,10 @@ impl Run {
     pub fn undisturbed(&self, folder: &Path) -> Result<Ran> {
         let trace = format!("trace={}", CALLS.join(","));
         let ran = self.under(folder, &["-e", &trace, "-s", "100000000"])?;
-        if !ran.1 {
+        if ran.end != End::Well {
             bail!("the actor does not come to its end undisturbed");
         }
-        Ok(ran.0)
+        Ok(ran)
     }
 
     /// Runs it with `fault` at `point`, in a prepared `folder`.
@@ -132,11 +145,10 @@ impl Run {
         if let Some(path) = &path {
             args.extend(["-P", path]);
         }
-        Ok(self.under(folder, &args)?.0)
+        self.under(folder, &args)
     }
 
-    /// What strace saw, and whether the actor came to a good end.
-    fn under(&self, folder: &Path, args: &[&str]) -> Result<(Ran, bool)> {
+    fn under(&self, folder: &Path, args: &[&str]) -> Result<Ran> {
         let log = folder.with_extension("strace");
         let mut command = Command::new("strace");
         command.args(["-f", "-y", "-xx", "-o"]).arg(&log).args(args);
@@ -145,15 +157,19 @@ impl Run {
         // Of its own group, so that a process that hangs can be ended with its strace.
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
         let child = command.spawn().context("cannot start strace: install the package `strace`")?;
-        let (printed, well) = finish(child)?;
+        let (printed, end) = finish(child)?;
         let text = fs::read_to_string(&log).context("strace wrote nothing")?;
         fs::remove_file(&log)?;
-        let hit = text.contains("(INJECTED)") || text.contains("+++ killed by SIGKILL +++");
-        Ok((Ran { acks: Acks::of(&printed), calls: trace::parse(&text)?, hit }, well))
+        let calls = trace::parse(&text)?;
+        // Where threads count by themselves, the fault may meet a call that is none to the folder, such as
+        // one that wakes another thread.
+        let failed = calls.iter().any(|call| call.injected && call.touches(folder).is_some());
+        let killed = end != End::Hung && text.contains("+++ killed by SIGKILL +++");
+        Ok(Ran { acks: Acks::of(&printed), calls, hit: failed || killed, end })
     }
 }
 
-fn finish(mut child: Child) -> Result<(Vec<u8>, bool)> {
+fn finish(mut child: Child) -> Result<(Vec<u8>, End)> {
     use std::io::Read;
     let mut out = child.stdout.take().context("no standard output")?;
     let reader = std::thread::spawn(move || {
@@ -162,21 +178,21 @@ fn finish(mut child: Child) -> Result<(Vec<u8>, bool)> {
     });
     let clock = SystemClock::default();
     let begun = clock.monotonic();
-    let status = loop {
+    let end = loop {
         if let Some(status) = child.try_wait()? {
-            break status;
+            break if status.success() { End::Well } else { End::Early };
         }
         if clock.monotonic().saturating_sub(begun) > PATIENCE {
             if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
                 rustix::process::kill_process_group(group, rustix::process::Signal::KILL)?;
             }
             child.wait()?;
-            bail!("the actor hangs");
+            break End::Hung;
         }
         std::thread::sleep(Duration::from_millis(5));
     };
     let printed = reader.join().map_err(|_| anyhow::anyhow!("the reader ended"))??;
-    Ok((printed, status.success()))
+    Ok((printed, end))
 }
 
 /// Every point of an undisturbed run at which a call touches `folder` or standard output.

@@ -15,6 +15,8 @@ pub struct Call {
     pub args: Vec<String>,
     /// What it gave; negative for an error.
     pub result: i64,
+    /// Whether strace made it fail.
+    pub injected: bool,
     /// What stood behind a descriptor that it gave.
     pub opened: Option<PathBuf>,
     /// The number of the line on which it began; the call itself stands where it ended.
@@ -121,7 +123,8 @@ fn call(thread: u32, text: &str, began: usize, ended: usize) -> Result<Option<Ca
     let number = word.split_once('<').map_or(word, |(number, _)| number);
     let Ok(result) = number.parse() else { return Ok(None) };
     let opened = word.split_once('<').and_then(|(_, rest)| unhex(rest.split_once('>')?.0)).map(path_of);
-    Ok(Some(Call { thread, name: name.to_owned(), args, result, opened, began, ended }))
+    let injected = tail.ends_with("(INJECTED)");
+    Ok(Some(Call { injected, thread, name: name.to_owned(), args, result, opened, began, ended }))
 }
 
 /// The arguments up to the closing bracket, and what follows it. Nothing in quotes or angle
@@ -175,5 +178,6 @@ mod tests {
         assert_eq!((calls[2].number(3), calls[2].descriptor(0)), (Some(16), Some("/a".into())));
         assert_eq!(calls[0].touches(Path::new("/a")), Some("/a".into()));
         assert_eq!(calls[1].touches(Path::new("/a")), None);
+        assert_eq!(calls.iter().map(|call| call.injected).collect::<Vec<_>>(), [false, false, false, true]);
     }
 }
