@@ -338,6 +338,8 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         Action::Ingest => crate::verb::Write::NAME,
         Action::StartRun => crate::verb::Run::NAME,
         Action::LockSite
+        | Action::ManageKeys
+        | Action::ShredKeys
         | Action::ManageAccounts
         | Action::CreateProject
         | Action::AdministerProject

@@ -11,8 +11,10 @@
 //! * [`run`]: tools, references, runs
 //! * [`variant`]: questions to the lake
 //! * [`record`]: the ledger and its histories
+//! * [`keys`]: the site's keys
 //! * [`site`]: the process itself
 
+pub mod keys;
 pub mod people;
 pub mod problem;
 pub mod project;

@@ -36,6 +36,10 @@ routes! {
     "whoami" = "GET" "/v1/me";
     "site status" = "GET" "/v1/site" "view-site-status";
     "site lock" = "POST" "/v1/site/lock" "lock-site";
+    "keys status" = "GET" "/v1/keys" "view-site-status";
+    "keys rotate" = "POST" "/v1/keys/rotate" "manage-keys";
+    "keys prepare" = "POST" "/v1/keys/provider" "manage-keys";
+    "keys complete" = "POST" "/v1/keys/provider/complete" "manage-keys";
     "account create" = "POST" "/v1/accounts" "manage-accounts";
     "account list" = "GET" "/v1/accounts" "manage-accounts";
     "account token" = "POST" "/v1/accounts/{name}/token" "manage-accounts";

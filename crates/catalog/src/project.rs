@@ -8,7 +8,7 @@ use access::verb::{Manage, View};
 use base::{Class, Id, ProjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 macro_rules! closed_words {
@@ -191,6 +191,20 @@ impl Catalog {
             .all(self.db.reader())
             .await?;
         rows.into_iter().map(from_row).collect()
+    }
+
+    /// The strictest class that a project of the site has; none without projects. It names none of
+    /// them, so it takes no permit: the site's custody of keys depends on it.
+    pub async fn strictest_class(&self) -> Result<Option<Class>, Error> {
+        let rows: Vec<String> = project::Entity::find()
+            .select_only()
+            .column(project::Column::Class)
+            .distinct()
+            .into_tuple()
+            .all(self.db.reader())
+            .await?;
+        let classes: Result<Vec<Class>, _> = rows.iter().map(|class| class.parse()).collect();
+        Ok(classes.map_err(|_| Error::Record)?.into_iter().max())
     }
 
     pub(crate) async fn project_row(&self, id: &ProjectId) -> Result<Option<Project>, Error> {

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::{
-    Failure, account, audit, completion, demo, doctor, init, intake, ledger, login, member, object, project,
+    Failure, account, audit, completion, demo, doctor, init, intake, keys, ledger, login, member, object, project,
     receipt, reference, report, run, sample, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -53,6 +53,9 @@ pub struct Global {
     /// A file whose first line is the site's passphrase [default: the systemd credential `sequestra-passphrase`, else a prompt]
     #[arg(long, value_name = "FILE", global = true)]
     pub passphrase_file: Option<PathBuf>,
+    /// A file whose first line is one share of the site's key; once for each holder [default: a prompt for each]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub share_file: Vec<PathBuf>,
     /// Print one JSON document on stdout; for a failure, its problem
     #[arg(long, global = true)]
     pub json: bool,
@@ -70,6 +73,8 @@ pub enum Command {
     Whoami(login::Whoami),
     #[command(subcommand)]
     Site(site::Site),
+    #[command(subcommand)]
+    Keys(keys::Keys),
     #[command(subcommand)]
     Account(account::Account),
     #[command(subcommand)]
@@ -119,6 +124,7 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Logout(args) => args.run(app),
         Command::Whoami(args) => args.run(app),
         Command::Site(args) => args.run(app),
+        Command::Keys(args) => args.run(app),
         Command::Account(args) => args.run(app),
         Command::Project(args) => args.run(app),
         Command::Member(args) => args.run(app),

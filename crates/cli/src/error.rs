@@ -34,6 +34,12 @@ pub enum Error {
     /// The site is locked and nothing gives the passphrase.
     #[error("the site is locked and there is no passphrase to open it")]
     NoPassphrase,
+    /// The site is locked and nothing gives the shares.
+    #[error("the site is locked and it takes {0} shares to open it")]
+    NoShares(u8),
+    /// Nothing gives the new passphrase or PIN.
+    #[error("there is no new passphrase or PIN")]
+    NoNew,
     /// Everyone can read the passphrase or the token.
     #[error("everyone on this machine can read `{}`", .0.display())]
     SecretExposed(PathBuf),
@@ -128,6 +134,8 @@ impl Fault for Error {
             Self::NotSignedIn | Self::SessionExposed(_) | Self::OtherSite | Self::Stranger => Kind::Denied,
             Self::Exists(_) | Self::RunEnded(_) => Kind::Conflict,
             Self::NoPassphrase
+            | Self::NoShares(_)
+            | Self::NoNew
             | Self::Locked
             | Self::NotAnswering
             | Self::Connection(_)
@@ -150,6 +158,8 @@ impl Fault for Error {
             Self::OtherSite => "CLI-007",
             Self::NoHome => "CLI-008",
             Self::NoPassphrase => "CLI-009",
+            Self::NoShares(_) => "CLI-031",
+            Self::NoNew => "CLI-032",
             Self::SecretExposed(_) => "CLI-010",
             Self::Prompt(_) => "CLI-011",
             Self::NoToken => "CLI-012",
@@ -188,6 +198,8 @@ impl Fault for Error {
                 "others may have used it: run `sequestra logout` after `chmod 600`, then sign in anew"
             }
             Self::NoHome => "name the file with `--session FILE` or SEQUESTRA_SESSION",
+            Self::NoNew => "run it in a terminal, or give `--new-file FILE`",
+            Self::NoShares(_) => "run it in a terminal, or give one `--share-file FILE` for each holder",
             Self::NoPassphrase => {
                 "run it in a terminal, or give `--passphrase-file FILE` or the systemd credential \
                  `sequestra-passphrase`"

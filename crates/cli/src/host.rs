@@ -18,7 +18,10 @@ use std::process::ExitCode;
 ///   is wiped on drop.
 pub trait Host {
     /// Makes a site in a folder that is absent or empty. On failure the folder is as it was.
-    fn init(&self, args: &InitArgs, passphrase: &Passphrase) -> anyhow::Result<NewSite>;
+    fn init(&self, args: &InitArgs, passphrase: Option<&Passphrase>) -> anyhow::Result<NewSite>;
+
+    /// What opens `site`. Reads nothing but the outside of its sealed keys.
+    fn unsealing(&self, site: &Path) -> anyhow::Result<Unsealing>;
 
     /// Starts the background process of `site` and returns once it has been started, or has said
     /// why it cannot be: a wrong passphrase, a site that another process holds, damage. It need
@@ -69,6 +72,26 @@ pub struct InitArgs {
     pub site: PathBuf,
     /// The ledger's name, such as `ledger.example.org/site-1`; the host makes one up when absent.
     pub name: Option<String>,
+    /// So many shares of so many open the site; none for a passphrase.
+    pub split: Option<(u8, u8)>,
+}
+
+/// What opens a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsealing {
+    /// A passphrase.
+    Passphrase,
+    /// Shares of several people.
+    Shares {
+        /// How many it takes.
+        needed: u8,
+        /// How many there are.
+        made: u8,
+    },
+    /// The PIN of a token.
+    Pin,
+    /// The token of a key service.
+    Token,
 }
 
 /// A site that was just made.
@@ -84,6 +107,9 @@ pub struct NewSite {
     pub administrator: String,
     /// The administrator's one-time token. Shown once, kept nowhere.
     pub token: String,
+    /// The shares that open it together, one line each. Shown once, kept nowhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<String>,
 }
 
 /// What the machine offers.

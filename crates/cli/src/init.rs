@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::file::NewFile;
 use crate::{Failure, InitArgs, passphrase};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Make a site: a folder with an encrypted database, sealed keys and an empty ledger.
 ///
@@ -25,13 +25,26 @@ pub struct Init {
     /// A file to write the one-time token to, readable by you alone [default: stdout]
     #[arg(long, value_name = "FILE")]
     token_out: Option<PathBuf>,
+    /// Seal under shares of several people instead of a passphrase, such as 2-of-3
+    #[arg(long, value_name = "K-of-N", value_parser = split)]
+    split: Option<(u8, u8)>,
+    /// A folder to write the shares to, one file each, readable by you alone [default: stdout]
+    #[arg(long, value_name = "DIR", requires = "split")]
+    shares_out: Option<PathBuf>,
 }
 
 impl Init {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let token = self.token_out.as_deref().map(NewFile::create).transpose()?;
-        let passphrase = passphrase::new(app)?;
-        let made = app.host.init(&InitArgs { site: self.site, name: self.name }, &passphrase)?;
+        let passphrase = self.split.is_none().then(|| passphrase::new(app)).transpose()?;
+        let files = share_files(self.shares_out.as_deref(), self.split)?;
+        let args = InitArgs { site: self.site, name: self.name, split: self.split };
+        let mut made = app.host.init(&args, passphrase.as_ref())?;
+        if !files.is_empty() {
+            for (file, share) in files.into_iter().zip(std::mem::take(&mut made.shares)) {
+                keep_token(Some(file), &share)?;
+            }
+        }
         let apart = keep_token(token, &made.token)?;
         if app.console.is_json() {
             return app.console.json(&made);
@@ -44,8 +57,23 @@ impl Init {
             "the first administrator is `{}`; sign in with the one-time token and `sequestra --site {folder} login`",
             made.administrator
         ));
+        for share in &made.shares {
+            app.console.line(share)?;
+        }
         if apart { Ok(()) } else { app.console.line(&made.token) }
     }
+}
+
+/// Files for shares, begun before the shares are made: a share that cannot be kept is not made.
+pub fn share_files(folder: Option<&Path>, split: Option<(u8, u8)>) -> Result<Vec<NewFile>, Failure> {
+    let (Some(folder), Some((_, made))) = (folder, split) else { return Ok(Vec::new()) };
+    (1..=made).map(|number| NewFile::create(&folder.join(format!("share-{number}")))).collect()
+}
+
+/// Reads `2-of-3`.
+pub fn split(text: &str) -> Result<(u8, u8), String> {
+    let numbers = text.split_once("-of-").and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
+    numbers.ok_or_else(|| "two numbers, such as 2-of-3".to_owned())
 }
 
 /// Writes a one-time token to the file that was begun for it, and tells whether there was one.

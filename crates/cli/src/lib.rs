@@ -20,7 +20,7 @@
 //! * `error`: what can go wrong on this side
 //! * one module a noun: `init`, `login`, `site`, `account`, `project`, `member`, `intake`, `sample`,
 //!   `object`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`, `audit`, `ledger`, `witness`,
-//!   `doctor`, `demo`, `completion`
+//!   `keys`, `doctor`, `demo`, `completion`
 
 mod account;
 mod app;
@@ -37,6 +37,7 @@ mod file;
 pub mod host;
 mod init;
 mod intake;
+mod keys;
 mod ledger;
 mod login;
 mod member;

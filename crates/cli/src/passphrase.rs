@@ -1,7 +1,8 @@
-//! The passphrase that opens a site: from a file, a systemd credential or a prompt, never from the
-//! arguments.
+//! What opens a site: a passphrase, a PIN, or shares of several people. From files, a systemd
+//! credential or a prompt, never from the arguments.
 
 use crate::app::App;
+use crate::host::Unsealing;
 use crate::{Error, Failure, file};
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -24,13 +25,69 @@ impl Passphrase {
     }
 }
 
-/// The passphrase of a site that is to be opened.
-pub fn existing(app: &App<'_>) -> Result<Passphrase, Failure> {
+/// What opens the site in `folder`.
+pub fn existing(app: &App<'_>, folder: &Path) -> Result<Passphrase, Failure> {
+    let prompt = match app.host.unsealing(folder)? {
+        Unsealing::Shares { needed, .. } => return shares(app, needed),
+        Unsealing::Passphrase => "Passphrase of the site: ",
+        Unsealing::Pin => "PIN of the site's token: ",
+        Unsealing::Token => "Token for the site's key service: ",
+    };
     match given(app)? {
         Some(passphrase) => Ok(passphrase),
-        None if app.console.can_ask() => ask("Passphrase of the site: "),
+        None if app.console.can_ask() => ask(prompt),
         None => Err(Error::NoPassphrase.into()),
     }
+}
+
+/// Shares, one a line: from the files that were named, else typed one by one.
+pub fn shares(app: &App<'_>, needed: u8) -> Result<Passphrase, Failure> {
+    let mut lines = Zeroizing::new(String::with_capacity(4096));
+    let files = &app.global.share_file;
+    if files.is_empty() && !app.console.can_ask() {
+        return Err(Error::NoShares(needed).into());
+    }
+    for file in files {
+        lines.push_str(&file::read_secret(file)?);
+        lines.push('\n');
+    }
+    for number in 1..=if files.is_empty() { needed } else { 0 } {
+        lines.push_str(&prompt_for(&format!("Share {number} of {needed}: "))?);
+        lines.push('\n');
+    }
+    Ok(Passphrase(lines))
+}
+
+/// A new secret: from `file`, else typed, and where it is not yet known anywhere, typed twice.
+pub fn fresh(app: &App<'_>, file: Option<&Path>, prompt: &str, twice: bool) -> Result<Passphrase, Failure> {
+    if let Some(file) = file {
+        return from_file(file);
+    }
+    if !app.console.can_ask() {
+        return Err(Error::NoNew.into());
+    }
+    let first = ask(prompt)?;
+    if twice && ask("The same again: ")?.reveal() != first.reveal() {
+        return Err(Error::Prompt("the two passphrases differ").into());
+    }
+    Ok(first)
+}
+
+/// If `first` is a single share that was typed, those that it takes beside it.
+pub fn other_shares(app: &App<'_>, first: Passphrase) -> Result<Passphrase, Failure> {
+    let split = first.reveal().strip_prefix("share1.").and_then(|rest| rest.split('.').nth(1));
+    let needed = split.and_then(|split| split.split_once("of")?.0.parse::<u8>().ok());
+    let (Some(needed), false) = (needed, first.reveal().contains('\n')) else { return Ok(first) };
+    if !app.console.can_ask() {
+        return Ok(first);
+    }
+    let mut lines = Zeroizing::new(String::with_capacity(4096));
+    lines.push_str(first.reveal());
+    for number in 2..=needed {
+        lines.push('\n');
+        lines.push_str(&prompt_for(&format!("Share {number} of {needed}: "))?);
+    }
+    Ok(Passphrase(lines))
 }
 
 /// The passphrase of a site that is to be made; typed twice at a prompt.

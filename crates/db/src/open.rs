@@ -75,6 +75,13 @@ impl Db {
         &self.connection
     }
 
+    /// Writes the log back and empties it, so that what was deleted is in no file of the database any
+    /// more: the pages themselves are cleared when rows are deleted. Not within a transaction.
+    pub async fn forget_deleted(&self) -> Result<(), Error> {
+        self.connection.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        Ok(())
+    }
+
     /// Closes the file. Later statements fail.
     pub async fn close(&self) -> Result<(), Error> {
         self.connection.clone().close().await?;

@@ -26,6 +26,66 @@ pub enum Error {
     /// There is no key with this name: never made, or shredded.
     #[error("there is no key for `{0}`")]
     NoKey(String),
+    /// A share that is not one, or was mistyped.
+    #[error("a share is not readable: it was mistyped or cut")]
+    Share,
+    /// A share of another site, or of an older set of this one.
+    #[error("a share is of another set than the site's secrets are sealed under")]
+    ForeignShare,
+    /// The same share twice.
+    #[error("share {0} was given twice")]
+    SameShare(u8),
+    /// Not enough shares.
+    #[error("{given} of {needed} shares were given")]
+    FewShares {
+        /// How many it takes.
+        needed: u8,
+        /// How many came.
+        given: usize,
+    },
+    /// A split that makes no sense or protects nothing.
+    #[error("{needed} of {made} shares is no split: it takes 2 of 2 to 16 of 16")]
+    Split {
+        /// How many it would take.
+        needed: u8,
+        /// How many would be made.
+        made: u8,
+    },
+    /// The wrong kind of credential for the provider of this site.
+    #[error("the site's secrets are sealed under {0}")]
+    OtherProvider(&'static str),
+    /// The device or service that holds the key cannot be reached.
+    #[error("the key's {what} cannot be used: {why}")]
+    Unavailable {
+        /// `token` or `key service`.
+        what: &'static str,
+        /// What it or its library says; it holds no secret.
+        why: String,
+    },
+    /// The device or service does not accept the credential.
+    #[error("the key's {0} does not accept the credential")]
+    Credential(&'static str),
+    /// A project whose class asks for more than one passphrase.
+    #[error("a {0} project needs a site whose secrets are under shares, a token or a key service")]
+    Custody(base::Class),
+    /// There is nothing to shred or to rotate under this name.
+    #[error("`{0}` is no scope of keys")]
+    NoScope(String),
+    /// The scope's keys were shredded.
+    #[error("the keys of `{0}` were shredded: what they sealed cannot be read again")]
+    Shredded(String),
+    /// Shredding is refused.
+    #[error("shredding is refused: {0}")]
+    Held(&'static str),
+    /// Rows of a scope are left on an older key.
+    #[error("{0} rows are still on an older key")]
+    RowsLeft(u64),
+    /// The prepared file was made from other secrets than the site has now.
+    #[error("no move to another provider is prepared, or the site's root was rotated since")]
+    NotPrepared,
+    /// The sealed file cannot be read or written.
+    #[error("the sealed key file cannot be read or written")]
+    File(#[from] std::io::Error),
     /// The permit does not allow it.
     #[error(transparent)]
     Access(#[from] access::Error),
@@ -43,11 +103,23 @@ impl From<db::sea_orm::DbErr> for Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Passphrase => Kind::Denied,
-            Self::WeakPassphrase(_) => Kind::Invalid,
+            Self::Passphrase | Self::Credential(_) => Kind::Denied,
+            Self::WeakPassphrase(_)
+            | Self::Share
+            | Self::ForeignShare
+            | Self::SameShare(_)
+            | Self::FewShares { .. }
+            | Self::Split { .. } => Kind::Invalid,
             Self::SealedFile | Self::Unwrap => Kind::Integrity,
             Self::Derive | Self::Wrap => Kind::Internal,
-            Self::NoKey(_) => Kind::NotFound,
+            Self::NoKey(_) | Self::NoScope(_) => Kind::NotFound,
+            Self::OtherProvider(_)
+            | Self::Custody(_)
+            | Self::Shredded(_)
+            | Self::Held(_)
+            | Self::RowsLeft(_)
+            | Self::NotPrepared => Kind::Conflict,
+            Self::Unavailable { .. } | Self::File(_) => Kind::Unavailable,
             Self::Access(e) => e.kind(),
             Self::Db(e) => e.kind(),
         }
@@ -62,21 +134,54 @@ impl Fault for Error {
             Self::Unwrap => "KEYS-005",
             Self::Wrap => "KEYS-006",
             Self::NoKey(_) => "KEYS-007",
+            Self::Share => "KEYS-008",
+            Self::ForeignShare => "KEYS-009",
+            Self::SameShare(_) => "KEYS-010",
+            Self::FewShares { .. } => "KEYS-011",
+            Self::Split { .. } => "KEYS-012",
+            Self::OtherProvider(_) => "KEYS-013",
+            Self::Unavailable { .. } => "KEYS-014",
+            Self::Credential(_) => "KEYS-015",
+            Self::Custody(_) => "KEYS-016",
+            Self::NoScope(_) => "KEYS-017",
+            Self::Shredded(_) => "KEYS-018",
+            Self::Held(_) => "KEYS-019",
+            Self::RowsLeft(_) => "KEYS-020",
+            Self::NotPrepared => "KEYS-021",
+            Self::File(_) => "KEYS-022",
             Self::Access(e) => e.code(),
             Self::Db(e) => e.code(),
         }
     }
 
     fn hint(&self) -> Option<String> {
-        match self {
-            Self::Passphrase => Some("type it again, or give the right file with `--passphrase-file`".into()),
-            Self::WeakPassphrase(_) => {
-                Some("use a sentence, or 20 random characters from a generator".into())
+        let text = match self {
+            Self::Passphrase => "type it again, or give the right file with `--passphrase-file`",
+            Self::WeakPassphrase(_) => "use a sentence, or 20 random characters from a generator",
+            Self::SealedFile => "restore the site's `keys` folder from a backup",
+            Self::Share => "copy the whole line again, from `share1.` to its last character",
+            Self::ForeignShare => "gather shares that were printed together, for this site, last",
+            Self::SameShare(_) => "ask another holder for theirs",
+            Self::FewShares { .. } => {
+                "give one `--share-file` for each holder, or type the shares at the prompt"
             }
-            Self::SealedFile => Some("restore the site's `keys` folder from a backup".into()),
-            Self::Access(e) => e.hint(),
-            Self::Db(e) => e.hint(),
-            _ => None,
-        }
+            Self::Split { .. } => "2-of-3 is a good beginning",
+            Self::Unavailable { .. } => {
+                "see that it is plugged in or running, and look at `[keys]` in site.toml"
+            }
+            Self::Credential(_) => {
+                "a token locks itself after some wrong PINs: ask its officer before trying on"
+            }
+            Self::Custody(_) => {
+                "move the site first: `sequestra keys migrate --to shares --split 2-of-3`, or to a token"
+            }
+            Self::Held(_) => "restrict use instead; shred when the hold or the floor has ended",
+            Self::RowsLeft(_) => "run the rotation again: it goes on where it stopped",
+            Self::NotPrepared => "begin again: `sequestra keys migrate --to …`",
+            Self::Access(e) => return e.hint(),
+            Self::Db(e) => return e.hint(),
+            _ => return None,
+        };
+        Some(text.into())
     }
 }

@@ -1,21 +1,21 @@
-//! Project and subject keys, and the session keys under them.
+//! The unsealed hierarchy, and the session keys of objects under it.
 
 use crate::Error;
-use crate::table::{scope, session};
-use crate::wrap::WrappingKey;
+use crate::provider::Custody;
+use crate::root::Roots;
+use crate::scope::{SITE, Scope};
+use crate::table::{key, session, shredded};
 use access::Permit;
-use access::thing::{Object, Site, Thing};
-use access::verb::{Manage, Opens, Seals};
+use access::thing::{Object, Thing};
+use access::verb::{Opens, Seals};
 use base::{Entropy, Id, ObjectId, ProjectId, SubjectId};
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ConnectionTrait, EntityTrait};
+use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use db::{Db, Tx};
 use seal::SessionKey;
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
-
-/// The key that wraps what belongs to no project: references and the like.
-const SITE: &str = "site";
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use zeroize::Zeroizing;
 
 /// What a session key belongs to. All of it is bound into the wrapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,50 +37,55 @@ pub struct Keys {
 }
 
 pub(crate) struct Inner {
-    db: Db,
-    root: WrappingKey,
+    pub db: Db,
+    pub roots: RwLock<Roots>,
+    pub custody: RwLock<Custody>,
     pub entropy: Arc<dyn Entropy>,
     /// Unwrapped scope keys by id. Wiped when dropped, as each key is.
-    pub scopes: RwLock<HashMap<String, Arc<WrappingKey>>>,
+    pub scopes: RwLock<HashMap<String, Arc<Scope>>>,
+    /// Who says whether shredding is forbidden; until it is attached, it is.
+    pub holds: OnceLock<Arc<dyn crate::Holds>>,
 }
 
 impl Keys {
-    /// Opens the hierarchy under the site's root and unwraps the keys of all projects.
-    pub async fn open(db: Db, root: WrappingKey, entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
-        let inner = Inner { db, root, entropy, scopes: RwLock::default() };
+    /// Opens the hierarchy under the site's roots and unwraps the keys of all projects. `custody`
+    /// says who could unseal them.
+    pub async fn open(
+        db: Db,
+        roots: Roots,
+        custody: Custody,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Error> {
+        let (roots, custody) = (RwLock::new(roots), RwLock::new(custody));
+        let inner = Inner { db, roots, custody, entropy, scopes: RwLock::default(), holds: OnceLock::new() };
         let keys = Self { inner: Arc::new(inner) };
-        let rows = scope::Entity::find().all(keys.inner.db.reader()).await?;
-        for row in rows.into_iter().filter(|row| !row.id.starts_with(SubjectId::PREFIX)) {
-            keys.unwrap_scope(&row)?;
+        let scopes: Vec<String> = key::Entity::find()
+            .select_only()
+            .column(key::Column::Scope)
+            .filter(key::Column::Scope.not_like(format!("{}%", SubjectId::PREFIX)))
+            .distinct()
+            .into_tuple()
+            .all(keys.inner.db.reader())
+            .await?;
+        for scope in scopes {
+            keys.load_scope(keys.inner.db.reader(), &scope).await?;
         }
         Ok(keys)
     }
 
-    /// Makes the site's shared key. Part of making a site.
-    pub async fn create_site_key(&self, tx: &Tx) -> Result<(), Error> {
-        self.create_scope(tx, SITE).await
+    /// Who could unseal the site.
+    pub fn custody(&self) -> Custody {
+        *self.inner.custody.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the key of a project. Part of making a project.
-    pub async fn create_project_key(
-        &self,
-        permit: &Permit<Manage, Site>,
-        tx: &Tx,
-        project: &ProjectId,
-    ) -> Result<(), Error> {
-        permit.live()?;
-        self.create_scope(tx, project.as_str()).await
+    /// Notes that the site was moved to another provider.
+    pub fn set_custody(&self, custody: Custody) {
+        *self.inner.custody.write().unwrap_or_else(PoisonError::into_inner) = custody;
     }
 
-    /// Makes the key of a subject whose first data arrives under `permit`.
-    pub async fn create_subject_key<V: Seals, T: Thing>(
-        &self,
-        permit: &Permit<V, T>,
-        tx: &Tx,
-        subject: &SubjectId,
-    ) -> Result<(), Error> {
-        permit.in_project()?;
-        self.create_scope(tx, subject.as_str()).await
+    /// The root keys in use.
+    pub fn roots(&self) -> Roots {
+        self.inner.roots.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A session key for an object about to be sealed. It is kept nowhere until
@@ -102,19 +107,20 @@ impl Keys {
         if permit.project() != binding.project.as_ref() {
             return Err(access::Error::NotCovered(binding.object.to_string()).into());
         }
-        let text = binding.to_string();
-        let entropy = &*self.inner.entropy;
-        let mut wrapped = key.expose().to_vec();
-        if let Some(subject) = &binding.subject {
-            wrapped = self.scope(&**tx, subject.as_str()).await?.wrap(&wrapped, &text, entropy)?;
-        }
-        wrapped = self.scope(&**tx, binding.outer()).await?.wrap(&wrapped, &text, entropy)?;
+        let outer = self.scope(&**tx, binding.outer()).await?;
+        let inner = match &binding.subject {
+            Some(subject) => Some(self.scope(&**tx, subject.as_str()).await?),
+            None => None,
+        };
+        let wrapped = self.wrap_session(binding, &outer, inner.as_deref(), key.expose())?;
         let row = session::ActiveModel {
             object: Set(binding.object.to_string()),
             version: Set(i32::try_from(binding.version).map_err(|_| Error::Wrap)?),
             project: Set(binding.project.as_ref().map(ToString::to_string)),
             subject: Set(binding.subject.as_ref().map(ToString::to_string)),
-            wrapped: Set(wrapped),
+            wrapped: Set(wrapped.bytes),
+            outer_generation: Set(wrapped.outer),
+            inner_generation: Set(wrapped.inner),
         };
         session::Entity::insert(row).exec_without_returning(&**tx).await?;
         Ok(())
@@ -127,6 +133,9 @@ impl Keys {
         binding: &Binding,
     ) -> Result<SessionKey, Error> {
         permit.covers(&binding.object)?;
+        if permit.project() != binding.project.as_ref() {
+            return Err(access::Error::NotCovered(binding.object.to_string()).into());
+        }
         self.open_bound(binding).await
     }
 
@@ -147,56 +156,90 @@ impl Keys {
 
     async fn open_bound(&self, binding: &Binding) -> Result<SessionKey, Error> {
         let id = (binding.object.to_string(), i32::try_from(binding.version).map_err(|_| Error::Unwrap)?);
-        let row = session::Entity::find_by_id(id).one(self.inner.db.reader()).await?;
-        let row = row.ok_or_else(|| Error::NoKey(binding.object.to_string()))?;
+        // A rotation may destroy the generation between reading the row and asking for its key: the
+        // row then names the next one.
+        for _ in 0..2 {
+            let row = session::Entity::find_by_id(id.clone()).one(self.inner.db.reader()).await?;
+            let Some(row) = row else { return Err(self.why_none(binding).await?) };
+            if let Some(key) = self.unwrap_row(self.inner.db.reader(), binding, &row).await? {
+                let bytes = <[u8; 32]>::try_from(key.as_slice()).map_err(|_| Error::Unwrap)?;
+                return Ok(SessionKey::from_bytes(bytes));
+            }
+        }
+        Err(Error::NoKey(binding.object.to_string()))
+    }
+
+    /// Why an object has no session key.
+    async fn why_none(&self, binding: &Binding) -> Result<Error, Error> {
+        for scope in
+            [Some(binding.outer()), binding.subject.as_ref().map(SubjectId::as_str)].into_iter().flatten()
+        {
+            if shredded::Entity::find_by_id(scope).one(self.inner.db.reader()).await?.is_some() {
+                return Ok(Error::Shredded(scope.to_owned()));
+            }
+        }
+        Ok(Error::NoKey(binding.object.to_string()))
+    }
+
+    /// The session key of a row; none when the row's generations are not there (any more).
+    pub(crate) async fn unwrap_row(
+        &self,
+        connection: &impl ConnectionTrait,
+        binding: &Binding,
+        row: &session::Model,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let text = binding.to_string();
-        let mut key =
-            self.scope(self.inner.db.reader(), binding.outer()).await?.unwrap(&row.wrapped, &text)?;
-        if let Some(subject) = &binding.subject {
-            key = self.scope(self.inner.db.reader(), subject.as_str()).await?.unwrap(&key, &text)?;
+        let outer = self.scope(connection, binding.outer()).await?;
+        let Some(by) = outer.at(row.outer_generation) else { return Ok(None) };
+        let key = by.unwrap(&row.wrapped, &text)?;
+        let Some(subject) = &binding.subject else { return Ok(Some(key)) };
+        let inner = self.scope(connection, subject.as_str()).await?;
+        let Some(by) = inner.at(row.inner_generation) else { return Ok(None) };
+        by.unwrap(&key, &text).map(Some)
+    }
+
+    /// Wraps a session key under the newest keys of its scopes.
+    pub(crate) fn wrap_session(
+        &self,
+        binding: &Binding,
+        outer: &Scope,
+        inner: Option<&Scope>,
+        key: &[u8],
+    ) -> Result<WrappedSession, Error> {
+        let (text, entropy) = (binding.to_string(), &*self.inner.entropy);
+        let mut bytes = Zeroizing::new(key.to_vec());
+        let mut inner_generation = 1;
+        if let Some(inner) = inner {
+            let (generation, by) = inner.current()?;
+            bytes = Zeroizing::new(by.wrap(&bytes, &text, entropy)?);
+            inner_generation = generation;
         }
-        let bytes = <[u8; 32]>::try_from(key.as_slice()).map_err(|_| Error::Unwrap)?;
-        Ok(SessionKey::from_bytes(bytes))
-    }
-
-    async fn create_scope(&self, tx: &Tx, id: &str) -> Result<(), Error> {
-        let key = WrappingKey::mint(&*self.inner.entropy);
-        let wrapped = self.inner.root.wrap(key.expose(), &scope_binding(id), &*self.inner.entropy)?;
-        let row = scope::ActiveModel { id: Set(id.to_owned()), wrapped: Set(wrapped) };
-        scope::Entity::insert(row).exec_without_returning(&**tx).await?;
-        Ok(())
-    }
-
-    async fn scope(&self, connection: &impl ConnectionTrait, id: &str) -> Result<Arc<WrappingKey>, Error> {
-        if let Some(key) = self.cached(id) {
-            return Ok(key);
-        }
-        let row = scope::Entity::find_by_id(id).one(connection).await?;
-        self.unwrap_scope(&row.ok_or_else(|| Error::NoKey(id.to_owned()))?)
-    }
-
-    pub(crate) fn cached(&self, id: &str) -> Option<Arc<WrappingKey>> {
-        self.inner.scopes.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
-    }
-
-    /// Makes a project's key usable by [`audit::FieldSealer`] after its transaction committed.
-    pub async fn load_project_key(&self, project: &ProjectId) -> Result<(), Error> {
-        self.scope(self.inner.db.reader(), project.as_str()).await?;
-        Ok(())
-    }
-
-    fn unwrap_scope(&self, row: &scope::Model) -> Result<Arc<WrappingKey>, Error> {
-        let bytes = self.inner.root.unwrap(&row.wrapped, &scope_binding(&row.id))?;
-        let key = Arc::new(WrappingKey::from_slice(&bytes)?);
-        let mut scopes = self.inner.scopes.write().unwrap_or_else(PoisonError::into_inner);
-        scopes.insert(row.id.clone(), key.clone());
-        Ok(key)
+        let (generation, by) = outer.current()?;
+        let bytes = by.wrap(&bytes, &text, entropy)?;
+        Ok(WrappedSession { bytes, outer: generation, inner: inner_generation })
     }
 }
 
+/// A wrapped session key and the generations that wrap it.
+pub(crate) struct WrappedSession {
+    pub bytes: Vec<u8>,
+    pub outer: i32,
+    pub inner: i32,
+}
+
 impl Binding {
-    fn outer(&self) -> &str {
+    pub(crate) fn outer(&self) -> &str {
         self.project.as_ref().map_or(SITE, |project| project.as_str())
+    }
+
+    /// What a stored row is bound to, by its own columns.
+    pub(crate) fn of(row: &session::Model) -> Result<Self, Error> {
+        Ok(Self {
+            object: row.object.parse().map_err(|_| Error::Unwrap)?,
+            version: u32::try_from(row.version).map_err(|_| Error::Unwrap)?,
+            project: row.project.as_deref().map(str::parse).transpose().map_err(|_| Error::Unwrap)?,
+            subject: row.subject.as_deref().map(str::parse).transpose().map_err(|_| Error::Unwrap)?,
+        })
     }
 }
 
@@ -205,8 +248,4 @@ impl std::fmt::Display for Binding {
         let subject = self.subject.as_ref().map_or("-", |s| s.as_str());
         write!(f, "session/{}/{}/{}/{subject}", self.object, self.version, self.outer())
     }
-}
-
-fn scope_binding(id: &str) -> String {
-    format!("scope/{id}")
 }

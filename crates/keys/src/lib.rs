@@ -3,16 +3,31 @@
 //! Promises: no key is printable; a session key is wrapped by its project's key and, when exactly
 //! one subject is in the object, inside that by the subject's key, bound to the object's id and
 //! version; unwrapping takes a permit, so its record is durable before the key is used; without
-//! the passphrase nothing opens.
+//! what the provider asks for nothing opens; each row names the generation of the key that wraps
+//! it, so that a rotation can stop anywhere and go on. `docs/spec/keys.md` says the formats.
 //!
-//! * [`sealed`]: the site's secrets as a file under a passphrase
-//! * [`hierarchy`]: project and subject keys, and the session keys under them
+//! * [`provider`]: what the secrets are sealed under: [`passphrase`], [`shares`], [`token`]
+//! * [`sealed`]: the site's secrets as a file; [`safe`]: where it lies, and moves to other providers
+//! * [`root`]: the root keys; [`scope`]: keys of site, projects and subjects, by generation
+//! * [`hierarchy`]: the session keys of objects
+//! * [`rotate`]: new keys by wrapping anew; [`shred`]: keys destroyed, and what that erased;
+//!   [`backup`]: the short-lived keys of key-store backups
 //! * [`wrap`]: the one wrapping primitive
-//! * [`field`]: readable audit fields under a project's key
+//! * [`field`]: readable audit fields under a scope's field key
 
+pub mod backup;
 pub mod field;
 pub mod hierarchy;
+pub mod passphrase;
+pub mod provider;
+pub mod root;
+pub mod rotate;
+pub mod safe;
+pub mod scope;
 pub mod sealed;
+pub mod shares;
+pub mod shred;
+pub mod token;
 pub mod wrap;
 
 mod error;
@@ -20,5 +35,12 @@ mod table;
 
 pub use error::Error;
 pub use hierarchy::{Binding, Keys};
-pub use sealed::{Passphrase, SiteSecrets};
+pub use passphrase::Passphrase;
+pub use provider::{Custody, Provider, Wrapped};
+pub use root::Roots;
+pub use rotate::{Rotated, Standing};
+pub use safe::{Credential, Plan, Reach, Safe};
+pub use sealed::{SealedFile, SiteSecrets};
+pub use shares::{Share, Shares};
+pub use shred::{Erasure, Holds, Shredded};
 pub use table::MIGRATIONS;

@@ -1,48 +1,19 @@
-//! The site's secrets as a file under a passphrase.
-//!
-//! The passphrase's key is derived by Argon2id (RFC 9106) with the file's own parameters; new
-//! files use 64 MiB, three passes and one lane, the RFC's second recommended choice apart from
-//! its four lanes, since unsealing must not need four cores.
+//! The site's secrets as a file: under a fresh key, which a provider wraps.
 
 use crate::Error;
+use crate::provider::{Custody, Provider, Wrapped};
+use crate::root::Roots;
 use crate::wrap::WrappingKey;
-use argon2::{Algorithm, Argon2, Params, Version};
 use base::{Entropy, SiteId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-const MEMORY_KIB: u32 = 64 * 1024;
-const PASSES: u32 = 3;
-const LANES: u32 = 1;
-/// Parameters beyond these are refused: a swapped file must not take the machine's memory.
-const MEMORY_LIMIT_KIB: u32 = 4 * 1024 * 1024;
-const MINIMUM_CHARACTERS: usize = 12;
-
-/// What unseals a site. Never printed, wiped when dropped.
-pub struct Passphrase(Zeroizing<String>);
-
-impl Passphrase {
-    /// Takes a passphrase as typed or read; a line end at its end is not part of it.
-    pub fn new(text: String) -> Self {
-        let text = Zeroizing::new(text);
-        Self(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
-    }
-
-    /// Refuses what is too short to protect a site. Asked when one is chosen, not when one is used.
-    pub fn check_strength(&self) -> Result<(), Error> {
-        if self.0.chars().count() < MINIMUM_CHARACTERS {
-            return Err(Error::WeakPassphrase(MINIMUM_CHARACTERS));
-        }
-        Ok(())
-    }
-}
-
 /// The secrets that unsealing yields.
 pub struct SiteSecrets {
-    /// Wraps project and subject keys.
-    pub root: WrappingKey,
+    /// Wrap project and subject keys: the one in force and, while it is being replaced, the next.
+    pub roots: Roots,
     /// Encrypts the metadata database.
     pub database: Zeroizing<[u8; 32]>,
     /// Seed of the ledger's signing key.
@@ -51,9 +22,30 @@ pub struct SiteSecrets {
     pub receipts: Zeroizing<[u8; 32]>,
 }
 
+/// `site.sealed` as it was read: nothing in it is open yet.
+#[derive(Debug, Clone)]
+pub struct SealedFile {
+    site: SiteId,
+    wrapped: Wrapped,
+    /// None in a file of the first form, where the passphrase's key seals the secrets themselves.
+    sealed: Option<Vec<u8>>,
+}
+
+const FORMAT: &str = "sequestra-sealed-secrets-2";
+const FIRST_FORMAT: &str = "sequestra-sealed-secrets-1";
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    format: String,
+    site: SiteId,
+    under: Wrapped,
+    sealed: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FirstFile {
     format: String,
     site: SiteId,
     memory_kib: u32,
@@ -63,87 +55,108 @@ struct File {
     sealed: String,
 }
 
-const FORMAT: &str = "sequestra-sealed-secrets-1";
-
 impl SiteSecrets {
     /// New secrets for a new site.
     pub fn mint(entropy: &dyn Entropy) -> Self {
         let fresh = || Zeroizing::new(base::entropy::bytes(entropy));
-        Self { root: WrappingKey::mint(entropy), database: fresh(), ledger: fresh(), receipts: fresh() }
+        let roots = Roots::first(WrappingKey::mint(entropy));
+        Self { roots, database: fresh(), ledger: fresh(), receipts: fresh() }
     }
 
-    /// The file that holds them under `passphrase`.
+    /// The file that holds them under `provider`.
     pub fn seal(
         &self,
         site: &SiteId,
-        passphrase: &Passphrase,
+        provider: &dyn Provider,
         entropy: &dyn Entropy,
     ) -> Result<Vec<u8>, Error> {
-        let salt: [u8; 16] = base::entropy::bytes(entropy);
-        let key = derive(passphrase, &salt, MEMORY_KIB, PASSES, LANES)?;
-        let mut plain = Zeroizing::new(Vec::with_capacity(128));
-        for part in [self.root.expose(), &*self.database, &*self.ledger, &*self.receipts] {
-            plain.extend_from_slice(part);
+        let key: Zeroizing<[u8; 32]> = Zeroizing::new(base::entropy::bytes(entropy));
+        let wrapped = provider.wrap(site, &*key, entropy)?;
+        let mut plain = Zeroizing::new(Vec::with_capacity(256));
+        for part in [&self.database, &self.ledger, &self.receipts] {
+            plain.extend_from_slice(part.as_slice());
         }
-        let file = File {
-            format: FORMAT.into(),
-            site: site.clone(),
-            memory_kib: MEMORY_KIB,
-            passes: PASSES,
-            lanes: LANES,
-            salt: STANDARD.encode(salt),
-            sealed: STANDARD.encode(key.wrap(&plain, &binding(site), entropy)?),
-        };
+        self.roots.write(&mut plain);
+        let binding = binding(site, &wrapped)?;
+        let sealed = WrappingKey::from_bytes(*key).wrap(&plain, &binding, entropy)?;
+        let sealed = STANDARD.encode(sealed);
+        let file = File { format: FORMAT.into(), site: site.clone(), under: wrapped, sealed };
         let mut text = serde_json::to_vec_pretty(&file).map_err(|_| Error::SealedFile)?;
         text.push(b'\n');
         Ok(text)
     }
+}
 
-    /// Opens such a file.
-    pub fn unseal(file: &[u8], passphrase: &Passphrase) -> Result<(SiteId, Self), Error> {
-        let file: File = serde_json::from_slice(file).map_err(|_| Error::SealedFile)?;
-        if file.format != FORMAT || file.memory_kib > MEMORY_LIMIT_KIB || file.passes > 64 || file.lanes > 64
+impl SealedFile {
+    /// Reads the file's bytes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        if let Ok(file) = serde_json::from_slice::<File>(bytes)
+            && file.format == FORMAT
         {
+            let sealed = STANDARD.decode(&file.sealed).map_err(|_| Error::SealedFile)?;
+            return Ok(Self { site: file.site, wrapped: file.under, sealed: Some(sealed) });
+        }
+        let file: FirstFile = serde_json::from_slice(bytes).map_err(|_| Error::SealedFile)?;
+        if file.format != FIRST_FORMAT {
             return Err(Error::SealedFile);
         }
-        let salt = STANDARD.decode(&file.salt).map_err(|_| Error::SealedFile)?;
-        let sealed = STANDARD.decode(&file.sealed).map_err(|_| Error::SealedFile)?;
-        let key = derive(passphrase, &salt, file.memory_kib, file.passes, file.lanes)?;
-        let plain = key.unwrap(&sealed, &binding(&file.site)).map_err(|_| Error::Passphrase)?;
-        let mut parts = plain.chunks_exact(32).filter_map(|part| <[u8; 32]>::try_from(part).ok());
-        let mut next = || parts.next().map(Zeroizing::new).ok_or(Error::SealedFile);
-        let secrets = Self {
-            root: WrappingKey::from_bytes(*next()?),
-            database: next()?,
-            ledger: next()?,
-            receipts: next()?,
-        };
-        Ok((file.site, secrets))
+        let FirstFile { site, memory_kib, passes, lanes, salt, sealed: key, .. } = file;
+        Ok(Self { site, wrapped: Wrapped::Passphrase { memory_kib, passes, lanes, salt, key }, sealed: None })
+    }
+
+    /// The site that it says it is of; opening proves it.
+    pub fn site(&self) -> &SiteId {
+        &self.site
+    }
+
+    /// What the file key is wrapped by.
+    pub fn wrapped(&self) -> &Wrapped {
+        &self.wrapped
+    }
+
+    /// Who can unseal it.
+    pub fn custody(&self) -> Custody {
+        self.wrapped.custody()
+    }
+
+    /// Opens it.
+    pub fn open(&self, provider: &dyn Provider) -> Result<SiteSecrets, Error> {
+        let key = provider.unwrap(&self.site, &self.wrapped)?;
+        let Some(sealed) = &self.sealed else { return first_form(&key) };
+        let plain = WrappingKey::from_slice(&key)
+            .and_then(|key| key.unwrap(sealed, &binding(&self.site, &self.wrapped)?))
+            .map_err(|_| Error::SealedFile)?;
+        let mut rest = plain.as_slice();
+        let (database, ledger, receipts) = (take(&mut rest)?, take(&mut rest)?, take(&mut rest)?);
+        Ok(SiteSecrets { roots: Roots::read(rest)?, database, ledger, receipts })
     }
 }
 
-fn binding(site: &SiteId) -> String {
-    format!("{FORMAT}/{site}")
+/// The first form's secrets: root, database, ledger, receipts.
+fn first_form(plain: &[u8]) -> Result<SiteSecrets, Error> {
+    let mut rest = plain;
+    let root = take(&mut rest)?;
+    let (database, ledger, receipts) = (take(&mut rest)?, take(&mut rest)?, take(&mut rest)?);
+    Ok(SiteSecrets { roots: Roots::first(WrappingKey::from_bytes(*root)), database, ledger, receipts })
 }
 
-fn derive(
-    passphrase: &Passphrase,
-    salt: &[u8],
-    memory: u32,
-    passes: u32,
-    lanes: u32,
-) -> Result<WrappingKey, Error> {
-    let params = Params::new(memory, passes, lanes, Some(32)).map_err(|_| Error::SealedFile)?;
-    let mut key = Zeroizing::new([0u8; 32]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(passphrase.0.as_bytes(), salt, key.as_mut_slice())
-        .map_err(|_| Error::Derive)?;
-    Ok(WrappingKey::from_bytes(*key))
+fn take(rest: &mut &[u8]) -> Result<Zeroizing<[u8; 32]>, Error> {
+    let (part, after) = rest.split_first_chunk::<32>().ok_or(Error::SealedFile)?;
+    *rest = after;
+    Ok(Zeroizing::new(*part))
+}
+
+/// What the secrets are bound to: form, site, and every word about the provider, so that no part of
+/// the file can be exchanged.
+fn binding(site: &SiteId, wrapped: &Wrapped) -> Result<String, Error> {
+    let wrapped = serde_json::to_string(wrapped).map_err(|_| Error::SealedFile)?;
+    Ok(format!("{FORMAT}/{site}/{wrapped}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Passphrase, Shares};
     use base::{Id, SystemEntropy};
 
     #[test]
@@ -152,19 +165,61 @@ mod tests {
         let secrets = SiteSecrets::mint(&SystemEntropy);
         let right = Passphrase::new("a right good sentence\n".into());
         let file = secrets.seal(&site, &right, &SystemEntropy).unwrap();
-        let (read, opened) =
-            SiteSecrets::unseal(&file, &Passphrase::new("a right good sentence".into())).unwrap();
-        assert_eq!(read, site);
-        assert_eq!(opened.root.expose(), secrets.root.expose());
+        let read = SealedFile::parse(&file).unwrap();
+        let opened = read.open(&Passphrase::new("a right good sentence".into())).unwrap();
+        assert_eq!(read.site(), &site);
+        assert!(opened.roots.same_as(&secrets.roots));
         assert_eq!(*opened.receipts, *secrets.receipts);
         let wrong = Passphrase::new("a wrong bad sentence".into());
-        assert!(matches!(SiteSecrets::unseal(&file, &wrong), Err(Error::Passphrase)));
-        let other = String::from_utf8(file.clone())
-            .unwrap()
-            .replace(site.as_str(), SiteId::mint(&SystemEntropy).as_str());
-        assert!(matches!(SiteSecrets::unseal(other.as_bytes(), &right), Err(Error::Passphrase)));
-        let greedy = String::from_utf8(file).unwrap().replace("65536", "4294967295");
-        assert!(matches!(SiteSecrets::unseal(greedy.as_bytes(), &right), Err(Error::SealedFile)));
+        assert!(matches!(read.open(&wrong), Err(Error::Passphrase)));
+        let text = String::from_utf8(file).unwrap();
+        let other = text.replace(site.as_str(), SiteId::mint(&SystemEntropy).as_str());
+        let other = SealedFile::parse(other.as_bytes()).unwrap();
+        assert!(matches!(other.open(&right), Err(Error::Passphrase)));
+        let greedy = SealedFile::parse(text.replace("65536", "4294967295").as_bytes()).unwrap();
+        assert!(matches!(greedy.open(&right), Err(Error::SealedFile)));
         assert!(Passphrase::new("short".into()).check_strength().is_err());
+    }
+
+    #[test]
+    fn no_word_about_the_provider_can_be_exchanged() {
+        let site = SiteId::mint(&SystemEntropy);
+        let (key, _) = Shares::mint(&site, 2, 3, &SystemEntropy).unwrap();
+        let file = SiteSecrets::mint(&SystemEntropy).seal(&site, &key, &SystemEntropy).unwrap();
+        assert!(SealedFile::parse(&file).unwrap().open(&key).is_ok());
+        let text = String::from_utf8(file).unwrap();
+        let more = SealedFile::parse(text.replace("\"made\": 3", "\"made\": 9").as_bytes()).unwrap();
+        assert!(matches!(more.open(&key), Err(Error::SealedFile)), "the number of shares is bound too");
+        let wrong = SealedFile::parse(&file_with_bit(&text)).unwrap();
+        assert!(matches!(wrong.open(&key), Err(Error::SealedFile)));
+        assert!(SealedFile::parse(text.replace("secrets-2", "secrets-3").as_bytes()).is_err());
+        assert!(SealedFile::parse(text.replace("\"sealed\"", "\"also\": 1, \"sealed\"").as_bytes()).is_err());
+    }
+
+    /// The file with another first byte of the sealed secrets.
+    fn file_with_bit(text: &str) -> Vec<u8> {
+        let mut value: serde_json::Value = serde_json::from_str(text).unwrap();
+        let mut sealed = STANDARD.decode(value["sealed"].as_str().unwrap()).unwrap();
+        sealed[0] ^= 1;
+        value["sealed"] = STANDARD.encode(sealed).into();
+        serde_json::to_vec(&value).unwrap()
+    }
+
+    #[test]
+    fn a_file_of_the_first_form_still_opens() {
+        use crate::provider::{Provider, Wrapped};
+        let site = SiteId::mint(&SystemEntropy);
+        let right = Passphrase::new("a right good sentence".into());
+        let mut plain = vec![1; 32];
+        plain.extend([2; 32].iter().chain(&[3; 32]).chain(&[4; 32]));
+        let wrapped = right.wrap(&site, &plain, &SystemEntropy).unwrap();
+        let Wrapped::Passphrase { memory_kib, passes, lanes, salt, key } = wrapped else { panic!() };
+        let file = serde_json::json!({
+            "format": FIRST_FORMAT, "site": site.as_str(), "memory_kib": memory_kib, "passes": passes,
+            "lanes": lanes, "salt": salt, "sealed": key,
+        });
+        let opened = SealedFile::parse(file.to_string().as_bytes()).unwrap().open(&right).unwrap();
+        assert_eq!((*opened.database, *opened.ledger, *opened.receipts), ([2; 32], [3; 32], [4; 32]));
+        assert!(opened.roots.same_as(&Roots::first(WrappingKey::from_bytes([1; 32]))));
     }
 }

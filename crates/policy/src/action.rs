@@ -67,6 +67,10 @@ actions! {
     ViewSiteStatus = "view-site-status", Site Shows;
     /// Forgets the unsealed keys and stops the site's process.
     LockSite = "lock-site", Site Changes;
+    /// Rotates the site's keys and moves them to another provider.
+    ManageKeys = "manage-keys", Site Changes;
+    /// Destroys the keys of a project or of a subject in it.
+    ShredKeys = "shred-keys", Project Changes;
     /// Makes, changes and closes accounts, and gives roles on the site.
     ManageAccounts = "manage-accounts", Site Changes;
     /// Makes a project.

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use audit::{Actor, Audit, Event, What};
 use base::{Clock, Entropy, Id, SiteId};
 use db::{Db, DbKey};
-use keys::{Keys, Passphrase, SiteSecrets};
+use keys::safe::Ready;
+use keys::{Credential, Keys, Plan, Reach, Share, SiteSecrets};
 use ledger::storage::Disk;
 use ledger::{Ledger, SigningKey};
 use std::fs;
@@ -21,6 +22,16 @@ pub struct Made {
     pub settings: Settings,
     /// Signs the first administrator in, once.
     pub token: OneTimeToken,
+    /// What unseals the site together; none unless it was made so.
+    pub shares: Vec<Share>,
+}
+
+/// What a new site is sealed under.
+pub struct Under<'a> {
+    /// The kind.
+    pub plan: Plan,
+    /// The passphrase, if it is one.
+    pub credential: &'a Credential,
 }
 
 /// Makes a site in `root`, which must be absent or empty.
@@ -32,18 +43,19 @@ pub async fn create(
     root: &Path,
     name: &str,
     administrator: &str,
-    passphrase: &Passphrase,
+    under: Under<'_>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Made> {
-    passphrase.check_strength()?;
+    let site = SiteId::mint(&*entropy);
+    let reach = Reach::default();
+    let Ready { provider, shares } = under.plan.prepare(&site, &reach, under.credential, &*entropy)?;
     let layout = Layout::at(root)?;
     prepare(&layout)?;
-    let site = SiteId::mint(&*entropy);
     let ledger = ledger_name(name, &site)?;
-    let settings = Settings { ledger, site: site.clone(), idle_minutes: 30, witness: None };
+    let settings = Settings { ledger, site: site.clone(), idle_minutes: 30, witness: None, keys: reach };
     let secrets = SiteSecrets::mint(&*entropy);
-    base::durable::create_once(&layout.sealed_keys(), &secrets.seal(&site, passphrase, &*entropy)?)?;
+    base::durable::create_once(&layout.sealed_keys(), &secrets.seal(&site, &*provider, &*entropy)?)?;
     let key = SigningKey::from_seed(&secrets.ledger)?;
     let receipts = SigningKey::from_seed(&secrets.receipts)?;
     let (name, disk) = (&settings.ledger, Arc::new(Disk));
@@ -61,7 +73,7 @@ pub async fn create(
     let position = audit.gate(&Event::new(Actor::Site(site.clone()), created)).await?.position;
     let policies = policy::Policies::shipped()?;
     let access = Access::new(db.clone(), audit.clone(), policies, clock, entropy.clone());
-    let keys = Keys::open(db.clone(), secrets.root, entropy).await?;
+    let keys = Keys::open(db.clone(), secrets.roots, under.plan.custody(), entropy).await?;
     let tx = db.begin(position).await?;
     keys.create_site_key(&tx).await?;
     let (_, token) = access.create_first_account(&tx, administrator).await?;
@@ -71,7 +83,7 @@ pub async fn create(
     base::durable::create_once(&layout.public_keys(), public.to_string().as_bytes())?;
     let text = toml::to_string(&settings).context("site.toml cannot be written")?;
     base::durable::create_once(&layout.settings_file(), text.as_bytes())?;
-    Ok(Made { settings, token })
+    Ok(Made { settings, token, shares })
 }
 
 fn prepare(layout: &Layout) -> Result<()> {

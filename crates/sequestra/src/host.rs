@@ -4,6 +4,7 @@ use crate::{create, demo, doctor, process, start, witnessing};
 use anyhow::{Context, Result};
 use api::Problem;
 use base::{Fault, Kind, SystemClock, SystemEntropy};
+use cli::host::Unsealing;
 use cli::{Console, DemoArgs, DemoDataArgs, Diagnosis, Failure, Host, InitArgs, NewSite, Passphrase};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -23,13 +24,19 @@ pub const SEED: u64 = 1;
 pub struct Program;
 
 impl Host for Program {
-    fn init(&self, args: &InitArgs, passphrase: &Passphrase) -> Result<NewSite> {
-        let passphrase = keys::Passphrase::new(passphrase.reveal().to_owned());
+    fn init(&self, args: &InitArgs, passphrase: Option<&Passphrase>) -> Result<NewSite> {
+        let text = passphrase.map(Passphrase::reveal).unwrap_or_default();
+        let credential = keys::Credential::new(text.to_owned());
+        let plan = match args.split {
+            Some((needed, made)) => keys::Plan::Shares { needed, made },
+            None => keys::Plan::Passphrase,
+        };
+        let under = create::Under { plan, credential: &credential };
         let name = args.name.as_deref().unwrap_or(NAME);
         let (clock, entropy) = (Arc::new(SystemClock::default()), Arc::new(SystemEntropy));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let fresh = !args.site.exists();
-        let made = runtime.block_on(create::create(&args.site, name, FIRST, &passphrase, clock, entropy));
+        let made = runtime.block_on(create::create(&args.site, name, FIRST, under, clock, entropy));
         let made = made.map_err(|error| {
             if fresh && !args.site.join("site.toml").exists() {
                 // What was begun is no site; the folder is as it was.
@@ -43,11 +50,24 @@ impl Host for Program {
             ledger: made.settings.ledger,
             administrator: FIRST.to_owned(),
             token: made.token.expose().to_owned(),
+            shares: made.shares.iter().map(|share| share.text().to_string()).collect(),
         })
     }
 
     fn start_site(&self, site: &Path, passphrase: &Passphrase) -> Result<()> {
         start::start(site, passphrase.reveal())
+    }
+
+    fn unsealing(&self, site: &Path) -> Result<Unsealing> {
+        let layout = crate::layout::Layout::at(site)?;
+        let reach = layout.settings()?.keys;
+        let file = keys::Safe::new(layout.sealed_keys(), reach).file().map_err(|e| failure(&e))?;
+        Ok(match file.custody() {
+            keys::Custody::Passphrase => Unsealing::Passphrase,
+            keys::Custody::Shares { needed, made } => Unsealing::Shares { needed, made },
+            keys::Custody::Token => Unsealing::Pin,
+            keys::Custody::Service => Unsealing::Token,
+        })
     }
 
     fn doctor(&self, site: Option<&Path>) -> Result<Diagnosis> {

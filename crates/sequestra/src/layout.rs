@@ -25,6 +25,9 @@ pub struct Settings {
     /// Who cosigns the ledger's checkpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness: Option<WitnessSettings>,
+    /// How tokens and key services are reached.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub keys: keys::Reach,
 }
 
 /// `[witness]` in `site.toml`.
@@ -49,6 +52,10 @@ impl WitnessSettings {
 
 fn default_alarm_seconds() -> u64 {
     60
+}
+
+fn is_default(reach: &keys::Reach) -> bool {
+    *reach == keys::Reach::default()
 }
 
 fn default_idle_minutes() -> u64 {

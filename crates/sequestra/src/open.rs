@@ -9,7 +9,7 @@ use audit::{Actor, Audit};
 use base::{Clock, Entropy};
 use catalog::Catalog;
 use db::{Db, DbKey, Migration};
-use keys::{Keys, Passphrase, SiteSecrets};
+use keys::{Credential, Keys, Safe};
 use ledger::storage::Disk;
 use ledger::{Ledger, SigningKey};
 use runs::{Runs, RunsParts};
@@ -30,13 +30,14 @@ pub const MIGRATIONS: &[&[Migration]] =
 /// alone, for a checkpoint of what is there: a ledger that was put back must not grow.
 pub async fn open(
     layout: &Layout,
-    passphrase: &Passphrase,
+    credential: &Credential,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<(Site, Attest)> {
     let settings = layout.settings()?;
-    let sealed = std::fs::read(layout.sealed_keys()).context("cannot read the sealed keys")?;
-    let (site, secrets) = SiteSecrets::unseal(&sealed, passphrase)?;
+    let safe = Safe::new(layout.sealed_keys(), settings.keys.clone());
+    let (sealed, secrets, _) = safe.unseal(credential)?;
+    let site = sealed.site().clone();
     if site != settings.site {
         bail!("the sealed keys are those of another site than site.toml names");
     }
@@ -48,7 +49,7 @@ pub async fn open(
 
     let policies = policy::Policies::shipped()?;
     let access = Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone());
-    let keys = Keys::open(db.clone(), secrets.root, entropy.clone()).await?;
+    let keys = Keys::open(db.clone(), secrets.roots, sealed.custody(), entropy.clone()).await?;
     let archive = Archive::open(
         &layout.objects(),
         db.clone(),
@@ -85,6 +86,7 @@ pub async fn open(
         audit,
         access,
         keys,
+        safe,
         archive,
         catalog,
         runs,

@@ -7,7 +7,7 @@ use crate::open::open;
 use anyhow::{Context, Result};
 use audit::{Event, What};
 use base::{SystemClock, SystemEntropy};
-use keys::Passphrase;
+use keys::Credential;
 use server::Site;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -24,7 +24,7 @@ const COUNTS: Duration = Duration::from_secs(60);
 /// How long requests under way may take to end once the process stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs the process. The passphrase comes on standard input; one line goes to standard output:
+/// Runs the process. The passphrase, PIN or shares come on standard input; one line goes to standard output:
 /// `ready`, or a problem as JSON.
 pub fn serve(root: &Path) -> Result<()> {
     // A process of its own session: the terminal's end is not the site's.
@@ -32,15 +32,15 @@ pub fn serve(root: &Path) -> Result<()> {
     no_core_dumps()?;
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).context("cannot read the passphrase")?;
-    let passphrase = Passphrase::new(text);
+    let credential = Credential::new(text);
     let layout = Layout::at(root)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         // A file size limit must be an error of the write, not the end of the process.
         let _too_large = signal(SignalKind::from_raw(25))?;
         let (site, mut attest) =
-            open(&layout, &passphrase, Arc::new(SystemClock::default()), Arc::new(SystemEntropy)).await?;
-        drop(passphrase);
+            open(&layout, &credential, Arc::new(SystemClock::default()), Arc::new(SystemEntropy)).await?;
+        drop(credential);
         let listener = listen(&layout)?;
         announce()?;
         let ended = run(&site, listener, &mut attest).await;

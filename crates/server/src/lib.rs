@@ -10,13 +10,14 @@
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
 //! * one module a resource: `people`, `project`, `package`, `sample`, `object`, `tool`,
-//!   `reference`, `run`, `variant`, `history`, `record`, `tail`, `process`
+//!   `reference`, `run`, `variant`, `history`, `record`, `tail`, `process`, `keys`
 
 mod attend;
 mod body;
 pub mod failure;
 mod finish;
 mod history;
+mod keys;
 mod object;
 mod package;
 mod people;

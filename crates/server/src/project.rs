@@ -33,7 +33,7 @@ pub(crate) async fn create(
     };
     let tx = site.begin(&permit).await?;
     let project = site.catalog.create_project(&permit, &tx, new).await?;
-    site.keys.create_project_key(&permit, &tx, &project.id).await?;
+    site.keys.create_project_key(&permit, &tx, &project.id, project.class).await?;
     site.access.adopt_project(&permit, &tx, &project.id, &administrator).await?;
     tx.commit().await?;
     site.keys.load_project_key(&project.id).await?;

@@ -3,7 +3,7 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, attend};
 use crate::{
-    history, object, package, people, process, project, record, reference, run, sample, tail, tool, variant,
+    history, keys, object, package, people, process, project, record, reference, run, sample, tail, tool, variant,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -23,6 +23,10 @@ fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     set("whoami", to("whoami", people::me));
     set("site status", to("site status", process::status));
     set("site lock", to("site lock", process::lock));
+    set("keys status", to("keys status", keys::status));
+    set("keys rotate", to("keys rotate", keys::rotate));
+    set("keys prepare", to("keys prepare", keys::prepare));
+    set("keys complete", to("keys complete", keys::complete));
     set("account create", to("account create", people::create));
     set("account list", to("account list", people::list));
     set("account token", to("account token", people::token));

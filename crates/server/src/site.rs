@@ -34,6 +34,8 @@ pub struct Parts {
     pub access: Access,
     /// The keys.
     pub keys: Keys,
+    /// Where the sealed secrets lie.
+    pub safe: keys::Safe,
     /// The archive.
     pub archive: Archive,
     /// The catalog.

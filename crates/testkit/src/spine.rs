@@ -11,8 +11,8 @@ use base::{
 };
 use catalog::{Catalog, NewProject, Purpose, Retention};
 use db::{Db, DbKey, Migration};
-use keys::Keys;
 use keys::wrap::WrappingKey;
+use keys::{Custody, Keys, Roots};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -192,7 +192,7 @@ impl Spine {
         let create: Permit<Manage, Site> = self.permit(&self.admin, Action::CreateProject, &self.site).await;
         let tx = self.db.begin(create.decision()).await.expect("a transaction");
         let made = self.catalog.create_project(&create, &tx, new_project(class)).await.expect("a project");
-        self.keys.create_project_key(&create, &tx, &made.id).await.expect("a project key");
+        self.keys.create_project_key(&create, &tx, &made.id, class).await.expect("a project key");
         self.access.adopt_project(&create, &tx, &made.id, &manager.1).await.expect("an administrator");
         tx.commit().await.expect("a commit");
         self.keys.load_project_key(&made.id).await.expect("a usable key");
@@ -287,7 +287,10 @@ impl Parts {
         let db = Db::open(&folder.join("metadata.db"), &DbKey::new(DATABASE), &all).await?;
         let policies = policy::Policies::shipped()?;
         let access = Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone());
-        let keys = Keys::open(db.clone(), WrappingKey::from_bytes([6; 32]), entropy.clone()).await?;
+        let roots = Roots::first(WrappingKey::from_bytes([6; 32]));
+        // Custody of the strict kind: projects of every class may be made.
+        let custody = Custody::Shares { needed: 2, made: 3 };
+        let keys = Keys::open(db.clone(), roots, custody, entropy.clone()).await?;
         Ok(Self { db, audit, access, keys, clock, entropy })
     }
 

@@ -71,7 +71,7 @@ impl Client {
 
     /// Starts the process and waits until it answers.
     pub fn start(folder: &Path, app: &App<'_>) -> Result<Self, Failure> {
-        let passphrase = passphrase::existing(app)?;
+        let passphrase = passphrase::existing(app, folder)?;
         if let Err(error) = app.host.start_site(folder, &passphrase) {
             // Another command may have started it in the same moment.
             return match Self::running(folder) {

@@ -63,6 +63,8 @@ pub struct Site {
     process: Mutex<Option<Runtime>>,
     started_with: Mutex<Vec<String>>,
     environment: Mutex<Vec<(String, OsString)>>,
+    /// What opens it.
+    pub unsealing: Mutex<crate::host::Unsealing>,
 }
 
 /// What a command came to.
@@ -95,6 +97,7 @@ impl Site {
             process: Mutex::default(),
             started_with: Mutex::default(),
             environment: Mutex::default(),
+            unsealing: Mutex::new(crate::host::Unsealing::Passphrase),
         }
     }
 
@@ -234,14 +237,16 @@ impl Write for Kept {
 }
 
 impl Host for Site {
-    fn init(&self, args: &InitArgs, passphrase: &Passphrase) -> anyhow::Result<NewSite> {
-        self.started_with.lock().unwrap().push(passphrase.reveal().to_owned());
+    fn init(&self, args: &InitArgs, passphrase: Option<&Passphrase>) -> anyhow::Result<NewSite> {
+        let text = passphrase.map(Passphrase::reveal).unwrap_or_default();
+        self.started_with.lock().unwrap().push(text.to_owned());
         Ok(NewSite {
             site: self.id.clone(),
             folder: args.site.clone(),
             ledger: args.name.clone().unwrap_or_default(),
             administrator: "admin".to_owned(),
             token: "once_first".to_owned(),
+            shares: (0..args.split.map_or(0, |split| split.1)).map(|n| format!("share1.{n}")).collect(),
         })
     }
 
@@ -251,6 +256,10 @@ impl Host for Site {
         anyhow::ensure!(passphrase.reveal() != "wrong", "the passphrase does not open this site");
         self.serve();
         Ok(())
+    }
+
+    fn unsealing(&self, _: &Path) -> anyhow::Result<crate::host::Unsealing> {
+        Ok(*self.unsealing.lock().unwrap())
     }
 
     fn doctor(&self, _: Option<&Path>) -> anyhow::Result<Diagnosis> {

@@ -128,3 +128,41 @@ fn a_new_site_gives_its_token_alone_on_stdout() {
     // A token that cannot be kept is not made.
     assert_eq!((run(&args, &site).code, site.started_with().len()), (5, 2));
 }
+
+#[test]
+fn a_site_under_shares_takes_one_file_for_each_holder() {
+    let site = Site::locked(|_| Reply::Json(200, me()));
+    *site.unsealing.lock().unwrap() = crate::host::Unsealing::Shares { needed: 2, made: 3 };
+    site.sign_in();
+    let came = site.run("whoami");
+    assert_eq!(came.code, 6);
+    assert!(came.err.contains("it takes 2 shares") && came.err.contains("--share-file"), "{}", came.err);
+    let (one, two) = (site.file("one", "share1.a\nmore\n"), site.file("two", "share1.b"));
+    let line = format!("whoami --share-file {} --share-file {}", one.display(), two.display());
+    assert_eq!((site.run(&line).code, site.started_with()), (0, vec!["share1.a\nshare1.b\n".to_owned()]));
+}
+
+#[test]
+fn a_new_site_under_shares_asks_for_no_passphrase_and_keeps_each_share_apart() {
+    let site = Site::locked(|_| Reply::Json(200, me()));
+    let folder = site.temp.path().join("shares");
+    std::fs::create_dir(&folder).unwrap();
+    let words = |more: &[&str]| {
+        let args = ["sequestra", "init", "new", "--split"].iter().chain(more);
+        args.map(|word| (*word).to_owned()).collect::<Vec<_>>()
+    };
+    let came = run(&words(&["2-of-3", "--shares-out", folder.to_str().unwrap()]), &site);
+    assert_eq!((came.code, came.out.as_str()), (0, "once_first\n"), "{came:?}");
+    for number in 1..=3 {
+        let file = folder.join(format!("share-{number}"));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("share1.{}\n", number - 1));
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let came = run(&words(&["2-of-2"]), &site);
+    assert_eq!((came.code, came.out.as_str()), (0, "share1.0\nshare1.1\nonce_first\n"));
+    assert_eq!(run(&words(&["two"]), &site).code, 2);
+    // A share that cannot be kept is not made.
+    let begun = site.started_with().len();
+    assert_eq!(run(&words(&["2-of-3", "--shares-out", folder.to_str().unwrap()]), &site).code, 5);
+    assert_eq!(site.started_with().len(), begun);
+}

@@ -4,7 +4,7 @@ use crate::measure::{self, Spread};
 use crate::site::{ANALYST, Site};
 use anyhow::Result;
 use base::Clock;
-use keys::{Passphrase, SiteSecrets};
+use keys::{Passphrase, SealedFile};
 use std::fs;
 
 const COMMANDS: usize = 20;
@@ -31,7 +31,7 @@ pub fn starts(site: &Site, clock: &dyn Clock, rounds: usize) -> Result<()> {
         let sealed = fs::read(site.folder().join("keys").join("site.sealed"))?;
         let passphrase = Passphrase::new(fs::read_to_string(site.passphrase_file())?);
         let begun = clock.monotonic();
-        SiteSecrets::unseal(&sealed, &passphrase)?;
+        SealedFile::parse(&sealed)?.open(&passphrase)?;
         derivations.push((clock.monotonic() - begun).as_secs_f64());
         site.lock()?;
         let begun = clock.monotonic();

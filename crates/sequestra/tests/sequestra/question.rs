@@ -38,6 +38,7 @@ pub struct Things {
     manifest: String,
     fasta: Vec<u8>,
     recipient: String,
+    passphrase: String,
 }
 
 impl Things {
@@ -98,6 +99,7 @@ impl Things {
             manifest: text("md5sums.txt"),
             fasta: fs::read(told().data.join("reference.fa")).unwrap(),
             recipient: fs::read_to_string(site.room.join("recipient.pub")).unwrap(),
+            passphrase: fs::read_to_string(site.room.join("passphrase")).unwrap(),
         };
         assert!(!things.sheet.contains(FILES[0]));
         let begun = things.ask(site, "package begin", Some("analyst"));
@@ -138,6 +140,12 @@ impl Things {
     fn body(&self, route: &Route, who: &str) -> Vec<u8> {
         let value = match route.name {
             "session create" => json!({"token": format!("once_{}", "0".repeat(64))}),
+            "keys rotate" => json!({"scope": "site", "begin": true}),
+            // The site moves from its passphrase to the same one, so that it can be opened afterwards.
+            "keys prepare" => json!({
+                "credential": self.passphrase, "to": {"provider": "passphrase"}, "new": self.passphrase,
+            }),
+            "keys complete" => json!({"credential": self.passphrase}),
             "account create" => json!({"name": format!("made-by-{who}")}),
             "account grant" => json!({"role": "auditor"}),
             "project create" => json!({

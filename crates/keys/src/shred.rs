@@ -1,0 +1,181 @@
+//! Shredding: the keys of a project or of a subject are destroyed, and with them everything that
+//! they sealed.
+
+use crate::rotate::of_scope;
+use crate::table::{backup, field, key, session, shredded};
+use crate::{Error, Keys};
+use access::Permit;
+use access::thing::Project;
+use access::verb::Manage;
+use base::{Id, ObjectId, ProjectId, SubjectId, Timestamp};
+use db::Tx;
+use db::sea_orm::ActiveValue::Set;
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// What is to be erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Erasure {
+    /// A project with all its subjects.
+    Project(ProjectId),
+    /// One subject of a project.
+    Subject {
+        /// The project.
+        project: ProjectId,
+        /// The subject.
+        subject: SubjectId,
+    },
+}
+
+/// The answer of [`Holds::held`].
+pub type HoldAnswer<'a> = Pin<
+    Box<
+        dyn Future<Output = Result<Option<&'static str>, Box<dyn std::error::Error + Send + Sync>>>
+            + Send
+            + 'a,
+    >,
+>;
+
+/// Knows whether something forbids an erasure: a legal hold, a retention floor. Implemented by the
+/// rooms that keep those.
+pub trait Holds: Send + Sync {
+    /// Why the erasure is forbidden; none when nothing forbids it. An error means "not known", and
+    /// refuses.
+    fn held<'a>(&'a self, erasure: &'a Erasure) -> HoldAnswer<'a>;
+}
+
+/// An erasure that nothing forbade when it was asked. Made by [`Keys::clear_erasure`] alone.
+pub struct Cleared(Erasure);
+
+/// What was destroyed, and what that erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shredded {
+    /// The scopes, each with the generations of its key that were destroyed.
+    pub scopes: Vec<(String, Vec<i32>)>,
+    /// The objects whose session keys are gone.
+    pub objects: Vec<ObjectId>,
+    /// When the last key-store backup that still holds the keys can no longer be opened; none when
+    /// there is no such backup.
+    pub complete: Option<Timestamp>,
+}
+
+impl Erasure {
+    /// The scope that it is about.
+    pub fn scope(&self) -> &str {
+        match self {
+            Self::Project(project) => project.as_str(),
+            Self::Subject { subject, .. } => subject.as_str(),
+        }
+    }
+
+    /// The project that it happens in.
+    pub fn project(&self) -> &ProjectId {
+        match self {
+            Self::Project(project) | Self::Subject { project, .. } => project,
+        }
+    }
+}
+
+impl Keys {
+    /// Attaches what knows holds and floors. Once; later calls change nothing.
+    pub fn attach_holds(&self, holds: Arc<dyn Holds>) {
+        let _ = self.inner.holds.set(holds);
+    }
+
+    /// Asks whether something forbids an erasure. Unknown is forbidden. Not while a transaction is
+    /// open: the answer is read from the database.
+    pub async fn clear_erasure(
+        &self,
+        permit: &Permit<Manage, Project>,
+        erasure: Erasure,
+    ) -> Result<Cleared, Error> {
+        permit.covers(erasure.project())?;
+        let Some(holds) = self.inner.holds.get() else {
+            return Err(Error::Held("nobody here knows of holds and retention floors"));
+        };
+        match holds.held(&erasure).await {
+            Ok(None) => Ok(Cleared(erasure)),
+            Ok(Some(why)) => Err(Error::Held(why)),
+            Err(_) => Err(Error::Held("it could not be learnt whether a hold or a floor forbids it")),
+        }
+    }
+
+    /// Destroys the keys. [`Keys::forget_shredded`] follows the commit.
+    pub async fn shred(
+        &self,
+        permit: &Permit<Manage, Project>,
+        tx: &Tx,
+        cleared: &Cleared,
+    ) -> Result<Shredded, Error> {
+        let Cleared(erasure) = cleared;
+        permit.covers(erasure.project())?;
+        let rows: Vec<(String, Option<String>, Option<String>)> = session::Entity::find()
+            .select_only()
+            .columns([session::Column::Object, session::Column::Project, session::Column::Subject])
+            .filter(of_scope(erasure.scope()))
+            .order_by_asc(session::Column::Object)
+            .into_tuple()
+            .all(&**tx)
+            .await?;
+        if rows.iter().any(|row| row.1.as_deref() != Some(erasure.project().as_str())) {
+            // A subject's key that also wraps what is in another project is not this permit's.
+            return Err(access::Error::NotCovered(erasure.scope().to_owned()).into());
+        }
+        let mut scopes: BTreeSet<String> = rows.iter().filter_map(|row| row.2.clone()).collect();
+        scopes.insert(erasure.scope().to_owned());
+        let mut destroyed = Vec::new();
+        for scope in scopes {
+            destroyed.push((scope.clone(), self.destroy(permit, tx, &scope).await?));
+        }
+        session::Entity::delete_many().filter(of_scope(erasure.scope())).exec(&**tx).await?;
+        let mut objects: Vec<ObjectId> =
+            rows.iter().map(|row| row.0.parse()).collect::<Result<_, _>>().map_err(|_| Error::Unwrap)?;
+        objects.dedup();
+        Ok(Shredded { scopes: destroyed, objects, complete: self.last_backup(tx).await? })
+    }
+
+    /// Wipes from memory what was shredded, and from the database's log. After the commit.
+    pub async fn forget_shredded(&self, shredded: &Shredded) -> Result<(), Error> {
+        for (scope, _) in &shredded.scopes {
+            self.forget(scope);
+        }
+        Ok(self.inner.db.forget_deleted().await?)
+    }
+
+    async fn destroy(&self, permit: &Permit<Manage, Project>, tx: &Tx, id: &str) -> Result<Vec<i32>, Error> {
+        let generations: Vec<i32> = key::Entity::find()
+            .select_only()
+            .column(key::Column::Generation)
+            .filter(key::Column::Scope.eq(id))
+            .order_by_asc(key::Column::Generation)
+            .into_tuple()
+            .all(&**tx)
+            .await?;
+        let Some(newest) = generations.last() else {
+            let gone = shredded::Entity::find_by_id(id).one(&**tx).await?.is_some();
+            return Err(if gone { Error::Shredded(id.into()) } else { Error::NoScope(id.into()) });
+        };
+        let row = shredded::ActiveModel {
+            scope: Set(id.to_owned()),
+            generations: Set(*newest),
+            position: Set(i64::try_from(permit.decision()).map_err(|_| Error::Wrap)?),
+        };
+        shredded::Entity::insert(row).exec_without_returning(&**tx).await?;
+        key::Entity::delete_many().filter(key::Column::Scope.eq(id)).exec(&**tx).await?;
+        field::Entity::delete_by_id(id).exec(&**tx).await?;
+        Ok(generations)
+    }
+
+    async fn last_backup(&self, tx: &Tx) -> Result<Option<Timestamp>, Error> {
+        let rows = backup::Entity::find().all(&**tx).await?;
+        let mut last = None;
+        for row in rows.into_iter().filter(|row| !row.wrapped.is_empty()) {
+            let expires: Timestamp = row.expires.parse().map_err(|_| Error::Unwrap)?;
+            last = last.max(Some(expires));
+        }
+        Ok(last)
+    }
+}

@@ -1,0 +1,101 @@
+//! What refuses a key.
+
+use crate::site::TestSite;
+use access::Action;
+use access::verb::Read;
+use access::{Permit, thing::Object};
+use base::{Class, Id, ObjectId, ProjectId, SystemEntropy};
+use keys::{Binding, Custody, Error};
+
+fn not_covered(result: Result<seal::SessionKey, Error>) -> bool {
+    matches!(result, Err(Error::Access(access::Error::NotCovered(_))))
+}
+
+#[tokio::test]
+async fn a_permit_opens_what_it_covers_and_nothing_else() {
+    let site = TestSite::new().await;
+    let stored = site.store(None, 2).await;
+    let [(one, bytes), (two, _)] = stored.as_slice() else { panic!() };
+    let permit = site.look(&one.object).await;
+    assert_eq!(site.keys.open_session(&permit, one).await.unwrap().expose(), bytes);
+    assert!(not_covered(site.keys.open_session(&permit, two).await), "an object that it does not cover");
+    for project in [Some(site.other.clone()), None] {
+        let lie = Binding { project, ..one.clone() };
+        assert!(
+            not_covered(site.keys.open_session(&permit, &lie).await),
+            "another project than the permit's"
+        );
+    }
+    assert!(not_covered(site.keys.open_site_session(&permit, one).await), "a project's object as the site's");
+    let lie = Binding { project: None, ..one.clone() };
+    let opened = site.keys.open_site_session(&permit, &lie).await;
+    assert!(matches!(opened, Err(Error::Unwrap)), "said to be the site's, it opens under no key of the site");
+    let moved = Binding { version: 2, ..one.clone() };
+    assert!(matches!(site.keys.open_session(&permit, &moved).await, Err(Error::NoKey(_))));
+    site.clock.advance(access::permit::LEASE);
+    let late = site.keys.open_session(&permit, one).await;
+    assert!(matches!(late, Err(Error::Access(access::Error::PermitEnded))));
+}
+
+#[tokio::test]
+async fn a_session_key_is_kept_in_the_project_of_its_permit_alone() {
+    let site = TestSite::new().await;
+    let permit = site.ingest().await;
+    let key = site.keys.mint_session(&permit).unwrap();
+    let tx = site.db.begin(permit.decision()).await.unwrap();
+    for project in [Some(site.other.clone()), Some(ProjectId::mint(&SystemEntropy)), None] {
+        let binding = Binding { object: ObjectId::mint(&SystemEntropy), version: 1, project, subject: None };
+        let stored = site.keys.store_session(&permit, &tx, &binding, &key).await;
+        assert!(matches!(stored, Err(Error::Access(access::Error::NotCovered(_)))), "{binding}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_was_moved_or_changed_does_not_open() {
+    use db::sea_orm::ConnectionTrait;
+    let site = TestSite::new().await;
+    let stored = site.store(None, 2).await;
+    let permit = site.look(&stored[0].0.object).await;
+    let tx = site.db.begin(permit.decision()).await.unwrap();
+    let sql = format!(
+        "UPDATE keys_session SET wrapped = (SELECT wrapped FROM keys_session WHERE object = '{}') WHERE object = '{}'",
+        stored[1].0.object, stored[0].0.object
+    );
+    tx.execute_unprepared(&sql).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(matches!(site.keys.open_session(&permit, &stored[0].0).await, Err(Error::Unwrap)));
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_record_gives_no_key() {
+    let site = TestSite::new().await;
+    let stored = site.store(None, 1).await;
+    site.assert_open(&stored).await;
+    site.audit.ledger().close().unwrap();
+    let permit: Result<Permit<Read, Object>, _> =
+        site.ask(&site.person, Action::ViewVariants, &stored[0].0.object).await;
+    assert!(permit.is_err(), "a decision that is not on record gave a permit");
+}
+
+#[tokio::test]
+async fn strict_projects_ask_for_more_than_a_passphrase() {
+    let site = TestSite::new().await;
+    let permit = site.on_site(Action::CreateProject).await;
+    let tx = site.db.begin(permit.decision()).await.unwrap();
+    for class in [Class::Controlled, Class::Clinical] {
+        let id = ProjectId::mint(&SystemEntropy);
+        let made = site.keys.create_project_key(&permit, &tx, &id, class).await;
+        assert!(matches!(made, Err(Error::Custody(_))), "{class:?}");
+        site.keys.set_custody(Custody::Shares { needed: 1, made: 3 });
+        assert!(
+            site.keys.create_project_key(&permit, &tx, &id, class).await.is_err(),
+            "one share is one person"
+        );
+        for strong in [Custody::Shares { needed: 2, made: 3 }, Custody::Token, Custody::Service] {
+            site.keys.set_custody(strong);
+            let id = ProjectId::mint(&SystemEntropy);
+            site.keys.create_project_key(&permit, &tx, &id, class).await.unwrap();
+        }
+        site.keys.set_custody(Custody::Passphrase);
+    }
+}

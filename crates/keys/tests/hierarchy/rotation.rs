@@ -1,0 +1,165 @@
+//! Rotation: nothing is lost wherever it stops, and nothing is left on an old key when it ends.
+
+use crate::site::TestSite;
+use access::thing::Site;
+use access::verb::Manage;
+use access::{Action, Permit};
+use audit::FieldSealer;
+use base::Sensitive;
+use db::sea_orm::{ConnectionTrait, Statement};
+use keys::{Credential, Error, Rotated};
+
+async fn permit(site: &TestSite) -> Permit<Manage, Site> {
+    site.on_site(Action::ManageKeys).await
+}
+
+async fn numbers(site: &TestSite, sql: &str) -> Vec<i64> {
+    let statement = Statement::from_string(site.db.reader().get_database_backend(), sql);
+    let rows = site.db.reader().query_all_raw(statement).await.unwrap();
+    rows.iter().map(|row| row.try_get_by_index::<i64>(0).unwrap()).collect()
+}
+
+/// Rotates a scope; stops after `steps` transactions, as a killed process would, if there are that
+/// many.
+async fn rotate(site: &TestSite, scope: &str, steps: usize) -> Option<Rotated> {
+    let permit = permit(site).await;
+    for step in 0..steps {
+        let tx = site.db.begin(permit.decision()).await.unwrap();
+        if step == 0 {
+            site.keys.begin_rotation(&permit, &tx, scope).await.unwrap();
+            tx.commit().await.unwrap();
+            site.keys.settle(scope).await.unwrap();
+            continue;
+        }
+        if site.keys.rewrap(&permit, &tx, scope, 2).await.unwrap() > 0 {
+            tx.commit().await.unwrap();
+            continue;
+        }
+        tx.commit().await.unwrap();
+        let tx = site.db.begin(permit.decision()).await.unwrap();
+        let done = site.keys.finish_rotation(&permit, &tx, scope).await.unwrap();
+        tx.commit().await.unwrap();
+        site.keys.settle(scope).await.unwrap();
+        return Some(done);
+    }
+    None
+}
+
+#[tokio::test]
+async fn a_rotation_may_stop_anywhere_and_ends_with_nothing_on_the_old_key() {
+    let mut site = TestSite::new().await;
+    let subject = site.subject().await;
+    let mut stored = site.store(Some(&subject), 3).await;
+    stored.extend(site.store(None, 4).await);
+    let project = site.project.clone();
+    let reason = Sensitive::new("because".to_owned());
+    let sealed = site.keys.seal(&project, &reason).unwrap();
+    let project = project.to_string();
+    for (scope, rows) in [(project.as_str(), 8), (subject.as_ref_str(), 3), ("site", 0)] {
+        for steps in 1.. {
+            if let Some(done) = rotate(&site, scope, steps).await {
+                // What was stored on the way is on the newest key too.
+                assert!(done.checked >= rows && done.destroyed.len() == 1, "{done:?}");
+                assert_eq!(done.destroyed[0] + 1, done.generation);
+                break;
+            }
+            // Killed: the next process finds every key, and new objects find theirs.
+            site.reopen().await;
+            site.assert_open(&stored).await;
+            if steps == 1 && scope == project {
+                stored.extend(site.store(Some(&subject), 1).await);
+            }
+        }
+        site.reopen().await;
+        site.assert_open(&stored).await;
+        let sql = format!("SELECT generation FROM keys_key WHERE scope = '{scope}'");
+        assert_eq!(numbers(&site, &sql).await, [2], "{scope}");
+    }
+    let told = site.keys.open(&site.project, &sealed).unwrap();
+    assert_eq!(told.reveal(), "because", "what the ledger holds stays readable");
+    let older = site.keys.standings().await.unwrap().iter().map(|standing| standing.older).sum::<u64>();
+    assert_eq!(older, 0);
+    assert_eq!(numbers(&site, "SELECT DISTINCT outer_generation FROM keys_session").await, [2]);
+}
+
+#[tokio::test]
+async fn an_old_key_is_destroyed_only_when_every_row_was_seen_to_open() {
+    let site = TestSite::new().await;
+    let stored = site.store(None, 3).await;
+    let scope = site.project.to_string();
+    assert!(rotate(&site, &scope, 2).await.is_none());
+    let permit = permit(&site).await;
+    let tx = site.db.begin(permit.decision()).await.unwrap();
+    let early = site.keys.finish_rotation(&permit, &tx, &scope).await;
+    assert!(matches!(early, Err(Error::RowsLeft(1))), "{early:?}");
+    assert_eq!(site.keys.rewrap(&permit, &tx, &scope, 9).await.unwrap(), 0);
+    // A row that says that it is on the new key, and is not.
+    let sql =
+        format!("UPDATE keys_session SET wrapped = zeroblob(60) WHERE object = '{}'", stored[1].0.object);
+    tx.execute_unprepared(&sql).await.unwrap();
+    let false_row = site.keys.finish_rotation(&permit, &tx, &scope).await;
+    assert!(matches!(false_row, Err(Error::Unwrap)), "{false_row:?}");
+    drop(tx);
+    assert_eq!(
+        numbers(&site, &format!("SELECT generation FROM keys_key WHERE scope = '{scope}'")).await,
+        [1, 2]
+    );
+    site.assert_open(&stored).await;
+}
+
+#[tokio::test]
+async fn a_root_rotation_may_stop_anywhere() {
+    let mut site = TestSite::new().await;
+    let subject = site.subject().await;
+    let stored = site.store(Some(&subject), 2).await;
+    let first = site.roots_on_disk();
+    let credential = site.credential();
+    let wrong = Credential::new(String::new());
+    let begin = permit(&site).await;
+    assert!(matches!(site.keys.begin_root(&begin, &site.safe, &wrong), Err(Error::FewShares { .. })));
+    assert!(site.roots_on_disk().same_as(&first));
+    for round in 0..2 {
+        let permit = permit(&site).await;
+        site.keys.begin_root(&permit, &site.safe, &credential).unwrap();
+        assert_eq!(site.roots_on_disk().generations(), [1, 2], "asked again, it goes on");
+        site.reopen().await;
+        site.assert_open(&stored).await;
+        let tx = site.db.begin(permit.decision()).await.unwrap();
+        assert!(matches!(site.keys.check_root(&permit, &tx).await, Err(Error::RowsLeft(_))));
+        let left = site.keys.rewrap_root(&permit, &tx, 2).await.unwrap();
+        assert_eq!(left, 4 - 2 * (round + 1), "site, two projects, one subject");
+        tx.commit().await.unwrap();
+        site.reopen().await;
+        site.assert_open(&stored).await;
+        if left == 0 {
+            break;
+        }
+    }
+    let permit = permit(&site).await;
+    let tx = site.db.begin(permit.decision()).await.unwrap();
+    let done = site.keys.check_root(&permit, &tx).await.unwrap();
+    assert_eq!((done.generation, done.destroyed.as_slice(), done.checked), (2, [1].as_slice(), 4));
+    tx.commit().await.unwrap();
+    site.reopen().await;
+    site.keys.finish_root(&permit, &site.safe, &credential).unwrap();
+    assert_eq!(site.roots_on_disk().generations(), [2]);
+    site.reopen().await;
+    site.assert_open(&stored).await;
+    let old = keys::Keys::open(
+        site.db.clone(),
+        first,
+        keys::Custody::Passphrase,
+        std::sync::Arc::new(base::SystemEntropy),
+    );
+    assert!(old.await.is_err(), "the first root opens nothing");
+}
+
+trait AsRefStr {
+    fn as_ref_str(&self) -> &str;
+}
+
+impl AsRefStr for base::SubjectId {
+    fn as_ref_str(&self) -> &str {
+        base::Id::as_str(self)
+    }
+}

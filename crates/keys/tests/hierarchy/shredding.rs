@@ -1,0 +1,143 @@
+//! Shredding: refused when in doubt, and final.
+
+use crate::site::TestSite;
+use access::Action;
+use audit::FieldSealer;
+use base::{Sensitive, Timestamp};
+use keys::shred::HoldAnswer;
+use keys::{Binding, Erasure, Error, Holds};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Option<Result<&'static str, ()>>>>);
+
+impl Holds for Told {
+    fn held<'a>(&'a self, _: &'a Erasure) -> HoldAnswer<'a> {
+        let told = *self.0.lock().unwrap();
+        Box::pin(async move {
+            match told {
+                None => Ok(None),
+                Some(Ok(why)) => Ok(Some(why)),
+                Some(Err(())) => Err("not known".into()),
+            }
+        })
+    }
+}
+
+async fn shred(site: &TestSite, erasure: Erasure) -> Result<keys::Shredded, Error> {
+    let permit = site.erase().await;
+    let cleared = site.keys.clear_erasure(&permit, erasure).await?;
+    let tx = site.db.begin(permit.decision()).await?;
+    let done = site.keys.shred(&permit, &tx, &cleared).await?;
+    tx.commit().await?;
+    site.keys.forget_shredded(&done).await?;
+    Ok(done)
+}
+
+async fn opened(site: &TestSite, binding: &Binding) -> Result<seal::SessionKey, Error> {
+    site.keys.open_session(&site.look(&binding.object).await, binding).await
+}
+
+#[tokio::test]
+async fn what_may_be_held_is_not_shredded() {
+    let site = TestSite::new().await;
+    let stored = site.store(None, 1).await;
+    let erasure = || Erasure::Project(site.project.clone());
+    assert!(matches!(shred(&site, erasure()).await, Err(Error::Held(_))), "nobody knows of holds");
+    let told = Told::default();
+    site.keys.attach_holds(Arc::new(told.clone()));
+    for answer in [Ok("a legal hold"), Err(())] {
+        *told.0.lock().unwrap() = Some(answer);
+        assert!(matches!(shred(&site, erasure()).await, Err(Error::Held(_))), "{answer:?}");
+    }
+    let foreign = shred(&site, Erasure::Project(site.other.clone())).await;
+    assert!(matches!(foreign, Err(Error::Access(_))), "another project than the permit's");
+    site.assert_open(&stored).await;
+    *told.0.lock().unwrap() = None;
+    shred(&site, erasure()).await.unwrap();
+    assert!(matches!(opened(&site, &stored[0].0).await, Err(Error::Shredded(_))));
+}
+
+#[tokio::test]
+async fn a_subject_is_shredded_and_nothing_else() {
+    let mut site = TestSite::new().await;
+    site.keys.attach_holds(Arc::new(Told::default()));
+    let (gone, stays) = (site.subject().await, site.subject().await);
+    let (mut erased, mut kept) = (site.store(Some(&gone), 3).await, site.store(Some(&stays), 2).await);
+    kept.extend(site.store(None, 2).await);
+    let day = |days: u64| Timestamp::UNIX_EPOCH + Duration::from_secs(days * 86_400);
+    let manage = site.on_site(Action::ManageKeys).await;
+    let tx = site.db.begin(manage.decision()).await.unwrap();
+    site.keys.begin_backup_epoch(&manage, &tx, day(0), day(30)).await.unwrap();
+    site.keys.begin_backup_epoch(&manage, &tx, day(20), day(50)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let erasure = Erasure::Subject { project: site.project.clone(), subject: gone.clone() };
+    let done = shred(&site, erasure.clone()).await.unwrap();
+    assert_eq!(done.scopes, [(gone.to_string(), vec![1])]);
+    erased.sort_by_key(|one| one.0.object.clone());
+    let objects: Vec<_> = erased.iter().map(|one| one.0.object.clone()).collect();
+    assert_eq!(done.objects, objects);
+    assert_eq!(done.complete, Some(day(50)), "the last older backup");
+    for reopened in [false, true] {
+        if reopened {
+            site.reopen().await;
+            site.keys.attach_holds(Arc::new(Told::default()));
+        }
+        for (binding, _) in &erased {
+            assert!(matches!(opened(&site, binding).await, Err(Error::Shredded(_))));
+        }
+        site.assert_open(&kept).await;
+        assert!(matches!(shred(&site, erasure.clone()).await, Err(Error::Shredded(_))), "once");
+    }
+    let permit = site.ingest().await;
+    let tx = site.db.begin(permit.decision()).await.unwrap();
+    let again = site.keys.create_subject_key(&permit, &tx, &gone).await;
+    assert!(matches!(again, Err(Error::Shredded(_))), "a shredded scope gets no new key");
+}
+
+#[tokio::test]
+async fn a_project_takes_its_subjects_and_its_sealed_words_with_it() {
+    let site = TestSite::new().await;
+    site.keys.attach_holds(Arc::new(Told::default()));
+    let subject = site.subject().await;
+    let mut erased = site.store(Some(&subject), 2).await;
+    erased.extend(site.store(None, 1).await);
+    let words = Sensitive::new("why".to_owned());
+    let (own, other) =
+        (site.keys.seal(&site.project, &words).unwrap(), site.keys.seal(&site.other, &words).unwrap());
+    let done = shred(&site, Erasure::Project(site.project.clone())).await.unwrap();
+    assert_eq!((done.scopes.len(), done.objects.len(), done.complete), (2, 3, None));
+    for (binding, _) in &erased {
+        assert!(matches!(opened(&site, binding).await, Err(Error::Shredded(_))));
+    }
+    assert!(site.keys.open(&site.project, &own).is_err() && site.keys.seal(&site.project, &words).is_err());
+    assert_eq!(site.keys.open(&site.other, &other).unwrap().reveal(), "why");
+    let left = site.keys.standings().await.unwrap();
+    let left: Vec<&str> = left.iter().map(|standing| standing.scope.as_str()).collect();
+    assert!(left.len() == 3 && !left.contains(&subject.to_string().as_str()), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_backup_key_ends_on_its_day() {
+    let site = TestSite::new().await;
+    let day = |days: u64| Timestamp::UNIX_EPOCH + Duration::from_secs(days * 86_400);
+    let manage = site.on_site(Action::ManageKeys).await;
+    let tx = site.db.begin(manage.decision()).await.unwrap();
+    let epoch = site.keys.begin_backup_epoch(&manage, &tx, day(0), day(30)).await.unwrap();
+    tx.commit().await.unwrap();
+    let key = site.keys.backup_key(&manage, epoch.number, day(29)).await.unwrap();
+    let wrapped = key.wrap(b"a backup", "b", &base::SystemEntropy).unwrap();
+    let again = site.keys.backup_key(&manage, epoch.number, day(29)).await.unwrap();
+    assert_eq!(again.unwrap(&wrapped, "b").unwrap().as_slice(), b"a backup");
+    let late = site.keys.backup_key(&manage, epoch.number, day(30)).await;
+    assert!(matches!(late, Err(Error::NoKey(_))), "ended, though its row is still there");
+    let tx = site.db.begin(manage.decision()).await.unwrap();
+    assert_eq!(site.keys.destroy_ended_epochs(&manage, &tx, day(30)).await.unwrap(), [1]);
+    tx.commit().await.unwrap();
+    assert!(site.keys.backup_key(&manage, 1, day(1)).await.is_err(), "setting the clock back helps nobody");
+    let tx = site.db.begin(manage.decision()).await.unwrap();
+    let next = site.keys.begin_backup_epoch(&manage, &tx, day(30), day(60)).await.unwrap();
+    assert_eq!(next.number, 2, "a number is used once");
+}
