@@ -143,8 +143,8 @@ pub struct Shred {
 pub struct Shredded {
     /// The project.
     pub project: ProjectId,
-    /// What the certificate is about: `receipt show` gives it by this id.
-    pub certificate: String,
+    /// The certificates: receipts as files, each over at most 400 objects.
+    pub certificates: Vec<Certificate>,
     /// Scopes whose keys were destroyed.
     pub scopes: Vec<String>,
     /// How many objects became unreadable.
@@ -152,6 +152,15 @@ pub struct Shredded {
     /// When the last older backup of the keys can no longer be opened; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete: Option<String>,
+}
+
+/// A certificate of an erasure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// Its id, `del_…`.
+    pub id: base::DeletionId,
+    /// The receipt, byte by byte as signed.
+    pub receipt: String,
 }
 
 /// A secret as text of a body, and as nothing else.

@@ -53,6 +53,7 @@ routes! {
     "package begin" = "POST" "/v1/projects/{project}/packages" "ingest";
     "package file" = "PUT" "/v1/projects/{project}/packages/{package}/files/{number}" "ingest";
     "package commit" = "POST" "/v1/projects/{project}/packages/{package}/commit" "ingest";
+    "keys shred" = "POST" "/v1/projects/{project}/shred" "shred-keys";
     "sample list" = "GET" "/v1/projects/{project}/samples" "view-samples";
     "sample show" = "GET" "/v1/samples/{sample}" "view-samples";
     "object list" = "GET" "/v1/samples/{sample}/objects" "view-samples";

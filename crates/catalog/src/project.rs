@@ -193,6 +193,12 @@ impl Catalog {
         rows.into_iter().map(from_row).collect()
     }
 
+    /// How long a project's data is kept at least; none when there is no such project. For those who
+    /// ask whether an erasure is allowed.
+    pub async fn retention_of(&self, project: &ProjectId) -> Result<Option<Retention>, Error> {
+        Ok(self.project_row(project).await?.map(|project| project.retention))
+    }
+
     /// The strictest class that a project of the site has; none without projects. It names none of
     /// them, so it takes no permit: the site's custody of keys depends on it.
     pub async fn strictest_class(&self) -> Result<Option<Class>, Error> {

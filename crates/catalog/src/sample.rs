@@ -1,6 +1,6 @@
 //! Subjects, samples and readsets.
 
-use crate::table::{readset, sample};
+use crate::table::{readset, sample, subject};
 use crate::{Catalog, Error};
 use access::Permit;
 use access::thing;
@@ -46,6 +46,12 @@ pub struct Readset {
 }
 
 impl Catalog {
+    /// Whether a subject is of a project.
+    pub async fn has_subject(&self, project: &ProjectId, subject: &SubjectId) -> Result<bool, Error> {
+        let row = subject::Entity::find_by_id(subject.as_str()).one(self.db.reader()).await?;
+        Ok(row.is_some_and(|row| row.project == project.as_str()))
+    }
+
     /// The samples of the permit's project that have reads, by label.
     pub async fn samples(&self, permit: &Permit<View, thing::Project>) -> Result<Vec<Sample>, Error> {
         let project = permit.in_project()?;

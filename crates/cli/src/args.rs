@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::{
-    Failure, account, audit, completion, demo, doctor, init, intake, keys, ledger, login, member, object, project,
-    receipt, reference, report, run, sample, site, tool, variant, witness,
+    Failure, account, audit, completion, demo, doctor, init, intake, keys, ledger, login, member, object,
+    project, receipt, reference, report, run, sample, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::client::Client;
 use crate::init::{share_files, split};
 use crate::{Error, Failure, init, passphrase, text};
-use api::keys::{Complete, Prepare, Prepared, Provider, Report, Rotate, Rotation, Status};
+use api::keys::{Complete, Prepare, Prepared, Provider, Report, Rotate, Rotation, Shredded, Status};
 use base::{ProjectId, Sensitive, SubjectId};
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,6 +16,7 @@ pub enum Keys {
     Status(Show),
     Rotate(Turn),
     Migrate(Migrate),
+    Shred(Shred),
 }
 
 impl Keys {
@@ -24,6 +25,7 @@ impl Keys {
             Self::Status(args) => args.run(app),
             Self::Rotate(args) => args.run(app),
             Self::Migrate(args) => args.run(app),
+            Self::Shred(args) => args.run(app),
         }
     }
 }
@@ -261,5 +263,57 @@ impl Migrate {
         let body = Complete { credential: Some(Sensitive::new(new.reveal().to_owned())) };
         let status: Status = client.post("keys complete", &[], &body)?.json()?;
         show(app, &status)
+    }
+}
+
+/// Shred the keys of a project or of one subject in it: nobody can read again what they sealed.
+///
+/// Objects, and the words that people left in the ledger, become unreadable for ever; the events still
+/// verify. A retention floor refuses it. The certificates say which objects it was, and when the last
+/// older backup of the keys ends: only then is the erasure complete.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra keys shred --project prj_… --subject sub_… --yes --out ./certificates\n\n\
+    Role: data-steward in the project."
+)]
+pub struct Shred {
+    /// The project
+    #[arg(long)]
+    project: ProjectId,
+    /// The subject [default: the whole project]
+    #[arg(long)]
+    subject: Option<SubjectId>,
+    /// Say that it is meant: there is no way back
+    #[arg(long, required = true)]
+    yes: bool,
+    /// A folder for the certificates, one file each [default: stdout]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Shred {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let mut client = app.client()?;
+        let body = api::keys::Shred { subject: self.subject };
+        let done: Shredded = client.post("keys shred", &[&self.project.to_string()], &body)?.json()?;
+        if let Some(folder) = &self.out {
+            for one in &done.certificates {
+                let path = folder.join(format!("{}.receipt.json", one.id));
+                crate::file::write_new(&path, one.receipt.as_bytes())?;
+            }
+        }
+        let complete = done.complete.as_deref().unwrap_or("now: there is no older backup of the keys");
+        app.console.say(&format!(
+            "shredded the keys of {}; {} objects cannot be read again; complete {complete}",
+            done.scopes.join(", "),
+            text::count(done.objects)
+        ));
+        if app.console.is_json() {
+            return app.console.json(&done);
+        }
+        match self.out {
+            Some(_) => Ok(()),
+            None => done.certificates.iter().try_for_each(|one| app.console.line(&one.receipt)),
+        }
     }
 }

@@ -109,6 +109,7 @@ fn tell(console: &mut Console, verified: &Verified, public: &SitePublic) -> Resu
         What::Report => "a report was made",
         What::Reference => "a reference was registered",
         What::Tool => "a tool was registered",
+        What::Erasure => "keys were shredded: what is named here cannot be read again",
     };
     console.line(&format!("  {what}: {}", said.id))?;
     let behalf = said.on_behalf_of.as_ref().map(|who| format!(" on behalf of {who}")).unwrap_or_default();

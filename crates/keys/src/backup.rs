@@ -42,7 +42,7 @@ impl Keys {
         let number = last.map_or(1, |row| row.epoch.saturating_add(1));
         let (root, by) = self.roots().current()?;
         let key = WrappingKey::mint(&*self.inner.entropy);
-        let wrapped = by.wrap(key.expose(), &binding(number), &*self.inner.entropy)?;
+        let wrapped = by.wrap(key.expose().as_slice(), &binding(number), &*self.inner.entropy)?;
         let row = backup::ActiveModel {
             epoch: Set(number),
             begun: Set(now.to_string()),

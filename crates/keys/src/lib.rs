@@ -12,12 +12,13 @@
 //! * [`hierarchy`]: the session keys of objects
 //! * [`rotate`]: new keys by wrapping anew; [`shred`]: keys destroyed, and what that erased;
 //!   [`backup`]: the short-lived keys of key-store backups
-//! * [`wrap`]: the one wrapping primitive
+//! * [`wrap`]: the one wrapping primitive; [`locked`]: the memory that keys lie in
 //! * [`field`]: readable audit fields under a scope's field key
 
 pub mod backup;
 pub mod field;
 pub mod hierarchy;
+pub mod locked;
 pub mod passphrase;
 pub mod provider;
 pub mod root;

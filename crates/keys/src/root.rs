@@ -61,7 +61,7 @@ impl Roots {
     pub(crate) fn write(&self, to: &mut Vec<u8>) {
         for (generation, key) in &self.0 {
             to.extend_from_slice(&generation.to_be_bytes());
-            to.extend_from_slice(key.expose());
+            to.extend_from_slice(key.expose().as_slice());
         }
     }
 

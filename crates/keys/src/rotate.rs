@@ -165,7 +165,7 @@ impl Keys {
         if left > 0 {
             return Err(Error::RowsLeft(left));
         }
-        let bytes = newest.wrap(scope.field.expose(), &field_binding(id), &*self.inner.entropy)?;
+        let bytes = newest.wrap(scope.field.expose().as_slice(), &field_binding(id), &*self.inner.entropy)?;
         let change = field::ActiveModel {
             scope: Unchanged(id.to_owned()),
             generation: Set(generation),

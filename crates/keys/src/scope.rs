@@ -102,7 +102,7 @@ impl Keys {
         key: &WrappingKey,
     ) -> Result<(), Error> {
         let (root, by) = self.roots().current()?;
-        let wrapped = by.wrap(key.expose(), &key_binding(id, generation), &*self.inner.entropy)?;
+        let wrapped = by.wrap(key.expose().as_slice(), &key_binding(id, generation), &*self.inner.entropy)?;
         let row = key::ActiveModel {
             scope: Set(id.to_owned()),
             generation: Set(generation),
@@ -120,7 +120,7 @@ impl Keys {
         by: (i32, &WrappingKey),
         field: &WrappingKey,
     ) -> Result<(), Error> {
-        let wrapped = by.1.wrap(field.expose(), &field_binding(id), &*self.inner.entropy)?;
+        let wrapped = by.1.wrap(field.expose().as_slice(), &field_binding(id), &*self.inner.entropy)?;
         let row =
             field::ActiveModel { scope: Set(id.to_owned()), generation: Set(by.0), wrapped: Set(wrapped) };
         field::Entity::insert(row).exec_without_returning(&**tx).await?;

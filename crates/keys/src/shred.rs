@@ -10,7 +10,7 @@ use access::verb::Manage;
 use base::{Id, ObjectId, ProjectId, SubjectId, Timestamp};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
@@ -44,11 +44,26 @@ pub type HoldAnswer<'a> = Pin<
 pub trait Holds: Send + Sync {
     /// Why the erasure is forbidden; none when nothing forbids it. An error means "not known", and
     /// refuses.
-    fn held<'a>(&'a self, erasure: &'a Erasure) -> HoldAnswer<'a>;
+    fn held<'a>(
+        &'a self,
+        permit: &'a Permit<Manage, Project>,
+        erasure: &'a Erasure,
+        objects: &'a [ObjectId],
+    ) -> HoldAnswer<'a>;
 }
 
 /// An erasure that nothing forbade when it was asked. Made by [`Keys::clear_erasure`] alone.
-pub struct Cleared(Erasure);
+pub struct Cleared {
+    erasure: Erasure,
+    objects: Vec<ObjectId>,
+}
+
+impl Cleared {
+    /// The objects that it will make unreadable, as far as is known before.
+    pub fn objects(&self) -> &[ObjectId] {
+        &self.objects
+    }
+}
 
 /// What was destroyed, and what that erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,8 +111,9 @@ impl Keys {
         let Some(holds) = self.inner.holds.get() else {
             return Err(Error::Held("nobody here knows of holds and retention floors"));
         };
-        match holds.held(&erasure).await {
-            Ok(None) => Ok(Cleared(erasure)),
+        let objects = objects_of(self.inner.db.reader(), &erasure).await?;
+        match holds.held(permit, &erasure, &objects).await {
+            Ok(None) => Ok(Cleared { erasure, objects }),
             Ok(Some(why)) => Err(Error::Held(why)),
             Err(_) => Err(Error::Held("it could not be learnt whether a hold or a floor forbids it")),
         }
@@ -110,7 +126,7 @@ impl Keys {
         tx: &Tx,
         cleared: &Cleared,
     ) -> Result<Shredded, Error> {
-        let Cleared(erasure) = cleared;
+        let Cleared { erasure, objects: asked } = cleared;
         permit.covers(erasure.project())?;
         let rows: Vec<(String, Option<String>, Option<String>)> = session::Entity::find()
             .select_only()
@@ -134,6 +150,10 @@ impl Keys {
         let mut objects: Vec<ObjectId> =
             rows.iter().map(|row| row.0.parse()).collect::<Result<_, _>>().map_err(|_| Error::Unwrap)?;
         objects.dedup();
+        if objects != *asked {
+            // What came after the question was never asked about.
+            return Err(Error::Held("objects came or went while it was asked whether anything forbids it"));
+        }
         Ok(Shredded { scopes: destroyed, objects, complete: self.last_backup(tx).await? })
     }
 
@@ -178,4 +198,18 @@ impl Keys {
         }
         Ok(last)
     }
+}
+
+/// The objects whose session keys an erasure's scope wraps.
+async fn objects_of(connection: &impl ConnectionTrait, erasure: &Erasure) -> Result<Vec<ObjectId>, Error> {
+    let rows: Vec<String> = session::Entity::find()
+        .select_only()
+        .column(session::Column::Object)
+        .distinct()
+        .filter(of_scope(erasure.scope()))
+        .order_by_asc(session::Column::Object)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    rows.iter().map(|id| id.parse().map_err(|_| Error::Unwrap)).collect()
 }

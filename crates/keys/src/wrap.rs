@@ -5,31 +5,33 @@
 //! 12 bytes, then ciphertext, then a tag of 16 bytes.
 
 use crate::Error;
+use crate::locked::Locked;
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base::Entropy;
 use zeroize::Zeroizing;
 
 /// A key that wraps others.
-pub struct WrappingKey(Zeroizing<[u8; 32]>);
+pub struct WrappingKey(Locked);
 
 impl WrappingKey {
     /// A new one.
     pub fn mint(entropy: &dyn Entropy) -> Self {
-        Self(Zeroizing::new(base::entropy::bytes(entropy)))
+        let bytes: Zeroizing<[u8; 32]> = Zeroizing::new(base::entropy::bytes(entropy));
+        Self(Locked::new(&bytes))
     }
 
     /// Takes the bytes of one.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(Locked::new(&Zeroizing::new(bytes)))
     }
 
     /// Takes bytes of any length and refuses all but 32.
     pub(crate) fn from_slice(bytes: &[u8]) -> Result<Self, Error> {
-        Ok(Self(Zeroizing::new(bytes.try_into().map_err(|_| Error::Unwrap)?)))
+        Ok(Self(Locked::new(bytes.try_into().map_err(|_| Error::Unwrap)?)))
     }
 
-    pub(crate) fn expose(&self) -> &[u8; 32] {
-        &self.0
+    pub(crate) fn expose(&self) -> Zeroizing<[u8; 32]> {
+        self.0.copy()
     }
 
     /// Wraps `secret`, bound to `binding`.
@@ -64,7 +66,9 @@ impl WrappingKey {
     }
 
     fn cipher(&self) -> Result<LessSafeKey, Error> {
-        UnboundKey::new(&AES_256_GCM_SIV, self.0.as_slice()).map(LessSafeKey::new).map_err(|_| Error::Wrap)
+        UnboundKey::new(&AES_256_GCM_SIV, self.0.copy().as_slice())
+            .map(LessSafeKey::new)
+            .map_err(|_| Error::Wrap)
     }
 }
 

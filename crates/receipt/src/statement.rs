@@ -59,6 +59,8 @@ pub enum What {
     Reference,
     /// A tool was registered.
     Tool,
+    /// Keys were shredded, and the outputs cannot be read again.
+    Erasure,
 }
 
 /// An input: its object id and the root over its ciphertext.

@@ -79,6 +79,9 @@ pub async fn open(
     let places =
         Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), runs: runs.clone() };
     access.attach(Arc::new(places), Arc::new(keys.clone()));
+    let floors =
+        server::holds::Floors { catalog: catalog.clone(), archive: archive.clone(), clock: clock.clone() };
+    keys.attach_holds(Arc::new(floors));
     let parts = Parts {
         id: site,
         version: VERSION,

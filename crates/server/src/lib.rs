@@ -10,13 +10,16 @@
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
 //! * one module a resource: `people`, `project`, `package`, `sample`, `object`, `tool`,
-//!   `reference`, `run`, `variant`, `history`, `record`, `tail`, `process`, `keys`
+//!   `reference`, `run`, `variant`, `history`, `record`, `tail`, `process`, `keys`, `erase`
+//! * [`holds`]: whether a retention floor forbids an erasure
 
 mod attend;
 mod body;
+mod erase;
 pub mod failure;
 mod finish;
 mod history;
+pub mod holds;
 mod keys;
 mod object;
 mod package;

@@ -26,6 +26,12 @@ pub(crate) async fn status(
     let _: Permit<View, thing::Site> = site.permit(&caller, Action::ViewSiteStatus, &site.id).await?;
     let ledger = site.audit.ledger();
     let mut limits: Vec<String> = unwitnessed(&site.witnessed()).into_iter().collect();
+    if !keys::locked::all_locked() {
+        limits.push(
+            "the kernel does not let all keys be locked into memory (RLIMIT_MEMLOCK): swap must be off or encrypted"
+                .to_owned(),
+        );
+    }
     if let Some(failure) = ledger.failure() {
         limits.push(format!("the ledger cannot be written ({failure}): every act is refused"));
     }

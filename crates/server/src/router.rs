@@ -3,7 +3,8 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, attend};
 use crate::{
-    history, keys, object, package, people, process, project, record, reference, run, sample, tail, tool, variant,
+    erase, history, keys, object, package, people, process, project, record, reference, run, sample, tail,
+    tool, variant,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -27,6 +28,7 @@ fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     set("keys rotate", to("keys rotate", keys::rotate));
     set("keys prepare", to("keys prepare", keys::prepare));
     set("keys complete", to("keys complete", keys::complete));
+    set("keys shred", to("keys shred", erase::shred));
     set("account create", to("account create", people::create));
     set("account list", to("account list", people::list));
     set("account token", to("account token", people::token));

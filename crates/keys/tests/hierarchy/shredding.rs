@@ -1,9 +1,11 @@
 //! Shredding: refused when in doubt, and final.
 
 use crate::site::TestSite;
-use access::Action;
+use access::thing::Project;
+use access::verb::Manage;
+use access::{Action, Permit};
 use audit::FieldSealer;
-use base::{Sensitive, Timestamp};
+use base::{ObjectId, Sensitive, Timestamp};
 use keys::shred::HoldAnswer;
 use keys::{Binding, Erasure, Error, Holds};
 use std::sync::{Arc, Mutex};
@@ -13,7 +15,12 @@ use std::time::Duration;
 struct Told(Arc<Mutex<Option<Result<&'static str, ()>>>>);
 
 impl Holds for Told {
-    fn held<'a>(&'a self, _: &'a Erasure) -> HoldAnswer<'a> {
+    fn held<'a>(
+        &'a self,
+        _: &'a Permit<Manage, Project>,
+        _: &'a Erasure,
+        _: &'a [ObjectId],
+    ) -> HoldAnswer<'a> {
         let told = *self.0.lock().unwrap();
         Box::pin(async move {
             match told {
@@ -55,6 +62,14 @@ async fn what_may_be_held_is_not_shredded() {
     assert!(matches!(foreign, Err(Error::Access(_))), "another project than the permit's");
     site.assert_open(&stored).await;
     *told.0.lock().unwrap() = None;
+    let permit = site.erase().await;
+    let cleared = site.keys.clear_erasure(&permit, erasure()).await.unwrap();
+    let stored: Vec<_> = stored.into_iter().chain(site.store(None, 1).await).collect();
+    let tx = site.db.begin(permit.decision()).await.unwrap();
+    let late = site.keys.shred(&permit, &tx, &cleared).await;
+    assert!(matches!(late, Err(Error::Held(_))), "an object that came after the question");
+    drop(tx);
+    site.assert_open(&stored).await;
     shred(&site, erasure()).await.unwrap();
     assert!(matches!(opened(&site, &stored[0].0).await, Err(Error::Shredded(_))));
 }

@@ -6,6 +6,7 @@
 //! * `real`: what it finds in real reads
 //! * `matrix`, `question`: every route as every role, and what each call leaves in the ledger
 //! * `closed`: no record, no act
+//! * `keys`: what the site is sealed under, and its keys
 //! * `clear`: nothing lies in clear
 //! * `trail`: what searches show, prove and keep back
 //! * `witness`: a witness on loopback, and sites that were put back
@@ -18,6 +19,7 @@
 mod clear;
 mod closed;
 mod http;
+mod keys;
 mod matrix;
 mod question;
 mod real;

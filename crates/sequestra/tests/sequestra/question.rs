@@ -140,6 +140,7 @@ impl Things {
     fn body(&self, route: &Route, who: &str) -> Vec<u8> {
         let value = match route.name {
             "session create" => json!({"token": format!("once_{}", "0".repeat(64))}),
+            "keys shred" => json!({}),
             "keys rotate" => json!({"scope": "site", "begin": true}),
             // The site moves from its passphrase to the same one, so that it can be opened afterwards.
             "keys prepare" => json!({
