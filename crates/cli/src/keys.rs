@@ -73,7 +73,7 @@ fn show(app: &mut App<'_>, status: &Status) -> Result<(), Failure> {
 /// unseals the site.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  sequestra keys rotate --project prj_…\n  sequestra keys rotate --all --share-file a \
+    after_help = "Example:\n  sequestra keys rotate --project prj_…\n  sequestra keys rotate --all --share-file a \
     --share-file b\n\nRole: platform-administrator on the site."
 )]
 pub struct Turn {
@@ -187,7 +187,7 @@ enum Kind {
 /// nothing changes, so nothing is lost when it is interrupted or a share goes missing.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  sequestra keys migrate --to shares --split 2-of-3 --shares-out ./shares\n  \
+    after_help = "Example:\n  sequestra keys migrate --to shares --split 2-of-3 --shares-out ./shares\n  \
     sequestra keys migrate --complete --share-file one --share-file two\n\nRole: platform-administrator on the site."
 )]
 pub struct Migrate {

@@ -35,6 +35,7 @@ fn every_route_has_its_command() {
     for route in api::ROUTES {
         let words: Vec<&str> = match route.name {
             "health" | "package begin" | "package file" | "package commit" => vec!["intake", "put"],
+            "keys prepare" | "keys complete" => vec!["keys", "migrate"],
             "session create" => vec!["login"],
             "session end" => vec!["logout"],
             "reference begin" | "reference file" | "reference finish" => vec!["reference", "add"],
