@@ -9,7 +9,7 @@ use audit::{Actor, Audit};
 use base::{Clock, Entropy};
 use catalog::Catalog;
 use db::{Db, DbKey, Migration};
-use keys::{Credential, Keys, Safe};
+use keys::{Credential, Keys, Safe, SealedFile, SiteSecrets};
 use ledger::storage::Disk;
 use ledger::{Ledger, SigningKey};
 use runs::{Runs, RunsParts};
@@ -35,12 +35,8 @@ pub async fn open(
     entropy: Arc<dyn Entropy>,
 ) -> Result<(Site, Attest)> {
     let settings = layout.settings()?;
-    let safe = Safe::new(layout.sealed_keys(), settings.keys.clone());
-    let (sealed, secrets, _) = safe.unseal(credential)?;
-    let site = sealed.site().clone();
-    if site != settings.site {
-        bail!("the sealed keys are those of another site than site.toml names");
-    }
+    let (safe, sealed, secrets) = unseal(layout, &settings, credential)?;
+    let site = settings.site.clone();
     let key = SigningKey::from_seed(&secrets.ledger)?;
     let (ledger, attest) = open_ledger(layout, &settings, key, &clock).await?;
     let audit = Audit::new(ledger);
@@ -79,9 +75,7 @@ pub async fn open(
     let places =
         Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), runs: runs.clone() };
     access.attach(Arc::new(places), Arc::new(keys.clone()));
-    let floors =
-        server::holds::Floors { catalog: catalog.clone(), archive: archive.clone(), clock: clock.clone() };
-    keys.attach_holds(Arc::new(floors));
+    server::holds::Floors::attach(&keys, &catalog, &archive, &clock);
     let parts = Parts {
         id: site,
         version: VERSION,
@@ -119,4 +113,17 @@ async fn open_ledger(
     let ledger = Ledger::open_with(&layout.ledger(), key, clock.clone(), Arc::new(Disk), Audit::options())?;
     let attest = Attest::at_start(layout, settings.witness.as_ref(), &ledger, clock.clone()).await?;
     Ok((ledger, attest))
+}
+
+fn unseal(
+    layout: &Layout,
+    settings: &Settings,
+    credential: &Credential,
+) -> Result<(Safe, SealedFile, SiteSecrets)> {
+    let safe = Safe::new(layout.sealed_keys(), settings.keys.clone());
+    let (sealed, secrets, _) = safe.unseal(credential)?;
+    if *sealed.site() != settings.site {
+        bail!("the sealed keys are those of another site than site.toml names");
+    }
+    Ok((safe, sealed, secrets))
 }

@@ -7,7 +7,7 @@ use archive::Archive;
 use base::{Clock, ObjectId, Timestamp};
 use catalog::{Catalog, Retention};
 use keys::shred::HoldAnswer;
-use keys::{Erasure, Holds};
+use keys::{Erasure, Holds, Keys};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,14 @@ pub struct Floors {
     pub archive: Archive,
     /// The time now.
     pub clock: Arc<dyn Clock>,
+}
+
+impl Floors {
+    /// Has the keys ask these floors.
+    pub fn attach(keys: &Keys, catalog: &Catalog, archive: &Archive, clock: &Arc<dyn Clock>) {
+        let floors = Self { catalog: catalog.clone(), archive: archive.clone(), clock: clock.clone() };
+        keys.attach_holds(Arc::new(floors));
+    }
 }
 
 impl Holds for Floors {
