@@ -153,6 +153,7 @@ impl Access {
             things: ask.things,
             project: place.project,
             purpose: place.purpose,
+            retention: place.retention,
             caller: caller.clone(),
             decision: committed,
         };
@@ -330,6 +331,7 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::ViewReceipt
         | Action::SearchAudit
         | Action::ViewTools
+        | Action::ViewStorage
         | Action::ViewReferences
         | Action::SearchAuditSite
         | Action::VerifyLedger => crate::verb::View::NAME,
@@ -340,6 +342,10 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         Action::LockSite
         | Action::ManageKeys
         | Action::ShredKeys
+        | Action::SetHold
+        | Action::LiftHold
+        | Action::DeleteObject
+        | Action::CheckStorage
         | Action::ManageAccounts
         | Action::CreateProject
         | Action::AdministerProject

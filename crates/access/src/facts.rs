@@ -1,6 +1,6 @@
 //! What this room needs to know and cannot vouch for itself.
 
-use base::{Class, ProjectId};
+use base::{Class, ProjectId, Retention};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -13,12 +13,14 @@ pub struct Place {
     pub class: Option<Class>,
     /// The project's purpose, one of the closed words.
     pub purpose: Option<String>,
+    /// How long the project keeps its objects at least.
+    pub retention: Option<Retention>,
 }
 
 impl Place {
     /// The place of what belongs to the site as a whole.
     pub fn of_site() -> Self {
-        Self { project: None, class: None, purpose: None }
+        Self { project: None, class: None, purpose: None, retention: None }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{Caller, Error};
 use audit::Actor;
-use base::{Clock, Id, ProjectId};
+use base::{Clock, Id, ProjectId, Retention};
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -95,6 +95,7 @@ pub struct Permit<V: verb::Verb, T: thing::Thing> {
     things: BTreeSet<T::Id>,
     project: Option<ProjectId>,
     purpose: Option<String>,
+    retention: Option<Retention>,
     caller: Caller,
     decision: u64,
     ends: Duration,
@@ -107,15 +108,16 @@ pub(crate) struct Ground<T: thing::Thing> {
     pub things: BTreeSet<T::Id>,
     pub project: Option<ProjectId>,
     pub purpose: Option<String>,
+    pub retention: Option<Retention>,
     pub caller: Caller,
     pub decision: u64,
 }
 
 impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
     pub(crate) fn new(ground: Ground<T>, clock: Arc<dyn Clock>) -> Self {
-        let Ground { things, project, purpose, caller, decision } = ground;
+        let Ground { things, project, purpose, retention, caller, decision } = ground;
         let ends = clock.monotonic().saturating_add(LEASE);
-        Self { things, project, purpose, caller, decision, ends, clock, verb: PhantomData }
+        Self { things, project, purpose, retention, caller, decision, ends, clock, verb: PhantomData }
     }
 
     /// Fails when the permit has ended. Holders ask before each range and each step.
@@ -150,6 +152,11 @@ impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
         self.purpose.as_deref()
     }
 
+    /// How long its project keeps objects at least; none on the site.
+    pub fn retention(&self) -> Option<Retention> {
+        self.retention
+    }
+
     /// The ledger position of the decision it stands on.
     pub fn decision(&self) -> u64 {
         self.decision
@@ -179,6 +186,7 @@ mod tests {
             things: BTreeSet::from([own.clone()]),
             project: Some(own.clone()),
             purpose: None,
+            retention: None,
             caller: Caller::new(UserId::mint(&SystemEntropy), RequestId::mint(&SystemEntropy)),
             decision: 7,
         };

@@ -1,20 +1,28 @@
 //! From sealed drafts to visible objects.
 
 use crate::draft::Sealed;
+use crate::retain::Floor;
 use crate::table::object;
+use crate::withdraw::ARRIVING;
 use crate::{Archive, Error};
 use access::Permit;
 use access::thing::Thing;
 use access::verb::Seals;
 use audit::{Event, Manifest, What};
-use base::{Id, ObjectId};
+use base::{Id, ObjectId, Timestamp};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::EntityTrait;
+use db::sea_orm::{ColumnTrait, EntityTrait, QuerySelect};
 use keys::Binding;
 use keys::wrap::WrappingKey;
+
+/// What the ledger holds about a draft that is being admitted.
+struct Recorded {
+    sealed_digest: String,
+    position: u64,
+}
 
 impl Archive {
     /// Makes sealed drafts objects of the permit's project, all or, when `tx` does not commit,
@@ -27,7 +35,9 @@ impl Archive {
     /// 2. Records and wrapped keys are written in `tx`. Crash before its commit: the same.
     /// 3. The caller commits `tx`: the objects are visible and whole.
     ///
-    /// A draft that was begun for another project than the permit's is refused.
+    /// A draft that was begun for another project than the permit's is refused. A project's object is
+    /// kept from its sealing on for as long as the project's class says; the time of sealing is the clock's
+    /// or, when the clock was set back, that of the newest object on record.
     pub async fn admit<V: Seals, T: Thing>(
         &self,
         permit: &Permit<V, T>,
@@ -38,9 +48,19 @@ impl Archive {
         if let Some(foreign) = drafts.iter().find(|draft| draft.project.as_ref() != permit.project()) {
             return Err(access::Error::NotCovered(foreign.id.to_string()).into());
         }
+        let newest: Option<Option<String>> = object::Entity::find()
+            .select_only()
+            .column_as(object::Column::CreatedAt.max(), "newest")
+            .into_tuple()
+            .one(&**tx)
+            .await?;
+        let newest: Option<Timestamp> = newest.flatten().and_then(|text| text.parse().ok());
+        // INVARIANT (floors only grow): a clock that was set back does not make a floor earlier.
+        let sealed_at = newest.map_or(self.clock.now(), |newest| newest.max(self.clock.now()));
+        let floor = Floor::of(permit.retention(), sealed_at);
         for draft in drafts.iter_mut() {
             self.link(permit, draft).await?;
-            let manifest = self.manifest(draft)?;
+            let manifest = self.manifest(draft, &floor)?;
             let sealed_digest = manifest.sealed_digest.clone();
             let what = What::ObjectSealed(Box::new(manifest));
             let event = Event::new(permit.actor().clone(), what)
@@ -50,12 +70,12 @@ impl Archive {
             let position = self.audit.gate(&event).await?.position;
             let binding = Binding {
                 object: draft.id.clone(),
-                version: 1,
+                version: draft.version,
                 project: permit.project().cloned(),
                 subject: draft.spec.subject.clone(),
             };
             self.keys.store_session(permit, tx, &binding, &draft.key).await?;
-            self.insert(tx, draft, &binding, sealed_digest, position).await?;
+            self.insert(tx, draft, &binding, &floor, Recorded { sealed_digest, position }).await?;
         }
         Ok(drafts
             .iter_mut()
@@ -82,17 +102,18 @@ impl Archive {
 
     /// The digest of the content is sealed under a key made from the object's own: it is shown
     /// only to those who may open the object.
-    fn manifest(&self, draft: &Sealed) -> Result<Manifest, Error> {
+    fn manifest(&self, draft: &Sealed, floor: &Floor) -> Result<Manifest, Error> {
         let key = digest_key(&draft.key);
         let sealed = key.wrap(&draft.digest.0, draft.id.as_str(), &*self.entropy)?;
         Ok(Manifest {
             object: draft.id.clone(),
-            version: 1,
+            version: draft.version,
             plain_length: draft.plain_length,
             cipher_length: draft.cipher_length,
             segments: draft.segments,
             root: draft.root,
             sealed_digest: STANDARD.encode(sealed),
+            kept_until: floor.until,
         })
     }
 
@@ -101,26 +122,34 @@ impl Archive {
         tx: &Tx,
         draft: &Sealed,
         binding: &Binding,
-        sealed_digest: String,
-        position: u64,
+        floor: &Floor,
+        recorded: Recorded,
     ) -> Result<(), Error> {
         let number = |n: u64| i64::try_from(n).map_err(|_| Error::Record);
         let row = object::ActiveModel {
             id: Set(draft.id.to_string()),
-            version: Set(1),
+            version: Set(i32::try_from(draft.version).map_err(|_| Error::Record)?),
             project: Set(binding.project.as_ref().map(ToString::to_string)),
             subject: Set(binding.subject.as_ref().map(ToString::to_string)),
             kind: Set(draft.spec.kind.to_owned()),
             form: Set(draft.form.as_str().to_owned()),
-            body: Set(draft.name.clone()),
+            body: Set(draft.name.as_str().to_owned()),
             plain_length: Set(number(draft.plain_length)?),
             cipher_length: Set(number(draft.cipher_length)?),
             segments: Set(number(draft.segments)?),
             root: Set(draft.root.to_string()),
             base_nonce: Set(draft.base_nonce.map(|n| n.to_vec())),
-            sealed_digest: Set(sealed_digest),
-            position: Set(number(position)?),
-            created_at: Set(self.clock.now().to_string()),
+            sealed_digest: Set(recorded.sealed_digest),
+            position: Set(number(recorded.position)?),
+            created_at: Set(floor.sealed_at.to_string()),
+            retention: Set(floor.class.map(|class| class.to_string())),
+            kept_until: Set(floor.until.map(|until| until.to_string())),
+            arriving: Set(i32::from(draft.spec.kind == ARRIVING)),
+            locked: Set(0),
+            held: Set(0),
+            quarantined: Set(None),
+            scrubbed_at: Set(floor.sealed_at.to_string()),
+            deleted_at: Set(None),
         };
         object::Entity::insert(row).exec_without_returning(&**tx).await?;
         Ok(())

@@ -1,6 +1,7 @@
 //! What can go wrong with objects.
 
-use base::{Fault, Kind, ObjectId};
+use crate::watched::Damage;
+use base::{Fault, Kind, ObjectId, Timestamp};
 
 /// Failures of the archive.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,41 @@ pub enum Error {
     /// Its record is not readable.
     #[error("the record of an object is not readable")]
     Record,
+    /// Damage was found in it earlier.
+    #[error("`{0}` is in quarantine: damage was found in its stored bytes")]
+    Quarantined(ObjectId),
+    /// Body or tree of an object is not in the store.
+    #[error("the stored bytes of `{0}` are gone")]
+    Lost(ObjectId),
+    /// It was deleted.
+    #[error("`{0}` was deleted")]
+    Deleted(ObjectId),
+    /// Its retention floor has not passed.
+    #[error("`{object}` is kept until {until}")]
+    Floor {
+        /// The object.
+        object: ObjectId,
+        /// The moment before which nothing removes it.
+        until: Timestamp,
+    },
+    /// It is kept without end, or how long it is kept is not on record.
+    #[error("`{0}` is kept without end")]
+    Kept(ObjectId),
+    /// It is under a legal hold.
+    #[error("`{0}` is under a legal hold")]
+    Held(ObjectId),
+    /// It is not under a legal hold.
+    #[error("`{0}` is not under a legal hold")]
+    NotHeld(ObjectId),
+    /// The store did not lock what it was told to lock.
+    #[error("the store does not lock `{0}` as it was told to")]
+    NotLocked(ObjectId),
+    /// A next version would be another thing than the one before.
+    #[error("the next version of `{0}` has its kind and its subject")]
+    Version(ObjectId),
+    /// Work on a thread of its own did not end.
+    #[error("work on the store did not end")]
+    Ended,
     /// Keys could not be used.
     #[error(transparent)]
     Keys(#[from] keys::Error),
@@ -49,6 +85,10 @@ pub enum Error {
 /// What comes up through `Read` or `Write` says whether the disk failed or the bytes are others.
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
+        let error = match error.downcast::<Damage>() {
+            Ok(Damage { object, source }) => return Self::Damaged { object, source },
+            Err(error) => error,
+        };
         match seal::Error::from_io(error) {
             seal::Error::Io(error) => Self::Store(error),
             source if source.kind() == Kind::Integrity => Self::Changed(source),
@@ -63,6 +103,17 @@ impl From<db::sea_orm::DbErr> for Error {
     }
 }
 
+impl Error {
+    /// The same through `Read` or `Write`.
+    pub(crate) fn into_io(self) -> std::io::Error {
+        match self {
+            Self::Store(error) => error,
+            Self::Seal(error) => error.into(),
+            other => std::io::Error::other(other),
+        }
+    }
+}
+
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
@@ -70,7 +121,12 @@ impl Fault for Error {
             Self::Store(_) => Kind::Unavailable,
             Self::Damaged { .. } | Self::Changed(_) | Self::Record => Kind::Integrity,
             Self::Seal(_) => Kind::Internal,
-            Self::Form(_) => Kind::Invalid,
+            Self::Form(_) | Self::Version(_) => Kind::Invalid,
+            Self::Quarantined(_) | Self::Lost(_) | Self::NotLocked(_) => Kind::Integrity,
+            Self::Deleted(_) | Self::Floor { .. } | Self::Kept(_) | Self::Held(_) | Self::NotHeld(_) => {
+                Kind::Conflict
+            }
+            Self::Ended => Kind::Internal,
             Self::Keys(e) => e.kind(),
             Self::Access(e) => e.kind(),
             Self::Audit(e) => e.kind(),
@@ -87,6 +143,16 @@ impl Fault for Error {
             Self::Form(_) => "ARCHIVE-005",
             Self::Record => "ARCHIVE-006",
             Self::Changed(_) => "ARCHIVE-007",
+            Self::Quarantined(_) => "ARCHIVE-008",
+            Self::Lost(_) => "ARCHIVE-009",
+            Self::Deleted(_) => "ARCHIVE-010",
+            Self::Floor { .. } => "ARCHIVE-011",
+            Self::Kept(_) => "ARCHIVE-012",
+            Self::Held(_) => "ARCHIVE-013",
+            Self::NotHeld(_) => "ARCHIVE-014",
+            Self::NotLocked(_) => "ARCHIVE-015",
+            Self::Version(_) => "ARCHIVE-016",
+            Self::Ended => "ARCHIVE-017",
             Self::Keys(e) => e.code(),
             Self::Access(e) => e.code(),
             Self::Audit(e) => e.code(),
@@ -97,8 +163,15 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NotFound => Some("check the id, and that you are a member of its project".into()),
-            Self::Store(_) => Some("check space and permissions of the site's `objects` folder".into()),
-            Self::Damaged { .. } | Self::Changed(_) => {
+            Self::Store(_) => {
+                Some("check space and permissions of the site's `objects` folder, or its bucket".into())
+            }
+            Self::Floor { .. } | Self::Kept(_) => Some(
+                "no role can shorten a floor; what must not be used until then is put under a hold".into(),
+            ),
+            Self::Held(_) => Some("a data steward lifts a hold with `object lift`".into()),
+            Self::NotLocked(_) => Some("see `doctor --site` for what the store can lock".into()),
+            Self::Damaged { .. } | Self::Changed(_) | Self::Quarantined(_) | Self::Lost(_) => {
                 Some("what was read of it is not to be used; restore the object from a backup".into())
             }
             Self::Keys(e) => e.hint(),

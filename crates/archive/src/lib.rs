@@ -1,34 +1,46 @@
 //! Versioned, immutable, sealed objects.
 //!
-//! Promises: an object's bytes are sealed before they touch the disk and lie under a random name;
+//! Promises: an object's bytes are sealed before they touch the store and lie under a random name;
 //! its manifest is in the ledger before it becomes visible; opening takes a permit that covers
 //! it; every byte read is checked against the tree whose root the record holds; nothing is ever
-//! overwritten.
+//! overwritten; nothing is deleted before its floor or under a hold, by anyone; damage that was
+//! found is on record and is given to nobody.
 //!
+//! * [`store`]: what keeps bodies: the contract, a directory
+//! * [`archive`]: the handle, over a store and the rooms below
 //! * [`draft`]: bytes on their way in, visible to nobody
-//! * [`admit`]: from sealed drafts to visible objects
+//! * [`admit`]: from sealed drafts to visible objects and versions
 //! * [`withdraw`]: objects taken back before anything shows them
-//! * [`open`]: reading in place
+//! * [`open`], [`watched`]: reading in place, and telling of damage
 //! * [`address`]: an object for a recipient's key
 //! * [`object`]: what is known about an object
-//! * [`store`]: the folder of bodies
+//! * [`retain`]: floors, locks, holds, deletion
+//! * [`scrub`]: checks, the rolling scrub, quarantine
+//! * [`sweep`]: what a crash left
 
 pub mod address;
 pub mod admit;
+pub mod archive;
 pub mod draft;
 pub mod object;
 pub mod open;
+pub mod retain;
+pub mod scrub;
 pub mod store;
+pub mod sweep;
+pub mod watched;
 pub mod withdraw;
 
 mod error;
 mod table;
 
 pub use address::Addressed;
+pub use archive::{Archive, ArchiveParts};
 pub use draft::{Draft, Sealed, Spec};
 pub use error::Error;
 pub use object::{Form, Object};
 pub use open::{Opened, OpenedRaw};
-pub use store::Archive;
+pub use scrub::{Checked, Pace, Stat, Step};
+pub use sweep::Swept;
 pub use table::MIGRATIONS;
 pub use withdraw::Withdrawn;

@@ -1,14 +1,16 @@
 //! What is known about an object.
 
+use crate::store::Name;
 use crate::table::object;
 use crate::{Archive, Error};
 use access::Permit;
 use access::thing::{self, Thing};
 use access::verb::Verb;
-use base::{Blake3, Id, ObjectId, ProjectId, SubjectId};
+use base::{Blake3, Id, ObjectId, ProjectId, Retention, SubjectId, Timestamp};
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use keys::Binding;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// How an object's body is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -56,8 +58,20 @@ pub struct Object {
     pub position: u64,
     /// When it was sealed.
     pub created_at: String,
+    /// The class by which it is kept; none for the site's own.
+    pub retention: Option<Retention>,
+    /// Nothing deletes it before; none for the site's own, and for what was sealed before floors were kept.
+    pub kept_until: Option<Timestamp>,
+    /// Whether it is under a legal hold.
+    pub held: bool,
+    /// The damage found in it, as a closed word. It is not given to anyone then.
+    pub quarantined: Option<String>,
+    /// When all of its bytes were last found right; at first, when it was sealed.
+    pub scrubbed_at: String,
+    /// When it was deleted. What is left is this record.
+    pub deleted_at: Option<String>,
     #[serde(skip)]
-    pub(crate) body: String,
+    pub(crate) body: Name,
     #[serde(skip)]
     pub(crate) base_nonce: Option<[u8; 12]>,
 }
@@ -98,25 +112,60 @@ impl Archive {
         Ok(self.records(ids).await?.into_iter().filter(|o| o.project.is_none()).collect())
     }
 
+    /// Every version of an object, oldest first.
+    pub async fn versions<V: Verb>(
+        &self,
+        permit: &Permit<V, thing::Object>,
+        id: &ObjectId,
+    ) -> Result<Vec<Object>, Error> {
+        permit.covers(id)?;
+        self.all_versions(id).await
+    }
+
+    /// The newest version of each.
     async fn records(&self, ids: &[ObjectId]) -> Result<Vec<Object>, Error> {
         let rows = object::Entity::find()
             .filter(object::Column::Id.is_in(ids.iter().map(ToString::to_string)))
-            .order_by_asc(object::Column::Position)
+            .order_by_asc(object::Column::Version)
             .all(self.db.reader())
             .await?;
-        rows.into_iter().map(from_row).collect()
+        let newest: BTreeMap<String, object::Model> =
+            rows.into_iter().map(|row| (row.id.clone(), row)).collect();
+        let mut objects: Vec<Object> = newest.into_values().map(from_row).collect::<Result<_, _>>()?;
+        objects.sort_by_key(|object| object.position);
+        Ok(objects)
     }
 
     /// The project of an object: `None` when there is no such object, `Some(None)` when it is the
     /// site's. For decisions.
     pub async fn project_of(&self, id: &ObjectId) -> Result<Option<Option<ProjectId>>, Error> {
-        let row = object::Entity::find_by_id(id.to_string()).one(self.db.reader()).await?;
-        Ok(row.map(from_row).transpose()?.map(|o| o.project))
+        Ok(self.all_versions(id).await?.pop().map(|newest| newest.project))
     }
 
-    pub(crate) async fn record(&self, id: &ObjectId) -> Result<Object, Error> {
-        let row = object::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
-        from_row(row.ok_or(Error::NotFound)?)
+    pub(crate) async fn all_versions(&self, id: &ObjectId) -> Result<Vec<Object>, Error> {
+        let rows = object::Entity::find()
+            .filter(object::Column::Id.eq(id.as_str()))
+            .order_by_asc(object::Column::Version)
+            .all(self.db.reader())
+            .await?;
+        rows.into_iter().map(from_row).collect()
+    }
+
+    /// The newest version, for reading: what was deleted or is damaged is not read.
+    pub(crate) async fn readable(&self, id: &ObjectId) -> Result<Object, Error> {
+        let newest = self.all_versions(id).await?.pop().ok_or(Error::NotFound)?;
+        self.check_readable(newest)
+    }
+
+    pub(crate) fn check_readable(&self, object: Object) -> Result<Object, Error> {
+        if object.deleted_at.is_some() {
+            return Err(Error::Deleted(object.id));
+        }
+        let suspect = (object.id.clone(), object.version);
+        if object.quarantined.is_some() || self.suspects().contains_key(&suspect) {
+            return Err(Error::Quarantined(object.id));
+        }
+        Ok(object)
     }
 }
 
@@ -139,7 +188,13 @@ pub(crate) fn from_row(row: object::Model) -> Result<Object, Error> {
         root: row.root.parse().map_err(|_| Error::Record)?,
         position: number(row.position)?,
         created_at: row.created_at,
-        body: row.body,
+        retention: row.retention.map(|r| r.parse()).transpose().map_err(|_| Error::Record)?,
+        kept_until: row.kept_until.map(|t| t.parse()).transpose().map_err(|_| Error::Record)?,
+        held: row.held != 0,
+        quarantined: row.quarantined,
+        scrubbed_at: row.scrubbed_at,
+        deleted_at: row.deleted_at,
+        body: Name::parse(&row.body).ok_or(Error::Record)?,
         base_nonce: row.base_nonce.map(|n| n.try_into()).transpose().map_err(|_| Error::Record)?,
     })
 }

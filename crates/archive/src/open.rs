@@ -1,22 +1,27 @@
 //! Reading in place.
 
+use crate::archive::blocking;
 use crate::object::{Form, Object};
+use crate::store::Source;
+use crate::watched::Watched;
 use crate::{Archive, Error};
 use access::Permit;
 use access::thing;
 use access::verb::Opens;
 use base::ObjectId;
 use seal::{Expected, SessionKey, Tree, body, verified};
-use std::fs::File;
 
 /// An object's content in clear: `Read` and `Seek`, each segment checked before a byte of it is
 /// given.
-pub type Opened = body::Reader<File>;
+pub type Opened = Watched<body::Reader<Box<dyn Source>>>;
+
+/// Stored bytes, checked block by block.
+pub type Stored = Watched<verified::Reader<Box<dyn Source>>>;
 
 /// A Parquet object: its stored bytes, checked block by block, and the key of its footer.
 pub struct OpenedRaw {
     /// The stored bytes: `Read` and `Seek`.
-    pub bytes: verified::Reader<File>,
+    pub bytes: Stored,
     /// Length of the stored bytes.
     pub length: u64,
     /// The footer key.
@@ -31,12 +36,12 @@ impl Archive {
         id: &ObjectId,
     ) -> Result<Opened, Error> {
         permit.covers(id)?;
-        let object = self.record(id).await?;
+        let object = self.readable(id).await?;
         if object.form != Form::Crypt4gh {
             return Err(Error::Form(id.clone()));
         }
         let key = self.keys.open_session(permit, &object.binding()).await?;
-        self.open_with(&object, &key)
+        self.open_with(object, key).await
     }
 
     /// Opens the content of an object of the site, such as a file of a reference. It holds nobody's
@@ -47,24 +52,56 @@ impl Archive {
         id: &ObjectId,
     ) -> Result<Opened, Error> {
         permit.live()?;
-        let object = self.record(id).await?;
+        let object = self.readable(id).await?;
         if object.form != Form::Crypt4gh {
             return Err(Error::Form(id.clone()));
         }
         let key = self.keys.open_site_session(permit, &object.binding()).await?;
-        self.open_with(&object, &key)
+        self.open_with(object, key).await
     }
 
-    fn open_with(&self, object: &Object, key: &SessionKey) -> Result<Opened, Error> {
-        let tree = self.tree_of(object)?;
-        let expected = Expected {
-            plain_len: object.plain_length,
-            cipher_len: object.cipher_length,
-            base_nonce: object.base_nonce,
-            root: object.root,
-        };
-        let damaged = |source| Error::Damaged { object: object.id.clone(), source };
-        body::Reader::new(self.open_body(&object.body)?, key, &expected, tree).map_err(damaged)
+    /// Opens the content of one version of an object that `permit` covers.
+    pub async fn open_version<V: Opens>(
+        &self,
+        permit: &Permit<V, thing::Object>,
+        id: &ObjectId,
+        version: u32,
+    ) -> Result<Opened, Error> {
+        permit.covers(id)?;
+        let found = self.all_versions(id).await?.into_iter().find(|object| object.version == version);
+        let object = self.check_readable(found.ok_or(Error::NotFound)?)?;
+        if object.form != Form::Crypt4gh {
+            return Err(Error::Form(id.clone()));
+        }
+        let key = self.keys.open_session(permit, &object.binding()).await?;
+        self.open_with(object, key).await
+    }
+
+    async fn open_with(&self, object: Object, key: SessionKey) -> Result<Opened, Error> {
+        let archive = self.clone();
+        blocking(move || {
+            let expected = Expected {
+                plain_len: object.plain_length,
+                cipher_len: object.cipher_length,
+                base_nonce: object.base_nonce,
+                root: object.root,
+            };
+            let (body, tree) = archive.parts_of(&object)?;
+            let reader = body::Reader::new(body, &key, &expected, tree);
+            Ok(archive.watch(&object, reader.map_err(|source| archive.damaged(&object, source))?))
+        })
+        .await
+    }
+
+    /// The stored bytes of an object, checked block by block.
+    pub(crate) async fn open_stored(&self, object: &Object) -> Result<Stored, Error> {
+        let (archive, object) = (self.clone(), object.clone());
+        blocking(move || {
+            let (body, tree) = archive.parts_of(&object)?;
+            let reader = verified::Reader::new(body, tree);
+            Ok(archive.watch(&object, reader.map_err(|source| archive.damaged(&object, source))?))
+        })
+        .await
     }
 
     /// Opens a Parquet object that `permit` covers.
@@ -74,20 +111,23 @@ impl Archive {
         id: &ObjectId,
     ) -> Result<OpenedRaw, Error> {
         permit.covers(id)?;
-        let object = self.record(id).await?;
+        let object = self.readable(id).await?;
         if object.form != Form::Parquet {
             return Err(Error::Form(id.clone()));
         }
         let key = self.keys.open_session(permit, &object.binding()).await?;
-        let tree = self.tree_of(&object)?;
-        let damaged = |source| Error::Damaged { object: id.clone(), source };
-        let bytes = verified::Reader::new(self.open_body(&object.body)?, tree).map_err(damaged)?;
+        let bytes = self.open_stored(&object).await?;
         Ok(OpenedRaw { bytes, length: object.cipher_length, key })
     }
 
-    pub(crate) fn tree_of(&self, object: &Object) -> Result<Tree, Error> {
-        let bytes = self.read_tree(&object.body)?;
-        let damaged = |source| Error::Damaged { object: object.id.clone(), source };
-        Tree::from_bytes(&bytes, &object.root).map_err(damaged)
+    /// The stored body and the tree that leads to the recorded root. Blocks.
+    pub(crate) fn parts_of(&self, object: &Object) -> Result<(Box<dyn Source>, Tree), Error> {
+        let lost = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => self.lost(object),
+            _ => Error::from(error),
+        };
+        let bytes = self.read_tree(&object.body).map_err(lost)?;
+        let tree = Tree::from_bytes(&bytes, &object.root).map_err(|source| self.damaged(object, source))?;
+        Ok((self.open_body(&object.body).map_err(lost)?, tree))
     }
 }

@@ -3,21 +3,45 @@
 use db::Migration;
 
 /// The steps to today's tables.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    step: "archive-1",
-    sql: &[
-        "CREATE TABLE archive_object (id TEXT PRIMARY KEY, version INTEGER NOT NULL, project TEXT, subject TEXT, \
-            kind TEXT NOT NULL, form TEXT NOT NULL, body TEXT NOT NULL UNIQUE, plain_length BIGINT NOT NULL, \
-            cipher_length BIGINT NOT NULL, segments BIGINT NOT NULL, root TEXT NOT NULL, base_nonce {bytes}, \
-            sealed_digest TEXT NOT NULL, position BIGINT NOT NULL, created_at TEXT NOT NULL)",
-    ],
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        step: "archive-1",
+        sql: &[
+            "CREATE TABLE archive_object (id TEXT PRIMARY KEY, version INTEGER NOT NULL, project TEXT, subject TEXT, \
+                kind TEXT NOT NULL, form TEXT NOT NULL, body TEXT NOT NULL UNIQUE, plain_length BIGINT NOT NULL, \
+                cipher_length BIGINT NOT NULL, segments BIGINT NOT NULL, root TEXT NOT NULL, base_nonce {bytes}, \
+                sealed_digest TEXT NOT NULL, position BIGINT NOT NULL, created_at TEXT NOT NULL)",
+        ],
+    },
+    // Versions, retention, hold, deletion, quarantine and scrubbing. Objects of before have no floor on
+    // record, and what has none is not deleted.
+    Migration {
+        step: "archive-2",
+        sql: &[
+            "ALTER TABLE archive_object RENAME TO archive_object_1",
+            "CREATE TABLE archive_object (id TEXT NOT NULL, version INTEGER NOT NULL, project TEXT, subject TEXT, \
+                kind TEXT NOT NULL, form TEXT NOT NULL, body TEXT NOT NULL UNIQUE, plain_length BIGINT NOT NULL, \
+                cipher_length BIGINT NOT NULL, segments BIGINT NOT NULL, root TEXT NOT NULL, base_nonce {bytes}, \
+                sealed_digest TEXT NOT NULL, position BIGINT NOT NULL, created_at TEXT NOT NULL, \
+                retention TEXT, kept_until TEXT, arriving INTEGER NOT NULL, locked INTEGER NOT NULL, \
+                held INTEGER NOT NULL, quarantined TEXT, scrubbed_at TEXT NOT NULL, deleted_at TEXT, \
+                PRIMARY KEY (id, version))",
+            "INSERT INTO archive_object SELECT id, version, project, subject, kind, form, body, plain_length, \
+                cipher_length, segments, root, base_nonce, sealed_digest, position, created_at, NULL, NULL, \
+                CASE WHEN kind = 'fastq' THEN 1 ELSE 0 END, 0, 0, NULL, created_at, NULL FROM archive_object_1",
+            "DROP TABLE archive_object_1",
+            "CREATE INDEX archive_object_scrubbed ON archive_object (scrubbed_at)",
+            "CREATE INDEX archive_object_created ON archive_object (created_at)",
+        ],
+    },
+];
 
 db::entity!(
-    /// One object.
+    /// One version of an object.
     object, "archive_object", {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
+    #[sea_orm(primary_key, auto_increment = false)]
     pub version: i32,
     pub project: Option<String>,
     pub subject: Option<String>,
@@ -32,4 +56,20 @@ db::entity!(
     pub sealed_digest: String,
     pub position: i64,
     pub created_at: String,
+    /// The class by which it is kept; none for the site's own and for those of before.
+    pub retention: Option<String>,
+    /// Not deleted before this moment.
+    pub kept_until: Option<String>,
+    /// 1 while its package is still at the door, which may refuse it.
+    pub arriving: i32,
+    /// 1 when the store was told to lock it.
+    pub locked: i32,
+    /// 1 under a legal hold.
+    pub held: i32,
+    /// The word for the damage found.
+    pub quarantined: Option<String>,
+    /// When all of its bytes were last found right; at first, when it was sealed.
+    pub scrubbed_at: String,
+    /// When it was deleted: from then on the record is a tombstone.
+    pub deleted_at: Option<String>,
 });

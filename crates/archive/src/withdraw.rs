@@ -1,36 +1,43 @@
 //! Objects taken back before anything shows them.
 
+use crate::archive::blocking;
+use crate::store::Name;
 use crate::table::object;
 use crate::{Archive, Error};
 use access::Permit;
 use access::thing::Project;
 use access::verb::Write;
-use base::ObjectId;
+use audit::{Event, What};
+use base::{Id, ObjectId};
 use db::Tx;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 /// What only arrives through the door, and may be taken back there.
-const ARRIVING: &str = "fastq";
+pub(crate) const ARRIVING: &str = "fastq";
+
+/// Most objects that one event names: an event has a size limit.
+const NAMED_AT_ONCE: usize = 400;
 
 /// Bodies whose objects are gone once the transaction is committed.
 #[must_use = "the bodies stay until they are discarded after the commit"]
 pub struct Withdrawn {
     archive: Archive,
-    bodies: Vec<String>,
+    bodies: Vec<Name>,
 }
 
 impl Archive {
     /// Takes back reads that arrived in the permit's project and that nothing shows yet: the package that
     /// they came in is refused, and its caller removes that package's records in the same `tx`.
     ///
-    /// 1. The records go in `tx`. Crash before its commit: nothing happened.
-    /// 2. The caller commits. Crash here: bodies without record, cleared at the next start.
-    /// 3. [`Withdrawn::discard`] removes the bodies.
-    ///
-    /// The wrapped session keys stay; they open nothing that is left.
+    /// 1. The withdrawal is recorded, durably. Crash here: the objects are still there; the package is
+    ///    refused again when it is sent again.
+    /// 2. The records and the wrapped keys go in `tx`. Crash before its commit: the same.
+    /// 3. The caller commits. Crash here: bodies without record, put aside at the next start.
+    /// 4. [`Withdrawn::discard`] removes the bodies.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when one of `ids` is not such an object; `tx` must not be committed then.
+    /// [`Error::NotFound`] when one of `ids` is not such an object, or its package is in already; `tx` must not
+    /// be committed then.
     pub async fn withdraw(
         &self,
         permit: &Permit<Write, Project>,
@@ -38,16 +45,29 @@ impl Archive {
         ids: &[ObjectId],
     ) -> Result<Withdrawn, Error> {
         let project = permit.in_project()?;
-        let mut bodies = Vec::with_capacity(ids.len());
+        let mut rows = Vec::with_capacity(ids.len());
         for id in ids {
-            let row = object::Entity::find_by_id(id.to_string())
-                .filter(object::Column::Project.eq(project.to_string()))
-                .filter(object::Column::Kind.eq(ARRIVING))
+            let row = object::Entity::find()
+                .filter(object::Column::Id.eq(id.as_str()))
+                .filter(object::Column::Project.eq(project.as_str()))
+                .filter(object::Column::Arriving.eq(1))
+                .filter(object::Column::Held.eq(0))
                 .one(&**tx)
-                .await?
-                .ok_or(Error::NotFound)?;
-            object::Entity::delete_by_id(id.to_string()).exec(&**tx).await?;
-            bodies.push(row.body);
+                .await?;
+            rows.push(row.ok_or(Error::NotFound)?);
+        }
+        for some in ids.chunks(NAMED_AT_ONCE) {
+            let event = Event::new(permit.actor().clone(), What::ObjectsWithdrawn {})
+                .during(Some(permit.caller().request().clone()))
+                .in_project(Some(project.clone()))
+                .about(some.iter().map(ToString::to_string));
+            self.audit.gate(&event).await?;
+        }
+        let mut bodies = Vec::with_capacity(rows.len());
+        for (row, id) in rows.into_iter().zip(ids) {
+            object::Entity::delete_many().filter(object::Column::Id.eq(id.as_str())).exec(&**tx).await?;
+            self.keys.forget_session(permit, tx, id).await?;
+            bodies.push(Name::parse(&row.body).ok_or(Error::Record)?);
         }
         Ok(Withdrawn { archive: self.clone(), bodies })
     }
@@ -55,9 +75,13 @@ impl Archive {
 
 impl Withdrawn {
     /// Removes the bodies. Called after the commit.
-    pub fn discard(self) {
-        for body in &self.bodies {
-            self.archive.discard(body);
-        }
+    pub async fn discard(self) {
+        let Self { archive, bodies } = self;
+        // What stays is put aside at the next start.
+        let _ = blocking(move || {
+            bodies.iter().for_each(|body| archive.discard(body));
+            Ok(())
+        })
+        .await;
     }
 }

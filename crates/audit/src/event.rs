@@ -1,6 +1,6 @@
 //! What can be recorded.
 
-use base::{Blake3, ObjectId, ProjectId, RequestId, ServiceId, Sha256, UserId};
+use base::{Blake3, ObjectId, ProjectId, RequestId, ServiceId, Sha256, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -116,6 +116,35 @@ pub enum What {
     },
     /// An object was sealed. Recorded before the object becomes visible.
     ObjectSealed(Box<Manifest>),
+    /// Reads that had arrived were taken back before anything showed them, as their package was refused:
+    /// records, keys and bodies go.
+    ObjectsWithdrawn {},
+    /// A legal hold on an object was set, or lifted.
+    HoldChanged {
+        /// Whether it is under a hold now.
+        held: bool,
+    },
+    /// An object was deleted after its floor: keys and bodies of all versions go, the record stays.
+    ObjectDeleted {
+        /// How many versions it had.
+        versions: u32,
+    },
+    /// Stored bytes are not those that were sealed. The version is in quarantine from then on.
+    ObjectDamaged {
+        /// The version.
+        version: u32,
+        /// What was found: `bytes`, `length`, `tree`, `missing` or `record`.
+        found: String,
+    },
+    /// Stored bytes were read in whole and compared with what was sealed.
+    ObjectsScrubbed {
+        /// Versions of objects.
+        objects: u64,
+        /// Bytes read.
+        bytes: u64,
+        /// Versions in which damage was found.
+        damaged: u64,
+    },
     /// Objects and things belong together: this is how a subject's or sample's chain leads to
     /// its objects.
     Linked {},
@@ -183,6 +212,9 @@ pub struct Manifest {
     pub root: Blake3,
     /// BLAKE3 of the content in clear, sealed under the object's session key; base64.
     pub sealed_digest: String,
+    /// Nothing deletes it before this moment; none for the site's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<Timestamp>,
 }
 
 impl What {
@@ -198,6 +230,11 @@ impl What {
             Self::Decision { .. } => "decision",
             Self::Outcome { .. } => "outcome",
             Self::ObjectSealed(_) => "object-sealed",
+            Self::ObjectsWithdrawn {} => "objects-withdrawn",
+            Self::HoldChanged { .. } => "hold-changed",
+            Self::ObjectDeleted { .. } => "object-deleted",
+            Self::ObjectDamaged { .. } => "object-damaged",
+            Self::ObjectsScrubbed { .. } => "objects-scrubbed",
             Self::Linked {} => "linked",
             Self::JobStarted { .. } => "job-started",
             Self::JobEnded { .. } => "job-ended",

@@ -8,7 +8,7 @@
 //! * [`sensitive`]: values that print as `[redacted]`
 //! * [`clock`], [`entropy`]: time and randomness as parameters
 //! * [`fault`]: what every room's error can say about itself
-//! * [`role`]: the roles a person can hold and the classes a project can have
+//! * [`role`]: the roles a person can hold, the classes a project can have, and how long it keeps
 //! * [`durable`]: files written so that a crash leaves the old or the new one, whole
 
 pub mod clock;
@@ -25,5 +25,5 @@ pub use digest::{Blake3, Md5, Sha256};
 pub use entropy::{Entropy, SystemEntropy};
 pub use fault::{Fault, Kind};
 pub use id::*;
-pub use role::{Class, Role};
+pub use role::{Class, Retention, Role};
 pub use sensitive::Sensitive;

@@ -86,6 +86,36 @@ words! {
     }
 }
 
+words! {
+    /// How long a project's objects are kept at least: the floor before which nothing removes them.
+    Retention, "retention class" {
+        /// Ninety days.
+        Days90 = "90-days",
+        /// Two years: 42 CFR 493.1105 for most analytic records.
+        Years2 = "2-years",
+        /// Ten years.
+        Years10 = "10-years",
+        /// Thirty years.
+        Years30 = "30-years",
+        /// Without end.
+        Permanent = "permanent",
+    }
+}
+
+impl Retention {
+    /// Days of the floor; none for what is kept without end. A year counts as 366 days, so that no
+    /// calendar makes a floor shorter than its name.
+    pub const fn days(self) -> Option<u32> {
+        match self {
+            Self::Days90 => Some(90),
+            Self::Years2 => Some(2 * 366),
+            Self::Years10 => Some(10 * 366),
+            Self::Years30 => Some(30 * 366),
+            Self::Permanent => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +127,15 @@ mod tests {
         }
         assert!("root".parse::<Role>().unwrap_err().to_string().contains("data-steward"));
         assert!(Class::Sandbox < Class::Clinical);
+        for retention in Retention::ALL {
+            assert_eq!(retention.as_str().parse::<Retention>().unwrap(), *retention);
+        }
+    }
+
+    #[test]
+    fn a_later_class_keeps_longer() {
+        let days: Vec<u32> = Retention::ALL.iter().filter_map(|class| class.days()).collect();
+        assert_eq!(days, [90, 732, 3_660, 10_980]);
+        assert_eq!(Retention::Permanent.days(), None);
     }
 }

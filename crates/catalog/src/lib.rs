@@ -27,7 +27,7 @@ mod table;
 pub use error::Error;
 pub use lineage::{NewResult, Result as ResultRecord};
 pub use package::{FileState, NewRow, Package, PackageFile};
-pub use project::{NewProject, Project, Purpose, Retention};
+pub use project::{NewProject, Project, Purpose};
 pub use reference::{Reference, ReferenceFile};
 pub use sample::{Readset, Sample};
 pub use table::MIGRATIONS;

@@ -40,6 +40,7 @@ impl Catalog {
             project: Some(p.id),
             class: Some(p.class),
             purpose: Some(p.purpose.as_str().to_owned()),
+            retention: Some(p.retention),
         }))
     }
 }

@@ -5,7 +5,7 @@ use crate::{Catalog, Error};
 use access::Permit;
 use access::thing;
 use access::verb::{Manage, View};
-use base::{Class, Id, ProjectId};
+use base::{Class, Id, ProjectId, Retention};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -49,22 +49,6 @@ closed_words! {
         Methods = "methods",
         /// Teaching.
         Teaching = "teaching",
-    }
-}
-
-closed_words! {
-    /// How long a project's data is kept at least.
-    Retention, "retention class" {
-        /// Ninety days.
-        Days90 = "90-days",
-        /// Two years: 42 CFR 493.1105 for most analytic records.
-        Years2 = "2-years",
-        /// Ten years.
-        Years10 = "10-years",
-        /// Thirty years.
-        Years30 = "30-years",
-        /// Without end.
-        Permanent = "permanent",
     }
 }
 

@@ -104,6 +104,8 @@ impl Door {
             let counts: Vec<_> = readsets.iter().map(|r| (r.readset.clone(), r.reads, r.bases)).collect();
             let tx = self.db.begin(permit.decision()).await?;
             self.catalog.commit_package(permit, &tx, &known, &counts).await?;
+            let objects: Vec<ObjectId> = readsets.iter().flat_map(|r| r.objects.iter().cloned()).collect();
+            self.archive.settle(permit, &tx, &objects).await?;
             tx.commit().await?;
         }
         Ok(readsets)
@@ -127,7 +129,7 @@ impl Door {
         let objects = self.catalog.abandon_package(permit, &tx, package).await?;
         let withdrawn = self.archive.withdraw(permit, &tx, &objects).await?;
         tx.commit().await?;
-        withdrawn.discard();
+        withdrawn.discard().await;
         Ok(objects)
     }
 

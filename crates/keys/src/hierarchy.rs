@@ -7,7 +7,7 @@ use crate::scope::{SITE, Scope};
 use crate::table::{key, session, shredded};
 use access::Permit;
 use access::thing::{Object, Thing};
-use access::verb::{Opens, Seals};
+use access::verb::{Opens, Seals, Verb};
 use base::{Entropy, Id, ObjectId, ProjectId, SubjectId};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -152,6 +152,32 @@ impl Keys {
             return Err(access::Error::NotCovered(binding.object.to_string()).into());
         }
         self.open_bound(binding).await
+    }
+
+    /// Removes the wrapped session keys of an object, all versions: from the commit of `tx` on, nothing
+    /// here opens its bodies. The permit is for the object, or for the project that it belongs to.
+    ///
+    /// # Errors
+    /// An object of another project than the permit's. That none is stored is no error.
+    pub async fn forget_session<V: Verb, T: Thing>(
+        &self,
+        permit: &Permit<V, T>,
+        tx: &Tx,
+        object: &ObjectId,
+    ) -> Result<(), Error> {
+        permit.live()?;
+        let of_object = || session::Column::Object.eq(object.as_str());
+        let foreign = session::Entity::find()
+            .filter(of_object())
+            .all(&**tx)
+            .await?
+            .iter()
+            .any(|row| row.project.as_deref() != permit.project().map(Id::as_str));
+        if foreign {
+            return Err(access::Error::NotCovered(object.to_string()).into());
+        }
+        session::Entity::delete_many().filter(of_object()).exec(&**tx).await?;
+        Ok(())
     }
 
     async fn open_bound(&self, binding: &Binding) -> Result<SessionKey, Error> {

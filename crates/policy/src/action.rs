@@ -95,6 +95,12 @@ actions! {
     ViewVariants = "view-variants", Project Shows + data;
     /// Has an object re-addressed to a recipient's key. Asks for a reason.
     DownloadObject = "download-object", Project Shows + data;
+    /// Puts an object under a legal hold. Asks for a reason.
+    SetHold = "set-hold", Project Changes;
+    /// Lifts a legal hold. Asks for a reason.
+    LiftHold = "lift-hold", Project Changes;
+    /// Deletes an object after its retention floor. Asks for a reason.
+    DeleteObject = "delete-object", Project Changes;
     /// The signed receipt of a result: digests, versions and ids.
     ViewReceipt = "view-receipt", Project Shows;
     /// Who did what to a thing of one project.
@@ -107,6 +113,10 @@ actions! {
     RegisterReference = "register-reference", Site Changes;
     /// Lists references with their digests.
     ViewReferences = "view-references", Site Shows;
+    /// How many objects and bytes the store holds, and how it is with them.
+    ViewStorage = "view-storage", Site Shows;
+    /// Reads stored bytes through, without opening them, and quarantines what is damaged.
+    CheckStorage = "check-storage", Site Changes;
     /// Who did what on the whole site, event by event and with proof.
     SearchAuditSite = "search-audit-site", Site Shows;
     /// Checkpoints and full checks of the ledger, which show no event.

@@ -52,8 +52,14 @@ pub async fn create(
     let Ready { provider, shares } = under.plan.prepare(&site, &reach, under.credential, &*entropy)?;
     let layout = Layout::at(root)?;
     prepare(&layout)?;
-    let ledger = ledger_name(name, &site)?;
-    let settings = Settings { ledger, site: site.clone(), idle_minutes: 30, witness: None, keys: reach };
+    let settings = Settings {
+        ledger: ledger_name(name, &site)?,
+        site: site.clone(),
+        idle_minutes: 30,
+        witness: None,
+        keys: reach,
+        archive: Default::default(),
+    };
     let secrets = SiteSecrets::mint(&*entropy);
     base::durable::create_once(&layout.sealed_keys(), &secrets.seal(&site, &*provider, &*entropy)?)?;
     let key = SigningKey::from_seed(&secrets.ledger)?;

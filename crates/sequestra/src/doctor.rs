@@ -33,6 +33,7 @@ pub fn diagnose(site: Option<&Path>) -> Result<Diagnosis> {
         findings.push(tool(&name, &helper));
     }
     if let Some(site) = site {
+        findings.push(immutable(site));
         findings.push(Finding {
             area: "site".to_owned(),
             name: "socket".to_owned(),
@@ -45,6 +46,39 @@ pub fn diagnose(site: Option<&Path>) -> Result<Diagnosis> {
         });
     }
     Ok(Diagnosis { findings })
+}
+
+/// Whether the kernel can refuse the removal of locked bodies, and whether the site asks it to.
+fn immutable(site: &Path) -> Finding {
+    let asked = crate::layout::Layout::at(site)
+        .and_then(|layout| layout.settings())
+        .is_ok_and(|settings| settings.archive.immutable);
+    let can = archive::store::Local::try_flag(site);
+    let (state, detail, remedy) = match (asked, &can) {
+        (true, Ok(())) => {
+            (State::Ok, "locked bodies are immutable: the kernel refuses their removal".to_owned(), None)
+        }
+        (true, Err(why)) => (
+            State::Missing,
+            format!("the site asks for immutable bodies and the machine refuses ({why}): it does not open"),
+            Some(
+                "give the process CAP_LINUX_IMMUTABLE and a file system with flags (ext4, xfs, btrfs)"
+                    .to_owned(),
+            ),
+        ),
+        (false, Ok(())) => (
+            State::Limited,
+            "the store alone refuses the removal of locked bodies; this machine's kernel could as well"
+                .to_owned(),
+            Some("set `immutable = true` under `[archive]` in site.toml".to_owned()),
+        ),
+        (false, Err(why)) => (
+            State::Limited,
+            format!("the store alone refuses the removal of locked bodies; the kernel cannot here ({why})"),
+            None,
+        ),
+    };
+    Finding { area: "site".to_owned(), name: "lock".to_owned(), state, detail, remedy }
 }
 
 fn tool(name: &str, helper: &Path) -> Finding {

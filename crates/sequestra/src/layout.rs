@@ -28,6 +28,9 @@ pub struct Settings {
     /// How tokens and key services are reached.
     #[serde(default, skip_serializing_if = "is_default")]
     pub keys: keys::Reach,
+    /// Where bodies lie, and how the site looks after them.
+    #[serde(default)]
+    pub archive: ArchiveSettings,
 }
 
 /// `[witness]` in `site.toml`.
@@ -48,6 +51,21 @@ impl WitnessSettings {
     pub fn name(&self) -> &str {
         self.key.split('+').next().unwrap_or_default()
     }
+}
+
+/// `[archive]` in `site.toml`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArchiveSettings {
+    /// Whether locked bodies get the file system's immutable flag. Then the kernel refuses their removal
+    /// too, and so does whoever wants to remove the site's folder.
+    pub immutable: bool,
+    /// Days within which a scrub reads everything once; 30 when absent, 0 for none by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scrub_days: Option<u64>,
+    /// Mebibytes a second that the site's own scrub reads at most; 50 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scrub_mib_per_second: Option<u64>,
 }
 
 fn default_alarm_seconds() -> u64 {

@@ -1,10 +1,11 @@
 //! Unseals a site and wires its rooms together.
 
 use crate::attest::Attest;
-use crate::layout::{Layout, Settings};
+use crate::layout::{ArchiveSettings, Layout, Settings};
 use access::Access;
 use anyhow::{Context, Result, bail};
-use archive::Archive;
+use archive::store::{Flag, Local};
+use archive::{Archive, ArchiveParts};
 use audit::{Actor, Audit};
 use base::{Clock, Entropy};
 use catalog::Catalog;
@@ -13,7 +14,7 @@ use keys::{Credential, Keys, Safe, SealedFile, SiteSecrets};
 use ledger::storage::Disk;
 use ledger::{Ledger, SigningKey};
 use runs::{Runs, RunsParts};
-use server::{Parts, Places, Site};
+use server::{Care, Parts, Places, Site};
 use std::sync::Arc;
 
 /// The program's version.
@@ -22,6 +23,22 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Every room's tables.
 pub const MIGRATIONS: &[&[Migration]] =
     &[access::MIGRATIONS, keys::MIGRATIONS, archive::MIGRATIONS, catalog::MIGRATIONS, runs::MIGRATIONS];
+
+fn store(layout: &Layout, settings: &ArchiveSettings, clock: Arc<dyn Clock>) -> Result<Local> {
+    let flag = if settings.immutable { Flag::On } else { Flag::Off };
+    Local::open(&layout.objects(), clock, flag).context(match flag {
+        Flag::On => "cannot use the folder of objects, or not set its files immutable; see `doctor`",
+        Flag::Off => "cannot use the folder of objects",
+    })
+}
+
+fn care(settings: &ArchiveSettings) -> Care {
+    let usual = Care::default();
+    Care {
+        scrub_days: settings.scrub_days.unwrap_or(usual.scrub_days),
+        scrub_mib_per_second: settings.scrub_mib_per_second.unwrap_or(usual.scrub_mib_per_second),
+    }
+}
 
 /// Opens the site at `layout`.
 ///
@@ -46,14 +63,15 @@ pub async fn open(
     let policies = policy::Policies::shipped()?;
     let access = Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone());
     let keys = Keys::open(db.clone(), secrets.roots, sealed.custody(), entropy.clone()).await?;
-    let archive = Archive::open(
-        &layout.objects(),
-        db.clone(),
-        keys.clone(),
-        audit.clone(),
-        clock.clone(),
-        entropy.clone(),
-    )?;
+    let archive = Archive::new(ArchiveParts {
+        store: Arc::new(store(layout, &settings.archive, clock.clone())?),
+        db: db.clone(),
+        keys: keys.clone(),
+        audit: audit.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        site: site.clone(),
+    });
     archive.sweep().await?;
     let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
     let program = std::env::current_exe().context("cannot find this program's own file")?;
@@ -93,6 +111,7 @@ pub async fn open(
         clock,
         entropy,
         idle_minutes: settings.idle_minutes,
+        care: care(&settings.archive),
     };
     let site = Site::new(parts);
     site.runs.attach(Arc::new(site.clone()));

@@ -69,6 +69,7 @@ async fn run(site: &Site, listener: UnixListener, attest: &mut Attest) -> Result
         }
         stopping.stop();
     };
+    let caring = tokio::spawn(server::care(site.clone()));
     let served = axum::serve(listener, server::router(site.clone())).with_graceful_shutdown(stop);
     let served = async { served.await.context("the socket failed") };
     let too_long = async {
@@ -81,11 +82,14 @@ async fn run(site: &Site, listener: UnixListener, attest: &mut Attest) -> Result
         site.stop();
         std::future::pending().await
     };
-    tokio::select! {
+    let ended = tokio::select! {
         ended = served => ended,
         () = too_long => Ok(()),
         () = witnessed => Ok(()),
-    }
+    };
+    // It ends by itself; what it has under way on a blocking thread reads alone.
+    caring.abort();
+    ended
 }
 
 /// A site that cannot record refuses everything; it ends, so that the next start recovers.

@@ -169,8 +169,11 @@ async fn render(
     let subject = site.catalog.sample(permit, &ended.sample).await?.subject;
     let spec = Spec { kind: "report", subject: Some(subject), links: links(ended) };
     let mut draft = site.archive.draft(permit, spec)?;
-    draft.write_all(page.as_bytes()).map_err(archive::Error::from)?;
-    Ok(draft.seal()?)
+    blocking(move || {
+        draft.write_all(page.as_bytes()).map_err(archive::Error::from)?;
+        Ok::<_, Failure>(draft.seal()?)
+    })
+    .await?
 }
 
 fn links(ended: &Ended) -> Vec<String> {

@@ -246,6 +246,14 @@ fn words(what: &What) -> String {
             text
         }
         What::ObjectSealed(manifest) => format!("object sealed, {} bytes", manifest.plain_length),
+        What::ObjectsWithdrawn {} => "withdrawn at the door: package refused".into(),
+        What::HoldChanged { held: true } => "legal hold set".into(),
+        What::HoldChanged { held: false } => "legal hold lifted".into(),
+        What::ObjectDeleted { versions } => format!("object deleted, {versions} versions"),
+        What::ObjectDamaged { version, found } => format!("DAMAGE found in version {version}: {found}"),
+        What::ObjectsScrubbed { objects, bytes, damaged } => {
+            format!("{objects} objects scrubbed, {bytes} bytes, {damaged} DAMAGED")
+        }
         What::Linked {} => "linked".into(),
         What::JobStarted { closures } => format!("sealed job started with {} tools", closures.len()),
         What::JobEnded { accepted, scratch_destroyed, .. } => format!(

@@ -10,7 +10,7 @@
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
 //! * one module a resource: `people`, `project`, `package`, `sample`, `object`, `tool`,
-//!   `reference`, `run`, `variant`, `history`, `record`, `tail`, `process`, `keys`, `erase`
+//!   `storage`, `reference`, `run`, `variant`, `history`, `record`, `tail`, `process`, `keys`, `erase`
 //! * [`holds`]: whether a retention floor forbids an erasure
 
 mod attend;
@@ -32,6 +32,7 @@ pub mod router;
 mod run;
 mod sample;
 pub mod site;
+pub mod storage;
 mod tail;
 mod tool;
 mod variant;
@@ -40,3 +41,4 @@ pub use failure::Failure;
 pub use reference::Uploads;
 pub use router::router;
 pub use site::{Parts, Places, Site, Witnessed};
+pub use storage::{Care, care};

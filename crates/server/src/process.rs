@@ -35,6 +35,7 @@ pub(crate) async fn status(
     if let Some(failure) = ledger.failure() {
         limits.push(format!("the ledger cannot be written ({failure}): every act is refused"));
     }
+    limits.extend(crate::storage::limits(&site).await?);
     Ok(Json(Status {
         site: site.id.clone(),
         ledger: ledger.verifier().name().to_owned(),

@@ -2,6 +2,7 @@
 
 use crate::attend::{Signed, made};
 use crate::body::{Json, id};
+use crate::failure::Error;
 use crate::{Failure, Site};
 use access::thing::{self, Project as ProjectThing};
 use access::verb::{Manage, View};
@@ -28,7 +29,10 @@ pub(crate) async fn create(
         purpose: body.purpose.parse()?,
         terms: body.terms,
         region: body.region,
-        retention: body.retention.parse()?,
+        retention: body.retention.parse().map_err(|e: base::role::ParseWordError| Error::Value {
+            field: "retention class",
+            why: e.to_string(),
+        })?,
         consent: body.consent,
     };
     let tx = site.begin(&permit).await?;

@@ -54,6 +54,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Minutes without a request after which the site locks itself.
     pub idle_minutes: u64,
+    /// How the site looks after its store.
+    pub care: crate::Care,
 }
 
 /// What the site's witness cosigned, shared with whoever asks it.
@@ -167,6 +169,11 @@ impl Site {
         }
         let quiet = self.clock.monotonic().as_secs().saturating_sub(self.inner.used.load(Ordering::Relaxed));
         self.inner.busy.load(Ordering::Relaxed) == 0 && quiet >= self.idle_minutes.saturating_mul(60)
+    }
+
+    /// Whether no request and no run is under way at this moment.
+    pub fn is_quiet(&self) -> bool {
+        self.inner.busy.load(Ordering::Relaxed) == 0 && !self.runs.is_busy()
     }
 
     /// Asks the process to stop.

@@ -4,12 +4,14 @@ use access::thing::{Project, Site};
 use access::verb::{Manage, Verb, View};
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place, facts::PlaceAnswer, thing::Thing};
 use anyhow::Context;
-use archive::Archive;
+use archive::store::{Flag, Local, Store};
+use archive::{Archive, ArchiveParts};
 use audit::{Actor, Audit, Event, What};
 use base::{
-    Class, Clock, Entropy, Id, ProjectId, RequestId, Role, SiteId, SystemClock, SystemEntropy, UserId,
+    Class, Clock, Entropy, Id, ProjectId, RequestId, Retention, Role, SiteId, SystemClock, SystemEntropy,
+    UserId,
 };
-use catalog::{Catalog, NewProject, Purpose, Retention};
+use catalog::{Catalog, NewProject, Purpose};
 use db::{Db, DbKey, Migration};
 use keys::wrap::WrappingKey;
 use keys::{Custody, Keys, Roots};
@@ -126,22 +128,31 @@ impl Spine {
     ) -> Self {
         let temporary = tempfile::tempdir().expect("a temporary folder");
         let folder = Folder { path: temporary.path().to_owned(), _temporary: Some(temporary) };
-        Self::make(folder, rooms, more).await
+        Self::make(folder, rooms, more, Arc::new(SystemClock::default()), None).await
+    }
+
+    /// A new spine that goes by `clock` and keeps bodies in `store`.
+    pub async fn with_store(clock: Arc<dyn Clock>, store: Option<Arc<dyn Store>>) -> Self {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder { path: temporary.path().to_owned(), _temporary: Some(temporary) };
+        Self::make(folder, &[], |_, _| None, clock, store).await
     }
 
     /// A new spine in `folder`, which stays, and can be opened again with [`Spine::open_in`].
     pub async fn create_in(folder: &Path) -> Self {
         std::fs::create_dir_all(folder).expect("a folder");
         let folder = Folder { path: folder.to_owned(), _temporary: None };
-        Self::make(folder, &[], |_, _| None).await
+        Self::make(folder, &[], |_, _| None, Arc::new(SystemClock::default()), None).await
     }
 
     async fn make(
         folder: Folder,
         rooms: &[&[Migration]],
         more: impl FnOnce(&Db, &Catalog) -> Option<Arc<dyn Facts>>,
+        clock: Arc<dyn Clock>,
+        store: Option<Arc<dyn Store>>,
     ) -> Self {
-        let parts = Parts::new(folder.path(), ledger::Ledger::create, rooms).await.expect("a spine");
+        let parts = Parts::new(folder.path(), ledger::Ledger::create, rooms, clock).await.expect("a spine");
         let site = SiteId::mint(&*parts.entropy);
         let created = What::SiteCreated { program: "test".into() };
         let event = Event::new(Actor::Site(site.clone()), created);
@@ -152,7 +163,7 @@ impl Spine {
         tx.commit().await.expect("a commit");
         let session = session(&parts.access, &token).await;
         std::fs::write(folder.path().join(KNOWN), format!("{site} {session}")).expect("a note");
-        parts.join(folder, site, &session, more).await.expect("a spine")
+        parts.join(folder, site, &session, more, store).await.expect("a spine")
     }
 
     /// Opens the spine that lies in `folder` as a start does: what the ledger and the database hold
@@ -162,10 +173,10 @@ impl Spine {
         let (site, session) = known.split_once(' ').context("no site is known")?;
         let site: SiteId = site.parse().map_err(|_| anyhow::anyhow!("no id of a site"))?;
         let open = |dir: &Path, _: &str, key, clock| ledger::Ledger::open(dir, key, clock);
-        let parts = Parts::new(folder, open, &[]).await?;
+        let parts = Parts::new(folder, open, &[], Arc::new(SystemClock::default())).await?;
         parts.audit.reconcile(&Actor::Site(site.clone()), "test", parts.db.watermark()).await?;
         let folder = Folder { path: folder.to_owned(), _temporary: None };
-        let spine = parts.join(folder, site, session, |_, _| None).await?;
+        let spine = parts.join(folder, site, session, |_, _| None, None).await?;
         spine.archive.sweep().await?;
         Ok(spine)
     }
@@ -278,8 +289,12 @@ struct Parts {
 type OpenLedger = fn(&Path, &str, ledger::SigningKey, Arc<dyn Clock>) -> ledger::Result<ledger::Ledger>;
 
 impl Parts {
-    async fn new(folder: &Path, ledger: OpenLedger, rooms: &[&[Migration]]) -> anyhow::Result<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    async fn new(
+        folder: &Path,
+        ledger: OpenLedger,
+        rooms: &[&[Migration]],
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let all = [TABLES, rooms].concat();
         let key = ledger::SigningKey::from_seed(&LEDGER)?;
@@ -301,11 +316,22 @@ impl Parts {
         site: SiteId,
         session: &str,
         more: impl FnOnce(&Db, &Catalog) -> Option<Arc<dyn Facts>>,
+        store: Option<Arc<dyn Store>>,
     ) -> anyhow::Result<Spine> {
         let Self { db, audit, access, keys, clock, entropy } = self;
-        let objects = folder.path().join("objects");
-        let (audited, timed, random) = (audit.clone(), clock.clone(), entropy.clone());
-        let archive = Archive::open(&objects, db.clone(), keys.clone(), audited, timed, random)?;
+        let store = match store {
+            Some(store) => store,
+            None => Arc::new(Local::open(&folder.path().join("objects"), clock.clone(), Flag::Off)?),
+        };
+        let archive = Archive::new(ArchiveParts {
+            store,
+            db: db.clone(),
+            keys: keys.clone(),
+            audit: audit.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            site: site.clone(),
+        });
         let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
         let more = more(&db, &catalog);
         let places = Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), more };

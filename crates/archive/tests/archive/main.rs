@@ -1,14 +1,110 @@
 //! The archive on a real spine: sealed, admitted, opened, re-addressed, refused.
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "what fails here fails the test"
+)]
+
+mod conformance;
+mod faulty;
+mod retain;
+mod scrub;
 
 use access::thing::{Object, Project};
 use access::verb::{Read as ReadVerb, Release, View, Write as WriteVerb};
 use access::{Action, Ask, Permit};
-use archive::{Error, Spec};
-use base::{Class, Fault, Id, Kind, ObjectId, Role, SystemEntropy};
+use archive::store::Store;
+use archive::{Archive, ArchiveParts, Error, Spec};
+use base::{Class, Clock, Fault, Id, Kind, ObjectId, Role, SystemClock, SystemEntropy};
 use seal::SecretKey;
 use std::io::{Read, Write};
+use std::sync::Arc;
 use testkit::{Members, Spine};
+
+/// A spine with one project in it.
+pub(crate) struct Site {
+    pub(crate) spine: Spine,
+    pub(crate) members: Members,
+}
+
+impl Site {
+    pub(crate) async fn on(store: Arc<dyn Store>) -> Self {
+        Self::at(Arc::new(SystemClock::default()), Some(store)).await
+    }
+
+    pub(crate) async fn at(clock: Arc<dyn Clock>, store: Option<Arc<dyn Store>>) -> Self {
+        let spine = Spine::with_store(clock, store).await;
+        let members = spine.project(Class::Research).await;
+        Self { spine, members }
+    }
+
+    /// The same site, looked at through another store.
+    pub(crate) fn with(&self, store: Arc<dyn Store>) -> Seen<'_> {
+        let spine = &self.spine;
+        let archive = Archive::new(ArchiveParts {
+            store,
+            db: spine.db.clone(),
+            keys: spine.keys.clone(),
+            audit: spine.audit.clone(),
+            clock: spine.clock.clone(),
+            entropy: spine.entropy.clone(),
+            site: spine.site.clone(),
+        });
+        Seen { site: self, archive }
+    }
+
+    pub(crate) fn seen(&self) -> Seen<'_> {
+        Seen { site: self, archive: self.spine.archive.clone() }
+    }
+
+    /// The kinds of events about an object, oldest first.
+    pub(crate) fn events(&self, id: &ObjectId) -> Vec<String> {
+        let history = self.spine.audit.history(id.as_str()).unwrap();
+        history
+            .events
+            .iter()
+            .map(|e| serde_json::to_value(&e.event.what).unwrap()["event"].as_str().unwrap().to_owned())
+            .filter(|kind| kind != "outcome")
+            .collect()
+    }
+}
+
+/// A site through one archive.
+pub(crate) struct Seen<'a> {
+    site: &'a Site,
+    pub(crate) archive: Archive,
+}
+
+impl Seen<'_> {
+    pub(crate) async fn put(&self, content: &[u8]) -> Result<ObjectId, Error> {
+        self.put_kind("alignment", content).await
+    }
+
+    pub(crate) async fn put_kind(&self, kind: &'static str, content: &[u8]) -> Result<ObjectId, Error> {
+        let Site { spine, members } = self.site;
+        let permit: Permit<WriteVerb, Project> =
+            spine.permit(members.with(Role::Analyst), Action::Ingest, &members.project).await;
+        let mut draft = self.archive.draft(&permit, Spec { kind, subject: None, links: vec![] })?;
+        draft.write_all(content)?;
+        let mut sealed = [draft.seal()?];
+        let tx = spine.db.begin(permit.decision()).await?;
+        let ids = self.archive.admit(&permit, &tx, &mut sealed).await?;
+        tx.commit().await?;
+        Ok(ids.into_iter().next().unwrap())
+    }
+
+    pub(crate) async fn read(&self, id: &ObjectId) -> Result<Vec<u8>, Error> {
+        let Site { spine, members } = self.site;
+        let reader: Permit<ReadVerb, Object> =
+            spine.permit(members.with(Role::Viewer), Action::ViewVariants, id).await;
+        let mut opened = self.archive.open_object(&reader, id).await?;
+        let mut bytes = Vec::new();
+        opened.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
 
 async fn put(spine: &Spine, members: &Members, content: &[u8]) -> ObjectId {
     let analyst = members.with(Role::Analyst);
@@ -149,7 +245,8 @@ async fn every_changed_byte_of_a_body_is_refused() {
         overwrite(&body, &changed);
         let reader: Permit<ReadVerb, Object> =
             spine.permit(members.with(Role::Viewer), Action::ViewVariants, &id).await;
-        let opened = spine.archive.open_object(&reader, &id).await;
+        // An archive that has not met the damage yet.
+        let opened = fresh(&spine).open_object(&reader, &id).await;
         let read = opened.map(|mut o| o.read_to_end(&mut Vec::new()));
         let refused = match read {
             Ok(read) => Error::from(read.expect_err("a changed byte")),
@@ -160,7 +257,19 @@ async fn every_changed_byte_of_a_body_is_refused() {
     overwrite(&body, &whole[..whole.len() - 1]);
     let reader: Permit<ReadVerb, Object> =
         spine.permit(members.with(Role::Viewer), Action::ViewVariants, &id).await;
-    assert_eq!(spine.archive.open_object(&reader, &id).await.err().map(|e| e.kind()), Some(Kind::Integrity));
+    assert_eq!(fresh(&spine).open_object(&reader, &id).await.err().map(|e| e.kind()), Some(Kind::Integrity));
+}
+
+fn fresh(spine: &Spine) -> Archive {
+    Archive::new(ArchiveParts {
+        store: spine.archive.store().clone(),
+        db: spine.db.clone(),
+        keys: spine.keys.clone(),
+        audit: spine.audit.clone(),
+        clock: spine.clock.clone(),
+        entropy: spine.entropy.clone(),
+        site: spine.site.clone(),
+    })
 }
 
 #[tokio::test]

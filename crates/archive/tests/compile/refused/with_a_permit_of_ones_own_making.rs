@@ -12,6 +12,7 @@ fn forge(object: ObjectId, caller: access::Caller, clock: Arc<dyn Clock>) -> Per
         things: BTreeSet::from([object]),
         project: None,
         purpose: None,
+        retention: None,
         caller,
         decision: 0,
         ends: std::time::Duration::MAX,

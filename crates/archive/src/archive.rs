@@ -1,0 +1,99 @@
+//! The archive of a site: its store, and the rooms that it stands on.
+
+use crate::Error;
+use crate::store::{Incoming, Name, Part, Source, Store};
+use audit::Audit;
+use base::{Clock, Entropy, ObjectId, SiteId};
+use db::Db;
+use keys::Keys;
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The archive of a site. Cheap to clone.
+#[derive(Clone)]
+pub struct Archive {
+    pub(crate) db: Db,
+    pub(crate) keys: Keys,
+    pub(crate) audit: Audit,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) site: SiteId,
+    pub(crate) suspects: Arc<Mutex<BTreeMap<Suspect, &'static str>>>,
+}
+
+/// A version of an object whose bytes a reader refused, until that is recorded; beside it, the closed word
+/// for what was found.
+pub(crate) type Suspect = (ObjectId, u32);
+
+/// What an archive is made of.
+pub struct ArchiveParts {
+    /// Where bodies lie.
+    pub store: Arc<dyn Store>,
+    /// The metadata database.
+    pub db: Db,
+    /// The keys.
+    pub keys: Keys,
+    /// The trail.
+    pub audit: Audit,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The entropy.
+    pub entropy: Arc<dyn Entropy>,
+    /// The site, which acts when it finds damage by itself.
+    pub site: SiteId,
+}
+
+impl Archive {
+    /// The archive made of these.
+    pub fn new(parts: ArchiveParts) -> Self {
+        let ArchiveParts { store, db, keys, audit, clock, entropy, site } = parts;
+        Self { db, keys, audit, clock, entropy, store, site, suspects: Arc::default() }
+    }
+
+    /// Where bodies lie.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Begins a new body under a new name.
+    pub(crate) fn create_body(&self) -> io::Result<(Name, Box<dyn Incoming>)> {
+        let name = Name::mint(&*self.entropy);
+        let body = self.store.create(&name, Part::Body)?;
+        Ok((name, body))
+    }
+
+    pub(crate) fn write_tree(&self, name: &Name, bytes: &[u8]) -> io::Result<()> {
+        let mut tree = self.store.create(name, Part::Tree)?;
+        tree.write_all(bytes)?;
+        tree.keep()
+    }
+
+    pub(crate) fn open_body(&self, name: &Name) -> io::Result<Box<dyn Source>> {
+        self.store.open(name, Part::Body)
+    }
+
+    pub(crate) fn read_tree(&self, name: &Name) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.store.open(name, Part::Tree)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Removes a body that never became an object. Its absence is no error.
+    pub(crate) fn discard(&self, name: &Name) {
+        // Litter is harmless: sealed, unnamed, and put aside at the next start.
+        let _ = self.store.remove(name);
+    }
+
+    pub(crate) fn suspects(&self) -> std::sync::MutexGuard<'_, BTreeMap<Suspect, &'static str>> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs blocking work on a thread of its own.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Ended)?
+}

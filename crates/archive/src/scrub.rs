@@ -1,0 +1,288 @@
+//! Finding damage before somebody needs the bytes: checks on command, a rolling scrub, and quarantine.
+
+use crate::archive::blocking;
+use crate::object::{Object, from_row};
+use crate::store::{Limited, Source};
+use crate::table::object;
+use crate::watched::word;
+use crate::{Archive, Error};
+use access::Permit;
+use access::thing::Site;
+use access::verb::{Manage, View};
+use audit::{Actor, Event, What};
+use base::{Fault, Id, Kind, ObjectId, RequestId, Timestamp};
+use db::sea_orm::sea_query::Expr;
+use db::sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use seal::verified;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::time::Duration;
+
+/// How a scrub goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// What was found right longer ago than this is due.
+    pub every: Duration,
+    /// Bytes read a second at most; 0 stands for no limit.
+    pub per_second: u64,
+    /// A step ends with the object during which it has read for this long.
+    pub step: Duration,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// The object.
+    pub object: ObjectId,
+    /// The version.
+    pub version: u32,
+    /// Bytes read.
+    pub bytes: u64,
+    /// The damage, as a closed word; none when all is right.
+    pub damage: Option<String>,
+}
+
+/// What a step of a scrub did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Step {
+    /// Versions read.
+    pub objects: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Versions in which damage was found.
+    pub damaged: u64,
+    /// Versions that are still due.
+    pub due: u64,
+}
+
+/// What a store holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Stat {
+    /// The project; none for the site's own.
+    pub project: Option<String>,
+    /// Objects that are not deleted.
+    pub objects: u64,
+    /// Their versions.
+    pub versions: u64,
+    /// Bytes stored.
+    pub bytes: u64,
+    /// Versions in quarantine.
+    pub quarantined: u64,
+    /// Versions under a legal hold.
+    pub held: u64,
+    /// Versions that the store has not locked yet.
+    pub unlocked: u64,
+    /// When the version that was checked longest ago was checked.
+    pub oldest_check: Option<String>,
+}
+
+impl Archive {
+    /// Reads every version of `ids` in whole, compares it with its tree, its record and the ledger, and
+    /// quarantines what is damaged.
+    pub async fn check(
+        &self,
+        permit: &Permit<Manage, Site>,
+        ids: &[ObjectId],
+    ) -> Result<Vec<Checked>, Error> {
+        permit.live()?;
+        let mut found = Vec::new();
+        for id in ids {
+            let versions = self.all_versions(id).await?;
+            if versions.is_empty() {
+                return Err(Error::NotFound);
+            }
+            for object in versions.into_iter().filter(|object| object.deleted_at.is_none()) {
+                found
+                    .push(self.check_one(&object, 0, permit.actor(), Some(permit.caller().request())).await?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// One step of the rolling scrub: versions in the order in which they were last found right, as long as
+    /// they are due and the step's time lasts. What was found stands in the records, object by object, so a
+    /// scrub that was killed goes on where it was.
+    pub async fn scrub(&self, pace: &Pace, by: &Actor, request: Option<&RequestId>) -> Result<Step, Error> {
+        let began = self.clock.monotonic();
+        let before = self.clock.now().checked_sub(pace.every).unwrap_or(Timestamp::MIN).to_string();
+        let mut step = Step::default();
+        while self.clock.monotonic().saturating_sub(began) < pace.step || step.objects == 0 {
+            let Some(object) = self.most_due(&before).await? else { break };
+            let checked = self.check_one(&object, pace.per_second, by, request).await?;
+            step.objects += 1;
+            step.bytes = step.bytes.saturating_add(checked.bytes);
+            step.damaged += u64::from(checked.damage.is_some());
+        }
+        step.due = object::Entity::find()
+            .filter(object::Column::ScrubbedAt.lte(before.as_str()))
+            .filter(object::Column::DeletedAt.is_null())
+            .filter(object::Column::Quarantined.is_null())
+            .count(self.db.reader())
+            .await?;
+        if step.objects > 0 {
+            let Step { objects, bytes, damaged, .. } = step;
+            let what = What::ObjectsScrubbed { objects, bytes, damaged };
+            self.audit.follow(&Event::new(by.clone(), what).during(request.cloned())).await?;
+        }
+        Ok(step)
+    }
+
+    async fn most_due(&self, before: &str) -> Result<Option<Object>, Error> {
+        let row = object::Entity::find()
+            .filter(object::Column::ScrubbedAt.lte(before))
+            .filter(object::Column::DeletedAt.is_null())
+            .filter(object::Column::Quarantined.is_null())
+            .order_by_asc(object::Column::ScrubbedAt)
+            .limit(1)
+            .one(self.db.reader())
+            .await?;
+        row.map(from_row).transpose()
+    }
+
+    async fn check_one(
+        &self,
+        object: &Object,
+        per_second: u64,
+        by: &Actor,
+        request: Option<&RequestId>,
+    ) -> Result<Checked, Error> {
+        let (archive, wanted) = (self.clone(), object.clone());
+        let found = blocking(move || archive.look_through(&wanted, per_second)).await?;
+        let (object_id, version) = (object.id.clone(), object.version);
+        if let Some(found) = found {
+            self.quarantine(object, found, by, request).await?;
+        } else {
+            self.mark(object, object::Column::ScrubbedAt, self.clock.now().to_string()).await?;
+        }
+        let damage = found.map(str::to_owned);
+        Ok(Checked { object: object_id, version, bytes: object.cipher_length, damage })
+    }
+
+    /// Reads a version in whole. The word for its damage, or none. An error is the store's own: it says
+    /// nothing about the bytes. Blocks.
+    fn look_through(&self, object: &Object, per_second: u64) -> Result<Option<&'static str>, Error> {
+        if !self.is_as_committed(object)? {
+            return Ok(Some("record"));
+        }
+        let read = self.parts_of(object).and_then(|(body, tree)| {
+            let body: Box<dyn Source> = Box::new(Limited::new(body, per_second, self.clock.clone()));
+            let mut reader =
+                verified::Reader::new(body, tree).map_err(|source| self.damaged(object, source))?;
+            loop {
+                let length = reader.fill_buf()?.len();
+                if length == 0 {
+                    return Ok(());
+                }
+                reader.consume(length);
+            }
+        });
+        match read {
+            Ok(()) => Ok(None),
+            Err(Error::Lost(_)) => Ok(Some("missing")),
+            Err(Error::Damaged { source, .. } | Error::Changed(source))
+                if source.kind() == Kind::Integrity =>
+            {
+                Ok(Some(word(&source)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the record says what the ledger committed to: a database alone does not vouch for roots.
+    fn is_as_committed(&self, object: &Object) -> Result<bool, Error> {
+        let recorded = self.audit.recorded(object.position)?;
+        let What::ObjectSealed(manifest) = recorded.event.what else { return Ok(false) };
+        Ok(manifest.object == object.id
+            && manifest.version == object.version
+            && manifest.root == object.root
+            && manifest.plain_length == object.plain_length
+            && manifest.cipher_length == object.cipher_length
+            && manifest.segments == object.segments
+            && manifest.kept_until == object.kept_until)
+    }
+
+    /// Marks a version as damaged: recorded first, then nobody is given it.
+    async fn quarantine(
+        &self,
+        object: &Object,
+        found: &str,
+        by: &Actor,
+        request: Option<&RequestId>,
+    ) -> Result<(), Error> {
+        if object.quarantined.is_none() {
+            let what = What::ObjectDamaged { version: object.version, found: found.to_owned() };
+            let event = Event::new(by.clone(), what)
+                .during(request.cloned())
+                .in_project(object.project.clone())
+                .about([object.id.to_string()]);
+            let position = self.audit.gate(&event).await?.position;
+            let tx = self.db.begin(position).await?;
+            object::Entity::update_many()
+                .col_expr(object::Column::Quarantined, Expr::value(Some(found.to_owned())))
+                .filter(object::Column::Id.eq(object.id.as_str()))
+                .filter(object::Column::Version.eq(object.version))
+                .exec(&*tx)
+                .await?;
+            tx.commit().await?;
+        }
+        self.suspects().remove(&(object.id.clone(), object.version));
+        Ok(())
+    }
+
+    /// Records and quarantines what readers found damaged since the last call. Gives how many that were.
+    pub async fn settle_suspects(&self) -> Result<usize, Error> {
+        let suspects = self.suspects().clone();
+        let site = Actor::Site(self.site.clone());
+        for ((id, version), found) in &suspects {
+            let versions = self.all_versions(id).await?;
+            if let Some(object) = versions.iter().find(|object| object.version == *version) {
+                self.quarantine(object, found, &site, None).await?;
+            }
+        }
+        Ok(suspects.len())
+    }
+
+    /// What the store holds, by project.
+    pub async fn stat(&self, permit: &Permit<View, Site>) -> Result<Vec<Stat>, Error> {
+        permit.live()?;
+        let rows = object::Entity::find()
+            .filter(object::Column::DeletedAt.is_null())
+            .order_by_asc(object::Column::Version)
+            .all(self.db.reader())
+            .await?;
+        let mut all: BTreeMap<Option<String>, Stat> = BTreeMap::new();
+        for row in rows {
+            let stat = all.entry(row.project.clone()).or_default();
+            stat.project = row.project;
+            stat.objects += u64::from(row.version == 1);
+            stat.versions += 1;
+            stat.bytes = stat.bytes.saturating_add(u64::try_from(row.cipher_length).unwrap_or_default());
+            stat.quarantined += u64::from(row.quarantined.is_some());
+            stat.held += u64::from(row.held != 0);
+            stat.unlocked += u64::from(row.locked == 0 && row.kept_until.is_some());
+            let older = stat.oldest_check.as_ref().is_none_or(|oldest| row.scrubbed_at < *oldest);
+            if older {
+                stat.oldest_check = Some(row.scrubbed_at);
+            }
+        }
+        Ok(all.into_values().collect())
+    }
+
+    /// How many versions are in quarantine, and when the one checked longest ago was checked. For the
+    /// site's status: counts alone.
+    pub async fn health(&self) -> Result<(u64, Option<Timestamp>), Error> {
+        let present = || object::Entity::find().filter(object::Column::DeletedAt.is_null());
+        let quarantined =
+            present().filter(object::Column::Quarantined.is_not_null()).count(self.db.reader()).await?;
+        let oldest: Option<Option<String>> = present()
+            .filter(object::Column::Quarantined.is_null())
+            .select_only()
+            .column_as(object::Column::ScrubbedAt.min(), "oldest")
+            .into_tuple()
+            .one(self.db.reader())
+            .await?;
+        let suspects = u64::try_from(self.suspects().len()).unwrap_or(u64::MAX);
+        Ok((quarantined.saturating_add(suspects), oldest.flatten().and_then(|text| text.parse().ok())))
+    }
+}

@@ -1,0 +1,76 @@
+//! What the site does with its store by itself: it has new objects locked, scrubs, records damage that
+//! readers met, and says in its status how the store is.
+
+use crate::{Failure, Site};
+use archive::Pace;
+use std::time::Duration;
+
+/// How often the site looks after its store.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long a step of the site's own scrub reads.
+const OWN_STEP: Duration = Duration::from_secs(2);
+const DAY: u64 = 24 * 3600;
+
+/// How the site looks after its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Care {
+    /// Days within which everything is read once.
+    pub scrub_days: u64,
+    /// Mebibytes a second that the site's own scrub reads at most.
+    pub scrub_mib_per_second: u64,
+}
+
+impl Default for Care {
+    fn default() -> Self {
+        Self { scrub_days: 30, scrub_mib_per_second: 50 }
+    }
+}
+
+impl Care {
+    fn every(&self) -> Duration {
+        Duration::from_secs(self.scrub_days.saturating_mul(DAY))
+    }
+}
+
+/// What the site says about its store in its status.
+pub(crate) async fn limits(site: &Site) -> Result<Vec<String>, Failure> {
+    let (quarantined, oldest) = site.archive.health().await?;
+    let mut limits = Vec::new();
+    if quarantined > 0 {
+        limits.push(format!(
+            "DAMAGE: {quarantined} versions of objects are in quarantine and given to nobody; a backup \
+             has them"
+        ));
+    }
+    // Twice the time: a scrub that is on its way is no alarm.
+    let late = site.clock.now().checked_sub(site.care.every().saturating_mul(2)).ok();
+    if oldest.is_some_and(|oldest| late.is_some_and(|late| oldest < late)) {
+        limits.push(format!(
+            "the scrub is behind: not everything was read within {} days",
+            site.care.scrub_days
+        ));
+    }
+    Ok(limits)
+}
+
+/// Looks after the store until the site stops: records damage that readers met, has the store lock what is
+/// new, and scrubs a little while nobody waits. An error is left for the next look: none of these is
+/// anybody's request, and what is behind shows in the status.
+pub async fn care(site: Site) {
+    let pace = Pace {
+        every: site.care.every(),
+        per_second: site.care.scrub_mib_per_second.saturating_mul(1 << 20),
+        step: OWN_STEP,
+    };
+    loop {
+        tokio::select! {
+            () = site.stopped() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let _ = site.archive.settle_suspects().await;
+        let _ = site.archive.lock_settled().await;
+        if site.care.scrub_days > 0 && site.is_quiet() {
+            let _ = site.archive.scrub(&pace, &site.actor(), None).await;
+        }
+    }
+}
