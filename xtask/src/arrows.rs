@@ -69,7 +69,14 @@ pub const ROOMS: &[Room] = &[
     room("sequestra-verify", 0, &[]),
     room("xtask", 0, &[]),
     // A throw-away spine for the tests of the rooms above it.
-    room("testkit", 7, &["base", "seal", "ledger", "receipt", "policy", "db", "audit", "access", "keys", "archive", "catalog"]),
+    room(
+        "testkit",
+        7,
+        &[
+            "base", "seal", "ledger", "receipt", "policy", "db", "audit", "access", "keys", "archive",
+            "catalog",
+        ],
+    ),
 ];
 
 /// Rooms that nobody uses: a helper program, the second verifier, and this one.

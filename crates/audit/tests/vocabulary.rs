@@ -37,6 +37,7 @@ fn all() -> Vec<Event> {
         segments: 1,
         root: Blake3([1; 32]),
         sealed_digest: "AAAA".into(),
+        kept_until: Some(base::Timestamp::UNIX_EPOCH),
     };
     let decision = What::Decision {
         action: "view-run".into(),
@@ -64,6 +65,11 @@ fn all() -> Vec<Event> {
         asked(Actor::Service(ServiceId::mint(&SystemEntropy)), decision),
         asked(person(), outcome),
         asked(person(), What::ObjectSealed(Box::new(manifest))),
+        asked(person(), What::ObjectsWithdrawn {}),
+        asked(person(), What::HoldChanged { held: true }),
+        asked(person(), What::ObjectDeleted { versions: 2 }),
+        Event::new(site.clone(), What::ObjectDamaged { version: 1, found: "bytes".into() }),
+        Event::new(site.clone(), What::ObjectsScrubbed { objects: 3, bytes: 9, damaged: 1 }),
         asked(person(), What::Linked {}),
         asked(person(), What::JobStarted { closures: vec![Blake3([2; 32])] }),
         asked(person(), ended),

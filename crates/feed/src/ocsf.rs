@@ -93,7 +93,10 @@ const fn class_of(what: &What) -> Class {
         What::Decision { .. } => class(API, 2),
         What::Outcome { .. } => class(API, 99),
         What::ObjectSealed(_) => class(DATASTORE, 6),
-        What::Linked {} => class(ENTITY, 3),
+        What::ObjectsScrubbed { .. } => class(DATASTORE, 1),
+        What::ObjectsWithdrawn {} | What::ObjectDeleted { .. } => class(DATASTORE, 7),
+        What::ObjectDamaged { .. } => class(DATASTORE, 99),
+        What::Linked {} | What::HoldChanged { .. } => class(ENTITY, 3),
         What::ReceiptIssued { .. } => class(ENTITY, 1),
     }
 }
@@ -106,6 +109,7 @@ const fn severity(what: &What) -> u32 {
         | What::Outcome { result: Outcome::Unknown, .. }
         | What::JobEnded { accepted: false, .. } => 2,
         What::JobEnded { scratch_destroyed: false, .. } | What::StreamLags { .. } => 3,
+        What::ObjectDamaged { .. } => 4,
         _ => 1,
     }
 }

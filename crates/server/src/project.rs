@@ -32,6 +32,7 @@ pub(crate) async fn create(
         retention: body.retention.parse().map_err(|e: base::role::ParseWordError| Error::Value {
             field: "retention class",
             why: e.to_string(),
+            how: None,
         })?,
         consent: body.consent,
     };

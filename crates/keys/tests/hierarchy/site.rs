@@ -40,6 +40,7 @@ impl Facts for Places {
     fn place<'a>(&'a self, id: &'a str) -> PlaceAnswer<'a> {
         let place = match self.things.lock().unwrap().get(id) {
             Some(project) => Some(Place {
+                retention: None,
                 project: Some(project.clone()),
                 class: Some(Class::Research),
                 purpose: Some("research".into()),

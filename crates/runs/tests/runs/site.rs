@@ -226,6 +226,7 @@ pub fn open(spine: &Spine) -> Runs {
         cpus: 2,
         at_once: 1,
         renew_every: Duration::from_millis(300),
+        own_mounts: false,
     };
     Runs::new(RunsParts {
         db: spine.db.clone(),
