@@ -60,8 +60,7 @@ pub async fn open(
     let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
     audit.reconcile(&Actor::Site(site.clone()), VERSION, db.watermark()).await?;
 
-    let policies = policy::Policies::shipped()?;
-    let access = Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone());
+    let access = access(&db, &audit, &clock, &entropy)?;
     let keys = Keys::open(db.clone(), secrets.roots, sealed.custody(), entropy.clone()).await?;
     let archive = Archive::new(ArchiveParts {
         store: Arc::new(store(layout, &settings.archive, clock.clone())?),
@@ -116,6 +115,11 @@ pub async fn open(
     let site = Site::new(parts);
     site.runs.attach(Arc::new(site.clone()));
     Ok((site, attest))
+}
+
+fn access(db: &Db, audit: &Audit, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Access> {
+    let policies = policy::Policies::shipped()?;
+    Ok(Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone()))
 }
 
 fn how_to_run() -> runs::Settings {
