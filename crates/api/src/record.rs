@@ -144,6 +144,79 @@ pub struct Watch {
     pub follow: bool,
 }
 
+/// `audit export`: events as lines for others, by their positions or by a search; the answer is one line an
+/// event, in the order of positions.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Export {
+    /// What a line is.
+    pub form: Form,
+    /// The first position; 0 unless said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
+    /// The position after the last; the ledger's size unless said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// The events that answer these conditions, instead of positions. Neither a limit nor a cursor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
+}
+
+/// What a line of an export is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// An OCSF record, as the streams send it.
+    #[default]
+    Ocsf,
+    /// The leaf and the proof that the checkpoint holds it; the checkpoint is in the first line, an [`ExportHead`].
+    Proof,
+}
+
+/// The first line of an export with proofs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExportHead {
+    /// [`ExportHead::FORMAT`].
+    pub export: String,
+    /// The ledger's name.
+    pub ledger: String,
+    /// The signed checkpoint that every proof leads to.
+    pub checkpoint: String,
+    /// Lines that follow.
+    pub events: u64,
+    /// The first position and the one after the last, where positions were asked for: every event between
+    /// follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positions: Option<[u64; 2]>,
+    /// The search, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
+    /// Whether nothing that answers is missing: positions have no gap, or the chains of predecessors show it.
+    pub complete: bool,
+    /// Whether a chain has a gap.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub broken: bool,
+    /// Why it is not complete, or not known to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
+}
+
+impl ExportHead {
+    /// The format's name.
+    pub const FORMAT: &'static str = "sequestra-audit-export/v1";
+}
+
+/// A line after the first of an export with proofs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportLine {
+    /// The event's position.
+    pub position: u64,
+    /// The leaf as it stands in the ledger.
+    pub leaf: String,
+    /// The hashes that lead from it to the checkpoint's root (RFC 6962), base64.
+    pub proof: Vec<String>,
+}
+
 /// What a full verification found.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Verification {

@@ -73,6 +73,7 @@ routes! {
     "report show" = "GET" "/v1/samples/{sample}/report" "view-variants";
     "receipt show" = "GET" "/v1/receipts/{about}" "view-receipt";
     "audit search" = "GET" "/v1/audit" "search-audit";
+    "audit export" = "POST" "/v1/audit/export" "search-audit";
     "ledger checkpoint" = "GET" "/v1/ledger/checkpoint" "verify-ledger";
     "ledger verify" = "POST" "/v1/ledger/verify" "verify-ledger";
     "ledger prove" = "POST" "/v1/ledger/prove" "search-audit-site";

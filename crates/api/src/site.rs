@@ -37,6 +37,25 @@ pub struct Status {
     pub up_seconds: u64,
     /// Minutes without a request after which it locks itself.
     pub idle_minutes: u64,
+    /// The standing streams of events to others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<Stream>,
     /// What this site cannot promise as it stands.
     pub limits: Vec<String>,
+}
+
+/// A standing stream of events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stream {
+    /// Its name in `site.toml`.
+    pub name: String,
+    /// Events that its sink has acknowledged.
+    pub acknowledged: u64,
+    /// Events that wait for it.
+    pub waiting: u64,
+    /// Whether the oldest of these waits longer than the stream's limit.
+    pub lagging: bool,
+    /// Why the sink takes nothing, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }

@@ -57,6 +57,12 @@ impl Show {
         ] {
             app.console.line(&format!("{name:<13} {value}"))?;
         }
+        for stream in &status.streams {
+            let failure = stream.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            let (done, waiting) = (text::count(stream.acknowledged), text::count(stream.waiting));
+            let name = format!("stream {}", stream.name);
+            app.console.line(&format!("{name:<13} {done} events acknowledged, {waiting} wait{failure}"))?;
+        }
         for limit in &status.limits {
             app.console.line(&format!("{:<13} {limit}", "limit"))?;
         }

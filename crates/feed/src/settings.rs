@@ -2,6 +2,7 @@
 
 use crate::Error;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// One `[[audit.stream]]`.
@@ -43,6 +44,18 @@ pub(crate) enum Target {
     File(PathBuf),
     Syslog { host: String, port: u16 },
     Post { tls: bool, host: String, port: u16, path: String },
+}
+
+/// Checks all streams of a site: each by itself, and that no two have one name, which names the kept position.
+pub fn check_all(streams: &[Settings]) -> Result<(), Error> {
+    let mut names = BTreeSet::new();
+    for stream in streams {
+        stream.check()?;
+        if !names.insert(stream.name.as_str()) {
+            return Err(stream.refuse("another stream has its name"));
+        }
+    }
+    Ok(())
 }
 
 impl Settings {
@@ -114,6 +127,14 @@ mod tests {
             rotate_bytes: 1,
             lag_seconds: 1,
         }
+    }
+
+    #[test]
+    fn a_name_is_given_once() {
+        let (one, other) = (stream("https://x/"), Settings { name: "other".into(), ..stream("https://x/") });
+        check_all(&[one.clone(), other]).unwrap();
+        let twice = check_all(&[one.clone(), one]).unwrap_err();
+        assert!(twice.to_string().contains("another stream has its name"), "{twice}");
     }
 
     #[test]

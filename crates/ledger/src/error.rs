@@ -147,6 +147,7 @@ impl Fault for Error {
             Self::Damaged(_) => "keep the folder as evidence and compare it with a replica or a backup",
             Self::RolledBack { .. } => "restore the newest copy of the ledger; never delete the checkpoint",
             Self::OldFormat => "open it with the program that wrote it; nothing was changed",
+            Self::Beyond { .. } => "positions begin at 0; `ledger checkpoint` says how many events there are",
             Self::WrongKey => "unseal with the key material that belongs to this site",
             _ => return None,
         };

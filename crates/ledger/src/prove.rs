@@ -43,8 +43,9 @@ impl Ledger {
         }
     }
 
-    /// A checkpoint of at least `least` events, with its size.
-    fn reaching(&self, least: u64, cosigned: Option<&str>) -> Result<(String, u64)> {
+    /// A checkpoint of at least `least` events, with its size: `cosigned`, one of this ledger with signatures
+    /// of witnesses, where it reaches far enough; else a fresh one.
+    pub fn reaching(&self, least: u64, cosigned: Option<&str>) -> Result<(String, u64)> {
         if let Some(text) = cosigned {
             let found = verify::checkpoint(text, self.verifier())?;
             if found.size >= least && self.compare(text)? == Comparison::Consistent {

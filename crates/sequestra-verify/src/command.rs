@@ -4,10 +4,11 @@ use crate::checkpoint::{self, Trust};
 use crate::key::VerifierKey;
 use crate::said::Said;
 use crate::site::Site;
-use crate::{Error, Result, proof, receipt};
+use crate::{Error, Result, export, proof, receipt, stream};
 use pico_args::Arguments;
 use std::ffi::OsString;
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// What to print when asked for help.
@@ -19,11 +20,16 @@ Usage:
   sequestra-verify checkpoint FILE KEYS
   sequestra-verify proof FILE KEYS [--leaf FILE] [--against FILE]
   sequestra-verify consistency OLD NEW PROOF KEYS
+  sequestra-verify stream FILE... [--checkpoint FILE KEYS]
+  sequestra-verify export FILE KEYS
 
   receipt      how a result came to be, and that the ledger recorded it
   checkpoint   the signed size and root of a ledger
   proof        the file of `sequestra ledger prove`: an event is in the ledger
   consistency  the ledger of NEW begins with the ledger of OLD; PROOF has one hash a line
+  stream       OCSF records that a receiver keeps: none is missing between the first and the last;
+               with a checkpoint, which takes every record from the first event on, they are the ledger's
+  export       the file of `sequestra audit export --form proof`: each of its events is in the ledger
 
 KEYS:
   --site-key FILE        the site's public keys (`site.pub`), or
@@ -71,9 +77,40 @@ pub fn run(args: Vec<OsString>) -> Result<Said> {
             let (old, new) = proof::consistent(&read(&old)?, &read(&new)?, &read(&file)?, &trust)?;
             Ok(Said::Consistency(old, new))
         }
+        Some("stream") => held(args).map(Said::Stream),
+        Some("export") => {
+            let trust = trust(&mut args)?;
+            let [file] = files(args)?;
+            Ok(Said::Export(export::verify(open(&file)?, &trust)?))
+        }
         Some(other) => Err(Error::Misuse(format!("there is no command `{other}`; see --help"))),
         None => Err(Error::Misuse("no command was given; see --help".to_owned())),
     }
+}
+
+/// The records of one receiver, in any number of files.
+fn held(mut args: Arguments) -> Result<stream::Held> {
+    let checkpoint = file(&mut args, "--checkpoint")?;
+    let checkpoint = match checkpoint {
+        Some(bytes) => Some(checkpoint::verify(&bytes, &trust(&mut args)?)?),
+        None => None,
+    };
+    let mut records = stream::Records::default();
+    let left = left(args)?;
+    if left.is_empty() {
+        return Err(Error::Misuse("expected files with records; see --help".to_owned()));
+    }
+    for path in left {
+        records.take(&path.to_string_lossy(), open(&path)?)?;
+    }
+    records.verify(checkpoint)
+}
+
+fn open(path: &Path) -> Result<impl BufRead + use<>> {
+    let name = crate::text::clean(&path.to_string_lossy());
+    let file =
+        File::open(path).map_err(|error| Error::Misuse(format!("`{name}` cannot be read: {error}")))?;
+    Ok(BufReader::new(file))
 }
 
 /// The keys that are trusted.
@@ -107,14 +144,19 @@ fn path(text: &std::ffi::OsStr) -> std::result::Result<PathBuf, std::convert::In
 
 /// What is left of the arguments: exactly so many files.
 fn files<const N: usize>(args: Arguments) -> Result<[PathBuf; N]> {
+    let files = left(args)?;
+    let found = files.len();
+    files.try_into().map_err(|_| Error::Misuse(format!("expected {N} files, found {found}; see --help")))
+}
+
+/// What is left of the arguments: files.
+fn left(args: Arguments) -> Result<Vec<PathBuf>> {
     let left = args.finish();
     if let Some(option) = left.iter().find(|word| word.to_string_lossy().starts_with("--")) {
         let option = crate::text::clean(&option.to_string_lossy());
         return Err(Error::Misuse(format!("`{option}` is not known here; see --help")));
     }
-    let found = left.len();
-    let files: Vec<PathBuf> = left.into_iter().map(PathBuf::from).collect();
-    files.try_into().map_err(|_| Error::Misuse(format!("expected {N} files, found {found}; see --help")))
+    Ok(left.into_iter().map(PathBuf::from).collect())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

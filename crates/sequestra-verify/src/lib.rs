@@ -14,11 +14,13 @@
 //! * [`checkpoint`]: checkpoints, cosignatures and the quorum
 //! * [`merkle`]: hashes, inclusion, consistency (RFC 6962)
 //! * [`proof`]: the file of `ledger prove` (C2SP tlog-proof)
+//! * [`stream`]: what a receiver of the site's events holds; [`export`]: the file of `audit export`
 //! * [`site`]: `site.pub`; [`receipt`]: receipts
 //! * [`command`]: the command line; [`said`]: what it says
 
 pub mod checkpoint;
 pub mod command;
+pub mod export;
 pub mod key;
 pub mod merkle;
 pub mod note;
@@ -26,6 +28,7 @@ pub mod proof;
 pub mod receipt;
 pub mod said;
 pub mod site;
+pub mod stream;
 
 mod text;
 

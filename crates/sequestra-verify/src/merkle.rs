@@ -110,9 +110,57 @@ pub fn consistency(old: (u64, Hash), new: (u64, Hash), proof: &[Hash]) -> Result
     if last == 0 && of_old == old.1 && of_new == new.1 { Ok(()) } else { fails() }
 }
 
+/// A tree that grows leaf by leaf and remembers the roots of its whole parts alone.
+#[derive(Debug, Clone, Default)]
+pub struct Growing {
+    size: u64,
+    /// From the left: each is over a power of two of leaves, more than the next.
+    parts: Vec<Hash>,
+}
+
+impl Growing {
+    /// Adds the hash of the next leaf.
+    pub fn push(&mut self, leaf: Hash) {
+        let mut hash = leaf;
+        // As many whole parts end here as the old size has ones at its end.
+        for _ in 0..self.size.trailing_ones() {
+            match self.parts.pop() {
+                Some(left) => hash = node(left, hash),
+                None => break,
+            }
+        }
+        self.parts.push(hash);
+        self.size = self.size.saturating_add(1);
+    }
+
+    /// How many leaves.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The root over them.
+    pub fn root(&self) -> Hash {
+        let mut parts = self.parts.iter().rev().copied();
+        let last = parts.next().unwrap_or_else(empty);
+        parts.fold(last, |right, left| node(left, right))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_growing_tree_has_the_root_of_its_definition_at_every_size() {
+        let leaves: Vec<Hash> = (0..70u8).map(|n| leaf(&[n])).collect();
+        let mut growing = Growing::default();
+        for size in 0..=leaves.len() {
+            assert_eq!((growing.size(), growing.root()), (size as u64, root(&leaves[..size])));
+            if let Some(next) = leaves.get(size) {
+                growing.push(*next);
+            }
+        }
+    }
 
     /// The tree's head, by its definition in RFC 6962, 2.1.
     fn root(leaves: &[Hash]) -> Hash {

@@ -2,9 +2,11 @@
 
 use crate::Error;
 use crate::checkpoint::Checkpoint;
+use crate::export::Exported;
 use crate::proof::Proved;
 use crate::receipt::Verified;
 use crate::site::Site;
+use crate::stream::Held;
 use crate::text::clean;
 use serde_json::{Value, json};
 
@@ -19,6 +21,10 @@ pub enum Said {
     Proof(Proved),
     /// Two checkpoints of one history.
     Consistency(Checkpoint, Checkpoint),
+    /// Records of a receiver.
+    Stream(Held),
+    /// An export with proofs.
+    Export(Exported),
 }
 
 impl Said {
@@ -41,6 +47,8 @@ impl Said {
                 lines.extend(checkpoint(new));
                 lines
             }
+            Self::Stream(held) => stream(held),
+            Self::Export(exported) => export(exported),
         }
     }
 
@@ -67,6 +75,24 @@ impl Said {
             Self::Consistency(old, new) => {
                 json!({"verified": "consistency", "older": document(old), "checkpoint": document(new)})
             }
+            Self::Stream(held) => json!({
+                "verified": "stream",
+                "ledger": held.ledger,
+                "records": held.records,
+                "repeats": held.repeats,
+                "first": held.first,
+                "last": held.last,
+                "every_position": held.every,
+                "checkpoint": held.checkpoint.as_ref().map(document),
+            }),
+            Self::Export(exported) => json!({
+                "verified": "export",
+                "events": exported.events,
+                "positions": exported.positions,
+                "search": exported.search,
+                "said_complete": exported.said_complete,
+                "checkpoint": document(&exported.checkpoint),
+            }),
         }
     }
 }
@@ -117,6 +143,45 @@ fn proof(proved: &Proved) -> Vec<String> {
     }
     lines.push("the event says".to_owned());
     lines.push(format!("  {}", clean(&String::from_utf8_lossy(&proved.leaf))));
+    lines
+}
+
+fn stream(held: &Held) -> Vec<String> {
+    let Held { records, repeats, first, last, .. } = held;
+    let mut lines = vec![
+        format!("verified: no record is missing between {first} and {last}"),
+        format!("  {records} records that say they are of ledger {}, {repeats} repeats", clean(&held.ledger)),
+    ];
+    if !held.every {
+        lines.push("  not every position: the stream is one of chosen events".to_owned());
+    }
+    match &held.checkpoint {
+        Some(found) => {
+            lines.push("verified: they are the ledger's, event by event, up to this checkpoint".to_owned());
+            lines.extend(checkpoint(found));
+        }
+        None => lines.push(
+            "  not compared with a checkpoint: that the ledger holds them is not shown (`--checkpoint`)"
+                .to_owned(),
+        ),
+    }
+    lines
+}
+
+fn export(exported: &Exported) -> Vec<String> {
+    let mut lines = vec![format!("verified: {} events, each in the ledger", exported.events)];
+    lines.extend(checkpoint(&exported.checkpoint));
+    match (exported.positions, &exported.search) {
+        (Some((first, end)), _) => lines.push(format!("  every event from {first} on, before {end}")),
+        (None, Some(search)) => {
+            let word = if exported.said_complete { "says" } else { "does not say" };
+            lines.push(format!(
+                "  chosen by {}; the site {word} that none is missing",
+                clean(&search.to_string())
+            ));
+        }
+        (None, None) => {}
+    }
     lines
 }
 

@@ -19,6 +19,15 @@ pub(crate) fn base64_of<const N: usize>(text: &str) -> Option<[u8; N]> {
     base64(text)?.try_into().ok()
 }
 
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
 /// As printed: what could drive a terminal is written as an escape.
 pub(crate) fn clean(text: &str) -> String {
     let unsafe_to_print = |c: char| {

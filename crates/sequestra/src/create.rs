@@ -1,6 +1,6 @@
 //! Makes a site.
 
-use crate::layout::{Layout, Settings};
+use crate::layout::{Layout, Settings, Trail};
 use crate::open::{MIGRATIONS, VERSION};
 use access::{Access, OneTimeToken};
 use anyhow::{Context, Result, bail};
@@ -59,6 +59,7 @@ pub async fn create(
         witness: None,
         keys: reach,
         archive: Default::default(),
+        audit: Trail::default(),
     };
     let secrets = SiteSecrets::mint(&*entropy);
     base::durable::create_once(&layout.sealed_keys(), &secrets.seal(&site, &*provider, &*entropy)?)?;

@@ -31,6 +31,24 @@ pub struct Settings {
     /// Where bodies lie, and how the site looks after them.
     #[serde(default)]
     pub archive: ArchiveSettings,
+    /// What becomes of the trail outside the site.
+    #[serde(default, skip_serializing_if = "Trail::is_empty")]
+    pub audit: Trail,
+}
+
+/// `[audit]` of `site.toml`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trail {
+    /// The standing streams, `[[audit.stream]]`.
+    #[serde(default)]
+    pub stream: Vec<feed::Settings>,
+}
+
+impl Trail {
+    fn is_empty(&self) -> bool {
+        self.stream.is_empty()
+    }
 }
 
 /// `[witness]` in `site.toml`.
@@ -121,6 +139,11 @@ impl Layout {
     /// Public keys for those who verify receipts and checkpoints.
     pub fn public_keys(&self) -> PathBuf {
         self.root.join("site.pub")
+    }
+
+    /// The positions that the sinks of the streams acknowledged.
+    pub fn streams(&self) -> PathBuf {
+        self.root.join("streams")
     }
 
     /// The process's own folder: socket and log.

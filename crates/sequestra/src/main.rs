@@ -3,6 +3,7 @@
 //! * [`layout`]: where things lie in a site's directory
 //! * [`create`], [`open`]: a new site; a site unsealed, its rooms wired together
 //! * [`process`], [`start`]: the site's process, and how it is started in the background
+//! * [`streams`]: the site's events out to others
 //! * [`attest`]: has the site's ledger witnessed; [`witnessing`]: a witness as a process
 //! * [`host`]: what the command line asks of the program around it
 //! * [`doctor`]: what this machine offers
@@ -17,6 +18,7 @@ mod layout;
 mod open;
 mod process;
 mod start;
+mod streams;
 mod witnessing;
 
 use std::process::ExitCode;

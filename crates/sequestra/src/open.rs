@@ -2,12 +2,13 @@
 
 use crate::attest::Attest;
 use crate::layout::{ArchiveSettings, Layout, Settings};
+use crate::streams::Streams;
 use access::Access;
 use anyhow::{Context, Result, bail};
 use archive::store::{Flag, Local};
 use archive::{Archive, ArchiveParts};
 use audit::{Actor, Audit};
-use base::{Clock, Entropy};
+use base::{Clock, Entropy, SiteId};
 use catalog::Catalog;
 use db::{Db, DbKey, Migration};
 use keys::{Credential, Keys, Safe, SealedFile, SiteSecrets};
@@ -57,20 +58,13 @@ pub async fn open(
     let key = SigningKey::from_seed(&secrets.ledger)?;
     let (ledger, attest) = open_ledger(layout, &settings, key, &clock).await?;
     let audit = Audit::new(ledger);
-    let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
-    audit.reconcile(&Actor::Site(site.clone()), VERSION, db.watermark()).await?;
+    let streams = Streams::open(layout, &settings, &audit, &clock)?;
+    let db = reconciled(layout, &secrets, &audit, &site).await?;
 
     let access = access(&db, &audit, &clock, &entropy)?;
     let keys = Keys::open(db.clone(), secrets.roots, sealed.custody(), entropy.clone()).await?;
-    let archive = Archive::new(ArchiveParts {
-        store: Arc::new(store(layout, &settings.archive, clock.clone())?),
-        db: db.clone(),
-        keys: keys.clone(),
-        audit: audit.clone(),
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-        site: site.clone(),
-    });
+    let own = (clock.clone(), entropy.clone(), site.clone());
+    let archive = archive(layout, &settings.archive, &db, &keys, &audit, own)?;
     archive.sweep().await?;
     let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
     let program = std::env::current_exe().context("cannot find this program's own file")?;
@@ -106,6 +100,7 @@ pub async fn open(
         runs,
         program,
         witnessed: attest.shown(),
+        streams: streams.start(),
         uploads: server::Uploads::default(),
         clock,
         entropy,
@@ -115,6 +110,26 @@ pub async fn open(
     let site = Site::new(parts);
     site.runs.attach(Arc::new(site.clone()));
     Ok((site, attest))
+}
+
+fn archive(
+    layout: &Layout,
+    settings: &ArchiveSettings,
+    db: &Db,
+    keys: &Keys,
+    audit: &Audit,
+    (clock, entropy, site): (Arc<dyn Clock>, Arc<dyn Entropy>, SiteId),
+) -> Result<Archive> {
+    let store = Arc::new(store(layout, settings, clock.clone())?);
+    let (db, keys, audit) = (db.clone(), keys.clone(), audit.clone());
+    Ok(Archive::new(ArchiveParts { store, db, keys, audit, clock, entropy, site }))
+}
+
+/// The database, compared with the ledger; the opening is on record.
+async fn reconciled(layout: &Layout, secrets: &SiteSecrets, audit: &Audit, site: &SiteId) -> Result<Db> {
+    let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
+    audit.reconcile(&Actor::Site(site.clone()), VERSION, db.watermark()).await?;
+    Ok(db)
 }
 
 fn access(db: &Db, audit: &Audit, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Access> {

@@ -4,6 +4,7 @@
 use crate::attest::Attest;
 use crate::layout::Layout;
 use crate::open::open;
+use crate::streams;
 use anyhow::{Context, Result};
 use audit::{Event, What};
 use base::{SystemClock, SystemEntropy};
@@ -114,6 +115,7 @@ async fn close(site: &Site, attest: &mut Attest) {
     let _ = site.audit.gate(&Event::new(site.actor(), What::SiteClosed {})).await;
     // The witness knows the whole ledger, if it can be reached: the next start is compared with that.
     let _ = attest.catch_up().await;
+    streams::settle(site).await;
     let _ = site.audit.ledger().close();
     let _ = site.db.close().await;
 }

@@ -63,7 +63,7 @@ pub(crate) async fn search(
     }))
 }
 
-fn question_of(body: &Search) -> Result<Question, Failure> {
+pub(crate) fn question_of(body: &Search) -> Result<Question, Failure> {
     fn parse<T: std::str::FromStr>(field: &'static str, text: Option<&String>) -> Result<Option<T>, Failure>
     where
         T::Err: std::fmt::Display,
@@ -103,16 +103,29 @@ fn is_id(text: &str) -> bool {
 }
 
 /// How far a right to ask reaches.
-struct Reach {
+pub(crate) struct Reach {
     /// Only events of this project, and events of none.
-    project: Option<ProjectId>,
+    pub project: Option<ProjectId>,
     /// Whether the caller holds a role in it, and so may read people's own words.
     inside: bool,
+    /// Whether the permit still holds.
+    live: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Reach {
+    fn of<T: Thing>(permit: Permit<View, T>, project: Option<ProjectId>, inside: bool) -> Self {
+        Self { project, inside, live: Box::new(move || permit.live().is_ok()) }
+    }
+
+    /// Whether the permit that it stands on still holds; work that outlives it asks anew.
+    pub fn is_live(&self) -> bool {
+        (self.live)()
+    }
 }
 
 /// A question about a project or a thing of one asks there, and is answered from there alone; any
 /// other asks on the site.
-async fn decide(site: &Site, caller: &Caller, asked: &Question) -> Result<Reach, Failure> {
+pub(crate) async fn decide(site: &Site, caller: &Caller, asked: &Question) -> Result<Reach, Failure> {
     let about = asked.about.as_deref().unwrap_or_default();
     match (about.get(..4).unwrap_or_default(), &asked.project) {
         ("prj_", _) => in_project::<thing::Project>(site, caller, about).await,
@@ -125,8 +138,8 @@ async fn decide(site: &Site, caller: &Caller, asked: &Question) -> Result<Reach,
             let named = named.chain(asked.on_behalf_of.iter().map(ToString::to_string));
             // Who looked someone up stands on that one's own chain.
             let ask = Ask::<thing::Site>::new(Action::SearchAuditSite, [site.id.clone()]).about(named);
-            let _: Permit<View, thing::Site> = site.access.decide(caller, ask).await?;
-            Ok(Reach { project: None, inside: false })
+            let permit: Permit<View, thing::Site> = site.access.decide(caller, ask).await?;
+            Ok(Reach::of(permit, None, false))
         }
     }
 }
@@ -139,7 +152,7 @@ where
     let grants = site.access.own_grants(caller).await?;
     let project = permit.project().cloned();
     let inside = project.is_some() && grants.iter().any(|grant| grant.project == project);
-    Ok(Reach { project, inside })
+    Ok(Reach::of(permit, project, inside))
 }
 
 /// Proofs of a page's hits, all against one checkpoint.
@@ -162,7 +175,7 @@ impl Proofs {
     }
 }
 
-fn told(completeness: &Completeness) -> (bool, bool, Option<String>) {
+pub(crate) fn told(completeness: &Completeness) -> (bool, bool, Option<String>) {
     match completeness {
         Completeness::Proven => (true, false, None),
         Completeness::More => (false, false, Some("there are more pages; no gap so far".into())),

@@ -10,12 +10,13 @@
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
 //! * one module a resource: `people`, `project`, `package`, `sample`, `object`, `tool`,
-//!   `storage`, `reference`, `run`, `variant`, `history`, `record`, `tail`, `process`, `keys`, `erase`
+//!   `storage`, `reference`, `run`, `variant`, `history`, `export`, `record`, `tail`, `process`, `keys`, `erase`
 //! * [`holds`]: whether a retention floor forbids an erasure
 
 mod attend;
 mod body;
 mod erase;
+mod export;
 pub mod failure;
 mod finish;
 mod history;

@@ -6,9 +6,10 @@ use crate::{Failure, Site};
 use access::thing;
 use access::verb::{Manage, View};
 use access::{Action, Permit};
-use api::site::{Health, Status};
+use api::site::{Health, Status, Stream};
 use axum::Json;
 use axum::extract::State;
+use tokio::sync::watch;
 
 pub(crate) async fn health(State(site): State<Site>) -> Json<Health> {
     Json(Health {
@@ -35,6 +36,8 @@ pub(crate) async fn status(
     if let Some(failure) = ledger.failure() {
         limits.push(format!("the ledger cannot be written ({failure}): every act is refused"));
     }
+    let streams = streams(&site);
+    limits.extend(streams.iter().filter_map(behind));
     limits.extend(crate::storage::limits(&site).await?);
     Ok(Json(Status {
         site: site.id.clone(),
@@ -46,8 +49,25 @@ pub(crate) async fn status(
         pid: std::process::id(),
         up_seconds: site.up_seconds(),
         idle_minutes: site.idle_minutes,
+        streams,
         limits,
     }))
+}
+
+fn streams(site: &Site) -> Vec<Stream> {
+    let size = site.audit.ledger().size();
+    let told = |(name, status): &(String, watch::Receiver<feed::Status>)| {
+        let feed::Status { next, failure, lagging } = status.borrow().clone();
+        let waiting = size.saturating_sub(next);
+        Stream { name: name.clone(), acknowledged: next, waiting, lagging, failure }
+    };
+    site.streams.iter().map(told).collect()
+}
+
+fn behind(stream: &Stream) -> Option<String> {
+    let Stream { name, waiting, failure, .. } = stream;
+    let why = failure.as_deref().unwrap_or("its sink is slow");
+    stream.lagging.then(|| format!("the stream {name} lags, {waiting} events wait for its sink: {why}"))
 }
 
 /// What cannot be promised because no witness saw it.

@@ -3,8 +3,8 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, attend};
 use crate::{
-    erase, history, keys, object, package, people, process, project, record, reference, run, sample, tail,
-    tool, variant,
+    erase, export, history, keys, object, package, people, process, project, record, reference, run, sample,
+    tail, tool, variant,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -61,6 +61,7 @@ fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     set("report show", to("report show", variant::report));
     set("receipt show", to("receipt show", run::receipt));
     set("audit search", to("audit search", history::search));
+    set("audit export", to("audit export", export::export));
     set("ledger checkpoint", to("ledger checkpoint", record::checkpoint));
     set("ledger verify", to("ledger verify", record::verify));
     set("ledger prove", to("ledger prove", record::prove));

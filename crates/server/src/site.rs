@@ -46,6 +46,8 @@ pub struct Parts {
     pub program: PathBuf,
     /// What the witness cosigned.
     pub witnessed: Arc<Mutex<Witnessed>>,
+    /// The standing streams of events: their names, and how far they are.
+    pub streams: Vec<(String, watch::Receiver<feed::Status>)>,
     /// References on their way in.
     pub uploads: crate::reference::Uploads,
     /// The clock.

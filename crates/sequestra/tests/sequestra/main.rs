@@ -10,6 +10,7 @@
 //! * `clear`: nothing lies in clear
 //! * `trail`: what searches show, prove and keep back
 //! * `witness`: a witness on loopback, and sites that were put back
+//! * `outward`: streams and exports, and what receivers can prove
 //! * `record`: proofs for a second program, and the end of the ledger as it grows
 //! * `start`: what refuses to start, and what a killed process leaves
 
@@ -21,6 +22,7 @@ mod closed;
 mod http;
 mod keys;
 mod matrix;
+mod outward;
 mod question;
 mod real;
 mod record;

@@ -165,6 +165,7 @@ impl Things {
             "variant query" | "ledger verify" => json!({}),
             "ledger prove" => json!({"position": 0}),
             "ledger watch" => json!({"from": 0}),
+            "audit export" => json!({"search": {"about": self.sample}}),
             _ => return Vec::new(),
         };
         serde_json::to_vec(&value).unwrap()

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The second verifier, which lies beside the program.
-fn verifier() -> PathBuf {
+pub fn verifier() -> PathBuf {
     let program = Path::new(PROGRAM).with_file_name("sequestra-verify");
     let target = program.parent().and_then(Path::parent).unwrap();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -21,7 +21,7 @@ fn verifier() -> PathBuf {
     program
 }
 
-fn exit(program: &Path, args: &[&str], file: &Path, site: &Site) -> i32 {
+pub fn exit(program: &Path, args: &[&str], file: &Path, site: &Site) -> i32 {
     let mut command = Command::new(program);
     command.args(args).arg(file).arg("--site-key").arg(site.folder.join("site.pub")).env_clear();
     let output = command.stdin(Stdio::null()).output().unwrap();

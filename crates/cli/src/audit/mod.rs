@@ -1,5 +1,7 @@
 //! `audit`: who did what.
 
+mod export;
+
 use crate::app::App;
 use crate::{Error, Failure, receipt, text};
 use api::record::{Decision, History, Search as Asked};
@@ -10,12 +12,14 @@ use clap::{Args, Subcommand, ValueEnum};
 #[derive(Subcommand)]
 pub enum Audit {
     Search(Box<Search>),
+    Export(Box<export::Export>),
 }
 
 impl Audit {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         match self {
             Self::Search(args) => args.run(app),
+            Self::Export(args) => args.run(app),
         }
     }
 }
@@ -34,6 +38,22 @@ impl Audit {
     Role: data-steward in the project, or auditor on the site."
 )]
 pub struct Search {
+    #[command(flatten)]
+    conditions: Conditions,
+    /// Most events to show, up to 10,000 [default: 1000]
+    #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: Option<u32>,
+    /// Go on where an answer with the same conditions ended
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+    /// With each event its leaf and the proof that the named checkpoint holds it; for `--json`
+    #[arg(long)]
+    proof: bool,
+}
+
+/// Conditions that all hold.
+#[derive(Args, Clone)]
+pub struct Conditions {
     /// A thing or an account, and what is linked to it: smp_…, obj_…, run_…, prj_…, usr_…, …
     #[arg(long, value_name = "ID", value_parser = receipt::id)]
     about: Option<String>,
@@ -61,27 +81,12 @@ pub struct Search {
     /// Before this day (UTC) or time
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Timestamp>,
-    /// Most events to show, up to 10,000 [default: 1000]
-    #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    limit: Option<u32>,
-    /// Go on where an answer with the same conditions ended
-    #[arg(long, value_name = "CURSOR")]
-    cursor: Option<String>,
-    /// With each event its leaf and the proof that the named checkpoint holds it; for `--json`
-    #[arg(long)]
-    proof: bool,
 }
 
-/// How a decision ended.
-#[derive(Clone, Copy, ValueEnum)]
-enum Word {
-    Allowed,
-    Denied,
-}
-
-impl Search {
-    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let asked = Asked {
+impl Conditions {
+    /// The question that they make.
+    fn asked(self) -> Asked {
+        Asked {
             about: self.about,
             actor: self.actor,
             on_behalf_of: self.on_behalf_of,
@@ -94,9 +99,25 @@ impl Search {
             }),
             since: self.since,
             until: self.until,
+            ..Asked::default()
+        }
+    }
+}
+
+/// How a decision ended.
+#[derive(Clone, Copy, ValueEnum)]
+enum Word {
+    Allowed,
+    Denied,
+}
+
+impl Search {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let asked = Asked {
             limit: self.limit.and_then(|limit| usize::try_from(limit).ok()),
             cursor: self.cursor,
             proof: self.proof,
+            ..self.conditions.asked()
         };
         let history: History = app.client()?.ask("audit search", &[], &asked)?;
         if app.console.is_json() && !history.broken {

@@ -1,0 +1,54 @@
+//! The standing streams of `site.toml`: opened before anything is recorded, running while the site is open.
+
+use crate::layout::{Layout, Settings};
+use crate::open::VERSION;
+use anyhow::Result;
+use audit::{Actor, Audit};
+use base::Clock;
+use feed::{Status, Stream};
+use server::Site;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long the end of the process waits for sinks to take the last events.
+const LAST: Duration = Duration::from_secs(2);
+
+/// Streams that do not run yet.
+pub struct Streams(Vec<Stream>);
+
+impl Streams {
+    /// Opens what `site.toml` names. A sink that is away is no reason not to open; settings that cannot be,
+    /// and a ledger that is not the one that a sink acknowledged, are.
+    pub fn open(layout: &Layout, settings: &Settings, audit: &Audit, clock: &Arc<dyn Clock>) -> Result<Self> {
+        feed::settings::check_all(&settings.audit.stream)?;
+        let open = |one: &feed::Settings| {
+            let site = Actor::Site(settings.site.clone());
+            Stream::open(one.clone(), &layout.streams(), audit.clone(), site, VERSION, clock.clone())
+        };
+        Ok(Self(settings.audit.stream.iter().map(open).collect::<Result<_, _>>()?))
+    }
+
+    /// Lets them run, each by itself: none waits for another, and nothing waits for them.
+    pub fn start(self) -> Vec<(String, watch::Receiver<Status>)> {
+        let start = |stream: Stream| {
+            let named = (stream.name().to_owned(), stream.status());
+            tokio::spawn(stream.run());
+            named
+        };
+        self.0.into_iter().map(start).collect()
+    }
+}
+
+/// Gives the sinks a moment for the last events, the closing among them. One that is away gets them after
+/// the next start.
+pub async fn settle(site: &Site) {
+    let size = site.audit.ledger().size();
+    let all = async {
+        for (_, status) in &site.streams {
+            let mut status = status.clone();
+            let _ = status.wait_for(|status| status.next >= size || status.failure.is_some()).await;
+        }
+    };
+    let _ = tokio::time::timeout(LAST, all).await;
+}

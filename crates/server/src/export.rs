@@ -1,0 +1,295 @@
+//! `audit export`: events as lines for others, in the order of positions.
+
+use crate::attend::{Later, Signed};
+use crate::body::{Json, blocking};
+use crate::failure::Error;
+use crate::history::{self, Reach};
+use crate::site::InUse;
+use crate::{Failure, Site};
+use access::Caller;
+use access::decide::Ended;
+use api::record::{Export, ExportHead, ExportLine, Form, Search};
+use audit::{Audit, Completeness, Hit, Question};
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use feed::ocsf;
+use ledger::Ledger;
+use ledger::read::Record;
+use std::io;
+use std::ops::Range;
+use tokio::sync::mpsc::{Sender, channel};
+
+/// Events of one piece of the answer.
+const AT_ONCE: usize = 256;
+/// Pieces in flight.
+const IN_FLIGHT: usize = 4;
+/// Events of one page of a search.
+const PAGE: usize = 10_000;
+/// Most events that an export by a search names.
+const MOST: usize = 4_000_000;
+
+type Piece = io::Result<Bytes>;
+
+/// The right is that of the same question to `audit search`: in a project for a thing of one, on the site for
+/// positions.
+pub(crate) async fn export(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Json(body): Json<Export>,
+) -> Result<Response, Failure> {
+    let mut asked = question(&body)?;
+    let reach = history::decide(&site, &caller, &asked).await?;
+    asked.within.clone_from(&reach.project);
+    let (audit, wanted, cosigned) = (site.audit.clone(), asked.clone(), site.witnessed().note);
+    let (plan, body) =
+        blocking(move || Plan::of(&audit, &body, &wanted, cosigned.as_deref()).map(|plan| (plan, body)))
+            .await??;
+    let head = match body.form {
+        Form::Proof => Some(line(&plan.head(&site, &body))?),
+        Form::Ocsf => None,
+    };
+    let source = ocsf::Source {
+        ledger: site.audit.ledger().verifier().name().to_owned(),
+        version: site.version.into(),
+    };
+    let (send, receive) = channel(IN_FLIGHT);
+    let used = site.in_use();
+    let export = Out { site, caller, asked, reach, form: body.form, plan, source };
+    tokio::spawn(export.run(head, send, used));
+    let pieces = futures_util::stream::unfold(receive, |mut receive| async move {
+        receive.recv().await.map(|piece: Piece| (piece, receive))
+    });
+    let mut response = Response::builder()
+        .header("content-type", "application/x-ndjson")
+        .body(Body::from_stream(pieces))
+        .unwrap_or_else(|_| Failure::from(Error::Ended).into_response());
+    response.extensions_mut().insert(Later);
+    Ok(response)
+}
+
+/// What is asked, in the words of a search; nothing in particular for positions.
+fn question(body: &Export) -> Result<Question, Failure> {
+    let refuse = |field, why: &str, how: &str| {
+        Err(Error::Value { field, why: why.to_owned(), how: Some(how.to_owned()) }.into())
+    };
+    match &body.search {
+        Some(_) if body.from.is_some() || body.before.is_some() => {
+            refuse("range", "positions are one way to ask, conditions another", "give one of the two")
+        }
+        Some(search) if search.limit.is_some() || search.cursor.is_some() || search.proof => refuse(
+            "search",
+            "an export has neither limit nor cursor, and proofs by its form",
+            "leave these fields out",
+        ),
+        Some(search) => history::question_of(search),
+        None => history::question_of(&Search::default()),
+    }
+}
+
+/// The positions of the events that go out.
+enum Which {
+    All(Range<u64>),
+    These(Vec<u64>),
+}
+
+/// What goes out, and the checkpoint that it is proved against.
+struct Plan {
+    which: Which,
+    completeness: Completeness,
+    checkpoint: String,
+    size: u64,
+}
+
+impl Plan {
+    /// The checkpoint is one that witnesses cosigned, where it reaches far enough.
+    fn of(audit: &Audit, body: &Export, asked: &Question, cosigned: Option<&str>) -> Result<Self, Failure> {
+        let ledger = audit.ledger();
+        let now = ledger.size();
+        let (which, completeness) = match &body.search {
+            Some(_) => found(audit, asked)?,
+            None => {
+                let before = body.before.unwrap_or(now);
+                let from = body.from.unwrap_or(0);
+                if before > now || from > before {
+                    let position = if before > now { before } else { from };
+                    return Err(ledger::Error::Beyond { position, size: before.min(now) }.into());
+                }
+                (Which::All(from..before), Completeness::Proven)
+            }
+        };
+        let least = match &which {
+            Which::All(range) => range.end,
+            Which::These(positions) => positions.last().map_or(0, |last| last.saturating_add(1)),
+        };
+        let (checkpoint, size) = ledger.reaching(least, cosigned)?;
+        Ok(Self { which, completeness, checkpoint, size })
+    }
+
+    fn events(&self) -> u64 {
+        match &self.which {
+            Which::All(range) => range.end.saturating_sub(range.start),
+            Which::These(positions) => positions.len() as u64,
+        }
+    }
+
+    fn head(&self, site: &Site, body: &Export) -> ExportHead {
+        let (complete, broken, why_not) = history::told(&self.completeness);
+        ExportHead {
+            export: ExportHead::FORMAT.to_owned(),
+            ledger: site.audit.ledger().verifier().name().to_owned(),
+            checkpoint: self.checkpoint.clone(),
+            events: self.events(),
+            positions: match &self.which {
+                Which::All(range) => Some([range.start, range.end]),
+                Which::These(_) => None,
+            },
+            search: body.search.clone(),
+            complete,
+            broken,
+            why_not,
+        }
+    }
+}
+
+/// The positions of everything that answers, lowest first.
+fn found(audit: &Audit, asked: &Question) -> Result<(Which, Completeness), Failure> {
+    let mut positions = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = audit.search(asked, cursor, PAGE)?;
+        positions.extend(page.hits.iter().map(|hit| hit.recorded.position));
+        if positions.len() > MOST {
+            let (why, how) = (format!("more than {MOST} events answer"), "narrow it, or export positions");
+            return Err(Error::Value { field: "search", why, how: Some(how.to_owned()) }.into());
+        }
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => {
+                positions.reverse();
+                return Ok((Which::These(positions), page.completeness));
+            }
+        }
+    }
+}
+
+/// An export on its way.
+struct Out {
+    site: Site,
+    caller: Caller,
+    asked: Question,
+    reach: Reach,
+    form: Form,
+    plan: Plan,
+    source: ocsf::Source,
+}
+
+impl Out {
+    async fn run(mut self, head: Option<Bytes>, send: Sender<Piece>, used: InUse) {
+        let code = match self.send(head, &send).await {
+            Ok(()) => None,
+            Err(failure) => {
+                // The other side sees a body that was cut.
+                let _ = send.send(Err(io::ErrorKind::ConnectionAborted.into())).await;
+                Some(failure.0.code)
+            }
+        };
+        // What has left cannot be taken back; a decision without an outcome is closed at the next start.
+        let _ = self
+            .site
+            .access
+            .close(&self.caller, Ended { code: code.as_deref(), released: None, made: &[] })
+            .await;
+        drop(used);
+    }
+
+    async fn send(&mut self, head: Option<Bytes>, send: &Sender<Piece>) -> Result<(), Failure> {
+        if let Some(head) = head {
+            send.send(Ok(head)).await.map_err(|_| Error::Gone)?;
+        }
+        let mut done = 0usize;
+        let mut before = match &self.plan.which {
+            // The records are those of the streams, byte by byte: of one and the other a whole can be made.
+            Which::All(range) => range.start.checked_sub(1),
+            Which::These(_) => None,
+        };
+        loop {
+            let some = self.some(done);
+            let Some(last) = some.last().copied() else { return Ok(()) };
+            self.renew().await?;
+            done = done.saturating_add(some.len());
+            let (audit, form, size, source) =
+                (self.site.audit.clone(), self.form, self.plan.size, self.source.clone());
+            let lines = move || lines(&audit, form, size, &source, &some, before);
+            send.send(Ok(blocking(lines).await??)).await.map_err(|_| Error::Gone)?;
+            before = Some(last);
+        }
+    }
+
+    /// The next positions.
+    fn some(&self, done: usize) -> Vec<u64> {
+        match &self.plan.which {
+            Which::All(range) => range.clone().skip(done).take(AT_ONCE).collect(),
+            Which::These(positions) => positions.iter().skip(done).take(AT_ONCE).copied().collect(),
+        }
+    }
+
+    /// Asks again when the permit has ended, so that a right that was taken away ends the export.
+    async fn renew(&mut self) -> Result<(), Failure> {
+        if self.reach.is_live() {
+            return Ok(());
+        }
+        self.site.access.close(&self.caller, Ended { code: None, released: None, made: &[] }).await?;
+        self.reach = history::decide(&self.site, &self.caller, &self.asked).await?;
+        Ok(())
+    }
+}
+
+fn lines(
+    audit: &Audit,
+    form: Form,
+    size: u64,
+    source: &ocsf::Source,
+    positions: &[u64],
+    mut before: Option<u64>,
+) -> Result<Bytes, Failure> {
+    let ledger = audit.ledger();
+    let mut out = Vec::new();
+    for record in records(ledger, positions)? {
+        let position = record.position;
+        match form {
+            Form::Ocsf => {
+                let hash = record.hash.0;
+                let hit = Hit::parse(position, record.leaf)?;
+                out.extend_from_slice(&line(&ocsf::record(source, &hit, hash, before))?);
+            }
+            Form::Proof => {
+                let hashes = ledger.inclusion(position, size)?;
+                let proof = hashes.iter().map(|hash| STANDARD.encode(hash.0)).collect();
+                let leaf = String::from_utf8_lossy(&record.leaf).into_owned();
+                out.extend_from_slice(&line(&ExportLine { position, leaf, proof })?);
+            }
+        }
+        before = Some(position);
+    }
+    Ok(out.into())
+}
+
+/// The events at `positions`: read together where they are neighbours.
+fn records(ledger: &Ledger, positions: &[u64]) -> Result<Vec<Record>, ledger::Error> {
+    let (Some(first), Some(last)) = (positions.first(), positions.last()) else { return Ok(Vec::new()) };
+    let end = last.saturating_add(1);
+    if end.saturating_sub(*first) == positions.len() as u64 {
+        return ledger.range(*first..end);
+    }
+    positions.iter().map(|position| ledger.read(*position)).collect()
+}
+
+fn line(value: &impl serde::Serialize) -> Result<Bytes, Failure> {
+    let mut bytes = serde_json::to_vec(value).map_err(|_| Error::Ended)?;
+    bytes.push(b'\n');
+    Ok(bytes.into())
+}
