@@ -5,8 +5,9 @@ use crate::permit::{Ground, Permit};
 use crate::thing::Thing;
 use crate::verb::Verb;
 use crate::{Caller, Error, Facts, Place};
+use audit::field::{SealedField, Whose};
 use audit::{Actor, Audit, Event, FieldSealer, Outcome, What};
-use base::{Clock, Entropy, Id, ProjectId, Role, Sensitive, UserId};
+use base::{Clock, Entropy, Id, ProjectId, Role, Sensitive, SubjectId, UserId};
 use db::Db;
 use policy::{Action, Policies, Request, Resource};
 use std::collections::BTreeSet;
@@ -254,13 +255,16 @@ impl Access {
         policies: Vec<String>,
     ) -> Result<u64, Error> {
         let project = place.and_then(|p| p.project.clone());
+        let words = self.seal_reason(project.as_ref(), ask).await?;
+        let (sealed_reason, sealed_under) = words.map(|words| (words.text, words.subject)).unzip();
         let what = What::Decision {
             action: ask.action.as_str().to_owned(),
             allowed,
             policies,
             policy: self.inner.policies.digest(),
             changes: ask.action.changes_state(),
-            sealed_reason: self.seal_reason(project.as_ref(), ask.reason.as_ref())?,
+            sealed_reason,
+            sealed_under: sealed_under.flatten(),
         };
         let mut event = Event::new(caller.actor().clone(), what)
             .during(Some(caller.request().clone()))
@@ -270,15 +274,35 @@ impl Access {
         Ok(self.inner.audit.gate(&event).await?.position)
     }
 
-    fn seal_reason(
+    /// Words about one subject's things are sealed under that subject's key and the project's, others
+    /// under the project's. Outside of a project no words are kept: no key there can be shredded.
+    async fn seal_reason<T: Thing>(
         &self,
         project: Option<&ProjectId>,
-        reason: Option<&Sensitive<String>>,
-    ) -> Result<Option<String>, Error> {
-        match (project, reason, self.inner.sealer.get()) {
-            (Some(project), Some(reason), Some(sealer)) => Ok(Some(sealer.seal(project, reason)?)),
-            _ => Ok(None),
+        ask: &Ask<T>,
+    ) -> Result<Option<SealedField>, Error> {
+        let (Some(project), Some(reason), Some(sealer)) = (project, &ask.reason, self.inner.sealer.get())
+        else {
+            return Ok(None);
+        };
+        let whose = Whose { project: project.clone(), subject: self.subject_of_all(ask).await? };
+        Ok(sealer.seal(&whose, reason).await?)
+    }
+
+    /// The one subject that all things of a question are about, if there is one.
+    async fn subject_of_all<T: Thing>(&self, ask: &Ask<T>) -> Result<Option<SubjectId>, Error> {
+        let Some(facts) = self.inner.facts.get() else { return Ok(None) };
+        let mut common: Option<SubjectId> = None;
+        for thing in &ask.things {
+            let Some(subject) = facts.subject(thing.as_str()).await.map_err(Error::Facts)? else {
+                return Ok(None);
+            };
+            match &common {
+                Some(first) if *first != subject => return Ok(None),
+                _ => common = Some(subject),
+            }
         }
+        Ok(common)
     }
 
     async fn roles_of(&self, caller: &Caller, project: Option<&ProjectId>) -> Result<Roles, Error> {

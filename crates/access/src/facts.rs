@@ -1,6 +1,6 @@
 //! What this room needs to know and cannot vouch for itself.
 
-use base::{Class, ProjectId, Retention};
+use base::{Class, ProjectId, Retention, SubjectId};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -29,10 +29,19 @@ pub type PlaceAnswer<'a> = Pin<
     Box<dyn Future<Output = Result<Option<Place>, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>,
 >;
 
+/// The answer of [`Facts::subject`].
+pub type SubjectAnswer<'a> = Pin<
+    Box<dyn Future<Output = Result<Option<SubjectId>, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>,
+>;
+
 /// Implemented by the rooms that hold things. A request never vouches for these.
 pub trait Facts: Send + Sync {
     /// The place of the thing with this id, or `None` when there is no such thing.
     ///
     /// Answers from stored records only. An error means "not known" and denies.
     fn place<'a>(&'a self, id: &'a str) -> PlaceAnswer<'a>;
+
+    /// The one subject that the thing with this id is about; `None` when it is about none or several.
+    /// What people say about the thing is sealed under that subject's key too.
+    fn subject<'a>(&'a self, id: &'a str) -> SubjectAnswer<'a>;
 }

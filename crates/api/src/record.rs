@@ -1,6 +1,6 @@
 //! The ledger and its histories.
 
-use base::{Kind, Timestamp};
+use base::{DeletionId, Kind, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// `audit search`: conditions that all hold.
@@ -105,6 +105,9 @@ pub struct Entry {
     /// The person's own words for why, where the caller may read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What erased the words, where nobody can read them again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Erased>,
     /// The event as recorded.
     pub event: serde_json::Value,
     /// The leaf as it stands in the ledger, where proofs were asked for.
@@ -113,6 +116,18 @@ pub struct Entry {
     /// The hashes that lead from the leaf to the checkpoint's root (RFC 6962), base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Vec<String>>,
+}
+
+/// What erased a person's own words in an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// The project or subject whose keys were shredded.
+    pub scope: String,
+    /// The ledger position of the decision to shred them.
+    pub position: u64,
+    /// The certificate, for `receipt show`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<DeletionId>,
 }
 
 /// `ledger verify`: a checkpoint kept elsewhere to compare with, if any.

@@ -142,6 +142,11 @@ impl Archive {
         Ok(self.all_versions(id).await?.pop().map(|newest| newest.project))
     }
 
+    /// The one subject that an object is about, if there is one.
+    pub async fn subject_of(&self, id: &ObjectId) -> Result<Option<SubjectId>, Error> {
+        Ok(self.all_versions(id).await?.pop().and_then(|newest| newest.subject))
+    }
+
     pub(crate) async fn all_versions(&self, id: &ObjectId) -> Result<Vec<Object>, Error> {
         let rows = object::Entity::find()
             .filter(object::Column::Id.eq(id.as_str()))

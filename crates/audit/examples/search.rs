@@ -117,5 +117,6 @@ fn decision(round: u64) -> What {
         policy: base::Sha256([7; 32]),
         changes: false,
         sealed_reason: None,
+        sealed_under: None,
     }
 }

@@ -1,6 +1,6 @@
 //! What can be recorded.
 
-use base::{Blake3, ObjectId, ProjectId, RequestId, ServiceId, Sha256, Timestamp, UserId};
+use base::{Blake3, ObjectId, ProjectId, RequestId, ServiceId, Sha256, SubjectId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -96,6 +96,9 @@ pub enum What {
         /// The person's own words for why, sealed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sealed_reason: Option<String>,
+        /// The subject whose key it takes to read them, beside the project's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed_under: Option<SubjectId>,
     },
     /// How a decided act ended.
     Outcome {

@@ -9,7 +9,7 @@
 //! * [`question`]: what a search asks for, and whether an event answers it
 //! * [`search`]: searches, along the chains of predecessors where the question names one
 //! * [`reconcile`]: what start-up compares between ledger and database
-//! * [`field`]: readable fields, sealed by a key that can be shredded
+//! * [`field`]: readable fields, sealed by keys that can be shredded
 
 pub mod event;
 pub mod field;

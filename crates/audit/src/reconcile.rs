@@ -120,6 +120,7 @@ mod tests {
             policy: base::Sha256([0; 32]),
             changes: true,
             sealed_reason: None,
+            sealed_under: None,
         }
     }
 

@@ -427,6 +427,7 @@ mod tests {
                     policy: base::Sha256([0; 32]),
                     changes: false,
                     sealed_reason: None,
+                    sealed_under: None,
                 };
                 let decision = trail.record(round, what).await;
                 let result = Outcome::Done;

@@ -6,7 +6,8 @@
 
 use audit::{Actor, Event, Manifest, Outcome, What};
 use base::{
-    Blake3, Id, ObjectId, ProjectId, RequestId, SampleId, ServiceId, Sha256, SiteId, SystemEntropy, UserId,
+    Blake3, Id, ObjectId, ProjectId, RequestId, SampleId, ServiceId, Sha256, SiteId, SubjectId,
+    SystemEntropy, UserId,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -46,6 +47,7 @@ fn all() -> Vec<Event> {
         policy: Sha256([0; 32]),
         changes: false,
         sealed_reason: Some("AAAA".into()),
+        sealed_under: Some(SubjectId::mint(&SystemEntropy)),
     };
     let outcome = What::Outcome {
         decision: 3,

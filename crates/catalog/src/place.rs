@@ -3,7 +3,7 @@
 use crate::table::{package, readset, reference, sample};
 use crate::{Catalog, Error};
 use access::Place;
-use base::ProjectId;
+use base::{ProjectId, SubjectId};
 use db::sea_orm::EntityTrait;
 
 impl Catalog {
@@ -31,6 +31,19 @@ impl Catalog {
             Some(Ok(project)) => self.place_in(&project).await,
             _ => Ok(None),
         }
+    }
+
+    /// The subject of a sample or readset by its id; `None` for anything else.
+    pub async fn subject_of(&self, id: &str) -> Result<Option<SubjectId>, Error> {
+        let connection = self.db.reader();
+        let sample = match id.get(..4).unwrap_or_default() {
+            "smp_" => Some(id.to_owned()),
+            "rds_" => readset::Entity::find_by_id(id).one(connection).await?.map(|row| row.sample),
+            _ => None,
+        };
+        let Some(sample) = sample else { return Ok(None) };
+        let row = sample::Entity::find_by_id(sample).one(connection).await?;
+        row.map(|row| row.subject.parse().map_err(|_| Error::Record)).transpose()
     }
 
     /// The place of anything in `project`.

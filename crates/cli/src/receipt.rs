@@ -23,14 +23,14 @@ impl Receipt {
     }
 }
 
-/// Give the receipt of a run, object or reference, byte by byte as signed.
+/// Give the receipt of a run, object, reference or deletion, byte by byte as signed.
 ///
 /// It names things by id and bytes by the root over their ciphertext: it can be handed to anybody.
 #[derive(Args)]
 #[command(after_help = "Example:\n  sequestra receipt show run_… --out run.receipt.json\n\n\
     Role: viewer, analyst, data-exporter or data-steward in the project, or auditor on the site.")]
 pub struct Show {
-    /// What it is about: run_…, obj_… or ref_…
+    /// What it is about: run_…, obj_…, ref_… or del_…
     #[arg(value_parser = id)]
     about: String,
     /// The file to write [default: stdout]

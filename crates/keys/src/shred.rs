@@ -7,10 +7,12 @@ use crate::{Error, Keys};
 use access::Permit;
 use access::thing::Project;
 use access::verb::Manage;
-use base::{Id, ObjectId, ProjectId, SubjectId, Timestamp};
+use base::{DeletionId, Id, ObjectId, ProjectId, SubjectId, Timestamp};
 use db::Tx;
-use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use db::sea_orm::ActiveValue::{Set, Unchanged};
+use db::sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
@@ -157,6 +159,25 @@ impl Keys {
         Ok(Shredded { scopes: destroyed, objects, complete: self.last_backup(tx).await? })
     }
 
+    /// Notes the certificate of what was shredded in the same transaction: where something cannot be read
+    /// again, it is named.
+    pub async fn note_certificate(
+        &self,
+        tx: &Tx,
+        shredded: &Shredded,
+        certificate: &DeletionId,
+    ) -> Result<(), Error> {
+        for (scope, _) in &shredded.scopes {
+            let change = shredded::ActiveModel {
+                scope: Unchanged(scope.clone()),
+                certificate: Set(Some(certificate.to_string())),
+                ..Default::default()
+            };
+            change.update(&**tx).await?;
+        }
+        Ok(())
+    }
+
     /// Wipes from memory what was shredded, and from the database's log. After the commit.
     pub async fn forget_shredded(&self, shredded: &Shredded) -> Result<(), Error> {
         for (scope, _) in &shredded.scopes {
@@ -182,6 +203,7 @@ impl Keys {
             scope: Set(id.to_owned()),
             generations: Set(*newest),
             position: Set(i64::try_from(permit.decision()).map_err(|_| Error::Wrap)?),
+            certificate: Set(None),
         };
         shredded::Entity::insert(row).exec_without_returning(&**tx).await?;
         key::Entity::delete_many().filter(key::Column::Scope.eq(id)).exec(&**tx).await?;

@@ -30,6 +30,7 @@ pub const MIGRATIONS: &[Migration] = &[
              root INTEGER NOT NULL, wrapped {bytes} NOT NULL)",
         ],
     },
+    Migration { step: "keys-3", sql: &["ALTER TABLE keys_shredded ADD COLUMN certificate TEXT"] },
 ];
 
 db::entity!(
@@ -74,6 +75,8 @@ db::entity!(
     pub generations: i32,
     /// The ledger position of the decision.
     pub position: i64,
+    /// The first certificate, where one was issued.
+    pub certificate: Option<String>,
 });
 db::entity!(
     /// Keys of key-store backups, each for a short time.

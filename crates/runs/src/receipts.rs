@@ -6,7 +6,7 @@ use access::Permit;
 use access::thing::Thing;
 use access::verb::{Seals, Verb};
 use audit::{Audit, Event};
-use base::{Blake3, Clock, ObjectId, SiteId, Timestamp};
+use base::{Blake3, Clock, ObjectId, ProjectId, SiteId, Timestamp};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::EntityTrait;
 use db::{Db, Tx};
@@ -84,6 +84,13 @@ impl Receipts {
         };
         table::Entity::insert(row).exec_without_returning(&**tx).await?;
         Ok(made)
+    }
+
+    /// The project of the receipt about `about`; none if there is none. For decisions.
+    pub async fn project_of(&self, about: &str) -> Result<Option<ProjectId>, Error> {
+        let row = table::Entity::find_by_id(about).one(self.db.reader()).await?;
+        let project = row.and_then(|row| row.project).map(|id| id.parse());
+        project.transpose().map_err(|_| Error::Record)
     }
 
     /// The receipt about `about`, as the bytes that verify: of the permit's project or, for a

@@ -43,6 +43,9 @@ pub(crate) async fn shred(
     let tx = site.begin(&permit).await?;
     let done = site.keys.shred(&permit, &tx, &cleared).await?;
     let certificates = certify(&site, &permit, &tx, &done, &objects, begun).await?;
+    if let Some(first) = certificates.first() {
+        site.keys.note_certificate(&tx, &done, &first.id).await?;
+    }
     tx.commit().await?;
     site.keys.forget_shredded(&done).await?;
     let ids: Vec<String> = certificates.iter().map(|one| one.id.to_string()).collect();

@@ -7,8 +7,9 @@ use crate::{Failure, Site};
 use access::thing::{self, Thing};
 use access::verb::View;
 use access::{Action, Ask, Caller, Permit};
-use api::record::{Decision, Entry, History, Search};
-use audit::{Actor, Completeness, Cursor, FieldSealer, Hit, Outcome, Page, Question, Recorded, What};
+use api::record::{Decision, Entry, Erased, History, Search};
+use audit::field::{Whose, Words};
+use audit::{Actor, Completeness, Cursor, Event, FieldSealer, Hit, Outcome, Page, Question, Recorded, What};
 use axum::Json as Answer;
 use axum::extract::State;
 use base::{ProjectId, UserId};
@@ -44,14 +45,17 @@ pub(crate) async fn search(
         Some(proofs) => (Some(proofs.checkpoint), proofs.each.into_iter().map(Some).collect()),
         None => (None, vec![None; hits.len()]),
     };
-    let events = hits.into_iter().zip(proofs.drain(..)).map(|(hit, proof)| Entry {
-        proof: proof.clone(),
-        leaf: proof.and_then(|_| String::from_utf8(hit.leaf).ok()),
-        ..entry(&site, hit.recorded, &names, &reach)
-    });
+    let mut events = Vec::with_capacity(hits.len());
+    for (hit, proof) in hits.into_iter().zip(proofs.drain(..)) {
+        events.push(Entry {
+            leaf: proof.as_ref().and_then(|_| String::from_utf8(hit.leaf).ok()),
+            proof,
+            ..entry(&site, hit.recorded, &names, &reach).await
+        });
+    }
     let (complete, broken, why_not) = told(&completeness);
     Ok(Answer(History {
-        events: events.collect(),
+        events,
         chains: chains.into_iter().collect(),
         size,
         from,
@@ -204,16 +208,12 @@ async fn names(site: &Site, hits: &[Hit]) -> Result<BTreeMap<UserId, String>, Fa
     Ok(accounts.into_iter().map(|account| (account.id, account.name)).collect())
 }
 
-fn entry(site: &Site, recorded: Recorded, names: &BTreeMap<UserId, String>, reach: &Reach) -> Entry {
+async fn entry(site: &Site, recorded: Recorded, names: &BTreeMap<UserId, String>, reach: &Reach) -> Entry {
     let event = recorded.event;
-    let reason = match (&event.what, &event.project) {
-        // The right is one in this project: another project's words stay sealed.
-        (What::Decision { sealed_reason: Some(sealed), .. }, Some(project))
-            if reach.inside && reach.project.as_ref() == Some(project) =>
-        {
-            site.keys.open(project, sealed).ok().map(|reason| reason.into_revealed())
-        }
-        _ => None,
+    let (reason, erased) = match said(site, &event, reach).await {
+        Some(Words::Said(reason)) => (Some(reason.into_revealed()), None),
+        Some(Words::Erased(by)) => (None, Some(erased(by))),
+        None => (None, None),
     };
     let name = match &event.actor {
         Actor::User(id) => names.get(id).cloned(),
@@ -228,11 +228,28 @@ fn entry(site: &Site, recorded: Recorded, names: &BTreeMap<UserId, String>, reac
         about: event.about.clone(),
         purpose: event.purpose.clone(),
         reason,
+        erased,
         event: serde_json::to_value(&event).unwrap_or_default(),
         leaf: None,
         proof: None,
     }
 }
+
+/// What somebody said in an event, as far as the caller may know: the words inside the project alone;
+/// that they were erased, wherever the event may be seen.
+async fn said(site: &Site, event: &Event, reach: &Reach) -> Option<Words> {
+    let What::Decision { sealed_reason: Some(sealed), sealed_under, .. } = &event.what else { return None };
+    let project = event.project.clone()?;
+    // The right is one in this project: another project's words stay sealed.
+    let inside = reach.inside && reach.project.as_ref() == Some(&project);
+    let words = site.keys.open(&Whose { project, subject: sealed_under.clone() }, sealed).await;
+    words.ok().filter(|words| inside || matches!(words, Words::Erased(_)))
+}
+
+fn erased(by: audit::field::Erased) -> Erased {
+    Erased { scope: by.scope, position: by.position, certificate: by.certificate }
+}
+
 /// One line for people.
 fn words(what: &What) -> String {
     match what {

@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::body::blocking;
-use access::facts::PlaceAnswer;
+use access::facts::{PlaceAnswer, SubjectAnswer};
 use access::thing::Thing;
 use access::verb::Verb;
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place};
@@ -243,6 +243,15 @@ impl Facts for Places {
                 Some(project) => Ok(self.catalog.place_in(&project).await?),
                 None => Ok(None),
             }
+        })
+    }
+
+    fn subject<'a>(&'a self, id: &'a str) -> SubjectAnswer<'a> {
+        Box::pin(async move {
+            Ok(match id.parse() {
+                Ok(object) => self.archive.subject_of(&object).await?,
+                Err(_) => self.catalog.subject_of(id).await?,
+            })
         })
     }
 }

@@ -1,8 +1,9 @@
 //! The lower rooms of a site, opened in a temporary folder.
 
+use access::facts::{PlaceAnswer, SubjectAnswer};
 use access::thing::{Project, Site};
 use access::verb::{Manage, Verb, View};
-use access::{Access, Action, Ask, Caller, Facts, Permit, Place, facts::PlaceAnswer, thing::Thing};
+use access::{Access, Action, Ask, Caller, Facts, Permit, Place, thing::Thing};
 use anyhow::Context;
 use archive::store::{Flag, Local, Store};
 use archive::{Archive, ArchiveParts};
@@ -111,6 +112,15 @@ impl Facts for Places {
                 Some(more) => more.place(id).await,
                 None => Ok(None),
             }
+        })
+    }
+
+    fn subject<'a>(&'a self, id: &'a str) -> SubjectAnswer<'a> {
+        Box::pin(async move {
+            Ok(match id.parse() {
+                Ok(object) => self.archive.subject_of(&object).await?,
+                Err(_) => self.catalog.subject_of(id).await?,
+            })
         })
     }
 }

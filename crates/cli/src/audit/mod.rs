@@ -4,7 +4,7 @@ mod export;
 
 use crate::app::App;
 use crate::{Error, Failure, receipt, text};
-use api::record::{Decision, History, Search as Asked};
+use api::record::{Decision, Erased, History, Search as Asked};
 use base::Timestamp;
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -141,11 +141,18 @@ fn table(app: &mut App<'_>, history: &History) -> Result<(), Failure> {
         .rev()
         .map(|event| {
             let who = event.name.clone().unwrap_or_else(|| event.actor.clone());
-            let why = [event.purpose.clone(), event.reason.clone()].into_iter().flatten().collect::<Vec<_>>();
+            let said = event.reason.clone().or_else(|| event.erased.as_ref().map(erased));
+            let why = [event.purpose.clone(), said].into_iter().flatten().collect::<Vec<_>>();
             vec![event.position.to_string(), event.time.to_string(), who, event.what.clone(), why.join(": ")]
         })
         .collect();
     app.console.table(&["POSITION", "TIME", "WHO", "WHAT", "WHY"], &rows)
+}
+
+/// Says that words were erased, and where the proof is.
+fn erased(by: &Erased) -> String {
+    let proof = by.certificate.as_ref().map(|id| format!(", certificate {id}")).unwrap_or_default();
+    format!("[erased with the keys of {}, decided at {}{proof}]", by.scope, by.position)
 }
 
 fn end(app: &mut App<'_>, history: &History) {

@@ -5,6 +5,7 @@ use access::thing::Site;
 use access::verb::Manage;
 use access::{Action, Permit};
 use audit::FieldSealer;
+use audit::field::{Whose, Words};
 use base::Sensitive;
 use db::sea_orm::{ConnectionTrait, Statement};
 use keys::{Credential, Error, Rotated};
@@ -53,7 +54,13 @@ async fn a_rotation_may_stop_anywhere_and_ends_with_nothing_on_the_old_key() {
     stored.extend(site.store(None, 4).await);
     let project = site.project.clone();
     let reason = Sensitive::new("because".to_owned());
-    let sealed = site.keys.seal(&project, &reason).unwrap();
+    let whose = [None, Some(subject.clone())].map(|subject| Whose { project: project.clone(), subject });
+    let mut sealed = Vec::new();
+    for whose in whose {
+        let field = site.keys.seal(&whose, &reason).await.unwrap().unwrap();
+        assert_eq!(field.subject, whose.subject);
+        sealed.push((whose, field.text));
+    }
     let project = project.to_string();
     for (scope, rows) in [(project.as_str(), 8), (subject.as_ref_str(), 3), ("site", 0)] {
         for steps in 1.. {
@@ -75,8 +82,10 @@ async fn a_rotation_may_stop_anywhere_and_ends_with_nothing_on_the_old_key() {
         let sql = format!("SELECT generation FROM keys_key WHERE scope = '{scope}'");
         assert_eq!(numbers(&site, &sql).await, [2], "{scope}");
     }
-    let told = site.keys.open(&site.project, &sealed).unwrap();
-    assert_eq!(told.reveal(), "because", "what the ledger holds stays readable");
+    for (whose, text) in &sealed {
+        let told = site.keys.open(whose, text).await.unwrap();
+        assert!(matches!(told, Words::Said(said) if said == reason), "what the ledger holds stays readable");
+    }
     let older = site.keys.standings().await.unwrap().iter().map(|standing| standing.older).sum::<u64>();
     assert_eq!(older, 0);
     assert_eq!(numbers(&site, "SELECT DISTINCT outer_generation FROM keys_session").await, [2]);

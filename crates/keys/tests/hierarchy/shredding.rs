@@ -4,8 +4,9 @@ use crate::site::TestSite;
 use access::thing::Project;
 use access::verb::Manage;
 use access::{Action, Permit};
-use audit::FieldSealer;
-use base::{ObjectId, Sensitive, Timestamp};
+use audit::field::{SealedField, Whose, Words};
+use audit::{FieldSealer, What};
+use base::{DeletionId, Id, ObjectId, ProjectId, Sensitive, SystemEntropy, Timestamp};
 use keys::shred::HoldAnswer;
 use keys::{Binding, Erasure, Error, Holds};
 use std::sync::{Arc, Mutex};
@@ -40,6 +41,10 @@ async fn shred(site: &TestSite, erasure: Erasure) -> Result<keys::Shredded, Erro
     tx.commit().await?;
     site.keys.forget_shredded(&done).await?;
     Ok(done)
+}
+
+async fn said(site: &TestSite, whose: &Whose, words: &str) -> Option<SealedField> {
+    site.keys.seal(whose, &Sensitive::new(words.to_owned())).await.unwrap()
 }
 
 async fn opened(site: &TestSite, binding: &Binding) -> Result<seal::SessionKey, Error> {
@@ -119,19 +124,67 @@ async fn a_project_takes_its_subjects_and_its_sealed_words_with_it() {
     let subject = site.subject().await;
     let mut erased = site.store(Some(&subject), 2).await;
     erased.extend(site.store(None, 1).await);
-    let words = Sensitive::new("why".to_owned());
-    let (own, other) =
-        (site.keys.seal(&site.project, &words).unwrap(), site.keys.seal(&site.other, &words).unwrap());
+    let whose = |project: &ProjectId| Whose { project: project.clone(), subject: None };
+    let (ours, theirs) = (whose(&site.project), whose(&site.other));
+    let own = said(&site, &ours, "why").await.unwrap();
+    let other = said(&site, &theirs, "why").await.unwrap();
     let done = shred(&site, Erasure::Project(site.project.clone())).await.unwrap();
     assert_eq!((done.scopes.len(), done.objects.len(), done.complete), (2, 3, None));
     for (binding, _) in &erased {
         assert!(matches!(opened(&site, binding).await, Err(Error::Shredded(_))));
     }
-    assert!(site.keys.open(&site.project, &own).is_err() && site.keys.seal(&site.project, &words).is_err());
-    assert_eq!(site.keys.open(&site.other, &other).unwrap().reveal(), "why");
+    assert!(matches!(site.keys.open(&ours, &own.text).await, Ok(Words::Erased(_))));
+    assert_eq!(said(&site, &ours, "why").await, None, "what nobody could read is not kept");
+    assert!(
+        matches!(site.keys.open(&theirs, &other.text).await, Ok(Words::Said(words)) if words.reveal() == "why")
+    );
     let left = site.keys.standings().await.unwrap();
     let left: Vec<&str> = left.iter().map(|standing| standing.scope.as_str()).collect();
     assert!(left.len() == 3 && !left.contains(&subject.to_string().as_str()), "{left:?}");
+}
+
+#[tokio::test]
+async fn words_about_a_subject_end_with_its_key_and_name_the_certificate() {
+    let mut site = TestSite::new().await;
+    site.keys.attach_holds(Arc::new(Told::default()));
+    let (subject, stays) = (site.subject().await, site.subject().await);
+    let (object, kept) = (site.store(Some(&subject), 1).await, site.store(Some(&stays), 1).await);
+    // As a decision records them: under the key of the one subject that the object is about.
+    let mut fields = Vec::new();
+    for (of, stored) in [(&subject, &object), (&stays, &kept)] {
+        let decided = site.because(&stored[0].0.object, "the uncle asked").await;
+        let What::Decision { sealed_reason: Some(text), sealed_under, .. } = decided else { panic!() };
+        assert_eq!(sealed_under.as_ref(), Some(of));
+        fields.push((Whose { project: site.project.clone(), subject: sealed_under }, text));
+    }
+    let [(whose, text), (other, others)] = fields.as_slice() else { panic!() };
+    assert!(
+        matches!(site.keys.open(whose, text).await, Ok(Words::Said(said)) if said.reveal() == "the uncle asked")
+    );
+    // Both keys are needed, and neither word opens as another's.
+    let project_alone = Whose { subject: None, ..whose.clone() };
+    for (wrong, text) in [(&project_alone, text), (other, text), (whose, others)] {
+        assert!(matches!(site.keys.open(wrong, text).await, Err(audit::Error::Field(_))));
+    }
+    let erasure = Erasure::Subject { project: site.project.clone(), subject: subject.clone() };
+    let permit = site.erase().await;
+    let cleared = site.keys.clear_erasure(&permit, erasure).await.unwrap();
+    let tx = site.db.begin(permit.decision()).await.unwrap();
+    let done = site.keys.shred(&permit, &tx, &cleared).await.unwrap();
+    let certificate = DeletionId::mint(&SystemEntropy);
+    site.keys.note_certificate(&tx, &done, &certificate).await.unwrap();
+    tx.commit().await.unwrap();
+    site.keys.forget_shredded(&done).await.unwrap();
+    for reopened in [false, true] {
+        if reopened {
+            site.reopen().await;
+        }
+        let Ok(Words::Erased(by)) = site.keys.open(whose, text).await else { panic!("words are left") };
+        assert_eq!((by.scope.as_str(), by.position), (subject.as_str(), permit.decision()));
+        assert_eq!(by.certificate.as_ref(), Some(&certificate));
+        assert_eq!(said(&site, whose, "again").await, None);
+        assert!(matches!(site.keys.open(other, others).await, Ok(Words::Said(_))), "another subject's");
+    }
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! A small site without an archive: objects are what the test says they are.
 
-use access::facts::PlaceAnswer;
+use access::facts::{PlaceAnswer, SubjectAnswer};
 use access::thing::{Object, Project, Site, Thing};
 use access::verb::{Manage, Read, Verb, Write};
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place};
 use audit::{Actor, Audit, Event, What};
 use base::{
-    Class, Clock, FixedClock, Id, ObjectId, ProjectId, RequestId, Role, SiteId, SubjectId, SystemEntropy,
-    Timestamp, UserId,
+    Class, Clock, FixedClock, Id, ObjectId, ProjectId, RequestId, Role, Sensitive, SiteId, SubjectId,
+    SystemEntropy, Timestamp, UserId,
 };
 use db::{Db, DbKey};
 use keys::{Binding, Credential, Custody, Keys, Reach, Roots, Safe, Shares, SiteSecrets};
@@ -34,6 +34,7 @@ pub struct TestSite {
 struct Places {
     site: SiteId,
     things: Mutex<BTreeMap<String, ProjectId>>,
+    subjects: Mutex<BTreeMap<String, SubjectId>>,
 }
 
 impl Facts for Places {
@@ -48,6 +49,11 @@ impl Facts for Places {
             None => (id == self.site.as_str()).then(Place::of_site),
         };
         Box::pin(async move { Ok(place) })
+    }
+
+    fn subject<'a>(&'a self, id: &'a str) -> SubjectAnswer<'a> {
+        let subject = self.subjects.lock().unwrap().get(id).cloned();
+        Box::pin(async move { Ok(subject) })
     }
 }
 
@@ -81,7 +87,11 @@ impl TestSite {
         tx.commit().await.unwrap();
         let (project, other) = (ProjectId::mint(&SystemEntropy), ProjectId::mint(&SystemEntropy));
         let known = [&project, &other].map(|id| (id.to_string(), id.clone()));
-        let places = Arc::new(Places { site: site.clone(), things: Mutex::new(known.into()) });
+        let places = Arc::new(Places {
+            site: site.clone(),
+            things: Mutex::new(known.into()),
+            subjects: Mutex::default(),
+        });
         access.attach(places.clone(), Arc::new(keys.clone()));
         let admin = sign_in(&access, &token).await;
         let person = admin.clone();
@@ -164,6 +174,14 @@ impl TestSite {
         self.ask(&self.person, Action::ViewVariants, object).await.unwrap()
     }
 
+    /// What is recorded when the person asks to open an object, and says why.
+    pub async fn because(&self, object: &ObjectId, why: &str) -> What {
+        let ask = Ask::<Object>::new(Action::ViewVariants, [object.clone()])
+            .because(Some(Sensitive::new(why.to_owned())));
+        let permit: Permit<Read, Object> = self.access.decide(&self.person, ask).await.unwrap();
+        self.audit.recorded(permit.decision()).unwrap().event.what
+    }
+
     /// A subject with a key.
     pub async fn subject(&self) -> SubjectId {
         let subject = SubjectId::mint(&SystemEntropy);
@@ -188,7 +206,11 @@ impl TestSite {
             };
             let key = self.keys.mint_session(&permit).unwrap();
             self.keys.store_session(&permit, &tx, &binding, &key).await.unwrap();
-            self.places.things.lock().unwrap().insert(binding.object.to_string(), self.project.clone());
+            let object = binding.object.to_string();
+            self.places.things.lock().unwrap().insert(object.clone(), self.project.clone());
+            if let Some(subject) = subject {
+                self.places.subjects.lock().unwrap().insert(object, subject.clone());
+            }
             stored.push((binding, *key.expose()));
         }
         tx.commit().await.unwrap();

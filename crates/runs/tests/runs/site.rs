@@ -1,6 +1,6 @@
 //! A site with tools, a reference, and one invented person's reads.
 
-use access::facts::PlaceAnswer;
+use access::facts::{PlaceAnswer, SubjectAnswer};
 use access::thing::{self, Object, Project};
 use access::verb::{Manage, Run, View, Write as WriteVerb};
 use access::{Action, Ask, Caller, Facts, Permit};
@@ -41,6 +41,10 @@ impl Facts for RunPlaces {
                 None => Ok(None),
             }
         })
+    }
+
+    fn subject<'a>(&'a self, _: &'a str) -> SubjectAnswer<'a> {
+        Box::pin(async { Ok(None) })
     }
 }
 

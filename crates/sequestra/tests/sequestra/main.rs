@@ -6,6 +6,7 @@
 //! * `real`: what it finds in real reads
 //! * `matrix`, `question`: every route as every role, and what each call leaves in the ledger
 //! * `closed`: no record, no act
+//! * `erasure`: words end with the keys that sealed them, and the record stays
 //! * `keys`: what the site is sealed under, and its keys
 //! * `clear`: nothing lies in clear
 //! * `trail`: what searches show, prove and keep back
@@ -19,6 +20,7 @@
 
 mod clear;
 mod closed;
+mod erasure;
 mod http;
 mod keys;
 mod matrix;
