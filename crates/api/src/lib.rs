@@ -11,9 +11,11 @@
 //! * [`run`]: tools, references, runs
 //! * [`variant`]: questions to the lake
 //! * [`record`]: the ledger and its histories
+//! * [`archive`]: the store of objects: holds, deletion, checks
 //! * [`keys`]: the site's keys
 //! * [`site`]: the process itself
 
+pub mod archive;
 pub mod keys;
 pub mod people;
 pub mod problem;

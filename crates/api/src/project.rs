@@ -182,6 +182,18 @@ pub struct Object {
     pub position: u64,
     /// When it was sealed.
     pub created_at: String,
+    /// Nothing deletes it before this moment; absent when it is kept without end, or that is not on record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<String>,
+    /// Whether it is under a legal hold.
+    #[serde(default)]
+    pub held: bool,
+    /// The word for the damage found in it: nobody is given it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<String>,
+    /// When it was deleted. What is left is this record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<String>,
 }
 
 /// `object get`. The answer's body is a Crypt4GH file for the recipient.

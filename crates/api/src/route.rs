@@ -59,6 +59,12 @@ routes! {
     "object list" = "GET" "/v1/samples/{sample}/objects" "view-samples";
     "object show" = "GET" "/v1/objects/{object}" "view-samples";
     "object get" = "POST" "/v1/objects/{object}/release" "download-object";
+    "object hold" = "POST" "/v1/objects/{object}/hold" "set-hold";
+    "object lift" = "POST" "/v1/objects/{object}/lift" "lift-hold";
+    "object delete" = "POST" "/v1/objects/{object}/delete" "delete-object";
+    "archive stat" = "GET" "/v1/archive" "view-storage";
+    "archive check" = "POST" "/v1/archive/check" "check-storage";
+    "archive scrub" = "POST" "/v1/archive/scrub" "check-storage";
     "tool add" = "POST" "/v1/tools" "register-tool";
     "tool list" = "GET" "/v1/tools" "view-tools";
     "reference begin" = "POST" "/v1/references" "register-reference";

@@ -170,6 +170,8 @@ impl Fault for Error {
                 "no role can shorten a floor; what must not be used until then is put under a hold".into(),
             ),
             Self::Held(_) => Some("a data steward lifts a hold with `object lift`".into()),
+            Self::NotHeld(_) => Some("`object show` says whether an object is held".into()),
+            Self::Deleted(_) => Some("its record is all that is left; the trail says who deleted it".into()),
             Self::NotLocked(_) => Some("see `doctor --site` for what the store can lock".into()),
             Self::Damaged { .. } | Self::Changed(_) | Self::Quarantined(_) | Self::Lost(_) => {
                 Some("what was read of it is not to be used; restore the object from a backup".into())

@@ -10,12 +10,11 @@ use access::Permit;
 use access::thing::Site;
 use access::verb::{Manage, View};
 use audit::{Actor, Event, What};
-use base::{Fault, Id, Kind, ObjectId, RequestId, Timestamp};
+use base::{Fault, Id, Kind, ObjectId, ProjectId, RequestId, Timestamp};
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use seal::verified;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::time::Duration;
 
@@ -35,16 +34,18 @@ pub struct Pace {
 pub struct Checked {
     /// The object.
     pub object: ObjectId,
+    /// Its project; none for the site's own.
+    pub project: Option<ProjectId>,
     /// The version.
     pub version: u32,
-    /// Bytes read.
+    /// Bytes stored.
     pub bytes: u64,
     /// The damage, as a closed word; none when all is right.
     pub damage: Option<String>,
 }
 
 /// What a step of a scrub did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Step {
     /// Versions read.
     pub objects: u64,
@@ -52,8 +53,12 @@ pub struct Step {
     pub bytes: u64,
     /// Versions in which damage was found.
     pub damaged: u64,
+    /// Which they are.
+    pub found: Vec<Checked>,
     /// Versions that are still due.
     pub due: u64,
+    /// Their bytes.
+    pub due_bytes: u64,
 }
 
 /// What a store holds.
@@ -75,6 +80,18 @@ pub struct Stat {
     pub unlocked: u64,
     /// When the version that was checked longest ago was checked.
     pub oldest_check: Option<String>,
+}
+
+impl Checked {
+    fn of(object: &Object, damage: Option<String>) -> Self {
+        Self {
+            object: object.id.clone(),
+            project: object.project.clone(),
+            version: object.version,
+            bytes: object.cipher_length,
+            damage,
+        }
+    }
 }
 
 impl Archive {
@@ -104,28 +121,65 @@ impl Archive {
     /// they are due and the step's time lasts. What was found stands in the records, object by object, so a
     /// scrub that was killed goes on where it was.
     pub async fn scrub(&self, pace: &Pace, by: &Actor, request: Option<&RequestId>) -> Result<Step, Error> {
-        let began = self.clock.monotonic();
-        let before = self.clock.now().checked_sub(pace.every).unwrap_or(Timestamp::MIN).to_string();
+        let before = self.clock.now().checked_sub(pace.every).unwrap_or(Timestamp::MIN);
+        self.scrub_before(before, pace, by, request).await
+    }
+
+    /// The same for somebody who asks: what was last found right before a moment. Asked again with the same
+    /// moment it goes on, and it ends.
+    pub async fn scrub_for(
+        &self,
+        permit: &Permit<Manage, Site>,
+        before: Timestamp,
+        pace: &Pace,
+    ) -> Result<Step, Error> {
+        permit.live()?;
+        self.scrub_before(before, pace, permit.actor(), Some(permit.caller().request())).await
+    }
+
+    async fn scrub_before(
+        &self,
+        before: Timestamp,
+        pace: &Pace,
+        by: &Actor,
+        request: Option<&RequestId>,
+    ) -> Result<Step, Error> {
+        let (began, before) = (self.clock.monotonic(), before.to_string());
         let mut step = Step::default();
         while self.clock.monotonic().saturating_sub(began) < pace.step || step.objects == 0 {
             let Some(object) = self.most_due(&before).await? else { break };
             let checked = self.check_one(&object, pace.per_second, by, request).await?;
             step.objects += 1;
             step.bytes = step.bytes.saturating_add(checked.bytes);
-            step.damaged += u64::from(checked.damage.is_some());
+            if checked.damage.is_some() {
+                step.damaged += 1;
+                step.found.push(checked);
+            }
         }
-        step.due = object::Entity::find()
-            .filter(object::Column::ScrubbedAt.lte(before.as_str()))
-            .filter(object::Column::DeletedAt.is_null())
-            .filter(object::Column::Quarantined.is_null())
-            .count(self.db.reader())
-            .await?;
+        (step.due, step.due_bytes) = self.due(&before).await?;
         if step.objects > 0 {
             let Step { objects, bytes, damaged, .. } = step;
             let what = What::ObjectsScrubbed { objects, bytes, damaged };
             self.audit.follow(&Event::new(by.clone(), what).during(request.cloned())).await?;
         }
         Ok(step)
+    }
+
+    /// How many versions are due, and their bytes.
+    async fn due(&self, before: &str) -> Result<(u64, u64), Error> {
+        let sums: Option<(i64, Option<i64>)> = object::Entity::find()
+            .filter(object::Column::ScrubbedAt.lte(before))
+            .filter(object::Column::DeletedAt.is_null())
+            .filter(object::Column::Quarantined.is_null())
+            .select_only()
+            .column_as(Expr::cust("COUNT(*)"), "objects")
+            .column_as(Expr::cust("CAST(SUM(cipher_length) AS BIGINT)"), "bytes")
+            .into_tuple()
+            .one(self.db.reader())
+            .await?;
+        let (objects, bytes) = sums.unwrap_or_default();
+        let number = |n: i64| u64::try_from(n).map_err(|_| Error::Record);
+        Ok((number(objects)?, number(bytes.unwrap_or_default())?))
     }
 
     async fn most_due(&self, before: &str) -> Result<Option<Object>, Error> {
@@ -149,14 +203,12 @@ impl Archive {
     ) -> Result<Checked, Error> {
         let (archive, wanted) = (self.clone(), object.clone());
         let found = blocking(move || archive.look_through(&wanted, per_second)).await?;
-        let (object_id, version) = (object.id.clone(), object.version);
         if let Some(found) = found {
             self.quarantine(object, found, by, request).await?;
         } else {
             self.mark(object, object::Column::ScrubbedAt, self.clock.now().to_string()).await?;
         }
-        let damage = found.map(str::to_owned);
-        Ok(Checked { object: object_id, version, bytes: object.cipher_length, damage })
+        Ok(Checked::of(object, found.map(str::to_owned)))
     }
 
     /// Reads a version in whole. The word for its damage, or none. An error is the store's own: it says
@@ -243,30 +295,43 @@ impl Archive {
         Ok(suspects.len())
     }
 
-    /// What the store holds, by project.
+    /// What the store holds, by project, counted where it is stored.
     pub async fn stat(&self, permit: &Permit<View, Site>) -> Result<Vec<Stat>, Error> {
+        permit.live()?;
+        let sum = |condition: &str| {
+            let sum = format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS BIGINT)");
+            Expr::cust(sum)
+        };
+        let rows: Vec<Counted> = object::Entity::find()
+            .filter(object::Column::DeletedAt.is_null())
+            .select_only()
+            .column(object::Column::Project)
+            .column_as(sum("version = 1"), "objects")
+            .column_as(Expr::cust("COUNT(*)"), "versions")
+            .column_as(Expr::cust("CAST(SUM(cipher_length) AS BIGINT)"), "bytes")
+            .column_as(sum("quarantined IS NOT NULL"), "quarantined")
+            .column_as(sum("held <> 0"), "held")
+            .column_as(sum("locked = 0 AND kept_until IS NOT NULL"), "unlocked")
+            .column_as(object::Column::ScrubbedAt.min(), "oldest")
+            .group_by(object::Column::Project)
+            .order_by_asc(object::Column::Project)
+            .into_tuple()
+            .all(self.db.reader())
+            .await?;
+        rows.into_iter().map(stat_of).collect()
+    }
+
+    /// What is in quarantine, with the word for its damage.
+    pub async fn quarantine_list(&self, permit: &Permit<View, Site>) -> Result<Vec<Checked>, Error> {
         permit.live()?;
         let rows = object::Entity::find()
             .filter(object::Column::DeletedAt.is_null())
-            .order_by_asc(object::Column::Version)
+            .filter(object::Column::Quarantined.is_not_null())
+            .order_by_asc(object::Column::Position)
             .all(self.db.reader())
             .await?;
-        let mut all: BTreeMap<Option<String>, Stat> = BTreeMap::new();
-        for row in rows {
-            let stat = all.entry(row.project.clone()).or_default();
-            stat.project = row.project;
-            stat.objects += u64::from(row.version == 1);
-            stat.versions += 1;
-            stat.bytes = stat.bytes.saturating_add(u64::try_from(row.cipher_length).unwrap_or_default());
-            stat.quarantined += u64::from(row.quarantined.is_some());
-            stat.held += u64::from(row.held != 0);
-            stat.unlocked += u64::from(row.locked == 0 && row.kept_until.is_some());
-            let older = stat.oldest_check.as_ref().is_none_or(|oldest| row.scrubbed_at < *oldest);
-            if older {
-                stat.oldest_check = Some(row.scrubbed_at);
-            }
-        }
-        Ok(all.into_values().collect())
+        let objects = rows.into_iter().map(from_row);
+        objects.map(|object| object.map(|object| Checked::of(&object, object.quarantined.clone()))).collect()
     }
 
     /// How many versions are in quarantine, and when the one checked longest ago was checked. For the
@@ -285,4 +350,22 @@ impl Archive {
         let suspects = u64::try_from(self.suspects().len()).unwrap_or(u64::MAX);
         Ok((quarantined.saturating_add(suspects), oldest.flatten().and_then(|text| text.parse().ok())))
     }
+}
+
+/// Project, objects, versions, bytes, quarantined, held, unlocked, oldest check.
+type Counted = (Option<String>, i64, i64, i64, i64, i64, i64, Option<String>);
+
+fn stat_of(row: Counted) -> Result<Stat, Error> {
+    let (project, objects, versions, bytes, quarantined, held, unlocked, oldest_check) = row;
+    let number = |n: i64| u64::try_from(n).map_err(|_| Error::Record);
+    Ok(Stat {
+        project,
+        objects: number(objects)?,
+        versions: number(versions)?,
+        bytes: number(bytes)?,
+        quarantined: number(quarantined)?,
+        held: number(held)?,
+        unlocked: number(unlocked)?,
+        oldest_check,
+    })
 }

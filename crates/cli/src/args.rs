@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::{
-    Failure, account, audit, completion, demo, doctor, init, intake, keys, ledger, login, member, object,
-    project, receipt, reference, report, run, sample, site, tool, variant, witness,
+    Failure, account, archive, audit, completion, demo, doctor, init, intake, keys, ledger, login, member,
+    object, project, receipt, reference, report, run, sample, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -88,6 +88,8 @@ pub enum Command {
     #[command(subcommand)]
     Object(object::Object),
     #[command(subcommand)]
+    Archive(archive::Archive),
+    #[command(subcommand)]
     Tool(tool::Tool),
     #[command(subcommand)]
     Reference(reference::Reference),
@@ -131,6 +133,7 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Intake(args) => args.run(app),
         Command::Sample(args) => args.run(app),
         Command::Object(args) => args.run(app),
+        Command::Archive(args) => args.run(app),
         Command::Tool(args) => args.run(app),
         Command::Reference(args) => args.run(app),
         Command::Run(args) => args.run(app),

@@ -104,6 +104,9 @@ pub enum Error {
     /// A history with a gap.
     #[error("the history is not complete: the chains of predecessors have a gap")]
     Incomplete,
+    /// Damage in stored bytes.
+    #[error("{0} versions of objects are damaged: they are in quarantine and given to nobody")]
+    Damage(u64),
     /// A run that was stopped before it was done.
     #[error("the run is {0}")]
     RunEnded(String),
@@ -142,7 +145,7 @@ impl Fault for Error {
             | Self::Write { .. }
             | Self::Output(_)
             | Self::Lacking => Kind::Unavailable,
-            Self::Unsound | Self::Incomplete => Kind::Integrity,
+            Self::Unsound | Self::Incomplete | Self::Damage(_) => Kind::Integrity,
             Self::Answer(_) | Self::Host(_) => Kind::Internal,
         }
     }
@@ -181,6 +184,7 @@ impl Fault for Error {
             Self::RunEnded(_) => "CLI-028",
             Self::Lacking => "CLI-029",
             Self::Host(_) => "CLI-030",
+            Self::Damage(_) => "CLI-033",
         }
     }
 
@@ -219,6 +223,9 @@ impl Fault for Error {
             Self::NotAnId(_) => "`sample list`, `object list` and `run list` show the ids",
             Self::Unsound => {
                 "stop work on this site, keep it as it is, and compare with a checkpoint kept elsewhere"
+            }
+            Self::Damage(_) => {
+                "`sequestra archive stat` names all of them; look at the disk, and keep a backup that has them"
             }
             Self::Incomplete => "run `sequestra ledger verify`",
             Self::Lacking => "the lines above say how to get it",

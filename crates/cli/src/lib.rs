@@ -19,11 +19,12 @@
 //! * [`console`], `text`, `file`: what people and programs read, and files that are whole
 //! * `error`: what can go wrong on this side
 //! * one module a noun: `init`, `login`, `site`, `account`, `project`, `member`, `intake`, `sample`,
-//!   `object`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`, `audit`, `ledger`, `witness`,
-//!   `keys`, `doctor`, `demo`, `completion`
+//!   `object` (with `keep`), `archive`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`, `audit`,
+//!   `ledger`, `witness`, `keys`, `doctor`, `demo`, `completion`
 
 mod account;
 mod app;
+mod archive;
 mod args;
 mod audit;
 mod client;
@@ -37,6 +38,7 @@ mod file;
 pub mod host;
 mod init;
 mod intake;
+mod keep;
 mod keys;
 mod ledger;
 mod login;

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::client::Body;
 use crate::file::{self, NewFile};
+use crate::keep::{Delete, Hold, Lift};
 use crate::{Failure, text};
 use api::project::{self, Release};
 use base::{ObjectId, SampleId};
@@ -16,6 +17,9 @@ pub enum Object {
     List(List),
     Show(Show),
     Get(Get),
+    Hold(Hold),
+    Lift(Lift),
+    Delete(Delete),
 }
 
 impl Object {
@@ -24,6 +28,9 @@ impl Object {
             Self::List(args) => args.run(app),
             Self::Show(args) => args.run(app),
             Self::Get(args) => args.run(app),
+            Self::Hold(args) => args.run(app),
+            Self::Lift(args) => args.run(app),
+            Self::Delete(args) => args.run(app),
         }
     }
 }
@@ -79,8 +86,13 @@ impl Show {
             ("root", o.root.to_string()),
             ("ledger", format!("position {}", o.position)),
             ("sealed", o.created_at),
+            ("kept until", text::or_dash(o.kept_until)),
+            ("legal hold", if o.held { "yes" } else { "no" }.to_owned()),
         ] {
-            app.console.line(&format!("{name:<9} {value}"))?;
+            app.console.line(&format!("{name:<10} {value}"))?;
+        }
+        for (name, value) in [("DAMAGED", o.quarantined), ("deleted", o.deleted_at)] {
+            value.map_or(Ok(()), |value| app.console.line(&format!("{name:<10} {value}")))?;
         }
         Ok(())
     }

@@ -10,7 +10,8 @@
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
 //! * one module a resource: `people`, `project`, `package`, `sample`, `object`, `tool`,
-//!   `storage`, `reference`, `run`, `variant`, `history`, `export`, `record`, `tail`, `process`, `keys`, `erase`
+//!   `storage`, `reference`, `run`, `variant`, `history`, `export`, `record`, `tail`, `process`, `keys`,
+//!   `erase`, `keep`, `scrub`
 //! * [`holds`]: whether a retention floor forbids an erasure
 
 mod attend;
@@ -21,6 +22,7 @@ pub mod failure;
 mod finish;
 mod history;
 pub mod holds;
+mod keep;
 mod keys;
 mod object;
 mod package;
@@ -32,6 +34,7 @@ mod reference;
 pub mod router;
 mod run;
 mod sample;
+mod scrub;
 pub mod site;
 pub mod storage;
 mod tail;

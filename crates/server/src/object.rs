@@ -141,5 +141,9 @@ pub(crate) fn wire(object: archive::Object) -> Object {
         root: object.root,
         position: object.position,
         created_at: object.created_at,
+        kept_until: object.kept_until.map(|until| until.to_string()),
+        held: object.held,
+        quarantined: object.quarantined,
+        deleted_at: object.deleted_at,
     }
 }

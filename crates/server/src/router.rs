@@ -3,8 +3,8 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, attend};
 use crate::{
-    erase, export, history, keys, object, package, people, process, project, record, reference, run, sample,
-    tail, tool, variant,
+    erase, export, history, keep, keys, object, package, people, process, project, record, reference, run,
+    sample, scrub, tail, tool, variant,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -47,6 +47,12 @@ fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     set("object list", to("object list", object::list));
     set("object show", to("object show", object::show));
     set("object get", to("object get", object::release));
+    set("object hold", to("object hold", keep::hold));
+    set("object lift", to("object lift", keep::lift));
+    set("object delete", to("object delete", keep::delete));
+    set("archive stat", to("archive stat", scrub::stat));
+    set("archive check", to("archive check", scrub::check));
+    set("archive scrub", to("archive scrub", scrub::scrub));
     set("tool add", to("tool add", tool::add));
     set("tool list", to("tool list", tool::list));
     set("reference begin", to("reference begin", reference::begin));

@@ -27,7 +27,8 @@ impl Default for Care {
 }
 
 impl Care {
-    fn every(&self) -> Duration {
+    /// What was last found right longer ago than this is due.
+    pub(crate) fn every(&self) -> Duration {
         Duration::from_secs(self.scrub_days.saturating_mul(DAY))
     }
 }
@@ -38,8 +39,8 @@ pub(crate) async fn limits(site: &Site) -> Result<Vec<String>, Failure> {
     let mut limits = Vec::new();
     if quarantined > 0 {
         limits.push(format!(
-            "DAMAGE: {quarantined} versions of objects are in quarantine and given to nobody; a backup \
-             has them"
+            "DAMAGE: {quarantined} versions of objects are in quarantine and given to nobody; \
+             `archive stat` names them, a backup has them"
         ));
     }
     // Twice the time: a scrub that is on its way is no alarm.

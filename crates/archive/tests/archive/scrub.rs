@@ -25,6 +25,8 @@ async fn any_changed_bit_of_body_or_tree_is_found() {
             overwrite(&path, &changed);
             let step = site.spine.archive.scrub(&EVERYTHING, &by, None).await.unwrap();
             assert_eq!((step.objects, step.damaged), (1, 1), "{} bit {bit}", path.display());
+            let found = &step.found[0];
+            assert!(found.object == id && found.project.is_some() && found.damage.is_some(), "{found:?}");
             let read = site.with(site.spine.archive.store().clone()).read(&id).await;
             assert!(matches!(read, Err(Error::Quarantined(_))), "{} bit {bit}", path.display());
             use db::sea_orm::ConnectionTrait;
@@ -72,6 +74,16 @@ async fn what_a_reader_met_is_recorded_and_counted() {
     assert_eq!((stat.objects, stat.versions, stat.quarantined), (2, 2, 1));
     let check: Permit<Manage, thing::Site> =
         site.spine.permit(&site.spine.admin, Action::CheckStorage, &site.spine.site).await;
+    let listed = archive.quarantine_list(&admin).await.unwrap();
+    assert_eq!(
+        listed.iter().map(|one| (&one.object, one.damage.as_deref())).collect::<Vec<_>>(),
+        [(&id, Some("missing"))]
+    );
+    // Asked again with the moment of the first question, a scrub ends, and a moment of before has nothing due.
+    let now = site.spine.clock.now();
+    let step = archive.scrub_for(&check, now, &EVERYTHING).await.unwrap();
+    assert_eq!((step.objects, step.due, step.due_bytes), (1, 0, 0));
+    assert_eq!(archive.scrub_for(&check, now, &EVERYTHING).await.unwrap(), archive::Step::default());
     let found = archive.check(&check, &[id, other]).await.unwrap();
     assert_eq!(found.iter().map(|c| c.damage.as_deref()).collect::<Vec<_>>(), [Some("missing"), None]);
 }

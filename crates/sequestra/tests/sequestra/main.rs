@@ -5,6 +5,7 @@
 //! * `story`: the whole story; what it finds in made reads
 //! * `real`: what it finds in real reads
 //! * `matrix`, `question`: every route as every role, and what each call leaves in the ledger
+//! * `archive`: holds, floors, damage found and named
 //! * `closed`: no record, no act
 //! * `erasure`: words end with the keys that sealed them, and the record stays
 //! * `keys`: what the site is sealed under, and its keys
@@ -18,6 +19,7 @@
 // Tells clippy that the helpers are tests too.
 #![cfg(test)]
 
+mod archive;
 mod clear;
 mod closed;
 mod erasure;

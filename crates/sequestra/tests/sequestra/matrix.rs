@@ -207,7 +207,12 @@ fn every_call_leaves_its_events_and_only_those() {
 
     let mut table = String::new();
     for route in in_order().into_iter().filter(|route| route.action.is_some()) {
-        let done = pass.cells.iter().find(|cell| cell.route.name == route.name && cell.reply.good());
+        let mut cells = pass.cells.iter().filter(|cell| cell.route.name == route.name);
+        let done = match route.name {
+            // No floor passes within a test: what is on record is that it was allowed, and failed at the floor.
+            "object delete" => cells.find(|cell| cell.reply.code() == "ARCHIVE-011"),
+            _ => cells.find(|cell| cell.reply.good()),
+        };
         let done = done.unwrap_or_else(|| panic!("nobody may {}", route.name));
         writeln!(table, "{:<20} {}", route.name, kinds(done, &pass.events)).unwrap();
     }

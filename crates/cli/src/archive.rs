@@ -1,0 +1,184 @@
+//! `archive`: what the store holds, and whether it is whole.
+
+use crate::app::App;
+use crate::{Error, Failure, text};
+use api::archive::{Check, Checked, Scrub, Scrubbed, Storage};
+use base::ObjectId;
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// The store of sealed objects: what it holds, and whether its bytes are whole
+#[derive(Subcommand)]
+pub enum Archive {
+    Stat(Stat),
+    Check(Look),
+    Scrub(Turn),
+}
+
+impl Archive {
+    pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Stat(args) => args.run(app),
+            Self::Check(args) => args.run(app),
+            Self::Scrub(args) => args.run(app),
+        }
+    }
+}
+
+/// Show what the store holds by project, how well it locks what it holds, and what is in quarantine.
+#[derive(Args)]
+#[command(after_help = "Example:\n  sequestra archive stat\n\nRole: platform-administrator on the site.")]
+pub struct Stat {}
+
+impl Stat {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let storage: Storage = app.client()?.get("archive stat", &[])?;
+        if app.console.is_json() {
+            return app.console.json(&storage);
+        }
+        let rows: Vec<_> = storage
+            .projects
+            .into_iter()
+            .map(|of| {
+                let counts = [of.objects, of.versions, of.held, of.unlocked, of.quarantined].map(text::count);
+                let [objects, versions, held, unlocked, quarantined] = counts;
+                let project = of.project.unwrap_or_else(|| "the site".to_owned());
+                let oldest = text::or_dash(of.oldest_check);
+                vec![project, objects, versions, text::size(of.bytes), held, unlocked, quarantined, oldest]
+            })
+            .collect();
+        let head = [
+            "PROJECT",
+            "OBJECTS",
+            "VERSIONS",
+            "STORED",
+            "HELD",
+            "NOT LOCKED",
+            "QUARANTINED",
+            "CHECKED SINCE",
+        ];
+        app.console.table(&head, &rows)?;
+        app.console.say(&format!("store: {}", storage.store));
+        app.console.say(&match storage.scrub_days {
+            0 => "the site does not scrub by itself".to_owned(),
+            days => format!("the site reads everything once in {days} days by itself"),
+        });
+        storage.quarantine.iter().try_for_each(|one| app.console.line(&damage_line(one)))
+    }
+}
+
+/// Read objects through, every version, and compare them with tree, record and ledger.
+///
+/// Needs no key and shows no content. What is damaged is recorded, put into quarantine and given to
+/// nobody; the command then ends with exit code 7.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra archive check obj_… obj_…\n\nRole: platform-administrator on the site."
+)]
+pub struct Look {
+    /// The objects, obj_…
+    #[arg(required = true)]
+    objects: Vec<ObjectId>,
+}
+
+impl Look {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let mut client = app.client()?;
+        let bar = bar(app, "{pos} of {len} objects {bar:30}", self.objects.len() as u64);
+        let mut found: Vec<Checked> = Vec::new();
+        for object in self.objects {
+            // One at a time: an object may take minutes to read.
+            let body = Check { objects: vec![object] };
+            found.extend(client.post("archive check", &[], &body)?.json::<Vec<Checked>>()?);
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let (damaged, whole): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| one.damage.is_some());
+        if app.console.is_json() {
+            sound(&damaged, damaged.len() as u64)?;
+            return app.console.json(&whole);
+        }
+        for one in whole {
+            let size = text::size(one.bytes);
+            app.console.line(&format!("{}  version {}  {size}  whole", one.object, one.version))?;
+        }
+        sound(&damaged, damaged.len() as u64)
+    }
+}
+
+/// Read what is due through: what was not found right within the site's `scrub_days`, or `--all`.
+///
+/// The site does this by itself, slowly, while it is open; the command does it at once and as fast as
+/// the disk gives. What was read is on record, so a scrub that was interrupted goes on where it was:
+/// after `--all`, with the `--before` that it printed. Damage is recorded and put into quarantine. As
+/// long as anything is in quarantine, the command ends with exit code 7.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra archive scrub --all\n  sequestra archive scrub --before 2031-05-14T12:00:00Z\n\nRole: platform-administrator on the site."
+)]
+pub struct Turn {
+    /// Everything, also what was found right a moment ago
+    #[arg(long, conflicts_with = "before")]
+    all: bool,
+    /// What was last found right before this moment
+    #[arg(long, value_name = "TIME")]
+    before: Option<String>,
+}
+
+impl Turn {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let mut client = app.client()?;
+        let bar = bar(app, "{bytes} of {total_bytes} {bar:30} {bytes_per_sec}, {eta} left", 0);
+        let mut ask = Scrub { before: self.before, all: self.all };
+        let mut total: Option<Scrubbed> = None;
+        loop {
+            let mut step: Scrubbed = client.post("archive scrub", &[], &ask)?.json()?;
+            if ask.before.is_none() && step.due > 0 {
+                let go_on =
+                    format!("if this is interrupted: sequestra archive scrub --before {}", step.before);
+                app.console.say(&go_on);
+            }
+            bar.inc(step.bytes);
+            bar.set_length(bar.position().saturating_add(step.due_bytes));
+            ask = Scrub { before: Some(step.before.clone()), all: false };
+            if let Some(so_far) = total {
+                step.objects = step.objects.saturating_add(so_far.objects);
+                step.bytes = step.bytes.saturating_add(so_far.bytes);
+                step.damaged.splice(0..0, so_far.damaged);
+            }
+            if step.due == 0 {
+                bar.finish_and_clear();
+                return finish(app, &step);
+            }
+            total = Some(step);
+        }
+    }
+}
+
+fn finish(app: &mut App<'_>, total: &Scrubbed) -> Result<(), Failure> {
+    let (objects, bytes) = (text::count(total.objects), text::size(total.bytes));
+    app.console.say(&format!("read {objects} versions, {bytes}"));
+    sound(&total.damaged, total.quarantined)?;
+    if app.console.is_json() { app.console.json(total) } else { Ok(()) }
+}
+
+/// Damage is the command's failure, and its findings are the versions.
+fn sound(damaged: &[Checked], quarantined: u64) -> Result<(), Failure> {
+    if quarantined == 0 {
+        return Ok(());
+    }
+    let findings = damaged.iter().map(damage_line).collect();
+    Err(Failure::from(Error::Damage(quarantined)).with_findings(findings))
+}
+
+fn damage_line(one: &Checked) -> String {
+    let project = one.project.as_ref().map_or_else(|| "the site".to_owned(), ToString::to_string);
+    let damage = one.damage.as_deref().unwrap_or("none");
+    format!("DAMAGE {}  version {}  of {project}  {damage}", one.object, one.version)
+}
+
+fn bar(app: &App<'_>, template: &str, length: u64) -> ProgressBar {
+    let bar = if app.console.is_watched() { ProgressBar::new(length) } else { ProgressBar::hidden() };
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
