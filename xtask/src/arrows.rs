@@ -32,7 +32,8 @@ const fn room(name: &'static str, level: u8, uses: &'static [&'static str]) -> R
 /// other; they meet in `catalog` and `archive`.
 pub const ROOMS: &[Room] = &[
     room("base", 0, &[]),
-    room("seal", 1, &["base"]),
+    room("crypto", 1, &["base"]),
+    room("seal", 2, &["base", "crypto"]),
     room("ledger", 1, &["base"]),
     room("policy", 1, &["base"]),
     room("screen", 1, &["base"]),

@@ -1,7 +1,6 @@
 //! One Crypt4GH segment: `nonce (12) ‖ ciphertext (at most 65,536) ‖ tag (16)`.
 
 use crate::{Error, Result, SessionKey};
-use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 
 /// Plaintext bytes of a full segment.
 pub const PLAIN: usize = 65_536;
@@ -41,8 +40,8 @@ pub(crate) fn base_of(nonce: &[u8; NONCE], index: u64) -> [u8; NONCE] {
     self::nonce(nonce, index)
 }
 
-/// A session key made ready for sealing and opening. The library wipes it on drop.
-pub(crate) struct Cipher(LessSafeKey);
+/// A session key made ready for sealing and opening. The provider wipes it on drop.
+pub(crate) struct Cipher(Box<dyn crypto::Key>);
 
 impl Cipher {
     pub(crate) fn new(key: &SessionKey) -> Result<Self> {
@@ -50,8 +49,7 @@ impl Cipher {
     }
 
     pub(crate) fn from_bytes(key: &[u8; 32]) -> Result<Self> {
-        let key = UnboundKey::new(&CHACHA20_POLY1305, key).map_err(|_| Error::Library)?;
-        Ok(Self(LessSafeKey::new(key)))
+        crypto::current().key(key).map(Self).map_err(|_| Error::Library)
     }
 
     /// Seals `plain` into `stored`, which is exactly [`OVERHEAD`] longer.
@@ -59,16 +57,7 @@ impl Cipher {
         let (head, rest) = stored.split_first_chunk_mut::<NONCE>().ok_or(Error::Library)?;
         let (text, tag) = rest.split_last_chunk_mut::<TAG>().ok_or(Error::Library)?;
         *head = *nonce;
-        self.0
-            .seal_out_of_place_scatter(
-                Nonce::assume_unique_for_key(*nonce),
-                Aad::empty(),
-                plain,
-                text,
-                &[],
-                tag,
-            )
-            .map_err(|_| Error::Library)
+        self.0.seal(nonce, plain, text, tag).map_err(|_| Error::Library)
     }
 
     /// Opens `stored` into `plain`, which is exactly [`OVERHEAD`] shorter, and gives the nonce.
@@ -76,9 +65,7 @@ impl Cipher {
     pub(crate) fn open(&self, stored: &[u8], plain: &mut [u8]) -> Option<[u8; NONCE]> {
         let (nonce, rest) = stored.split_first_chunk::<NONCE>()?;
         let (text, tag) = rest.split_last_chunk::<TAG>()?;
-        let opened =
-            self.0.open_separate_gather(Nonce::assume_unique_for_key(*nonce), Aad::empty(), text, tag, plain);
-        if opened.is_err() {
+        if self.0.open(nonce, text, tag, plain).is_err() {
             plain.fill(0);
             return None;
         }

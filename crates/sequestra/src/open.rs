@@ -52,6 +52,8 @@ pub async fn open(
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<(Site, Attest)> {
+    // Before any key is there: a cipher that gives wrong answers seals nothing.
+    crypto::choose(&*clock)?;
     let settings = layout.settings()?;
     let (safe, sealed, secrets) = unseal(layout, &settings, credential)?;
     let site = settings.site.clone();

@@ -174,3 +174,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_one_provider_seals_every_other_opens() {
+    for sealing in crypto::offered() {
+        assert!(crypto::prefer(sealing.name()));
+        let object = Object::new(200_000);
+        for opening in crypto::offered() {
+            assert!(crypto::prefer(opening.name()));
+            let (plain, error) = object.read(&object.stored);
+            assert!(error.is_none() && plain == object.plain, "{} and {}", sealing.name(), opening.name());
+            // Past the tree, the tag alone has to notice.
+            let mut forged = object.stored.clone();
+            forged[70_000] ^= 1;
+            let mut tree = seal::TreeBuilder::new();
+            tree.update(&forged);
+            let tree = tree.finish();
+            let expected = seal::Expected { root: tree.root(), ..object.expected() };
+            let mut reader =
+                seal::body::Reader::new(Cursor::new(&forged), &object.key, &expected, tree).unwrap();
+            let refused = reader.read_to_end(&mut Vec::new()).map_err(seal::Error::from_io).unwrap_err();
+            assert!(matches!(refused, seal::Error::Tag { segment: 1 }), "{}", opening.name());
+        }
+    }
+}
