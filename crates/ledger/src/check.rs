@@ -313,6 +313,10 @@ impl<'a> Tiles<'a> {
                 self.good += 1;
                 continue;
             }
+            // A partial one that a crash left beside a whole one: rare enough to read the whole one again.
+            if self.from_bundle && self.bundle.is_empty() {
+                self.bundle = read_bundle(self.folder, index, &mut self.codec).unwrap_or_default();
+            }
             let width = usize::try_from(width).unwrap_or(usize::MAX);
             let stored = std::fs::read(&path).ok().and_then(|bytes| self.codec.unpack(&bytes));
             let agrees = stored.is_some_and(|stored| {
@@ -414,7 +418,9 @@ impl Observer for Tiles<'_> {
         if known.is_some_and(|known| known != hash.0) {
             self.suspect.get_or_insert(position);
         }
-        self.bundle.push(leaf);
+        if !self.from_bundle {
+            self.bundle.push(leaf);
+        }
         for level in 0..completed {
             let shift = u32::from(TILE_HEIGHT) * (u32::from(level) + 1);
             let index = (tree.size() >> shift) - 1;

@@ -206,7 +206,7 @@ fn encode_one(
     }
     let start = buffer.len();
     let pairs = entry.chains().zip(previous.iter().copied());
-    leaf::encode(buffer, position, stamp, pairs, entry.body().as_bytes());
+    leaf::encode(buffer, position, stamp, pairs, entry.body());
     let hash = record_hash(buffer.get(start..).unwrap_or_default());
     buffer.push(b'\n');
     Ok(hash)

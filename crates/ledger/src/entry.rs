@@ -45,9 +45,11 @@ impl Body {
 /// An event to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The chains, each with a line feed behind it: one piece of memory, which another thread frees.
-    chains: String,
-    body: Body,
+    /// The chains, each with a line feed behind it, then the body: one piece of memory, which another
+    /// thread frees.
+    text: Vec<u8>,
+    /// Where the body begins.
+    body: usize,
     longest: usize,
 }
 
@@ -71,18 +73,30 @@ impl Entry {
         if size > LEAF_LIMIT {
             return Err(Error::TooLarge { size, limit: LEAF_LIMIT });
         }
-        let joined = chains.iter().flat_map(|chain| [chain, "\n"]).collect();
-        Ok(Self { chains: joined, body, longest: size })
+        let length = chains.iter().map(|chain| chain.len() + 1).sum();
+        let mut text = Vec::with_capacity(length + body.0.len());
+        for chain in &chains {
+            text.extend_from_slice(chain.as_bytes());
+            text.push(b'\n');
+        }
+        text.extend_from_slice(&body.0);
+        Ok(Self { text, body: length, longest: size })
     }
 
     /// The chains, sorted, each once.
     pub fn chains(&self) -> impl Iterator<Item = &str> {
-        self.chains.split_terminator('\n')
+        let joined = self.text.get(..self.body).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let mut rest = joined.unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (chain, others) = rest.split_at_checked(memchr::memchr(b'\n', rest.as_bytes())?)?;
+            rest = others.get(1..)?;
+            Some(chain)
+        })
     }
 
-    /// The body.
-    pub fn body(&self) -> &Body {
-        &self.body
+    /// The bytes of the body.
+    pub fn body(&self) -> &[u8] {
+        self.text.get(self.body..).unwrap_or_default()
     }
 
     /// The length of the leaf if every number in it were at its longest.
@@ -93,10 +107,25 @@ impl Entry {
 
 /// Whether `text` can name a chain: 1 to 64 of `a-z0-9_.:-`.
 pub fn is_chain(text: &str) -> bool {
-    let known =
-        |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b':' | b'-');
-    !text.is_empty() && text.len() <= CHAIN_LIMIT && text.bytes().all(known)
+    !text.is_empty()
+        && text.len() <= CHAIN_LIMIT
+        && text.bytes().all(|byte| IN_CHAINS.get(usize::from(byte)).is_some_and(|known| *known))
 }
+
+/// Which bytes a chain may hold. A table, as a full check asks for every byte of every chain.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses an index out of bounds"
+)]
+const IN_CHAINS: [bool; 256] = {
+    let mut known = [false; 256];
+    let mut rest: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789_.:-";
+    while let [byte, others @ ..] = rest {
+        known[*byte as usize] = true;
+        rest = others;
+    }
+    known
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,24 +1,53 @@
 //! The newest event of each chain, as far as memory holds it.
 
 use crate::Result;
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 
 /// Heads beyond this many are let go once the index has them.
 const KEPT: usize = 262_144;
+/// No position.
+const NONE: u64 = u64::MAX;
 
 #[derive(Debug, Clone, Copy)]
 struct Head {
     newest: u64,
-    /// The newest event before the batch that `newest` is in: what readers see while that batch is
-    /// being flushed.
-    before: Option<u64>,
+    /// The newest event before the batch that `newest` is in, or [`NONE`]: what readers see while that
+    /// batch is being flushed.
+    before: u64,
+}
+
+/// The name of a chain in one piece, without an allocation to follow: every event looks up each of its
+/// chains, and where that memory lies is what the look-up costs. The last byte is the length. Four numbers,
+/// as these are compared and hashed without a loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Short([u64; 4]);
+
+impl Short {
+    fn of(chain: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        bytes.get_mut(..31)?.get_mut(..chain.len())?.copy_from_slice(chain.as_bytes());
+        bytes[31] = u8::try_from(chain.len()).ok()?;
+        let (words, _) = bytes.as_chunks::<8>();
+        let word = |at: usize| words.get(at).copied().map_or(0, u64::from_le_bytes);
+        Some(Self([word(0), word(1), word(2), word(3)]))
+    }
+}
+
+impl Hash for Short {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.iter().for_each(|word| state.write_u64(*word));
+    }
 }
 
 /// INVARIANT (heads above the index): every chain with an event that the index does not hold yet
 /// is here. A chain that is not here has its newest event in the index, or is new.
 #[derive(Debug, Default)]
 pub(crate) struct Heads {
-    chains: HashMap<Box<str>, Head>,
+    short: HashMap<Short, Head, RandomState>,
+    /// Chains of more than 31 bytes.
+    long: HashMap<Box<str>, Head, RandomState>,
     /// The first position of the batch being committed.
     batch: u64,
 }
@@ -37,39 +66,60 @@ impl Heads {
         position: u64,
         older: impl FnOnce() -> Result<Option<u64>>,
     ) -> Result<Option<u64>> {
-        if let Some(head) = self.chains.get_mut(chain) {
+        let batch = self.batch;
+        if let Some(head) = self.find_mut(chain) {
             let previous = head.newest;
-            if previous < self.batch {
-                head.before = Some(previous);
+            if previous < batch {
+                head.before = previous;
             }
             head.newest = position;
             return Ok(Some(previous));
         }
         let before = older()?;
-        self.chains.insert(chain.into(), Head { newest: position, before });
+        self.insert(chain, Head { newest: position, before: before.unwrap_or(NONE) });
         Ok(before)
     }
 
     /// At start: `position` is on `chain`.
     pub(crate) fn note(&mut self, chain: &str, position: u64) {
-        match self.chains.get_mut(chain) {
+        match self.find_mut(chain) {
             Some(head) => head.newest = head.newest.max(position),
-            None => drop(self.chains.insert(chain.into(), Head { newest: position, before: None })),
+            None => self.insert(chain, Head { newest: position, before: NONE }),
         }
     }
 
     /// The newest event of `chain` below `durable`. The outer `None`: memory does not know.
     pub(crate) fn newest(&self, chain: &str, durable: u64) -> Option<Option<u64>> {
-        let head = self.chains.get(chain)?;
-        Some(if head.newest < durable { Some(head.newest) } else { head.before })
+        let head = match Short::of(chain) {
+            Some(short) => self.short.get(&short),
+            None => self.long.get(chain),
+        }?;
+        let shown = if head.newest < durable { head.newest } else { head.before };
+        Some((shown != NONE).then_some(shown))
     }
 
     /// The index holds everything before `indexed`: lets go of what it can answer for, if memory
     /// holds much.
     pub(crate) fn indexed(&mut self, indexed: u64) {
-        if self.chains.len() > KEPT {
-            self.chains.retain(|_, head| head.newest >= indexed);
-            self.chains.shrink_to(KEPT);
+        if self.short.len().saturating_add(self.long.len()) > KEPT {
+            self.short.retain(|_, head| head.newest >= indexed);
+            self.short.shrink_to(KEPT);
+            self.long.retain(|_, head| head.newest >= indexed);
+            self.long.shrink_to(KEPT);
+        }
+    }
+
+    fn find_mut(&mut self, chain: &str) -> Option<&mut Head> {
+        match Short::of(chain) {
+            Some(short) => self.short.get_mut(&short),
+            None => self.long.get_mut(chain),
+        }
+    }
+
+    fn insert(&mut self, chain: &str, head: Head) {
+        match Short::of(chain) {
+            Some(short) => drop(self.short.insert(short, head)),
+            None => drop(self.long.insert(chain.into(), head)),
         }
     }
 }
@@ -90,5 +140,23 @@ mod tests {
         assert_eq!((heads.newest("a", 1), heads.newest("a", 3)), (Some(Some(0)), Some(Some(2))));
         assert_eq!(heads.advance("b", 3, || Ok(Some(0))).unwrap(), Some(0));
         assert_eq!((heads.newest("b", 1), heads.newest("c", 9)), (Some(Some(0)), None));
+    }
+
+    #[test]
+    fn chains_of_every_length_are_told_apart() {
+        let mut heads = Heads::default();
+        let chains: Vec<String> = (1..=64).map(|length| "x".repeat(length)).collect();
+        for (position, chain) in (0..).zip(&chains) {
+            assert_eq!(heads.advance(chain, position, || Ok(None)).unwrap(), None, "{chain}");
+        }
+        for (position, chain) in (0..).zip(&chains) {
+            assert_eq!(heads.newest(chain, 100), Some(Some(position)), "{chain}");
+            heads.note(chain, position + 100);
+            assert_eq!(heads.newest(chain, 1_000), Some(Some(position + 100)), "{chain}");
+        }
+        for other in ["", "x\0", "y", &"y".repeat(31), &"y".repeat(32), &"x".repeat(65)] {
+            assert_eq!(heads.newest(other, 1_000), None, "{other:?}");
+        }
+        assert_eq!((heads.short.len(), heads.long.len()), (31, 33));
     }
 }

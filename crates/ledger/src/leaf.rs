@@ -37,12 +37,12 @@ pub(crate) struct Parts<'a> {
 pub(crate) fn scan<'a>(bytes: &'a [u8], mut link: impl FnMut(&'a str, Option<u64>)) -> Option<Parts<'a>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let rest = text.strip_prefix("{\"position\":")?;
-    let (position, rest) = rest.split_once(',')?;
-    let (time, rest) = rest.strip_prefix("\"time\":\"")?.split_once('"')?;
+    let (position, rest) = split(rest, b',')?;
+    let (time, rest) = split(rest.strip_prefix("\"time\":\"")?, b'"')?;
     let mut rest = rest.strip_prefix(",\"previous\":{")?;
     let mut last = "";
     while let Some(pair) = rest.strip_prefix('"') {
-        let (chain, after) = pair.split_once('"')?;
+        let (chain, after) = split(pair, b'"')?;
         let after = after.strip_prefix(':')?;
         // Sorted, and each once; the first is greater than nothing.
         (is_chain(chain) && chain > last).then_some(())?;
@@ -66,10 +66,23 @@ pub(crate) fn scan<'a>(bytes: &'a [u8], mut link: impl FnMut(&'a str, Option<u64
     Some(Parts { position: number(position)?, time, event })
 }
 
+/// What stands before the first `stop`, and what behind it. A full check asks this several times of every leaf,
+/// and `str::split_once` takes a few times as long.
+fn split(text: &str, stop: u8) -> Option<(&str, &str)> {
+    let (before, rest) = text.split_at_checked(memchr::memchr(stop, text.as_bytes())?)?;
+    Some((before, rest.get(1..)?))
+}
+
 /// A decimal number without sign or leading zero.
 pub(crate) fn number(text: &str) -> Option<u64> {
-    let canonical = text == "0" || (!text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()));
-    if canonical { text.parse().ok() } else { None }
+    let digits = text.as_bytes();
+    if digits.is_empty() || (digits.len() > 1 && digits.first() == Some(&b'0')) {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |value, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 { None } else { value.checked_mul(10)?.checked_add(u64::from(digit)) }
+    })
 }
 
 /// Appends a leaf to `out`. `previous` must be sorted by chain.
@@ -131,6 +144,29 @@ mod tests {
             assert_eq!(leaf.event, r#"{"x":"},\"event\":{"}"#);
             let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
             assert_eq!(json["position"], position);
+        }
+    }
+
+    #[test]
+    fn numbers_have_one_form() {
+        for (text, value) in [("0", 0), ("7", 7), ("10", 10), ("18446744073709551615", u64::MAX)] {
+            assert_eq!(number(text), Some(value), "{text}");
+        }
+        for bad in [
+            "",
+            "00",
+            "01",
+            "+1",
+            "-1",
+            "1 ",
+            "1_0",
+            "a",
+            ":",
+            "/",
+            "18446744073709551616",
+            "99999999999999999999",
+        ] {
+            assert_eq!(number(bad), None, "{bad}");
         }
     }
 
