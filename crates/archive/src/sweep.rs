@@ -4,12 +4,14 @@ use crate::archive::blocking;
 use crate::store::Name;
 use crate::table::object;
 use crate::{Archive, Error};
-use db::sea_orm::{EntityTrait, QuerySelect};
-use std::collections::HashSet;
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::time::Duration;
 
 /// How long bodies without record stay aside before they are removed.
 const ASIDE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Records read at once.
+const PAGE: u64 = 10_000;
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,28 +31,22 @@ impl Archive {
     /// A body without record is what a crash leaves of a draft. It is put aside and not removed at once:
     /// when a database is older than it should be, the bodies of its missing records are still there.
     pub async fn sweep(&self) -> Result<Swept, Error> {
-        let rows: Vec<(String, Option<String>)> = object::Entity::find()
-            .select_only()
-            .columns([object::Column::Body, object::Column::DeletedAt])
-            .into_tuple()
-            .all(self.db.reader())
-            .await?;
-        let gone: HashSet<Name> = rows
-            .iter()
-            .filter(|(_, deleted)| deleted.is_some())
-            .filter_map(|(body, _)| Name::parse(body))
-            .collect();
-        let known: HashSet<Name> = rows.iter().filter_map(|(body, _)| Name::parse(body)).collect();
+        let known = self.known().await?;
         let (store, now) = (self.store.clone(), self.clock.now());
         blocking(move || {
             let mut swept = Swept::default();
             for name in store.names()? {
-                if gone.contains(&name) {
-                    store.remove(&name)?;
-                    swept.removed += 1;
-                } else if !known.contains(&name) {
-                    store.set_aside(&name)?;
-                    swept.aside += 1;
+                let place = known.binary_search_by_key(&name.bytes(), |(bytes, _)| *bytes).ok();
+                match place.and_then(|place| known.get(place)) {
+                    Some((_, false)) => {}
+                    Some((_, true)) => {
+                        store.remove(&name)?;
+                        swept.removed += 1;
+                    }
+                    None => {
+                        store.set_aside(&name)?;
+                        swept.aside += 1;
+                    }
                 }
             }
             let before = now.checked_sub(ASIDE).unwrap_or(base::Timestamp::MIN);
@@ -58,5 +54,27 @@ impl Archive {
             Ok(swept)
         })
         .await
+    }
+
+    /// The bodies that have a record, in the order of their names, and whether it is a tombstone. Read in pages
+    /// and kept as bytes: a site may have millions.
+    async fn known(&self) -> Result<Vec<([u8; 20], bool)>, Error> {
+        let (mut known, mut last) = (Vec::new(), String::new());
+        loop {
+            let page: Vec<(String, Option<String>)> = object::Entity::find()
+                .select_only()
+                .columns([object::Column::Body, object::Column::DeletedAt])
+                .filter(object::Column::Body.gt(last.as_str()))
+                .order_by_asc(object::Column::Body)
+                .limit(PAGE)
+                .into_tuple()
+                .all(self.db.reader())
+                .await?;
+            let Some((newest, _)) = page.last() else { return Ok(known) };
+            last.clone_from(newest);
+            let named =
+                page.iter().filter_map(|(body, deleted)| Some((Name::parse(body)?, deleted.is_some())));
+            known.extend(named.map(|(name, deleted)| (name.bytes(), deleted)));
+        }
     }
 }

@@ -34,6 +34,14 @@ impl Name {
         (text.len() == Self::LENGTH && text.bytes().all(digit)).then(|| Self(text.to_owned()))
     }
 
+    /// The name's bytes.
+    pub fn bytes(&self) -> [u8; 20] {
+        let mut bytes = [0; 20];
+        // INVARIANT (hexadecimal): `mint` and `parse` see to it.
+        let _ = hex::decode_to_slice(&self.0, &mut bytes);
+        bytes
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
