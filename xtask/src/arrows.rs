@@ -35,6 +35,7 @@ pub const ROOMS: &[Room] = &[
     room("crypto", 1, &["base"]),
     room("seal", 2, &["base", "crypto"]),
     room("ledger", 1, &["base"]),
+    room("bucket", 1, &["base"]),
     room("policy", 1, &["base"]),
     room("screen", 1, &["base"]),
     room("db", 1, &["base"]),
@@ -48,7 +49,7 @@ pub const ROOMS: &[Room] = &[
     room("witness", 2, &["base", "ledger"]),
     room("access", 3, &["base", "db", "audit", "policy"]),
     room("keys", 4, &["base", "db", "audit", "access", "seal"]),
-    room("archive", 5, &["base", "db", "audit", "access", "keys", "seal"]),
+    room("archive", 5, &["base", "bucket", "db", "audit", "access", "keys", "seal"]),
     room("catalog", 6, &["base", "db", "audit", "access"]),
     // A package is one transaction over catalog, archive and keys (`db`), and with the first reads of a
     // subject its key is made (`keys`).
@@ -74,8 +75,8 @@ pub const ROOMS: &[Room] = &[
         "testkit",
         7,
         &[
-            "base", "seal", "ledger", "receipt", "policy", "db", "audit", "access", "keys", "archive",
-            "catalog",
+            "base", "bucket", "seal", "ledger", "receipt", "policy", "db", "audit", "access", "keys",
+            "archive", "catalog",
         ],
     ),
 ];

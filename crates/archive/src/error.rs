@@ -12,6 +12,9 @@ pub enum Error {
     /// The store's folder could not be written or read.
     #[error("the object store cannot be used")]
     Store(#[source] std::io::Error),
+    /// The bucket failed.
+    #[error(transparent)]
+    Bucket(#[from] bucket::Error),
     /// The stored bytes of an object are not those that were sealed.
     #[error("the stored bytes of `{object}` are not those that were sealed")]
     Damaged {
@@ -90,7 +93,10 @@ impl From<std::io::Error> for Error {
             Err(error) => error,
         };
         match seal::Error::from_io(error) {
-            seal::Error::Io(error) => Self::Store(error),
+            seal::Error::Io(error) => match error.downcast::<bucket::Error>() {
+                Ok(error) => Self::Bucket(error),
+                Err(error) => Self::Store(error),
+            },
             source if source.kind() == Kind::Integrity => Self::Changed(source),
             source => Self::Seal(source),
         }
@@ -108,6 +114,7 @@ impl Error {
     pub(crate) fn into_io(self) -> std::io::Error {
         match self {
             Self::Store(error) => error,
+            Self::Bucket(error) => error.into(),
             Self::Seal(error) => error.into(),
             other => std::io::Error::other(other),
         }
@@ -127,6 +134,7 @@ impl Fault for Error {
                 Kind::Conflict
             }
             Self::Ended => Kind::Internal,
+            Self::Bucket(e) => e.kind(),
             Self::Keys(e) => e.kind(),
             Self::Access(e) => e.kind(),
             Self::Audit(e) => e.kind(),
@@ -153,6 +161,7 @@ impl Fault for Error {
             Self::NotLocked(_) => "ARCHIVE-015",
             Self::Version(_) => "ARCHIVE-016",
             Self::Ended => "ARCHIVE-017",
+            Self::Bucket(e) => e.code(),
             Self::Keys(e) => e.code(),
             Self::Access(e) => e.code(),
             Self::Audit(e) => e.code(),
@@ -176,6 +185,7 @@ impl Fault for Error {
             Self::Damaged { .. } | Self::Changed(_) | Self::Quarantined(_) | Self::Lost(_) => {
                 Some("what was read of it is not to be used; restore the object from a backup".into())
             }
+            Self::Bucket(e) => e.hint(),
             Self::Keys(e) => e.hint(),
             Self::Access(e) => e.hint(),
             Self::Audit(e) => e.hint(),

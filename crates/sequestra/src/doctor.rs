@@ -34,7 +34,7 @@ pub fn diagnose(site: Option<&Path>) -> Result<Diagnosis> {
         findings.push(tool(&name, &helper));
     }
     if let Some(site) = site {
-        findings.push(immutable(site));
+        findings.push(lock(site));
         findings.push(Finding {
             area: "site".to_owned(),
             name: "socket".to_owned(),
@@ -65,6 +65,34 @@ fn cipher() -> Finding {
         Err(error) => (State::Missing, base::fault::chain(&error), base::Fault::hint(&error)),
     };
     Finding { area: "machine".to_owned(), name: "cipher".to_owned(), state, detail, remedy }
+}
+
+/// How well what is stored is locked.
+fn lock(site: &Path) -> Finding {
+    let settings = crate::layout::Layout::at(site).and_then(|layout| layout.settings());
+    match settings.ok().and_then(|settings| settings.archive.s3) {
+        Some(s3) => in_bucket(&s3),
+        None => immutable(site),
+    }
+}
+
+/// Whether the site's bucket locks what it keeps: tried, as a start does.
+fn in_bucket(settings: &bucket::Settings) -> Finding {
+    let key = format!("doctor-{}", hex_of(&base::SystemEntropy));
+    let clock = std::sync::Arc::new(base::SystemClock::default());
+    let tried = crate::store::bucket(settings, clock)
+        .and_then(|bucket| bucket.probe(&key).map_err(archive::Error::from));
+    let (state, detail, remedy) = match tried {
+        Ok(()) => {
+            (State::Ok, format!("the bucket `{}` refuses to remove what is held", settings.bucket), None)
+        }
+        Err(error) => (State::Missing, base::fault::chain(&error), base::Fault::hint(&error)),
+    };
+    Finding { area: "site".to_owned(), name: "lock".to_owned(), state, detail, remedy }
+}
+
+fn hex_of(entropy: &dyn base::Entropy) -> String {
+    base::entropy::bytes::<10>(entropy).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether the kernel can refuse the removal of locked bodies, and whether the site asks it to.

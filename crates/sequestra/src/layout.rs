@@ -84,6 +84,9 @@ pub struct ArchiveSettings {
     /// Mebibytes a second that the site's own scrub reads at most; 50 when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scrub_mib_per_second: Option<u64>,
+    /// A bucket with object lock, instead of the site's own folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3: Option<bucket::Settings>,
 }
 
 fn default_alarm_seconds() -> u64 {

@@ -2,6 +2,7 @@
 //!
 //! * [`layout`]: where things lie in a site's directory
 //! * [`create`], [`open`]: a new site; a site unsealed, its rooms wired together
+//! * [`store`]: where its bodies lie
 //! * [`process`], [`start`]: the site's process, and how it is started in the background
 //! * [`streams`]: the site's events out to others
 //! * [`attest`]: has the site's ledger witnessed; [`witnessing`]: a witness as a process
@@ -18,6 +19,7 @@ mod layout;
 mod open;
 mod process;
 mod start;
+mod store;
 mod streams;
 mod witnessing;
 

@@ -2,10 +2,10 @@
 
 use crate::attest::Attest;
 use crate::layout::{ArchiveSettings, Layout, Settings};
+use crate::store;
 use crate::streams::Streams;
 use access::Access;
 use anyhow::{Context, Result, bail};
-use archive::store::{Flag, Local};
 use archive::{Archive, ArchiveParts};
 use audit::{Actor, Audit};
 use base::{Clock, Entropy, SiteId};
@@ -24,14 +24,6 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Every room's tables.
 pub const MIGRATIONS: &[&[Migration]] =
     &[access::MIGRATIONS, keys::MIGRATIONS, archive::MIGRATIONS, catalog::MIGRATIONS, runs::MIGRATIONS];
-
-fn store(layout: &Layout, settings: &ArchiveSettings, clock: Arc<dyn Clock>) -> Result<Local> {
-    let flag = if settings.immutable { Flag::On } else { Flag::Off };
-    Local::open(&layout.objects(), clock, flag).context(match flag {
-        Flag::On => "cannot use the folder of objects, or not set its files immutable; see `doctor`",
-        Flag::Off => "cannot use the folder of objects",
-    })
-}
 
 fn care(settings: &ArchiveSettings) -> Care {
     let usual = Care::default();
@@ -58,15 +50,14 @@ pub async fn open(
     let (safe, sealed, secrets) = unseal(layout, &settings, credential)?;
     let site = settings.site.clone();
     let key = SigningKey::from_seed(&secrets.ledger)?;
-    let (ledger, attest) = open_ledger(layout, &settings, key, &clock).await?;
-    let audit = Audit::new(ledger);
+    let (audit, attest) = open_ledger(layout, &settings, key, &clock).await?;
     let streams = Streams::open(layout, &settings, &audit, &clock)?;
     let db = reconciled(layout, &secrets, &audit, &site).await?;
 
     let access = access(&db, &audit, &clock, &entropy)?;
     let keys = Keys::open(db.clone(), secrets.roots, sealed.custody(), entropy.clone()).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
-    let archive = archive(layout, &settings.archive, &db, &keys, &audit, own)?;
+    let archive = archive(layout, &settings.archive, &db, &keys, &audit, own).await?;
     archive.sweep().await?;
     let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
     let program = std::env::current_exe().context("cannot find this program's own file")?;
@@ -114,7 +105,7 @@ pub async fn open(
     Ok((site, attest))
 }
 
-fn archive(
+async fn archive(
     layout: &Layout,
     settings: &ArchiveSettings,
     db: &Db,
@@ -122,7 +113,7 @@ fn archive(
     audit: &Audit,
     (clock, entropy, site): (Arc<dyn Clock>, Arc<dyn Entropy>, SiteId),
 ) -> Result<Archive> {
-    let store = Arc::new(store(layout, settings, clock.clone())?);
+    let store = store::open(layout, settings, &site, clock.clone(), entropy.clone()).await?;
     let (db, keys, audit) = (db.clone(), keys.clone(), audit.clone());
     Ok(Archive::new(ArchiveParts { store, db, keys, audit, clock, entropy, site }))
 }
@@ -149,10 +140,10 @@ async fn open_ledger(
     settings: &Settings,
     key: SigningKey,
     clock: &Arc<dyn Clock>,
-) -> Result<(Ledger, Attest)> {
+) -> Result<(Audit, Attest)> {
     let ledger = Ledger::open_with(&layout.ledger(), key, clock.clone(), Arc::new(Disk), Audit::options())?;
     let attest = Attest::at_start(layout, settings.witness.as_ref(), &ledger, clock.clone()).await?;
-    Ok((ledger, attest))
+    Ok((Audit::new(ledger), attest))
 }
 
 fn unseal(

@@ -7,6 +7,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// Where systemd puts a unit's credentials: a folder's name, and no secret.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
 /// Starts the process of the site at `root` and waits until it is ready or says why it is not.
 pub fn start(root: &Path, passphrase: &str) -> Result<()> {
     let owner = std::fs::metadata(root).context("cannot look at the site's folder")?.uid();
@@ -26,6 +29,7 @@ pub fn start(root: &Path, passphrase: &str) -> Result<()> {
         .arg(root)
         .env_clear()
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .envs(std::env::var_os(CREDENTIALS).map(|folder| (CREDENTIALS, folder)))
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

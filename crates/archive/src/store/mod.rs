@@ -1,15 +1,18 @@
 //! What keeps bodies and their trees: the contract that every backend keeps.
 //!
 //! * [`Local`]: a directory
+//! * [`S3`]: a bucket with object lock
 //!
 //! A backend knows names and bytes. It knows no record, no key and no permit: what it holds is sealed,
 //! and its tree lets every reader check what it gives.
 
 mod limit;
 mod local;
+mod s3;
 
 pub use limit::Limited;
 pub use local::{Flag, Local};
+pub use s3::S3;
 
 use base::{Entropy, Timestamp};
 use std::io::{self, Read, Seek, Write};

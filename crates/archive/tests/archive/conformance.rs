@@ -9,12 +9,12 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Around the sizes at which backends change their ways: nothing, a byte, a block, several.
 const LENGTHS: [usize; 6] = [0, 1, 4_096, 65_564, 65_565, 400_000];
 
-fn noise(length: usize) -> Vec<u8> {
+pub(crate) fn noise(length: usize) -> Vec<u8> {
     (0..length as u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }
 
@@ -24,14 +24,14 @@ fn keep(store: &dyn Store, name: &Name, part: Part, bytes: &[u8]) {
     incoming.keep().unwrap();
 }
 
-fn keep_both(store: &dyn Store, body: &[u8]) -> Name {
+pub(crate) fn keep_both(store: &dyn Store, body: &[u8]) -> Name {
     let name = Name::mint(&SystemEntropy);
     keep(store, &name, Part::Body, body);
     keep(store, &name, Part::Tree, b"tree");
     name
 }
 
-fn read(store: &dyn Store, name: &Name, part: Part) -> io::Result<Vec<u8>> {
+pub(crate) fn read(store: &dyn Store, name: &Name, part: Part) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     store.open(name, part)?.read_to_end(&mut bytes)?;
     Ok(bytes)

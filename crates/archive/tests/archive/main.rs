@@ -7,6 +7,7 @@
     reason = "what fails here fails the test"
 )]
 
+mod bucket;
 mod conformance;
 mod faulty;
 mod retain;

@@ -9,6 +9,7 @@
 //! * `closed`: no record, no act
 //! * `erasure`: words end with the keys that sealed them, and the record stays
 //! * `keys`: what the site is sealed under, and its keys
+//! * `bucket`: a site whose bodies lie in a bucket
 //! * `clear`: nothing lies in clear
 //! * `trail`: what searches show, prove and keep back
 //! * `witness`: a witness on loopback, and sites that were put back
@@ -20,6 +21,7 @@
 #![cfg(test)]
 
 mod archive;
+mod bucket;
 mod clear;
 mod closed;
 mod erasure;

@@ -1,0 +1,88 @@
+//! Where a site's bodies lie: its own folder, or a bucket.
+
+use crate::layout::{ArchiveSettings, Layout};
+use anyhow::{Context, Result, bail};
+use archive::store::{Flag, Local, S3, Store};
+use base::{Clock, Entropy, SiteId};
+use bucket::{Bucket, Credentials, Settings, credentials};
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The file in the folder of objects that says which bucket they are in.
+const ELSEWHERE: &str = "bucket";
+
+/// The store of `site`. A bucket is tried before anything is put there. A site whose bodies lie in one place does
+/// not open with another: everything would look lost.
+pub async fn open(
+    layout: &Layout,
+    settings: &ArchiveSettings,
+    site: &SiteId,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Arc<dyn Store>> {
+    let elsewhere = elsewhere(layout)?;
+    let Some(s3) = &settings.s3 else {
+        if let Some(name) = elsewhere {
+            bail!("the bodies of the site are in the bucket `{name}`, which site.toml does not name");
+        }
+        return local(layout, settings, clock);
+    };
+    if settings.immutable {
+        bail!("`immutable` is for bodies in the site's folder; a bucket has its own lock");
+    }
+    if elsewhere.as_ref().is_some_and(|name| *name != s3.bucket) {
+        bail!("the bodies of the site are in another bucket than the one that site.toml names");
+    }
+    if elsewhere.is_none() && has_bodies(layout, clock.clone())? {
+        bail!("the bodies of the site are in its folder; a bucket is named before the first of them");
+    }
+    let (bucket, site) = (bucket(s3, clock.clone())?, site.clone());
+    let store = tokio::task::spawn_blocking(move || S3::open(bucket, &site, clock, &*entropy)).await?;
+    let store = store.map_err(archive::Error::from)?;
+    if elsewhere.is_none() {
+        base::durable::create_once(&layout.objects().join(ELSEWHERE), s3.bucket.as_bytes())
+            .context("cannot keep which bucket the bodies are in")?;
+    }
+    Ok(Arc::new(store))
+}
+
+/// The bucket of these settings, asked by whom they name.
+pub fn bucket(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Bucket, archive::Error> {
+    let path = match &settings.credentials {
+        Some(path) => path.clone(),
+        None => given().ok_or_else(|| {
+            bucket::Error::Settings("it names no `credentials`, and systemd gave none".to_owned())
+        })?,
+    };
+    Ok(Bucket::new(settings, Credentials::read(&path)?, clock)?)
+}
+
+/// The credential that systemd gave this unit.
+fn given() -> Option<PathBuf> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty())?;
+    Some(PathBuf::from(folder).join(credentials::CREDENTIAL))
+}
+
+fn local(layout: &Layout, settings: &ArchiveSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> {
+    let flag = if settings.immutable { Flag::On } else { Flag::Off };
+    let store = Local::open(&layout.objects(), clock, flag).context(match flag {
+        Flag::On => "cannot use the folder of objects, or not set its files immutable; see `doctor`",
+        Flag::Off => "cannot use the folder of objects",
+    })?;
+    Ok(Arc::new(store))
+}
+
+fn elsewhere(layout: &Layout) -> Result<Option<String>> {
+    match std::fs::read_to_string(layout.objects().join(ELSEWHERE)) {
+        Ok(name) => Ok(Some(name)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).context("cannot read which bucket the bodies are in"),
+    }
+}
+
+fn has_bodies(layout: &Layout, clock: Arc<dyn Clock>) -> Result<bool> {
+    let folder =
+        Local::open(&layout.objects(), clock, Flag::Off).context("cannot use the folder of objects")?;
+    Ok(!folder.names().context("cannot read the folder of objects")?.is_empty())
+}

@@ -1,0 +1,143 @@
+//! A proxy in front of a server of HTTP that makes things go wrong on the way: answers that are lost, late,
+//! cut short, changed, or not the server's.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What happens to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing.
+    None,
+    /// It never reaches the server, and the connection ends.
+    Lost,
+    /// The server does it, and its answer is lost.
+    AnswerLost,
+    /// It never reaches the server; the proxy answers with this status.
+    Status(u16),
+    /// The answer ends this many bytes early, and the connection with it.
+    Truncated(usize),
+    /// A bit of the answer's body changes.
+    Changed,
+    /// The answer comes this much later.
+    Late(Duration),
+}
+
+type Plan = Box<dyn Fn(u64, &str) -> Trouble + Send>;
+
+/// The proxy. It stops when this is dropped.
+pub struct Proxy {
+    address: SocketAddr,
+    plan: Arc<Mutex<Plan>>,
+    count: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+}
+
+impl Proxy {
+    /// A proxy in front of `server`, an address of this machine such as `http://127.0.0.1:80`.
+    pub fn start(server: &str) -> Self {
+        let server: SocketAddr = server.trim_start_matches("http://").parse().expect("an address");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let plan: Arc<Mutex<Plan>> = Arc::new(Mutex::new(Box::new(|_, _| Trouble::None)));
+        let (count, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let made = Self { address, plan: plan.clone(), count: count.clone(), over: over.clone() };
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (plan, count) = (plan.clone(), count.clone());
+                // A connection that fails is what this is for.
+                std::thread::spawn(move || {
+                    let _ = exchange(&client, server, &plan, &count);
+                    let _ = client.shutdown(Shutdown::Both);
+                });
+            }
+        });
+        made
+    }
+
+    /// Its address.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What goes wrong from now on: by the number of the request from now, and its first line.
+    pub fn plan(&self, plan: impl Fn(u64, &str) -> Trouble + Send + 'static) {
+        self.count.store(0, Ordering::Relaxed);
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(plan);
+    }
+
+    /// Requests since the plan was made.
+    pub fn requests(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// One request a connection: its answer says that the connection ends.
+fn exchange(client: &TcpStream, server: SocketAddr, plan: &Mutex<Plan>, count: &AtomicU64) -> io::Result<()> {
+    let mut reader = BufReader::new(client);
+    let (mut first, mut head, mut length) = (String::new(), String::new(), 0);
+    reader.read_line(&mut first)?;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+        if line == "\r\n" {
+            break;
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let number = count.fetch_add(1, Ordering::Relaxed);
+    let trouble = plan.lock().unwrap_or_else(PoisonError::into_inner)(number, first.trim_end());
+    let mut client = client;
+    match trouble {
+        Trouble::Lost => return Ok(()),
+        Trouble::Status(status) => {
+            return write!(
+                client,
+                "HTTP/1.1 {status} Made\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+        }
+        _ => {}
+    }
+    let mut answer = ask(server, &first, &head, &body)?;
+    match trouble {
+        Trouble::AnswerLost => return Ok(()),
+        Trouble::Truncated(by) => answer.truncate(answer.len().saturating_sub(by)),
+        Trouble::Changed => {
+            if let Some(last) = answer.last_mut() {
+                *last ^= 1;
+            }
+        }
+        Trouble::Late(by) => std::thread::sleep(by),
+        _ => {}
+    }
+    client.write_all(&answer)
+}
+
+fn ask(server: SocketAddr, first: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+    let mut upstream = TcpStream::connect(server)?;
+    write!(upstream, "{first}Connection: close\r\n{head}\r\n")?;
+    upstream.write_all(body)?;
+    let mut answer = Vec::new();
+    upstream.read_to_end(&mut answer)?;
+    Ok(answer)
+}
