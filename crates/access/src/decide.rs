@@ -11,7 +11,7 @@ use base::{Clock, Entropy, Id, ProjectId, Role, Sensitive, SubjectId, UserId};
 use db::Db;
 use policy::{Action, Policies, Request, Resource};
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Most ids that one outcome names. Each takes some sixty bytes of an event, of which the ledger
 /// takes 65,535.
@@ -31,7 +31,14 @@ pub(crate) struct Inner {
     policies: Policies,
     facts: OnceLock<Arc<dyn Facts>>,
     sealer: OnceLock<Arc<dyn FieldSealer>>,
+    read_only: Mutex<Option<String>>,
 }
+
+/// What is allowed while the site changes nothing: what ends something, and what makes room.
+const STILL_ALLOWED: &[Action] =
+    &[Action::LockSite, Action::CancelRun, Action::DeleteObject, Action::SetHold];
+/// The record's word for why such a decision denies.
+const READ_ONLY: &str = "site-read-only";
 
 /// Bytes of a reason that a record takes.
 const LONGEST_REASON: usize = 2000;
@@ -96,8 +103,8 @@ impl Access {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let inner =
-            Inner { db, audit, clock, entropy, policies, facts: OnceLock::new(), sealer: OnceLock::new() };
+        let (facts, sealer, read_only) = (OnceLock::new(), OnceLock::new(), Mutex::default());
+        let inner = Inner { db, audit, clock, entropy, policies, facts, sealer, read_only };
         Self { inner: Arc::new(inner) }
     }
 
@@ -106,6 +113,17 @@ impl Access {
     pub fn attach(&self, facts: Arc<dyn Facts>, sealer: Arc<dyn FieldSealer>) {
         let _ = self.inner.facts.set(facts);
         let _ = self.inner.sealer.set(sealer);
+    }
+
+    /// Has every new decision to change something deny, as long as there is a reason. Work that was begun
+    /// may end.
+    pub fn set_read_only(&self, why: Option<String>) {
+        *self.inner.read_only.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Why the site changes nothing now, if so.
+    pub fn read_only(&self) -> Option<String> {
+        self.inner.read_only.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The trail that decisions are recorded in.
@@ -126,6 +144,17 @@ impl Access {
         caller: &Caller,
         ask: Ask<T>,
     ) -> Result<Permit<V, T>, Error> {
+        let hindered = self.read_only().filter(|_| changes(ask.action));
+        self.decide_unless(hindered, caller, ask).await
+    }
+
+    /// INVARIANT (read-only): a decision that is hindered is recorded as one that denies.
+    async fn decide_unless<V: Verb, T: Thing>(
+        &self,
+        hindered: Option<String>,
+        caller: &Caller,
+        ask: Ask<T>,
+    ) -> Result<Permit<V, T>, Error> {
         // A reason that does not fit into a record is none: the act is decided, and recorded, without it.
         let too_long = ask.reason.as_ref().is_some_and(|reason| reason.reveal().len() > LONGEST_REASON);
         let ask = if too_long { ask.because(None) } else { ask };
@@ -139,6 +168,10 @@ impl Access {
         };
         let roles = self.roles_of(caller, place.project.as_ref()).await?;
         let decision = self.ask_policy(caller, &ask, &place, &roles);
+        if let Some(why) = hindered.filter(|_| decision.allowed) {
+            self.record(caller, &ask, Some(&place), false, vec![READ_ONLY.to_owned()]).await?;
+            return Err(Error::ReadOnly(why));
+        }
         let committed =
             self.record(caller, &ask, Some(&place), decision.allowed, decision.reasons.clone()).await?;
         if !decision.allowed {
@@ -169,7 +202,8 @@ impl Access {
         permit: &Permit<V, T>,
         action: Action,
     ) -> Result<Permit<V, T>, Error> {
-        self.decide(permit.caller(), Ask::new(action, permit.things().iter().cloned())).await
+        let again = Ask::new(action, permit.things().iter().cloned());
+        self.decide_unless(None, permit.caller(), again).await
     }
 
     /// Records the outcome of every decision of the request that has none yet. An event has a size
@@ -377,6 +411,10 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::RegisterTool
         | Action::RegisterReference => crate::verb::Manage::NAME,
     }
+}
+
+fn changes(action: Action) -> bool {
+    action.changes_state() && !STILL_ALLOWED.contains(&action)
 }
 
 /// Someone without any role in a project learns nothing of its things, not even that they exist.

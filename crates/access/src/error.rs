@@ -62,6 +62,9 @@ pub enum Error {
     /// Several things of different projects in one question.
     #[error("the things asked for belong to different projects")]
     MixedProjects,
+    /// The site changes nothing now.
+    #[error("the site changes nothing now: {0}")]
+    ReadOnly(String),
     /// The decision could not be recorded, so there is none.
     #[error("the decision could not be recorded")]
     Audit(#[from] audit::Error),
@@ -93,6 +96,7 @@ impl Fault for Error {
             Self::Name(_) | Self::RolePlace { .. } | Self::MixedProjects | Self::LongReason(_) => {
                 Kind::Invalid
             }
+            Self::ReadOnly(_) => Kind::Unavailable,
             Self::Verb { .. } | Self::Facts(_) => Kind::Internal,
             Self::Audit(e) => e.kind(),
             Self::Db(e) => e.kind(),
@@ -116,6 +120,7 @@ impl Fault for Error {
             Self::Takeover => "ACCESS-013",
             Self::LongReason(_) => "ACCESS-014",
             Self::NoAccount(_) => "ACCESS-015",
+            Self::ReadOnly(_) => "ACCESS-016",
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
         }
@@ -126,6 +131,9 @@ impl Fault for Error {
             Self::NotFound => Some("check the id, and that you are a member of its project".into()),
             Self::Denied { why, .. } => Some(why.clone()),
             Self::NotSignedIn => Some("sign in with `sequestra login`".into()),
+            Self::ReadOnly(_) => Some(
+                "make room on the site's disk; what can be read can be read meanwhile, and the site goes on by itself".into(),
+            ),
             Self::Token => Some("ask a platform administrator for a new one (`account token`)".into()),
             Self::PermitEnded => {
                 Some("run the command again; a revoked right does not come back by itself".into())

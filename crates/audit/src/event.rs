@@ -179,6 +179,35 @@ pub enum What {
         /// The first position that the sink has not acknowledged.
         next: u64,
     },
+    /// Little room is left on the site's disks: it changes nothing until there is more.
+    RoomLow {
+        /// Bytes free.
+        free: u64,
+    },
+    /// There is room again.
+    RoomBack {
+        /// Bytes free.
+        free: u64,
+    },
+    /// A witness has not cosigned what there is for longer than the site's limit.
+    WitnessSilent {
+        /// The key's id, eight hexadecimal digits.
+        witness: String,
+        /// Events that it cosigned.
+        size: u64,
+    },
+    /// A witness that was silent cosigns again.
+    WitnessReturned {
+        /// The key's id.
+        witness: String,
+        /// Events that it cosigned.
+        size: u64,
+    },
+    /// The site stops by itself, in good order.
+    SiteStopped {
+        /// Why: `no-room` or `no-quorum`.
+        cause: String,
+    },
     /// A receipt was issued over a statement with this digest.
     ReceiptIssued {
         /// SHA-256 of the DSSE payload.
@@ -243,6 +272,11 @@ impl What {
             Self::JobEnded { .. } => "job-ended",
             Self::StreamLags { .. } => "stream-lags",
             Self::StreamCaughtUp { .. } => "stream-caught-up",
+            Self::RoomLow { .. } => "room-low",
+            Self::RoomBack { .. } => "room-back",
+            Self::WitnessSilent { .. } => "witness-silent",
+            Self::WitnessReturned { .. } => "witness-returned",
+            Self::SiteStopped { .. } => "site-stopped",
             Self::ReceiptIssued { .. } => "receipt-issued",
         }
     }

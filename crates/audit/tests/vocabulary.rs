@@ -76,6 +76,11 @@ fn all() -> Vec<Event> {
         asked(person(), What::JobStarted { closures: vec![Blake3([2; 32])] }),
         asked(person(), ended),
         asked(person(), What::ReceiptIssued { payload: Sha256([3; 32]) }),
+        Event::new(site.clone(), What::RoomLow { free: 7 }),
+        Event::new(site.clone(), What::RoomBack { free: 9 }),
+        Event::new(site.clone(), What::WitnessSilent { witness: "0a1b2c3d".into(), size: 4 }),
+        Event::new(site.clone(), What::WitnessReturned { witness: "0a1b2c3d".into(), size: 5 }),
+        Event::new(site.clone(), What::SiteStopped { cause: "no-room".into() }),
         Event::new(site.clone(), What::StreamLags { stream: "siem".into(), next: 3 }),
         Event::new(site, What::StreamCaughtUp { stream: "siem".into(), next: 4 }),
     ]

@@ -14,6 +14,14 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// An alarm's destination in `site.toml` that cannot be one.
+    #[error("the alarm `{name}` is not valid: {why}")]
+    Alarm {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
     /// The sink does not take records now.
     #[error("the sink does not take records: {0}")]
     Sink(String),
@@ -37,7 +45,7 @@ impl Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Settings { .. } => Kind::Invalid,
+            Self::Settings { .. } | Self::Alarm { .. } => Kind::Invalid,
             Self::Sink(_) | Self::Mark(_) => Kind::Unavailable,
             Self::Diverged(_) => Kind::Integrity,
             Self::Audit(e) => e.kind(),
@@ -50,6 +58,7 @@ impl Fault for Error {
             Self::Sink(_) => "FEED-002",
             Self::Mark(_) => "FEED-003",
             Self::Diverged(_) => "FEED-004",
+            Self::Alarm { .. } => "FEED-005",
             Self::Audit(e) => e.code(),
         }
     }
@@ -57,6 +66,7 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Settings { .. } => Some("see `[[audit.stream]]` in docs/spec/audit.md".into()),
+            Self::Alarm { .. } => Some("see `[[alarm]]` in docs/spec/alarm.md".into()),
             Self::Sink(_) => {
                 Some("the stream goes on by itself when the sink is back; nothing is lost".into())
             }

@@ -18,7 +18,7 @@ impl File {
     }
 
     pub async fn deliver(&mut self, batch: &[Record]) -> Result<(), Error> {
-        let first = batch.first().map_or(0, |record| record.position);
+        let first = batch.first().map_or(0, |record| record.number);
         let (path, rotate, bytes) = (self.path.clone(), self.rotate, lines(batch));
         let written = tokio::task::spawn_blocking(move || append(&path, rotate, first, &bytes)).await;
         written.map_err(Error::sink)?.map_err(Error::sink)

@@ -10,8 +10,10 @@
 //! * [`settings`]: a stream as `site.toml` has it
 //! * [`ocsf`]: an event as a record
 //! * [`stream`]: the loop from the ledger to a sink
+//! * [`alarm`]: the second channel, which needs no ledger: what a person has to hear at once
 //! * inside: `sink` with `file`, `syslog` and `post`; `tls`; `mark`, the acknowledged position
 
+pub mod alarm;
 pub mod ocsf;
 pub mod settings;
 pub mod stream;
@@ -24,6 +26,7 @@ mod sink;
 mod syslog;
 mod tls;
 
+pub use alarm::{Alarms, Cause};
 pub use error::Error;
 pub use settings::Settings;
 pub use stream::{Status, Stream};

@@ -85,8 +85,13 @@ const fn class_of(what: &What) -> Class {
     match what {
         What::SiteCreated { .. } => class(LIFECYCLE, 1),
         What::SiteOpened { .. } | What::JobStarted { .. } => class(LIFECYCLE, 3),
-        What::SiteClosed {} | What::JobEnded { .. } => class(LIFECYCLE, 4),
-        What::StreamLags { .. } | What::StreamCaughtUp { .. } => class(LIFECYCLE, 99),
+        What::SiteClosed {} | What::SiteStopped { .. } | What::JobEnded { .. } => class(LIFECYCLE, 4),
+        What::StreamLags { .. }
+        | What::StreamCaughtUp { .. }
+        | What::RoomLow { .. }
+        | What::RoomBack { .. }
+        | What::WitnessSilent { .. }
+        | What::WitnessReturned { .. } => class(LIFECYCLE, 99),
         What::SessionOpened {} | What::SessionsRefused { .. } => class(AUTHENTICATION, 1),
         What::SessionEnded {} => class(AUTHENTICATION, 2),
         What::Decision { changes: true, .. } => class(API, 3),
@@ -108,8 +113,10 @@ const fn severity(what: &What) -> u32 {
         | What::SessionsRefused { .. }
         | What::Outcome { result: Outcome::Unknown, .. }
         | What::JobEnded { accepted: false, .. } => 2,
-        What::JobEnded { scratch_destroyed: false, .. } | What::StreamLags { .. } => 3,
-        What::ObjectDamaged { .. } => 4,
+        What::JobEnded { scratch_destroyed: false, .. }
+        | What::StreamLags { .. }
+        | What::WitnessSilent { .. } => 3,
+        What::ObjectDamaged { .. } | What::RoomLow { .. } | What::SiteStopped { .. } => 4,
         _ => 1,
     }
 }

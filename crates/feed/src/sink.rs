@@ -9,12 +9,16 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A record on its way.
+#[derive(Debug, Clone)]
 pub(crate) struct Record {
-    pub position: u64,
-    pub before: Option<u64>,
+    /// What a file is named after that is put aside before it: an event's position, an alarm's second.
+    pub number: u64,
     pub kind: &'static str,
+    /// As syslog counts.
+    pub severity: u32,
     pub time: String,
-    pub leaf: String,
+    /// As syslog's structured data.
+    pub data: String,
     pub body: Value,
 }
 

@@ -16,6 +16,9 @@ const BATCH: u64 = 500;
 const AGAIN: Duration = Duration::from_millis(200);
 const AT_MOST: Duration = Duration::from_secs(30);
 
+/// Syslog's severity of an event.
+const INFORMATIONAL: u32 = 6;
+
 /// How far a stream is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
@@ -152,13 +155,19 @@ fn records(
         let before = position.checked_sub(1);
         last = Sha256(hash);
         out.push(Record {
-            position,
-            before,
+            number: position,
             kind: hit.recorded.event.what.kind(),
+            severity: INFORMATIONAL,
             time: hit.recorded.time.to_string(),
-            leaf: last.to_string(),
+            data: data(position, before, &last),
             body: ocsf::record(source, &hit, hash, before),
         });
     }
     Ok((out, last))
+}
+
+/// Syslog's structured data. 32473 is the number that IANA keeps for examples: the product has none.
+fn data(position: u64, before: Option<u64>, leaf: &Sha256) -> String {
+    let before = before.map_or_else(|| "none".to_owned(), |before| before.to_string());
+    format!("[sequestra@32473 position=\"{position}\" before=\"{before}\" leaf=\"{leaf}\"]")
 }

@@ -5,10 +5,8 @@ use crate::sink::Record;
 use crate::tls::Peer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Facility 13 (log audit), severity informational.
-const PRIORITY: u32 = 13 * 8 + 6;
-/// The structured data's name. 32473 is the number that IANA keeps for examples: the product has none.
-const DATA: &str = "sequestra@32473";
+/// Facility 13, log audit.
+const FACILITY: u32 = 13;
 
 pub(crate) struct Syslog {
     peer: Peer,
@@ -39,11 +37,9 @@ impl Syslog {
 }
 
 fn frame(record: &Record, host: &str) -> String {
-    let before = record.before.map_or_else(|| "none".to_owned(), |before| before.to_string());
-    let message = format!(
-        "<{PRIORITY}>1 {} {host} sequestra - {} [{DATA} position=\"{}\" before=\"{before}\" leaf=\"{}\"] {}",
-        record.time, record.kind, record.position, record.leaf, record.body
-    );
+    let Record { severity, time, kind, data, body, .. } = record;
+    let priority = FACILITY * 8 + severity;
+    let message = format!("<{priority}>1 {time} {host} sequestra - {kind} {data} {body}");
     format!("{} {message}", message.len())
 }
 
@@ -54,11 +50,11 @@ mod tests {
     #[test]
     fn a_frame_counts_its_octets() {
         let record = Record {
-            position: 7,
-            before: None,
+            number: 7,
             kind: "decision",
+            severity: 6,
             time: "2026-01-02T03:04:05Z".into(),
-            leaf: "ab".into(),
+            data: "[sequestra@32473 position=\"7\" before=\"none\" leaf=\"ab\"]".into(),
             body: serde_json::json!({"ü": 1}),
         };
         let framed = frame(&record, "sit_1");

@@ -70,6 +70,12 @@ pub enum Error {
         /// The largest length allowed.
         limit: usize,
     },
+    /// The reserve cannot be set aside.
+    #[error("there is no room for the ledger's reserve of {bytes} bytes")]
+    NoRoom {
+        /// Its length.
+        bytes: u64,
+    },
     /// No such position or size.
     #[error("position {position} is beyond the ledger's {size} events")]
     Beyond {
@@ -99,7 +105,9 @@ impl Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Unwritable(_) | Self::Closed | Self::Io { .. } | Self::Locked(_) => Kind::Unavailable,
+            Self::Unwritable(_) | Self::Closed | Self::Io { .. } | Self::Locked(_) | Self::NoRoom { .. } => {
+                Kind::Unavailable
+            }
             Self::Exists(_) => Kind::Conflict,
             Self::Missing(_) | Self::Beyond { .. } => Kind::NotFound,
             Self::Damaged(_) | Self::RolledBack { .. } | Self::BadCheckpoint(_) | Self::BadProof => {
@@ -135,6 +143,7 @@ impl Fault for Error {
             Self::BadCheckpoint(_) => "LEDGER-016",
             Self::BadProof => "LEDGER-017",
             Self::OldFormat => "LEDGER-018",
+            Self::NoRoom { .. } => "LEDGER-019",
         }
     }
 
@@ -147,6 +156,9 @@ impl Fault for Error {
             Self::Damaged(_) => "keep the folder as evidence and compare it with a replica or a backup",
             Self::RolledBack { .. } => "restore the newest copy of the ledger; never delete the checkpoint",
             Self::OldFormat => "open it with the program that wrote it; nothing was changed",
+            Self::NoRoom { .. } => {
+                "make room on the ledger's disk; nothing was changed, and the end can be recorded again"
+            }
             Self::Beyond { .. } => "positions begin at 0; `ledger checkpoint` says how many events there are",
             Self::WrongKey => "unseal with the key material that belongs to this site",
             _ => return None,

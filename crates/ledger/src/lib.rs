@@ -20,6 +20,7 @@
 //! * [`verify`]: pure functions for auditors, without a ledger at hand
 //! * [`key`]: signing keys and verifier keys
 //! * [`storage`]: the system calls of the writer, so that tests can make each one fail
+//! * [`reserve`]: room that is set aside, so that the end can be recorded on a full disk
 //! * inside: `queue`, `committer`, `heads` (of chains), `frame` (batches on disk), `tree` (hashes);
 //!   `replay`, `edge` and `recover` (open); `publish` (tiles, bundles and checkpoints, written
 //!   behind), `bundle` (their stored form), `leaves` and `stored` (reading them)
@@ -33,6 +34,7 @@ pub mod leaf;
 pub mod log;
 pub mod prove;
 pub mod read;
+pub mod reserve;
 pub mod storage;
 pub mod verify;
 

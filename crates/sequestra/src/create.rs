@@ -60,6 +60,8 @@ pub async fn create(
         keys: reach,
         archive: Default::default(),
         audit: Trail::default(),
+        room: Default::default(),
+        alarm: Vec::new(),
     };
     let secrets = SiteSecrets::mint(&*entropy);
     base::durable::create_once(&layout.sealed_keys(), &secrets.seal(&site, &*provider, &*entropy)?)?;

@@ -166,7 +166,7 @@ fn problem(error: &anyhow::Error) -> Problem {
 }
 
 /// The room's error inside an error of this program.
-fn fault(error: &anyhow::Error) -> Option<&dyn Fault> {
+pub fn fault(error: &anyhow::Error) -> Option<&dyn Fault> {
     fn of<E: Fault>(error: &anyhow::Error) -> Option<&dyn Fault> {
         error.downcast_ref::<E>().map(|found| found as &dyn Fault)
     }

@@ -31,9 +31,37 @@ pub struct Settings {
     /// Where bodies lie, and how the site looks after them.
     #[serde(default)]
     pub archive: ArchiveSettings,
+    /// Room on the site's disks.
+    #[serde(default, skip_serializing_if = "RoomSettings::is_usual")]
+    pub room: RoomSettings,
+    /// Who hears of what cannot wait.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarm: Vec<feed::alarm::Destination>,
     /// What becomes of the trail outside the site.
     #[serde(default, skip_serializing_if = "Trail::is_empty")]
     pub audit: Trail,
+}
+
+/// `[room]` of `site.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoomSettings {
+    /// With fewer mebibytes free the site changes nothing; 0 for never.
+    pub read_only_mib: u64,
+    /// Mebibytes set aside on the ledger's disk, with which the site's end is recorded on a full one.
+    pub reserve_mib: u64,
+}
+
+impl Default for RoomSettings {
+    fn default() -> Self {
+        Self { read_only_mib: 256, reserve_mib: 8 }
+    }
+}
+
+impl RoomSettings {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `[audit]` of `site.toml`.
@@ -147,6 +175,11 @@ impl Layout {
     /// The positions that the sinks of the streams acknowledged.
     pub fn streams(&self) -> PathBuf {
         self.root.join("streams")
+    }
+
+    /// The alarms that stood, one a line.
+    pub fn alarms(&self) -> PathBuf {
+        self.run().join("alarms.jsonl")
     }
 
     /// The process's own folder: socket and log.

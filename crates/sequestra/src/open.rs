@@ -1,7 +1,7 @@
 //! Unseals a site and wires its rooms together.
 
 use crate::attest::Attest;
-use crate::layout::{ArchiveSettings, Layout, Settings};
+use crate::layout::{ArchiveSettings, Layout, RoomSettings, Settings};
 use crate::store;
 use crate::streams::Streams;
 use access::Access;
@@ -11,12 +11,15 @@ use audit::{Actor, Audit};
 use base::{Clock, Entropy, SiteId};
 use catalog::Catalog;
 use db::{Db, DbKey, Migration};
+use feed::Alarms;
 use keys::{Credential, Keys, Safe, SealedFile, SiteSecrets};
-use ledger::storage::Disk;
+use ledger::reserve::{Reserve, Reserved};
 use ledger::{Ledger, SigningKey};
 use runs::{Runs, RunsParts};
+use server::vigil::Room;
 use server::{Care, Parts, Places, Site};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -40,17 +43,20 @@ fn care(settings: &ArchiveSettings) -> Care {
 /// alone, for a checkpoint of what is there: a ledger that was put back must not grow.
 pub async fn open(
     layout: &Layout,
+    settings: Settings,
     credential: &Credential,
+    alarms: Alarms,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<(Site, Attest)> {
     // Before any key is there: a cipher that gives wrong answers seals nothing.
     crypto::choose(&*clock)?;
-    let settings = layout.settings()?;
     let (safe, sealed, secrets) = unseal(layout, &settings, credential)?;
     let site = settings.site.clone();
     let key = SigningKey::from_seed(&secrets.ledger)?;
-    let (audit, attest) = open_ledger(layout, &settings, key, &clock).await?;
+    let reserved = Reserved::open(&layout.ledger(), mib(settings.room.reserve_mib))?;
+    let room = room(layout, &settings.room, reserved.watch());
+    let (audit, attest) = open_ledger(layout, &settings, key, reserved, &clock).await?;
     let streams = Streams::open(layout, &settings, &audit, &clock)?;
     let db = reconciled(layout, &secrets, &audit, &site).await?;
 
@@ -94,6 +100,8 @@ pub async fn open(
         program,
         witnessed: attest.shown(),
         streams: streams.start(),
+        alarms,
+        room,
         uploads: server::Uploads::default(),
         clock,
         entropy,
@@ -139,11 +147,26 @@ async fn open_ledger(
     layout: &Layout,
     settings: &Settings,
     key: SigningKey,
+    disk: Reserved,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Audit, Attest)> {
-    let ledger = Ledger::open_with(&layout.ledger(), key, clock.clone(), Arc::new(Disk), Audit::options())?;
+    let ledger = Ledger::open_with(&layout.ledger(), key, clock.clone(), Arc::new(disk), Audit::options())?;
     let attest = Attest::at_start(layout, settings.witness.as_ref(), &ledger, clock.clone()).await?;
     Ok((Audit::new(ledger), attest))
+}
+
+/// The disks that the site records and keeps its metadata on.
+fn room(layout: &Layout, settings: &RoomSettings, reserve: Reserve) -> Room {
+    Room {
+        folders: vec![layout.ledger(), layout.root().to_owned()],
+        least: mib(settings.read_only_mib),
+        reserve: Some(reserve),
+        low: AtomicBool::new(false),
+    }
+}
+
+const fn mib(mebibytes: u64) -> u64 {
+    mebibytes.saturating_mul(1 << 20)
 }
 
 fn unseal(

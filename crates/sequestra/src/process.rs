@@ -7,7 +7,8 @@ use crate::open::open;
 use crate::streams;
 use anyhow::{Context, Result};
 use audit::{Event, What};
-use base::{SystemClock, SystemEntropy};
+use base::{Kind, SystemClock, SystemEntropy};
+use feed::{Alarms, Cause};
 use keys::Credential;
 use server::Site;
 use std::io::{Read, Write};
@@ -22,6 +23,8 @@ use tokio::signal::unix::{SignalKind, signal};
 const LOOK: Duration = Duration::from_millis(200);
 /// How often refused tokens are recorded, as a count, while there are any.
 const COUNTS: Duration = Duration::from_secs(60);
+/// How long the end of the process waits for alarms to be heard.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How long requests under way may take to end once the process stops.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -39,9 +42,9 @@ pub fn serve(root: &Path) -> Result<()> {
     runtime.block_on(async {
         // A file size limit must be an error of the write, not the end of the process.
         let _too_large = signal(SignalKind::from_raw(25))?;
-        let (site, mut attest) =
-            open(&layout, &credential, Arc::new(SystemClock::default()), Arc::new(SystemEntropy)).await?;
-        drop(credential);
+        let (site, mut attest) = opened(&layout, credential).await?;
+        // Before the first request.
+        server::vigil::room(&site).await;
         let listener = listen(&layout)?;
         announce()?;
         let ended = run(&site, listener, &mut attest).await;
@@ -50,6 +53,22 @@ pub fn serve(root: &Path) -> Result<()> {
         clear_memory(layout.root());
         ended
     })
+}
+
+/// Opens the site. That something is not what was stored is heard of on the second channel, too.
+async fn opened(layout: &Layout, credential: Credential) -> Result<(Site, Attest)> {
+    let (clock, entropy) = (Arc::new(SystemClock::default()), Arc::new(SystemEntropy));
+    let settings = layout.settings()?;
+    let alarms = Alarms::open(&settings.alarm, &layout.alarms(), &settings.site.to_string(), clock.clone())?;
+    let opened = open(layout, settings, &credential, alarms.clone(), clock, entropy).await;
+    if let Err(error) = &opened {
+        let found = crate::host::fault(error).filter(|fault| fault.kind() == Kind::Integrity);
+        if let Some(fault) = found {
+            alarms.set(Cause::NotOpened, "", Some(format!("the site was not opened: {}", fault.code())));
+            alarms.settle(LAST_WORDS).await;
+        }
+    }
+    opened
 }
 
 async fn run(site: &Site, listener: UnixListener, attest: &mut Attest) -> Result<()> {
@@ -71,6 +90,7 @@ async fn run(site: &Site, listener: UnixListener, attest: &mut Attest) -> Result
         stopping.stop();
     };
     let caring = tokio::spawn(server::care(site.clone()));
+    let watching = tokio::spawn(server::vigil::vigil(site.clone()));
     let served = axum::serve(listener, server::router(site.clone())).with_graceful_shutdown(stop);
     let served = async { served.await.context("the socket failed") };
     let too_long = async {
@@ -79,6 +99,8 @@ async fn run(site: &Site, listener: UnixListener, attest: &mut Attest) -> Result
     };
     let witnessed = async {
         attest.run().await;
+        let why = "the witness knows more of the ledger, or another one; the next start says which";
+        site.alarms.set(Cause::WitnessRefused, "", Some(why.to_owned()));
         // The witness knows another ledger: what is under way ends, and the next start says why.
         site.stop();
         std::future::pending().await
@@ -90,6 +112,7 @@ async fn run(site: &Site, listener: UnixListener, attest: &mut Attest) -> Result
     };
     // It ends by itself; what it has under way on a blocking thread reads alone.
     caring.abort();
+    watching.abort();
     ended
 }
 
@@ -110,6 +133,9 @@ async fn idle_or_failed(site: &Site) {
 
 async fn close(site: &Site, attest: &mut Attest) {
     site.runs.stop_all().await;
+    if let Some(failure) = site.audit.ledger().failure() {
+        site.alarms.set(Cause::LedgerFailed, "", Some(base::fault::chain(&failure)));
+    }
     // If the ledger failed, the stop cannot be recorded; the next start says so.
     let _ = site.audit.flush_refused_sessions(&site.actor()).await;
     let _ = site.audit.gate(&Event::new(site.actor(), What::SiteClosed {})).await;
@@ -118,6 +144,7 @@ async fn close(site: &Site, attest: &mut Attest) {
     streams::settle(site).await;
     let _ = site.audit.ledger().close();
     let _ = site.db.close().await;
+    site.alarms.settle(LAST_WORDS).await;
 }
 
 /// Clears the site's folder in memory: no run is left, and what a job's file system was made of

@@ -293,6 +293,15 @@ fn words(what: &What) -> String {
         ),
         What::StreamLags { stream, next } => format!("stream {stream} lags: events from {next} on wait"),
         What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
+        What::RoomLow { free } => format!("LITTLE ROOM, {free} bytes free: nothing is changed"),
+        What::RoomBack { free } => format!("room again, {free} bytes free"),
+        What::WitnessSilent { witness, size } => {
+            format!("witness {witness} is SILENT: it cosigned {size} events")
+        }
+        What::WitnessReturned { witness, size } => {
+            format!("witness {witness} cosigns again: {size} events")
+        }
+        What::SiteStopped { cause } => format!("site STOPPED by itself: {cause}"),
         What::ReceiptIssued { .. } => "receipt issued".into(),
     }
 }

@@ -12,6 +12,7 @@
 //! * one module a resource: `people`, `project`, `package`, `sample`, `object`, `tool`,
 //!   `storage`, `reference`, `run`, `variant`, `history`, `export`, `record`, `tail`, `process`, `keys`,
 //!   `erase`, `keep`, `scrub`
+//! * [`vigil`]: what the site looks at by itself, so that somebody hears of it
 //! * [`holds`]: whether a retention floor forbids an erasure
 
 mod attend;
@@ -40,6 +41,7 @@ pub mod storage;
 mod tail;
 mod tool;
 mod variant;
+pub mod vigil;
 
 pub use failure::Failure;
 pub use reference::Uploads;

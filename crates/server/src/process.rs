@@ -36,6 +36,15 @@ pub(crate) async fn status(
     if let Some(failure) = ledger.failure() {
         limits.push(format!("the ledger cannot be written ({failure}): every act is refused"));
     }
+    limits.extend(site.access.read_only().map(|why| format!("nothing is changed now: {why}")));
+    if !site.alarms.leave() {
+        limits.push(
+            "no alarm leaves the site: set `[[alarm]]` in site.toml; alarms stand in `run/alarms.jsonl` alone"
+                .to_owned(),
+        );
+    }
+    let failed = site.alarms.failures().into_iter();
+    limits.extend(failed.map(|(name, why)| format!("the alarm {name} does not reach anybody: {why}")));
     let streams = streams(&site);
     limits.extend(streams.iter().filter_map(behind));
     limits.extend(crate::storage::limits(&site).await?);

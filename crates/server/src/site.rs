@@ -7,7 +7,7 @@ use access::thing::Thing;
 use access::verb::Verb;
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place};
 use archive::Archive;
-use audit::{Actor, Audit};
+use audit::{Actor, Audit, Event, What};
 use base::{Clock, Entropy, Id, SiteId};
 use catalog::Catalog;
 use db::{Db, Tx};
@@ -48,6 +48,10 @@ pub struct Parts {
     pub witnessed: Arc<Mutex<Witnessed>>,
     /// The standing streams of events: their names, and how far they are.
     pub streams: Vec<(String, watch::Receiver<feed::Status>)>,
+    /// The second channel.
+    pub alarms: feed::Alarms,
+    /// The room on the site's disks.
+    pub room: crate::vigil::Room,
     /// References on their way in.
     pub uploads: crate::reference::Uploads,
     /// The clock.
@@ -181,6 +185,14 @@ impl Site {
     /// Asks the process to stop.
     pub fn stop(&self) {
         self.inner.stop.send_replace(true);
+    }
+
+    /// Records that the site stops by itself, and why in one word, and asks the process to stop.
+    pub async fn end(&self, cause: &str) {
+        let what = What::SiteStopped { cause: cause.to_owned() };
+        // A ledger that takes no events is why the process ends, then; the second channel says so.
+        let _ = self.audit.gate(&Event::new(self.actor(), what)).await;
+        self.stop();
     }
 
     /// Waits until someone asked the process to stop.

@@ -72,3 +72,34 @@ async fn a_long_list_of_what_was_made_is_on_record_whole() {
         assert_eq!(outcomes.count(), 1, "{id}");
     }
 }
+
+#[tokio::test]
+async fn a_site_that_changes_nothing_denies_changes_on_record_and_goes_on_showing() {
+    let spine = Spine::new(&[]).await;
+    let members = spine.project(Class::Research).await;
+    let viewer = members.with(Role::Viewer);
+    let manage = || Ask::<Site>::new(Action::ManageAccounts, [spine.site.clone()]);
+    let begun: Permit<Manage, Site> = spine.access.decide(&spine.admin, manage()).await.unwrap();
+    spine.access.set_read_only(Some("3 MiB are free".into()));
+    let before = spine.audit.ledger().size();
+    let refused = spine.access.decide::<Manage, Site>(&spine.admin, manage()).await.err().unwrap();
+    assert_eq!(
+        (base::Fault::code(&refused), base::Fault::kind(&refused)),
+        ("ACCESS-016", base::Kind::Unavailable)
+    );
+    match spine.audit.recorded(before).unwrap().event.what {
+        What::Decision { allowed, policies, .. } => {
+            assert_eq!((allowed, policies), (false, vec!["site-read-only".to_owned()]));
+        }
+        other => panic!("{other:?}"),
+    }
+    // Whoever may not do it anyway is told that, and nothing of the site.
+    let refused = spine.access.decide::<Manage, Site>(viewer, manage()).await.err().unwrap();
+    assert!(matches!(refused, Error::Denied { .. }), "{refused}");
+    // What shows, what ends and what was begun goes on.
+    let _: Permit<View, Project> = spine.permit(viewer, Action::ViewSamples, &members.project).await;
+    let _: Permit<Manage, Site> = spine.permit(&spine.admin, Action::LockSite, &spine.site).await;
+    spine.access.renew(&begun, Action::ManageAccounts).await.unwrap();
+    spine.access.set_read_only(None);
+    let _: Permit<Manage, Site> = spine.access.decide(&spine.admin, manage()).await.unwrap();
+}

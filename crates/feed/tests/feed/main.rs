@@ -3,6 +3,7 @@
 // Tells clippy that the helpers are tests too.
 #![cfg(test)]
 
+mod alarms;
 mod receivers;
 
 use audit::{Actor, Audit, Event, Outcome, What};

@@ -1,12 +1,16 @@
 //! No record, no act: whatever is wrong with the ledger's disk, nothing is released or changed.
 
-use crate::site::{FILES, Site, copy_folder, made_data, told};
+use crate::site::{FILES, Site, copy_folder, made_data, told, until};
 use crate::story::sample_of;
 use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// What people see of the site that could have changed.
 #[derive(Debug, PartialEq, Eq)]
@@ -117,12 +121,10 @@ fn a_process_that_can_write_nothing_refuses_everything_and_recovers() {
     );
 }
 
+/// From little room to none and back: first nothing is changed, then the end is recorded with the reserve, then
+/// the site does not open; and no step needs a repair.
 #[test]
-fn a_full_ledger_disk_refuses_everything_and_recovers() {
-    if !rustix::process::geteuid().is_root() {
-        println!("not run: filling the ledger's disk needs root, which mounts a small one");
-        return;
-    }
+fn a_disk_that_fills_up_stops_changes_then_the_site_and_leaves_the_end_on_record() {
     let site = Site::copy();
     let acts = Acts::of(&site);
     site.lock();
@@ -131,45 +133,77 @@ fn a_full_ledger_disk_refuses_everything_and_recovers() {
     fs::create_dir(&ledger).unwrap();
     let _mounted = Mounted::small(&ledger);
     copy_folder(&aside.join("."), &ledger);
-    let filler = ledger.join("filler");
+    let settings = site.folder.join("site.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text + "\n[room]\nread_only_mib = 12\nreserve_mib = 4\n").unwrap();
+    site.start();
     let before = acts.seen(&site);
-    // What was reserved before may still be written, and a start lets go of segments that are published:
-    // the disk is filled again until nothing gives room any more.
-    let query = ["variant", "query", "--sample", &acts.sample, "--limit", "1"];
-    let mut refused = 0;
-    for _ in 0..200 {
-        fill(&filler);
-        let done = site.run("analyst", &query);
-        if done.exit == 0 {
-            refused = 0;
-            continue;
-        }
-        assert_eq!(done.out, "");
-        assert!(done.err.contains("hint: "), "{}", done.err);
-        refused += 1;
-        if refused == 3 {
-            break;
-        }
-    }
-    assert_eq!(refused, 3, "200 questions were recorded on a full disk");
+    let filler = ledger.join("filler");
+
+    // Little room: what changes is refused and on record, what shows is shown.
+    fill(&filler, 6 << 20);
+    let limits = || site.json("admin", &["site", "status"])["limits"].to_string();
+    until("the site changes nothing", || limits().contains("nothing is changed now"));
+    assert_eq!(alarms(&site), ["room-low raised"]);
     for (who, words) in acts.all(&site) {
         let args: Vec<&str> = words.iter().map(String::as_str).collect();
         let done = site.run(who, &args);
-        assert!(done.exit != 0 && done.out.is_empty(), "{words:?}: {}", done.err);
+        let changes = ["intake", "member"].contains(&args[0]);
+        assert_eq!(done.exit, if changes { 6 } else { 0 }, "{words:?}: {}", done.err);
+        assert!(!changes || done.err.contains("ACCESS-016") && done.err.contains("hint: "), "{}", done.err);
+    }
+    fs::remove_file(&acts.out).unwrap();
+    assert_eq!(acts.seen(&site), before);
+    fs::remove_file(&filler).unwrap();
+    until("the site changes things again", || !limits().contains("nothing is changed now"));
+    assert_eq!(alarms(&site), ["room-low raised", "room-low over"]);
+
+    // No room at all: the next thing that is published takes the reserve.
+    fill(&filler, 0);
+    site.run("analyst", &["variant", "query", "--sample", &acts.sample, "--limit", "1"]);
+    site.wait_until_ended();
+    assert!(alarms(&site).contains(&"no-room raised".to_owned()), "{:?}", alarms(&site));
+    assert!(!ledger.join("reserve").exists());
+    let kinds: Vec<String> =
+        site.events().iter().map(|leaf| leaf["event"]["event"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(kinds[kinds.len() - 1], "site-closed");
+    assert!(kinds[kinds.len() - 6..].contains(&"site-stopped".to_owned()), "{kinds:?}");
+    assert!(kinds.contains(&"room-low".to_owned()) && kinds.contains(&"room-back".to_owned()));
+    // What the reserve gave is taken by somebody else: the site does not open.
+    fill(&filler, 0);
+    for (who, words) in acts.all(&site) {
+        let args: Vec<&str> = words.iter().map(String::as_str).collect();
+        let done = site.run(who, &args);
+        assert!(done.exit == 6 && done.out.is_empty(), "{words:?}: {}", done.err);
+        assert!(done.err.contains("LEDGER-019") && done.err.contains("hint: "), "{}", done.err);
         assert!(!acts.out.exists());
     }
-    site.wait_until_ended();
+    assert_eq!(site.events().len(), kinds.len());
     fs::remove_file(filler).unwrap();
     assert_eq!(acts.seen(&site), before);
+    assert!(ledger.join("reserve").exists());
     site.assert_sound();
     site.lock();
 }
 
-fn fill(filler: &Path) {
-    use std::io::Write;
+/// Cause and state of each alarm that the site's own file has.
+fn alarms(site: &Site) -> Vec<String> {
+    let text = fs::read_to_string(site.folder.join("run/alarms.jsonl")).unwrap_or_default();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .map(|line| format!("{} {}", line["alarm"].as_str().unwrap(), line["state"].as_str().unwrap()))
+        .collect()
+}
+
+/// Fills the disk until so many bytes are left.
+fn fill(filler: &Path, left: u64) {
     let mut file = fs::OpenOptions::new().create(true).append(true).open(filler).unwrap();
     let chunk = vec![0x55; 4096];
-    while file.write_all(&chunk).is_ok() {}
+    let free = || {
+        let disk = rustix::fs::statvfs(filler).unwrap();
+        disk.f_bavail * disk.f_frsize
+    };
+    while free() > left && file.write_all(&chunk).is_ok() {}
 }
 
 /// A small file system in memory, gone with its value.
@@ -178,8 +212,13 @@ struct Mounted(PathBuf);
 impl Mounted {
     fn small(at: &Path) -> Self {
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=6m,mode=0700", "sequestra-test"]).arg(at);
-        assert!(mount.status().unwrap().success());
+        mount.args(["-t", "tmpfs", "-o", "size=40m,mode=0700", "sequestra-test"]).arg(at);
+        let done = mount.output().unwrap();
+        assert!(
+            done.status.success(),
+            "a test that fills a disk mounts a small one, which takes root and CAP_SYS_ADMIN: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
         Self(at.to_owned())
     }
 }
@@ -188,6 +227,64 @@ impl Drop for Mounted {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
+}
+
+/// A collector of alarms on loopback, and what it was sent.
+fn collector() -> (String, Arc<Mutex<Vec<Value>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, taken) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<_>>>::default());
+    let to = taken.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let (mut length, mut line) = (0, String::new());
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            to.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+            let _ = reader.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+        }
+    });
+    (format!("http://{address}/"), taken)
+}
+
+/// C-AUD-05: whatever fails of the record is heard of elsewhere within a minute.
+#[test]
+fn a_record_that_fails_is_heard_of_on_a_second_channel_within_a_minute() {
+    let site = Site::copy();
+    let (to, taken) = collector();
+    let settings = site.folder.join("site.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let added = format!(
+        "\n[[alarm]]\nname = \"pager\"\nto = \"{to}\"\n\n[[audit.stream]]\nname = \"siem\"\n\
+         to = \"http://127.0.0.1:1/\"\nlag_seconds = 2\n"
+    );
+    fs::write(&settings, text + &added).unwrap();
+    let heard = |cause: &str| {
+        let taken = taken.lock().unwrap();
+        taken.iter().any(|alarm| alarm["alarm"] == cause && alarm["state"] == "raised")
+    };
+    let began = Instant::now();
+    site.start();
+    until("the stream's outage is heard of", || heard("stream-lags"));
+    println!("stream-lags: heard of {:?} after the start, limit 2 s", began.elapsed());
+    // The ledger cannot write any more, nor can any other file of the process.
+    let none = Rlimit { current: Some(0), maximum: None };
+    prlimit(site.process(), Resource::Fsize, none).unwrap();
+    let began = Instant::now();
+    assert!(site.run("admin", &["whoami"]).exit <= 6);
+    assert_ne!(site.run("admin", &["site", "status"]).exit, 0);
+    until("the ledger's failure is heard of", || heard("ledger-failed"));
+    println!("ledger-failed: heard of {:?} after the cause", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60));
+    site.wait_until_ended();
+    let sent = taken.lock().unwrap();
+    assert!(sent.iter().all(|alarm| alarm["site"].as_str().unwrap().starts_with("sit_")));
 }
 
 #[test]

@@ -1,0 +1,126 @@
+//! What the site looks at by itself, so that somebody hears of it at once: room on its disks, streams, damage.
+//! What stands is sent by the second channel, which needs no ledger.
+
+use crate::Site;
+use audit::{Event, What};
+use feed::alarm::Cause;
+use ledger::reserve::Reserve;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How often it looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// How many looks apart the store is asked for damage.
+const STORE: u32 = 5;
+const MIB: u64 = 1 << 20;
+
+/// The room that the site needs, and the room that is set aside for its end.
+pub struct Room {
+    /// A folder on each disk that the site records or keeps its metadata on.
+    pub folders: Vec<PathBuf>,
+    /// With less than this free on one of them the site changes nothing; 0 for never.
+    pub least: u64,
+    /// Tells whether the ledger's reserve was given up.
+    pub reserve: Option<Reserve>,
+    /// Whether there is too little now.
+    pub low: AtomicBool,
+}
+
+impl Room {
+    /// The least room free on any of the disks; none if one cannot be asked.
+    fn free(&self) -> Option<u64> {
+        let free = |folder: &PathBuf| {
+            let disk = rustix::fs::statvfs(folder).ok()?;
+            Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+        };
+        self.folders.iter().map(free).try_fold(u64::MAX, |least, free| Some(least.min(free?)))
+    }
+
+    /// Whether it is too little. Some more than the least is needed to go back, so that the state does not
+    /// change to and fro.
+    fn is_low(&self, free: u64) -> bool {
+        let least = match self.low.load(Ordering::Relaxed) {
+            true => self.least.saturating_add(self.least / 4),
+            false => self.least,
+        };
+        free < least
+    }
+}
+
+/// Looks after what somebody has to hear of, until the site stops.
+pub async fn vigil(site: Site) {
+    for look in 0u32.. {
+        room(&site).await;
+        streams(&site);
+        if look % STORE == 0 {
+            damage(&site).await;
+        }
+        if end_of_room(&site).await {
+            return;
+        }
+        tokio::select! {
+            () = site.stopped() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+/// With little room the site changes nothing until there is more: what is left is the ledger's, for reads.
+pub async fn room(site: &Site) {
+    let (room, Some(free)) = (&site.room, site.room.free()) else { return };
+    let (low, least) = (room.is_low(free), room.least / MIB);
+    let why = low.then(|| format!("{} MiB are free on the site's disk, and {least} are needed", free / MIB));
+    site.access.set_read_only(why.clone());
+    site.alarms.set(Cause::RoomLow, "", why);
+    if room.low.swap(low, Ordering::Relaxed) != low {
+        let what = if low { What::RoomLow { free } } else { What::RoomBack { free } };
+        // A ledger that takes no events ends the process.
+        let _ = site.audit.follow(&Event::new(site.actor(), what)).await;
+    }
+}
+
+/// Without the reserve, the next full disk would end the ledger without a word: the site records that it stops,
+/// with the room that the reserve has made, and stops.
+async fn end_of_room(site: &Site) -> bool {
+    if !site.room.reserve.as_ref().is_some_and(Reserve::is_used) {
+        return false;
+    }
+    site.alarms.set(
+        Cause::NoRoom,
+        "",
+        Some("the ledger's disk is full: the site records its end and stops".into()),
+    );
+    site.end("no-room").await;
+    true
+}
+
+fn streams(site: &Site) {
+    for (name, status) in &site.streams {
+        let status = status.borrow().clone();
+        let why = status.failure.unwrap_or_else(|| "its sink is slow".to_owned());
+        site.alarms.set(Cause::StreamLags, name, status.lagging.then_some(why));
+    }
+}
+
+async fn damage(site: &Site) {
+    let Ok((quarantined, _)) = site.archive.health().await else { return };
+    let why = (quarantined > 0).then(|| format!("{quarantined} versions of objects are in quarantine"));
+    site.alarms.set(Cause::ObjectsDamaged, "", why);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_the_least_is_needed_to_go_back() {
+        let room = Room { folders: vec!["/".into()], least: 400, reserve: None, low: AtomicBool::new(false) };
+        assert!(room.free().is_some());
+        assert_eq!([399, 400, 450].map(|free| room.is_low(free)), [true, false, false]);
+        room.low.store(true, Ordering::Relaxed);
+        assert_eq!([399, 400, 499, 500].map(|free| room.is_low(free)), [true, true, true, false]);
+        let gone = Room { folders: vec!["/".into(), "/no such folder".into()], ..room };
+        assert_eq!(gone.free(), None);
+    }
+}
