@@ -2,7 +2,8 @@
 
 use crate::app::App;
 use crate::{
-    Failure, account, archive, audit, completion, demo, doctor, init, intake, keys, ledger, login, member,
+    Failure, account, archive, audit, completion, controls, demo, doctor, init, intake, keys, ledger, login,
+    member,
     object, project, receipt, reference, report, run, sample, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -107,6 +108,8 @@ pub enum Command {
     Ledger(ledger::Ledger),
     #[command(subcommand)]
     Witness(witness::Witness),
+    #[command(subcommand)]
+    Controls(controls::Controls),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
     DemoData(demo::DemoData),
@@ -143,6 +146,7 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Audit(args) => args.run(app),
         Command::Ledger(args) => args.run(app),
         Command::Witness(args) => args.run(app),
+        Command::Controls(args) => args.run(app),
         Command::Doctor(args) => args.run(app),
         Command::Demo(args) => args.run(app),
         Command::DemoData(args) => args.run(app),

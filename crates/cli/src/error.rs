@@ -113,6 +113,9 @@ pub enum Error {
     /// The machine lacks something that is needed.
     #[error("this machine lacks something that is needed")]
     Lacking,
+    /// Controls that do not hold.
+    #[error("{0} of the controls that were played do not hold")]
+    NotHeld(usize),
     /// A defect of the host.
     #[error("{0}")]
     Host(String),
@@ -145,7 +148,7 @@ impl Fault for Error {
             | Self::Write { .. }
             | Self::Output(_)
             | Self::Lacking => Kind::Unavailable,
-            Self::Unsound | Self::Incomplete | Self::Damage(_) => Kind::Integrity,
+            Self::Unsound | Self::Incomplete | Self::Damage(_) | Self::NotHeld(_) => Kind::Integrity,
             Self::Answer(_) | Self::Host(_) => Kind::Internal,
         }
     }
@@ -185,6 +188,7 @@ impl Fault for Error {
             Self::Lacking => "CLI-029",
             Self::Host(_) => "CLI-030",
             Self::Damage(_) => "CLI-033",
+            Self::NotHeld(_) => "CLI-034",
         }
     }
 
@@ -229,6 +233,7 @@ impl Fault for Error {
             }
             Self::Incomplete => "run `sequestra ledger verify`",
             Self::Lacking => "the lines above say how to get it",
+            Self::NotHeld(_) => "the evidence of each says what was expected and what was seen",
             Self::Read { .. } => {
                 "check the path, and that your account may read the file and every folder above it"
             }

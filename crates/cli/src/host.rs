@@ -53,6 +53,9 @@ pub trait Host {
         ready: &mut dyn FnMut(SocketAddr) -> anyhow::Result<()>,
     ) -> anyhow::Result<()>;
 
+    /// The file of the program that runs, for what runs it again.
+    fn program(&self) -> anyhow::Result<PathBuf>;
+
     /// Runs a hidden subcommand: everything after the word `internal`.
     fn internal(&self, args: &[OsString]) -> ExitCode;
 

@@ -20,7 +20,7 @@
 //! * `error`: what can go wrong on this side
 //! * one module a noun: `init`, `login`, `site`, `account`, `project`, `member`, `intake`, `sample`,
 //!   `object` (with `keep`), `archive`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`, `audit`,
-//!   `ledger`, `witness`, `keys`, `doctor`, `demo`, `completion`
+//!   `ledger`, `witness`, `keys`, `controls`, `doctor`, `demo`, `completion`
 
 mod account;
 mod app;
@@ -30,6 +30,7 @@ mod audit;
 mod client;
 mod completion;
 pub mod console;
+mod controls;
 mod demo;
 mod doctor;
 mod entry;

@@ -106,6 +106,10 @@ impl Host for Program {
         witnessing::serve(folder, listen, ready).map_err(told)
     }
 
+    fn program(&self) -> Result<PathBuf> {
+        std::env::current_exe().context("cannot find this program's own file")
+    }
+
     fn internal(&self, args: &[OsString]) -> ExitCode {
         let words: Vec<&str> = args.iter().filter_map(|word| word.to_str()).collect();
         let done = match words.as_slice() {

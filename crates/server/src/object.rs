@@ -58,7 +58,8 @@ pub(crate) async fn release(
     let permit: Permit<ReleaseVerb, ObjectThing> = site.access.decide(&caller, ask.clone()).await?;
     let addressed = site.archive.address(&permit, &object, &recipient).await?;
     let length = addressed.length;
-    let stream = Stream { site, caller, ask, permit, reader: addressed.bytes, sent: 0 };
+    let (first, reader) = begin(&site, addressed.bytes).await?;
+    let stream = Stream { site, caller, ask, permit, first, reader, sent: 0 };
     let mut response = Response::builder()
         .header("content-type", "application/octet-stream")
         .header("content-length", length)
@@ -68,12 +69,41 @@ pub(crate) async fn release(
     Ok(response)
 }
 
+/// Reads the first chunk before anything is answered: damage there is a refusal with its reason, and no
+/// download that breaks off.
+async fn begin<R: Read + Send + 'static>(site: &Site, mut reader: R) -> Result<(Bytes, R), Failure> {
+    let read = tokio::task::spawn_blocking(move || chunk(&mut reader).map(|first| (first, reader)));
+    match read.await {
+        Ok(Ok(begun)) => Ok(begun),
+        Ok(Err(error)) => {
+            site.archive.settle_suspects().await?;
+            Err(archive::Error::from(error).into())
+        }
+        Err(_) => Err(Error::Ended.into()),
+    }
+}
+
+/// The next [`CHUNK`], whole unless it is the last; none at the end.
+fn chunk(reader: &mut impl Read) -> io::Result<Bytes> {
+    let mut chunk = BytesMut::zeroed(CHUNK);
+    let mut length = 0;
+    while let Some(free) = chunk.get_mut(length..).filter(|free| !free.is_empty()) {
+        match reader.read(free)? {
+            0 => break,
+            read => length = length.saturating_add(read),
+        }
+    }
+    chunk.truncate(length);
+    Ok(chunk.freeze())
+}
+
 /// A release on its way out. Its outcome, with the bytes that left, is recorded when it ends.
 struct Stream<R> {
     site: Site,
     caller: Caller,
     ask: Ask<ObjectThing>,
     permit: Permit<ReleaseVerb, ObjectThing>,
+    first: Bytes,
     reader: R,
     sent: u64,
 }
@@ -91,6 +121,8 @@ impl<R: Read + Send + 'static> Stream<R> {
                 }
             };
             let outcome = Ended { code, released: Some(self.sent), made: &[] };
+            // What was found damaged is in quarantine before anybody asks again.
+            let _ = handle.block_on(self.site.archive.settle_suspects());
             // The bytes have left; if this cannot be recorded, the decision is closed as unknown
             // at the next start, and nothing else can be decided until then.
             let _ = handle.block_on(self.site.access.close(&self.caller, outcome));
@@ -101,20 +133,18 @@ impl<R: Read + Send + 'static> Stream<R> {
 
     /// Asks again whenever the permit has ended, so that a revoked right stops a download.
     fn send(&mut self, handle: &Handle, push: &mut dyn FnMut(Bytes) -> io::Result<()>) -> io::Result<()> {
-        loop {
+        let mut next = std::mem::take(&mut self.first);
+        while !next.is_empty() {
             if self.permit.live().is_err() {
                 let again = self.site.access.decide(&self.caller, self.ask.clone());
                 self.permit = handle.block_on(again).map_err(io::Error::other)?;
             }
-            let mut chunk = BytesMut::zeroed(CHUNK);
-            let length = self.reader.read(&mut chunk)?;
-            if length == 0 {
-                return Ok(());
-            }
-            chunk.truncate(length);
-            push(chunk.freeze())?;
+            let length = next.len();
+            push(next)?;
             self.sent = self.sent.saturating_add(length as u64);
+            next = chunk(&mut self.reader)?;
         }
+        Ok(())
     }
 }
 

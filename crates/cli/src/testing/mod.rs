@@ -285,6 +285,10 @@ impl Host for Site {
         Err(crate::Failure::from(problem).into())
     }
 
+    fn program(&self) -> anyhow::Result<PathBuf> {
+        Ok(std::env::current_exe()?)
+    }
+
     fn demo_data(&self, args: &DemoDataArgs) -> anyhow::Result<Vec<PathBuf>> {
         Ok(vec![args.folder.join("reference.fa")])
     }

@@ -11,6 +11,7 @@
 //! * `keys`: what the site is sealed under, and its keys
 //! * `bucket`: a site whose bodies lie in a bucket
 //! * `clear`: nothing lies in clear
+//! * `controls`: every promise, by `controls run`
 //! * `trail`: what searches show, prove and keep back
 //! * `witness`: a witness on loopback, and sites that were put back
 //! * `outward`: streams and exports, and what receivers can prove
@@ -25,6 +26,7 @@ mod bucket;
 mod clear;
 mod closed;
 mod erasure;
+mod controls;
 mod http;
 mod keys;
 mod matrix;

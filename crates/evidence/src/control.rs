@@ -1,0 +1,79 @@
+//! The list of controls.
+
+use crate::play::Play;
+use crate::{Error, Result, audit, keys, vault};
+
+/// One promise, and the scenario that tests it.
+pub struct Control {
+    /// Its id, such as `C-VLT-03`.
+    pub id: &'static str,
+    /// What is promised.
+    pub statement: &'static str,
+    /// How it is tested.
+    pub test: &'static str,
+    /// The paragraphs of laws and standards that it serves; see [`SOURCES`].
+    pub references: &'static [&'static str],
+    pub(crate) scenario: fn(&mut Play) -> Result<()>,
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.id)
+    }
+}
+
+/// What the references are cut from.
+pub const SOURCES: &[(&str, &str)] = &[
+    ("H", "45 CFR 164, HIPAA Security Rule"),
+    ("53", "NIST SP 800-53 revision 5"),
+    ("P11", "21 CFR 11"),
+    ("SA", "SATRE version 2"),
+    ("AS", "OWASP ASVS 5"),
+];
+
+/// Every control that has a scenario, in the order of ids.
+pub const CONTROLS: &[Control] = &[
+    audit::recorded::CONTROL,
+    audit::append_only::CONTROL,
+    audit::schema::CONTROL,
+    audit::witnessed::CONTROL,
+    audit::old_state::CONTROL,
+    audit::clean::CONTROL,
+    keys::sealed::CONTROL,
+    keys::shares::CONTROL,
+    keys::revoked::CONTROL,
+    keys::rotation::CONTROL,
+    keys::unwraps::CONTROL,
+    keys::nonces::CONTROL,
+    vault::encrypted::CONTROL,
+    vault::order::CONTROL,
+    vault::changed::CONTROL,
+    vault::bound::CONTROL,
+    vault::durable::CONTROL,
+    vault::apart::CONTROL,
+];
+
+/// The control of this id, in either case of letters.
+pub fn named(id: &str) -> Result<&'static Control> {
+    let found = CONTROLS.iter().find(|control| control.id.eq_ignore_ascii_case(id));
+    found.ok_or_else(|| Error::Unknown(id.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_in_order_and_say_where_they_come_from() {
+        assert!(CONTROLS.is_sorted_by(|one, other| one.id < other.id));
+        for control in CONTROLS {
+            assert!(!control.statement.is_empty() && !control.test.is_empty(), "{control:?}");
+            for reference in control.references {
+                let source = reference.split(' ').next().unwrap();
+                assert!(SOURCES.iter().any(|(short, _)| *short == source), "{control:?}: {reference}");
+            }
+        }
+        assert_eq!(named("c-vlt-03").unwrap().id, "C-VLT-03");
+        assert_eq!(named("C-VLT-99").unwrap_err().to_string(), "there is no control `C-VLT-99`");
+    }
+}

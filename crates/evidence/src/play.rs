@@ -1,0 +1,105 @@
+//! What a scenario is given: attacks, expectations, and the record of both.
+
+use crate::site::Site;
+use crate::{Error, Result};
+use base::Clock;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One play of a scenario.
+///
+/// A scenario says what it does by [`Play::attack`] and [`Play::spoil`], and what it saw by
+/// [`Play::expect`]. Played plainly, attacks are carried out and nothing is spoiled. Played as a proof
+/// that the control can fail, it is the other way round: attacks are withheld, so that refusals which the
+/// scenario expects cannot come, and what the guard keeps is spoiled. Such a play must break.
+pub struct Play {
+    program: PathBuf,
+    clock: Arc<dyn Clock>,
+    spoiled: bool,
+    doing: String,
+    steps: Vec<Step>,
+}
+
+/// One thing that was expected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// What was done before.
+    pub did: String,
+    /// What was to be seen.
+    pub expected: String,
+    /// What was seen.
+    pub saw: String,
+    /// Whether it is the same.
+    pub held: bool,
+}
+
+impl Play {
+    pub(crate) fn new(program: &Path, clock: Arc<dyn Clock>, spoiled: bool) -> Self {
+        Self { program: program.to_owned(), clock, spoiled, doing: String::new(), steps: Vec::new() }
+    }
+
+    /// A new site with people, open.
+    pub fn site(&mut self) -> Result<Site> {
+        self.does("make a throw-away site");
+        Site::make(&self.program)
+    }
+
+    /// The program that is tested.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Time since an arbitrary start.
+    pub fn time(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// Says what comes next, when it is neither attack nor expectation.
+    pub fn does(&mut self, what: &str) {
+        what.clone_into(&mut self.doing);
+    }
+
+    /// Does what the control must withstand. Withheld from a play that has to break.
+    pub fn attack<T: Default>(&mut self, what: &str, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        if self.spoiled {
+            self.doing = format!("(withheld: {what})");
+            return Ok(T::default());
+        }
+        what.clone_into(&mut self.doing);
+        act()
+    }
+
+    /// Takes away what the control rests on. Done only in a play that has to break.
+    pub fn spoil(&mut self, what: &str, act: impl FnOnce() -> Result<()>) -> Result<()> {
+        if !self.spoiled {
+            return Ok(());
+        }
+        self.doing = format!("(spoiled: {what})");
+        act()
+    }
+
+    /// Whether this play has to break.
+    pub fn is_spoiled(&self) -> bool {
+        self.spoiled
+    }
+
+    /// Notes what was expected, whether it was so, and what was seen.
+    pub fn expect(&mut self, expected: &str, held: bool, saw: impl Into<String>) {
+        let step = Step { did: self.doing.clone(), expected: expected.to_owned(), saw: saw.into(), held };
+        self.steps.push(step);
+    }
+
+    pub(crate) fn into_steps(self) -> Vec<Step> {
+        self.steps
+    }
+
+    /// The steps; a scenario that looked at nothing proves nothing.
+    pub(crate) fn finish(self) -> std::result::Result<Vec<Step>, (Vec<Step>, Error)> {
+        if self.steps.is_empty() {
+            return Err((Vec::new(), Error::unplayable("the scenario expected nothing")));
+        }
+        Ok(self.steps)
+    }
+}

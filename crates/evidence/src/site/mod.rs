@@ -1,0 +1,242 @@
+//! A throw-away site, made and used by the ordinary commands of the program that is tested.
+
+mod files;
+mod people;
+
+use files::free;
+pub use files::{below, bodies, change, copy, writable};
+pub use people::{Package, Who};
+
+use crate::{Error, Result};
+use base::{SystemEntropy, durable, entropy};
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How often it is asked whether a process has ended, and how many times.
+const ASKED: (Duration, u32) = (Duration::from_millis(20), 3_000);
+
+/// A site in a temporary folder. Its process ends with it, and the folder goes.
+pub struct Site {
+    program: PathBuf,
+    folder: PathBuf,
+    room: PathBuf,
+    keep: TempDir,
+}
+
+/// What a command gave.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// Its exit code; -1 when a signal ended it.
+    pub exit: i32,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+}
+
+impl Done {
+    /// The command ended well.
+    pub fn is_done(&self) -> bool {
+        self.exit == 0
+    }
+
+    /// It was refused with this code, and gave nothing.
+    pub fn refused(&self, code: &str) -> bool {
+        self.exit != 0 && self.err.contains(code) && self.out.trim().is_empty()
+    }
+
+    /// Exit code and the first line of what was said.
+    pub fn told(&self) -> String {
+        let said = if self.err.trim().is_empty() { &self.out } else { &self.err };
+        let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("nothing was said");
+        format!("exit code {}: {}", self.exit, first.trim())
+    }
+}
+
+impl Site {
+    pub(crate) fn make(program: &Path) -> Result<Self> {
+        let site = Self::unmade(program)?;
+        let made = site.alone(&["init", text(site.folder())?, "--name", "controls.example"])?;
+        people::gather(&site, &made)?;
+        Ok(site)
+    }
+
+    /// Room for a site that the scenario makes itself, with a passphrase.
+    pub fn unmade(program: &Path) -> Result<Self> {
+        let keep = tempfile::Builder::new().prefix("sequestra-control-").tempdir();
+        let keep = keep.map_err(Error::io(Path::new("the temporary folder")))?;
+        let room = keep.path().join("room");
+        fs::create_dir(&room).map_err(Error::io(&room))?;
+        let site = Self { program: program.to_owned(), folder: keep.path().join("site"), room, keep };
+        let random = entropy::bytes::<24>(&SystemEntropy);
+        site.write("passphrase", hex::encode(random).as_bytes())?;
+        Ok(site)
+    }
+
+    /// Another copy of the site as it lies there, with the same people. The site must be locked.
+    pub fn copy(&self) -> Result<Self> {
+        let keep = tempfile::Builder::new().prefix("sequestra-control-").tempdir();
+        let keep = keep.map_err(Error::io(Path::new("the temporary folder")))?;
+        let (folder, room) = (keep.path().join("site"), keep.path().join("room"));
+        files::copy(&self.folder, &folder)?;
+        files::copy(&self.room, &room)?;
+        people::follow(&room, &folder)?;
+        Ok(Self { program: self.program.clone(), folder, room, keep })
+    }
+
+    /// The site's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A file beside the site.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.room.join(name)
+    }
+
+    /// Writes a file beside the site, for its owner alone.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+        let path = self.beside(name);
+        durable::create_once(&path, bytes).map_err(Error::io(&path))?;
+        Ok(path)
+    }
+
+    /// A command of `who`, whatever comes of it.
+    pub fn run(&self, who: Who, words: &[&str]) -> Result<Done> {
+        self.done(&mut self.command(who, words))
+    }
+
+    /// The same, not started.
+    pub fn command(&self, who: Who, words: &[&str]) -> Command {
+        let mut command = self.bare(words);
+        command.arg("--site").arg(&self.folder);
+        command.arg("--passphrase-file").arg(self.beside("passphrase"));
+        command.arg("--session").arg(self.beside(&format!("{}.session", who.name())));
+        command
+    }
+
+    /// A command of the program without site, session and passphrase.
+    pub fn bare(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(words).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn done(&self, command: &mut Command) -> Result<Done> {
+        let output = command.output().map_err(Error::io(&self.program))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Done {
+            exit: output.status.code().unwrap_or(-1),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        })
+    }
+
+    /// A command of `who` that must succeed, and its JSON.
+    pub fn json(&self, who: Who, words: &[&str]) -> Result<Value> {
+        self.must(self.command(who, words).arg("--json"), words)
+    }
+
+    /// The same for a command that needs no site.
+    pub fn alone(&self, words: &[&str]) -> Result<Value> {
+        let mut command = self.bare(words);
+        command.arg("--passphrase-file").arg(self.beside("passphrase")).arg("--json");
+        self.must(&mut command, words)
+    }
+
+    /// The ids of what a list gives.
+    pub fn ids(&self, who: Who, words: &[&str]) -> Result<Vec<String>> {
+        let list = self.json(who, words)?;
+        let ids = list.as_array().into_iter().flatten().filter_map(|one| one.get("id")?.as_str());
+        Ok(ids.map(str::to_owned).collect())
+    }
+
+    fn must(&self, command: &mut Command, words: &[&str]) -> Result<Value> {
+        let done = self.done(command)?;
+        if !done.is_done() {
+            // The words alone: arguments may name files beside the site.
+            let command = words.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+            return Err(Error::Command { command, exit: done.exit, said: done.told() });
+        }
+        if done.out.trim().is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&done.out).map_err(|_| Error::unplayable("a command gave no JSON"))
+    }
+
+    /// The site's process, if one holds the site.
+    pub fn process(&self) -> Result<Option<Pid>> {
+        if !self.is_held()? {
+            return Ok(None);
+        }
+        let status = self.json(Who::Administrator, &["site", "status"])?;
+        let pid = status.get("pid").and_then(Value::as_i64).and_then(|pid| i32::try_from(pid).ok());
+        Ok(pid.and_then(Pid::from_raw))
+    }
+
+    /// Starts the process, if none holds the site, and gives it.
+    pub fn open(&self) -> Result<Pid> {
+        self.json(Who::Administrator, &["whoami"])?;
+        self.process()?.ok_or_else(|| Error::unplayable("no process holds the site"))
+    }
+
+    /// Ends the process in good order, if one holds the site.
+    pub fn lock(&self) -> Result<()> {
+        if self.is_held()? {
+            self.json(Who::Administrator, &["site", "lock"])?;
+        }
+        self.ended()
+    }
+
+    /// Ends the process without warning, if one holds the site.
+    pub fn kill(&self) -> Result<()> {
+        if let Some(process) = self.process()? {
+            let _ = kill_process(process, Signal::KILL);
+        }
+        self.ended()
+    }
+
+    /// Waits until no process holds the site.
+    pub fn ended(&self) -> Result<()> {
+        let (pause, times) = ASKED;
+        for _ in 0..times {
+            if !self.is_held()? {
+                return Ok(());
+            }
+            std::thread::sleep(pause);
+        }
+        Err(Error::unplayable("the site's process does not end"))
+    }
+
+    /// Whether a process has the site's ledger open.
+    fn is_held(&self) -> Result<bool> {
+        let path = self.folder.join("ledger").join("lock");
+        let Ok(lock) = File::open(&path) else { return Ok(false) };
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Ok(true);
+        }
+        flock(&lock, FlockOperation::Unlock).map_err(|e| Error::io(&path)(e.into()))?;
+        Ok(false)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if self.keep.path().exists() {
+            let _ = self.lock();
+            let _ = free(&self.folder);
+        }
+    }
+}
+
+/// A path as text, for arguments.
+pub fn text(path: &Path) -> Result<&str> {
+    path.to_str().ok_or_else(|| Error::unplayable("the temporary folder's path is not text"))
+}

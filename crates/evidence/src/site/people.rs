@@ -1,0 +1,169 @@
+//! Who acts on a throw-away site: one account for each right, named after it.
+
+use super::{Site, text};
+use crate::{Error, Result};
+use base::{SystemEntropy, entropy};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Someone who acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// The first account, a platform administrator.
+    Administrator,
+    /// An auditor of the site.
+    Auditor,
+    /// Administers the projects.
+    Manager,
+    /// An analyst in the projects.
+    Analyst,
+    /// A data exporter in the projects.
+    Exporter,
+    /// A data steward in the projects.
+    Steward,
+}
+
+impl Who {
+    /// The sign-in name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Administrator => "admin",
+            Self::Auditor => "auditor",
+            Self::Manager => "manager",
+            Self::Analyst => "analyst",
+            Self::Exporter => "exporter",
+            Self::Steward => "steward",
+        }
+    }
+
+    const fn in_project(self) -> Option<&'static str> {
+        match self {
+            Self::Analyst => Some("analyst"),
+            Self::Exporter => Some("data-exporter"),
+            Self::Steward => Some("data-steward"),
+            Self::Administrator | Self::Auditor | Self::Manager => None,
+        }
+    }
+}
+
+const INVITED: [Who; 5] = [Who::Auditor, Who::Manager, Who::Analyst, Who::Exporter, Who::Steward];
+
+/// A sample that came in, and its objects.
+#[derive(Debug, Clone, Default)]
+pub struct Package {
+    /// The sample, `smp_…`.
+    pub sample: String,
+    /// Its objects, `obj_…`.
+    pub objects: Vec<String>,
+    /// The folder it came from.
+    pub from: PathBuf,
+}
+
+/// Signs in the first administrator, then everybody else.
+pub(super) fn gather(site: &Site, made: &Value) -> Result<()> {
+    site.sign_in(Who::Administrator, made)?;
+    for who in INVITED {
+        let mut words = vec!["account", "create", who.name()];
+        if who == Who::Auditor {
+            words.extend(["--role", "auditor"]);
+        }
+        let invited = site.json(Who::Administrator, &words)?;
+        site.sign_in(who, &invited)?;
+    }
+    Ok(())
+}
+
+/// Has the sessions of a copied site serve the copy: a session is good for its site in its folder.
+pub(super) fn follow(room: &Path, folder: &Path) -> Result<()> {
+    for who in [Who::Administrator].into_iter().chain(INVITED) {
+        let path = room.join(format!("{}.session", who.name()));
+        let kept = fs::read(&path).map_err(Error::io(&path))?;
+        let mut kept: Value =
+            serde_json::from_slice(&kept).map_err(|_| Error::unplayable("a session is no JSON"))?;
+        if let Some(session) = kept.as_object_mut() {
+            session.insert("folder".to_owned(), text(folder)?.into());
+        }
+        fs::write(&path, kept.to_string()).map_err(Error::io(&path))?;
+    }
+    Ok(())
+}
+
+impl Site {
+    /// Signs `who` in by the one-time token of an invitation.
+    pub fn sign_in(&self, who: Who, invitation: &Value) -> Result<()> {
+        let token = invitation.get("token").and_then(Value::as_str);
+        let token = token.ok_or_else(|| Error::unplayable("no one-time token was given"))?;
+        let file = self.write(&format!("{}.token", who.name()), token.as_bytes())?;
+        self.json(who, &["login", "--token-file", text(&file)?])?;
+        fs::remove_file(&file).map_err(Error::io(&file))
+    }
+
+    /// A project in which analyst, exporter and steward are members; its id.
+    pub fn project(&self, class: &str) -> Result<String> {
+        let words = format!(
+            "project create --name Throw-away --class {class} --purpose research --term DUO:0000042 --region EU \
+             --retention 90-days --consent NONE-1 --administrator manager"
+        );
+        let made = self.json(Who::Administrator, &words.split_whitespace().collect::<Vec<_>>())?;
+        let id = made.get("id").and_then(Value::as_str);
+        let id = id.ok_or_else(|| Error::unplayable("no project was made"))?.to_owned();
+        for who in INVITED {
+            if let Some(role) = who.in_project() {
+                self.json(Who::Manager, &["member", "add", &id, who.name(), "--role", role])?;
+            }
+        }
+        Ok(id)
+    }
+
+    /// Made reads of one sample, on disk and not yet taken in. Other seed, other reads.
+    pub fn reads(&self, seed: u32) -> Result<PathBuf> {
+        let folder = self.beside(&format!("reads-{seed}"));
+        if !folder.exists() {
+            self.alone(&["demo-data", text(&folder)?, "--seed", &seed.to_string(), "--coverage", "3"])?;
+            // Another person's, or a project would refuse them as reads that it has already.
+            let sheet = folder.join("samplesheet.csv");
+            let text = fs::read_to_string(&sheet).map_err(Error::io(&sheet))?;
+            let other = text.replace("CASE-0100", &format!("CASE-{seed:04}"));
+            fs::write(&sheet, other).map_err(Error::io(&sheet))?;
+        }
+        Ok(folder)
+    }
+
+    /// The words that take reads into a project.
+    pub fn put<'a>(project: &'a str, sheet: &'a str, manifest: &'a str) -> [&'a str; 7] {
+        ["intake", "put", project, "--sheet", sheet, "--manifest", manifest]
+    }
+
+    /// Takes made reads into a project.
+    pub fn package(&self, project: &str, seed: u32) -> Result<Package> {
+        let from = self.reads(seed)?;
+        let before = self.ids(Who::Analyst, &["sample", "list", project])?;
+        let (sheet, manifest) = (from.join("samplesheet.csv"), from.join("md5sums.txt"));
+        self.json(Who::Analyst, &Self::put(project, text(&sheet)?, text(&manifest)?))?;
+        let now = self.ids(Who::Analyst, &["sample", "list", project])?;
+        let new = now.into_iter().find(|id| !before.contains(id));
+        let sample = new.ok_or_else(|| Error::unplayable("no sample came in"))?;
+        let objects = self.ids(Who::Exporter, &["object", "list", &sample])?;
+        Ok(Package { sample, objects, from })
+    }
+
+    /// Has an object released to a recipient nobody is; the file, if one came.
+    pub fn release(&self, object: &str) -> Result<(super::Done, Option<PathBuf>)> {
+        let to = self.beside("recipient.pub");
+        if !to.exists() {
+            // Any 32 bytes are a public key of X25519.
+            let key = STANDARD.encode(entropy::bytes::<32>(&SystemEntropy));
+            let frame = |end: &str| format!("-----{end} CRYPT4GH PUBLIC KEY-----\n");
+            self.write("recipient.pub", format!("{}{key}\n{}", frame("BEGIN"), frame("END")).as_bytes())?;
+        }
+        let out = self.beside("released.c4gh");
+        let _ = fs::remove_file(&out);
+        let words =
+            ["object", "get", object, "--reason", "control", "--to", text(&to)?, "--out", text(&out)?];
+        let done = self.run(Who::Exporter, &words)?;
+        Ok((done, out.exists().then_some(out)))
+    }
+}
