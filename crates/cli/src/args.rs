@@ -3,8 +3,7 @@
 use crate::app::App;
 use crate::{
     Failure, account, archive, audit, completion, controls, demo, doctor, init, intake, keys, ledger, login,
-    member,
-    object, project, receipt, reference, report, run, sample, site, tool, variant, witness,
+    member, object, project, receipt, reference, report, run, sample, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;

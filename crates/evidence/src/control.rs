@@ -49,6 +49,8 @@ pub const CONTROLS: &[Control] = &[
     vault::order::CONTROL,
     vault::changed::CONTROL,
     vault::bound::CONTROL,
+    vault::scrubbed::CONTROL,
+    vault::kept::CONTROL,
     vault::durable::CONTROL,
     vault::apart::CONTROL,
 ];

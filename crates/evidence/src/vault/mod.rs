@@ -5,7 +5,9 @@ pub mod bound;
 pub mod changed;
 pub mod durable;
 pub mod encrypted;
+pub mod kept;
 pub mod order;
+pub mod scrubbed;
 
 use crate::site::{Done, Package, Site, Who, bodies};
 use crate::{Error, Play, Result};

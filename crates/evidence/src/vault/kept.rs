@@ -1,0 +1,100 @@
+//! C-VLT-06: nothing goes before its time.
+
+use super::{expect_whole, take_in};
+use crate::site::{Site, Who, bodies, text, writable};
+use crate::{Control, Error, Play, Result};
+use std::fs::{self, OpenOptions};
+
+pub const CONTROL: Control = Control {
+    id: "C-VLT-06",
+    statement: "Nothing is overwritten, and nothing is deleted before its retention ends or under a legal hold, \
+                whatever role asks; where the file system can, the kernel refuses as well",
+    test: "as each role ask for the deletion of an object and the shredding of its key; as whoever owns the files \
+           overwrite and remove its body, with and without the immutable flag",
+    references: &["P11 11.10(c)"],
+    scenario,
+};
+
+fn scenario(play: &mut Play) -> Result<()> {
+    let site = play.site()?;
+    let project = site.project("research")?;
+    let (_, stored) = take_in(&site, &project, 53)?;
+    let object = stored.first().map(|one| one.object.clone()).unwrap_or_default();
+    let everyone =
+        [Who::Administrator, Who::Auditor, Who::Manager, Who::Analyst, Who::Exporter, Who::Steward];
+    for who in everyone {
+        let delete = ["object", "delete", &object, "--reason", "no room left"];
+        play.attack(&format!("{} asks for its deletion", who.name()), || Ok(()))?;
+        let done = site.run(who, if play.is_spoiled() { &["whoami"] } else { &delete })?;
+        let code = if who == Who::Steward { "ARCHIVE-011" } else { "ACCESS-" };
+        play.expect(&format!("refused, {code}"), done.refused(code), done.told());
+        let done = site.run(who, &["keys", "shred", "--project", &project, "--yes"])?;
+        play.expect("and so is the shredding of its key", !done.is_done(), done.told());
+    }
+    play.does("set a legal hold");
+    site.json(Who::Steward, &["object", "hold", &object, "--reason", "court order"])?;
+    let done = site.run(Who::Steward, &["object", "delete", &object, "--reason", "no room left"])?;
+    play.expect("deletion is refused under the hold too", done.refused("ARCHIVE-0"), done.told());
+    expect_whole(play, &site, &object)?;
+    by_hand(play)
+}
+
+/// What whoever owns the files may do where the kernel keeps them.
+fn by_hand(play: &mut Play) -> Result<()> {
+    let site = Site::make(play.program())?;
+    site.lock()?;
+    let settings = site.folder().join("site.toml");
+    let text = fs::read_to_string(&settings).map_err(Error::io(&settings))?;
+    fs::write(&settings, immutable(&text)).map_err(Error::io(&settings))?;
+    play.does("open a site with the immutable flag");
+    let done = site.run(Who::Administrator, &["whoami"])?;
+    if !done.is_done() {
+        // Honest on a machine that cannot: the site says so and does not open.
+        play.expect(
+            "this file system or account cannot set it, and the site refuses to open",
+            done.err.contains("ARCHIVE-"),
+            done.told(),
+        );
+        return Ok(());
+    }
+    let project = site.project("research")?;
+    let (_, stored) = take_in(&site, &project, 54)?;
+    for one in &stored {
+        locked(&one.body)?;
+        play.spoil("take the flag away", || writable(&one.body))?;
+        play.does("overwrite and remove a body as the files' owner");
+        let written = OpenOptions::new().write(true).open(&one.body);
+        play.expect("the kernel refuses to overwrite it", written.is_err(), said(&written));
+        let removed = fs::remove_file(&one.body);
+        play.expect("and to remove it", removed.is_err(), said(&removed));
+    }
+    let left = bodies(site.folder())?.len();
+    play.expect("every body is there", left >= stored.len() || play.is_spoiled(), format!("{left} bodies"));
+    site.lock()
+}
+
+/// The settings with `immutable = true` in their `[archive]`, whatever they say of it.
+fn immutable(settings: &str) -> String {
+    let others = settings.lines().filter(|line| !line.starts_with("immutable"));
+    let lines = others.flat_map(|line| match line {
+        "[archive]" => vec![line, "immutable = true"],
+        _ => vec![line],
+    });
+    let text = lines.collect::<Vec<&str>>().join("\n");
+    if text.contains("[archive]") { text + "\n" } else { text + "\n[archive]\nimmutable = true\n" }
+}
+
+/// New bodies are locked within seconds, by the site itself.
+fn locked(body: &std::path::Path) -> Result<()> {
+    for _ in 0..200 {
+        if OpenOptions::new().write(true).open(body).is_err() {
+            return Ok(());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    Err(Error::unplayable(format!("`{}` is not locked within 20 s", text(body)?)))
+}
+
+fn said<T>(result: &std::io::Result<T>) -> String {
+    result.as_ref().map_or_else(ToString::to_string, |_| "it was done".to_owned())
+}
