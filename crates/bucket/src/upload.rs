@@ -11,8 +11,8 @@ use std::io::{self, Write};
 
 /// Most parts of an upload.
 const PARTS: usize = 10_000;
-/// Parts after which they are twice as large: so many parts carry 37 times what ten thousand of the first
-/// size would, and the memory for one grows as slowly.
+/// Parts after which they are twice as large: so many parts carry almost four times what ten thousand of the
+/// first size would, and the memory for one grows as slowly.
 const DOUBLED: usize = 2_500;
 
 /// A version that is in the store.

@@ -13,7 +13,7 @@
 //! * [`rotate`]: new keys by wrapping anew; [`shred`]: keys destroyed, and what that erased;
 //!   [`backup`]: the short-lived keys of key-store backups
 //! * [`wrap`]: the one wrapping primitive; [`locked`]: the memory that keys lie in
-//! * [`field`]: readable audit fields under a scope's field key
+//! * [`field`]: readable audit fields under the field keys of their scopes
 
 pub mod backup;
 pub mod field;

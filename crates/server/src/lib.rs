@@ -13,7 +13,7 @@
 //!   `storage`, `reference`, `run`, `variant`, `history`, `export`, `record`, `tail`, `process`, `keys`,
 //!   `erase`, `keep`, `scrub`
 //! * [`vigil`]: what the site looks at by itself, so that somebody hears of it
-//! * [`holds`]: whether a retention floor forbids an erasure
+//! * [`holds`]: whether a legal hold or a retention floor forbids an erasure
 
 mod attend;
 mod body;
