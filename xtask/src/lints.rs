@@ -5,7 +5,6 @@ use crate::{Finding, Workspace};
 
 /// Rooms that may lift the ban on unsafe code, each with its reason.
 pub const UNSAFE: &[(&str, &str)] = &[
-    ("crypto", "calls the host's OpenSSL, loaded at run time, whose functions have no safe interface"),
     ("executor", "forks, unshares and mounts before a job starts, which has no safe interface"),
     ("keys", "locks the pages that keys lie in, which is a call with an address"),
 ];

@@ -66,13 +66,10 @@ static CURRENT: AtomicUsize = AtomicUsize::new(0);
 /// The providers of this host that pass their self-test. The compiled one is first, and there in any case.
 pub fn offered() -> &'static [Box<dyn Provider>] {
     OFFERED.get_or_init(|| {
-        static HOST: OnceLock<Option<OpenSsl>> = OnceLock::new();
         let mut all: Vec<Box<dyn Provider>> = vec![Box::new(Compiled)];
-        if let Some(host) = HOST.get_or_init(OpenSsl::load)
-            && self_test(&host)
-        {
-            all.push(Box::new(host));
-        }
+        all.extend(
+            OpenSsl::load().filter(|host| self_test(host)).map(|host| Box::new(host) as Box<dyn Provider>),
+        );
         all
     })
 }

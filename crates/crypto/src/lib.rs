@@ -9,13 +9,12 @@
 //!   suite runs on all of them.
 //! * One that does not pass its self-test is not used. The one that is compiled in is always there; if even
 //!   that fails, [`choose`] says so and a site does not open.
-//! * Nothing outside `openssl.rs` is unsafe.
 //!
 //! Lacks: other algorithms, nonces of its own making, files, and a way to print a key.
 //!
 //! * [`provider`]: the contract
 //! * [`choose`](mod@choose): self-test, timing, and the choice
-//! * inside: `compiled` (aws-lc-rs, linked in), `openssl` (libcrypto 3, loaded if the host has it)
+//! * inside: `compiled` (aws-lc-rs), `openssl` (the host's libcrypto 3)
 
 pub mod choose;
 pub mod provider;
