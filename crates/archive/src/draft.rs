@@ -208,7 +208,7 @@ impl Draft {
                     Form::Crypt4gh => {
                         let nonce = base::entropy::bytes(&*self.archive.entropy);
                         Sink::Crypt4gh(Box::new(
-                            body::Writer::new(body, &self.key, nonce).map_err(Error::Seal)?,
+                            body::Writer::beside(body, &self.key, nonce).map_err(Error::Seal)?,
                         ))
                     }
                 }

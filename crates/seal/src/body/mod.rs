@@ -4,6 +4,7 @@
 //! * [`Reader`] takes a stored body with what its record says, and gives plaintext from any place
 
 mod reader;
+mod stage;
 mod writer;
 
 pub use reader::Reader;

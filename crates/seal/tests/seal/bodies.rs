@@ -112,19 +112,87 @@ impl Write for FailsOnce {
 
 #[test]
 fn a_writer_that_failed_seals_nothing_more() {
-    for whole in [true, false] {
-        let key = SessionKey::from_bytes([1; 32]);
-        let mut writer = body::Writer::new(FailsOnce(70_000, Vec::new()), &key, [0; 12]).unwrap();
-        let plain = plaintext(2 * 65_536);
-        let failed = if whole {
-            writer.write_all(&plain)
-        } else {
-            plain.chunks(1000).try_for_each(|piece| writer.write_all(piece))
-        };
-        assert_eq!(failed.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
-        assert!(matches!(Error::from_io(writer.write(b"x").unwrap_err()), Error::Spent));
-        assert!(matches!(writer.finish(), Err(Error::Spent)));
+    type Wrap = Box<dyn Write + Send>;
+    let key = SessionKey::from_bytes([1; 32]);
+    let fails = || -> Wrap { Box::new(FailsOnce(70_000, Vec::new())) };
+    for beside in [false, true] {
+        for piece in [usize::MAX, 1000] {
+            let mut writer = match beside {
+                false => body::Writer::new(fails(), &key, [0; 12]).unwrap(),
+                true => body::Writer::beside(fails(), &key, [0; 12]).unwrap(),
+            };
+            // On a thread beside, the failure shows with a later piece.
+            let plain = plaintext(70 * 65_536);
+            let failed = plain.chunks(piece.min(plain.len())).try_for_each(|piece| writer.write_all(piece));
+            assert_eq!(failed.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+            assert!(matches!(Error::from_io(writer.write(b"x").unwrap_err()), Error::Spent));
+            assert!(matches!(Error::from_io(writer.flush().unwrap_err()), Error::Spent));
+            assert!(matches!(writer.finish(), Err(Error::Spent)));
+        }
     }
+}
+
+#[test]
+fn a_failure_beside_shows_at_the_end_at_the_latest() {
+    let key = SessionKey::from_bytes([1; 32]);
+    for length in [17, 20, 33] {
+        let failing: Box<dyn Write + Send> = Box::new(FailsOnce(70_000, Vec::new()));
+        let mut writer = body::Writer::beside(failing, &key, [0; 12]).unwrap();
+        let written = writer.write_all(&plaintext(length * 65_536));
+        assert!(written.is_err() || writer.finish().is_err(), "{length}");
+    }
+}
+
+#[test]
+fn a_body_made_on_two_threads_is_the_same() {
+    let key = SessionKey::from_bytes([7; 32]);
+    for length in [0, 1, 65_536, 16 * 65_536, 16 * 65_536 + 1, 65 * 65_536 + 17] {
+        let plain = plaintext(length);
+        let made = |mut writer: body::Writer<Vec<u8>>, flush: bool| {
+            for (piece, at) in plain.chunks(300_000).zip(0..) {
+                writer.write_all(piece).unwrap();
+                if flush && at == 7 {
+                    writer.flush().unwrap();
+                }
+            }
+            writer.finish().unwrap()
+        };
+        let (one, sealed) = made(body::Writer::new(Vec::new(), &key, [3; 12]).unwrap(), false);
+        for flush in [false, true] {
+            let (two, same) = made(body::Writer::beside(Vec::new(), &key, [3; 12]).unwrap(), flush);
+            assert!(one == two && sealed.tree == same.tree, "{length}");
+            assert_eq!(sealed.expected(), same.expected());
+        }
+    }
+}
+
+/// Notes when it is dropped.
+struct Noted(std::sync::Arc<std::sync::atomic::AtomicBool>);
+
+impl Write for Noted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_writer_that_is_dropped_has_let_go_of_its_stream() {
+    let gone = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let key = SessionKey::from_bytes([1; 32]);
+    let mut writer = body::Writer::beside(Noted(gone.clone()), &key, [0; 12]).unwrap();
+    writer.write_all(&plaintext(40 * 65_536)).unwrap();
+    drop(writer);
+    assert!(gone.load(std::sync::atomic::Ordering::SeqCst));
 }
 
 proptest! {
