@@ -5,8 +5,8 @@ use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
-/// Heads beyond this many are let go once the index has them.
-const KEPT: usize = 262_144;
+/// Heads beyond this many are let go once the index has them: as many as fit the map's memory for half a million.
+const KEPT: usize = 458_752;
 /// No position.
 const NONE: u64 = u64::MAX;
 
@@ -99,12 +99,17 @@ impl Heads {
     }
 
     /// The index holds everything before `indexed`: lets go of what it can answer for, if memory
-    /// holds much.
+    /// holds much. What was used of late stays, as it is likely to be used again.
     pub(crate) fn indexed(&mut self, indexed: u64) {
         if self.short.len().saturating_add(self.long.len()) > KEPT {
-            self.short.retain(|_, head| head.newest >= indexed);
+            let mut newest: Vec<u64> =
+                self.short.values().chain(self.long.values()).map(|head| head.newest).collect();
+            let half = newest.len() / 2;
+            let (_, middle, _) = newest.select_nth_unstable(half);
+            let kept = indexed.min(*middle);
+            self.short.retain(|_, head| head.newest >= kept);
             self.short.shrink_to(KEPT);
-            self.long.retain(|_, head| head.newest >= indexed);
+            self.long.retain(|_, head| head.newest >= kept);
             self.long.shrink_to(KEPT);
         }
     }
@@ -140,6 +145,21 @@ mod tests {
         assert_eq!((heads.newest("a", 1), heads.newest("a", 3)), (Some(Some(0)), Some(Some(2))));
         assert_eq!(heads.advance("b", 3, || Ok(Some(0))).unwrap(), Some(0));
         assert_eq!((heads.newest("b", 1), heads.newest("c", 9)), (Some(Some(0)), None));
+    }
+
+    #[test]
+    fn what_the_index_has_goes_the_older_half_first() {
+        let mut heads = Heads::default();
+        let size = u64::try_from(KEPT).unwrap() + 1;
+        (0..size).for_each(|n| heads.note(&format!("obj_{n}"), n));
+        heads.indexed(100);
+        assert_eq!(heads.newest("obj_99", size), None, "the index has it");
+        assert_eq!(heads.newest("obj_100", size), Some(Some(100)), "the index does not have it");
+        (0..100).for_each(|n| heads.note(&format!("obj_{n}"), n));
+        heads.indexed(size);
+        assert_eq!(heads.newest(&format!("obj_{}", size / 2 - 1), size), None);
+        assert_eq!(heads.newest(&format!("obj_{}", size / 2), size), Some(Some(size / 2)));
+        assert_eq!(heads.short.len() as u64, size - size / 2);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use twox_hash::XxHash64;
 
 /// A term as the index knows it: XXH64 with the lowest bit telling chains from other terms.
@@ -99,6 +100,9 @@ pub(crate) struct Part {
     key: PageKey,
     identity: [u8; 20],
     filter: Vec<u8>,
+    /// The first key of each page of entries that was read and checked before, or 0. A search then reads the
+    /// one page that it is after: for a chain that is not in memory the committer waits for it.
+    firsts: Box<[AtomicU64]>,
 }
 
 impl Part {
@@ -121,7 +125,9 @@ impl Part {
             let page = key.read(&file, &identity, 1 + head.entries + number)?.ok_or(Unusable::Damaged)?;
             filter.extend_from_slice(page.get(..BLOCKS * BLOCK).ok_or(Unusable::Damaged)?);
         }
-        Ok(Self { path, head, file, key: key.clone(), identity, filter })
+        let pages = usize::try_from(head.entries).map_err(|_| Unusable::Damaged)?;
+        let firsts = std::iter::repeat_with(AtomicU64::default).take(pages).collect();
+        Ok(Self { path, head, file, key: key.clone(), identity, filter, firsts })
     }
 
     /// The newest position at which `key`, a chain's, may occur.
@@ -170,19 +176,31 @@ impl Part {
         Ok(())
     }
 
-    /// The number of the first page of entries for whose first key `is_after` holds. Keys are
-    /// hashes, evenly spread: a guess lands close.
+    /// The number of the first page of entries for whose first key `is_after` holds.
     fn first_page(&self, is_after: impl Fn(Key) -> bool) -> Result<u64, Unusable> {
         let (mut low, mut high) = (0, self.head.entries);
         while low < high {
             let middle = low + (high - low) / 2;
-            if is_after(self.entries(middle)?.first) {
+            if is_after(self.first_of(middle)?) {
                 high = middle;
             } else {
                 low = middle + 1;
             }
         }
         Ok(low)
+    }
+
+    /// The first key of a page of entries.
+    fn first_of(&self, number: u64) -> Result<Key, Unusable> {
+        let known = usize::try_from(number).ok().and_then(|place| self.firsts.get(place));
+        if let Some(first) = known.map(|first| first.load(Ordering::Relaxed)).filter(|first| *first != 0) {
+            return Ok(first);
+        }
+        let first = self.entries(number)?.first;
+        if let Some(known) = known {
+            known.store(first, Ordering::Relaxed);
+        }
+        Ok(first)
     }
 
     /// A page of entries.
