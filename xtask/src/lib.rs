@@ -13,6 +13,7 @@
 //! * [`tables`]: SQL stays with its room's tables
 //! * [`codes`]: error codes and their page
 //! * [`lints`]: no room drops the workspace's lints
+//! * [`plot`]: the picture of how a site grows
 //! * [`traces`]: nothing of the machine that built it
 
 pub mod arrows;
@@ -20,6 +21,7 @@ pub mod banned;
 pub mod codes;
 pub mod exceptions;
 pub mod lints;
+pub mod plot;
 pub mod shape;
 pub mod source;
 pub mod tables;
@@ -37,6 +39,7 @@ pub fn tidy(workspace: &Workspace) -> Vec<Finding> {
     findings.extend(tables::check(workspace));
     findings.extend(codes::check(workspace));
     findings.extend(lints::check(workspace));
+    findings.extend(plot::check(workspace));
     findings.extend(traces::check(workspace, exceptions::ALL));
     findings.extend(exceptions::check(exceptions::ALL));
     findings.sort();

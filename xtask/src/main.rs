@@ -1,12 +1,13 @@
-//! `cargo run -p xtask -- tidy` checks the workspace, `-- errors` writes the list of error codes.
+//! `cargo run -p xtask -- tidy` checks the workspace, `-- errors` writes the list of error codes, `-- plot` draws how a site grows.
 
 use std::process::ExitCode;
-use xtask::{Workspace, codes, tidy};
+use xtask::{Workspace, codes, plot, tidy};
 
 const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
 
   tidy     check arrows, sizes, docs, banned calls, tables, error codes and traces; 1 on findings
   errors   write docs/reference/errors.md from the code
+  plot     draw docs/images/growth.svg from docs/reference/growth.csv
 ";
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -26,6 +27,12 @@ fn main() -> anyhow::Result<ExitCode> {
             std::fs::create_dir_all(path.parent().unwrap_or(&workspace.root))?;
             std::fs::write(&path, codes::page(&workspace))?;
             eprintln!("wrote {}", codes::PAGE);
+            Ok(ExitCode::SUCCESS)
+        }
+        "plot" => {
+            let table = std::fs::read_to_string(workspace.root.join(plot::TABLE))?;
+            std::fs::write(workspace.root.join(plot::PICTURE), plot::picture(&table)?)?;
+            eprintln!("wrote {}", plot::PICTURE);
             Ok(ExitCode::SUCCESS)
         }
         _ => {
