@@ -45,12 +45,13 @@ pub trait Host {
     fn witness_trust(&self, folder: &Path, key: &str) -> anyhow::Result<()>;
 
     /// Answers for the witness in `folder` until told to stop. `ready` gets the address once it
-    /// listens; its error ends the witness.
+    /// listens, and under TLS the certificate's pin; its error ends the witness.
     fn witness_serve(
         &self,
         folder: &Path,
         listen: SocketAddr,
-        ready: &mut dyn FnMut(SocketAddr) -> anyhow::Result<()>,
+        tls: Option<&Tls>,
+        ready: &mut dyn FnMut(SocketAddr, Option<String>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()>;
 
     /// The file of the program that runs, for what runs it again.
@@ -77,6 +78,15 @@ pub struct InitArgs {
     pub name: Option<String>,
     /// So many shares of so many open the site; none for a passphrase.
     pub split: Option<(u8, u8)>,
+}
+
+/// With what a witness is known under TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM file of its certificate, and of those between it and an authority.
+    pub certificate: PathBuf,
+    /// PEM file of its key.
+    pub key: PathBuf,
 }
 
 /// What opens a site.

@@ -1,6 +1,7 @@
 //! `witness`: a witness of ledgers, on another machine than theirs.
 
 use crate::app::App;
+use crate::host::Tls;
 use crate::{Error, Failure, file};
 use ::ledger::VerifierKey;
 use ::receipt::SitePublic;
@@ -89,29 +90,40 @@ impl Trust {
 
 /// Answer those who ask for cosignatures, until stopped.
 ///
-/// Speaks C2SP tlog-witness over plain HTTP: `POST /add-checkpoint`. Nothing secret passes, and a cosignature
-/// carries its own proof; across a network that others share, put it behind a proxy with TLS. What was cosigned is
-/// on disk before the answer leaves.
+/// Speaks C2SP tlog-witness over HTTP (`POST /add-checkpoint`), or over TLS 1.3 with a certificate; then it says by which
+/// pin a site knows it. Nothing secret passes, a cosignature carries its own proof, and so does a refusal (`GET
+/// /newest/…`). What was cosigned is on disk before the answer leaves.
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  sequestra witness serve /srv/witness --listen 127.0.0.1:7070\n\nRole: none."
-)]
+#[command(after_help = "Example:\n  sequestra witness serve /srv/witness --listen 127.0.0.1:7070\n  \
+    sequestra witness serve /srv/witness --listen 192.0.2.7:7070 --tls-cert cert.pem --tls-key key.pem\n\n\
+    Role: none.")]
 pub struct Serve {
     /// The witness's folder
     folder: PathBuf,
     /// The address; port 0 takes any that is free
     #[arg(long, value_name = "ADDRESS")]
     listen: SocketAddr,
+    /// Its certificate, with those between it and an authority, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
 }
 
 impl Serve {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let console = &mut *app.console;
-        app.host.witness_serve(&self.folder, self.listen, &mut |address| {
+        let tls = self.tls_cert.zip(self.tls_key).map(|(certificate, key)| Tls { certificate, key });
+        app.host.witness_serve(&self.folder, self.listen, tls.as_ref(), &mut |address, pin| {
+            let address = address.to_string();
             let told = match console.is_json() {
-                true => console.json(&serde_json::json!({"listening": address.to_string()})),
+                true => console.json(&serde_json::json!({"listening": address, "pin": pin})),
                 false => console.line(&format!("listening on {address}")),
             };
+            if let Some(pin) = pin.filter(|_| !console.is_json()) {
+                console.say(&format!("a site knows it by `pin = \"{pin}\"`"));
+            }
             told.and_then(|()| console.finish()).map_err(anyhow::Error::new)
         })?;
         Ok(())

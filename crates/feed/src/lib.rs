@@ -11,12 +11,14 @@
 //! * [`ocsf`]: an event as a record
 //! * [`stream`]: the loop from the ledger to a sink
 //! * [`alarm`]: the second channel, which needs no ledger: what a person has to hear at once
-//! * inside: `sink` with `file`, `syslog` and `post`; `tls`; `mark`, the acknowledged position
+//! * [`tls`]: TLS to a receiver that is known; the program reaches its witnesses by it, too
+//! * inside: `sink` with `file`, `syslog` and `post`; `mark`, the acknowledged position
 
 pub mod alarm;
 pub mod ocsf;
 pub mod settings;
 pub mod stream;
+pub mod tls;
 
 mod error;
 mod file;
@@ -24,7 +26,6 @@ mod mark;
 mod post;
 mod sink;
 mod syslog;
-mod tls;
 
 pub use alarm::{Alarms, Cause};
 pub use error::Error;

@@ -7,49 +7,72 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// A receiver and how it is known.
-pub(crate) struct Peer {
-    pub host: String,
-    pub port: u16,
+/// By what a receiver is known: authorities, or its very certificate.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// PEM file of the authorities.
+    pub ca: Option<&'a Path>,
+    /// SHA-256 of the certificate (DER) in hexadecimal.
+    pub pin: Option<&'a str>,
+}
+
+/// A receiver that is known.
+pub struct Peer {
+    /// Its host.
+    pub(crate) host: String,
+    port: u16,
     name: ServerName<'static>,
     connector: TlsConnector,
 }
 
 impl Peer {
-    pub fn new(settings: &Settings, host: String, port: u16) -> Result<Self, Error> {
-        let name = ServerName::try_from(host.clone()).map_err(|_| settings.refuse("the host is no name"))?;
+    pub(crate) fn new(settings: &Settings, host: String, port: u16) -> Result<Self, Error> {
+        let known = Known { ca: settings.ca.as_deref(), pin: settings.pin.as_deref() };
+        Self::known(host, port, known).map_err(|why| settings.refuse(why))
+    }
+
+    /// The receiver at `host` and `port`; an error says why there can be none.
+    pub fn known(host: String, port: u16, known: Known<'_>) -> Result<Self, String> {
+        let name = ServerName::try_from(host.clone()).map_err(|_| "the host is no name")?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
-            .map_err(|e| settings.refuse(e.to_string()))?;
-        let config = match (&settings.pin, &settings.ca) {
-            (Some(pin), _) => {
-                let pin = pin.parse().map_err(|_| settings.refuse("`pin` is not a SHA-256"))?;
+            .map_err(|e| e.to_string())?;
+        let config = match (known.pin, known.ca) {
+            (Some(pin), None) => {
+                let pin = pin.parse().map_err(|_| "`pin` is not a SHA-256")?;
                 let verifier = Arc::new(Pinned { pin, provider });
                 builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
             }
             (None, Some(ca)) => {
                 let mut roots = RootCertStore::empty();
-                let refuse = |e: &dyn std::fmt::Display| settings.refuse(format!("`ca` cannot be read: {e}"));
+                let refuse = |e: &dyn std::fmt::Display| format!("`ca` cannot be read: {e}");
                 for certificate in CertificateDer::pem_file_iter(ca).map_err(|e| refuse(&e))? {
                     roots.add(certificate.map_err(|e| refuse(&e))?).map_err(|e| refuse(&e))?;
                 }
                 builder.with_root_certificates(roots).with_no_client_auth()
             }
-            (None, None) => return Err(settings.refuse("it takes either `ca` or `pin`")),
+            _ => return Err("it takes either `ca` or `pin`".to_owned()),
         };
         Ok(Self { host, port, name, connector: TlsConnector::from(Arc::new(config)) })
     }
 
+    /// A connection with the receiver at its other end.
     pub async fn connect(&self) -> Result<TlsStream<TcpStream>, Error> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(Error::sink)?;
         self.connector.connect(self.name.clone(), stream).await.map_err(Error::sink)
     }
+}
+
+/// What a holder of this certificate is pinned by.
+pub fn pin_of(certificate: &CertificateDer<'_>) -> base::Sha256 {
+    base::Sha256(Sha256::digest(certificate.as_ref()).into())
 }
 
 /// Takes one certificate and no other. The handshake's signature is checked as always, so only the
@@ -69,7 +92,7 @@ impl ServerCertVerifier for Pinned {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if Sha256::digest(end_entity.as_ref()).as_slice() == self.pin.0 {
+        if pin_of(end_entity) == self.pin {
             return Ok(ServerCertVerified::assertion());
         }
         Err(rustls::Error::General("the receiver's certificate is not the pinned one".into()))

@@ -4,7 +4,7 @@ use crate::{create, demo, doctor, process, start, witnessing};
 use anyhow::{Context, Result};
 use api::Problem;
 use base::{Fault, Kind, SystemClock, SystemEntropy};
-use cli::host::Unsealing;
+use cli::host::{Tls, Unsealing};
 use cli::{Console, DemoArgs, DemoDataArgs, Diagnosis, Failure, Host, InitArgs, NewSite, Passphrase};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -101,9 +101,10 @@ impl Host for Program {
         &self,
         folder: &Path,
         listen: SocketAddr,
-        ready: &mut dyn FnMut(SocketAddr) -> Result<()>,
+        tls: Option<&Tls>,
+        ready: &mut dyn FnMut(SocketAddr, Option<String>) -> Result<()>,
     ) -> Result<()> {
-        witnessing::serve(folder, listen, ready).map_err(told)
+        witnessing::serve(folder, listen, tls, ready).map_err(told)
     }
 
     fn program(&self) -> Result<PathBuf> {

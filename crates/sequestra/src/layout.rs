@@ -1,8 +1,11 @@
 //! Where things lie in a site's directory; see `docs/spec/site.md`.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, bail};
 use base::SiteId;
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A site's directory.
@@ -22,9 +25,12 @@ pub struct Settings {
     /// Minutes without a request after which the site locks itself.
     #[serde(default = "default_idle_minutes")]
     pub idle_minutes: u64,
-    /// Who cosigns the ledger's checkpoints.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub witness: Option<WitnessSettings>,
+    /// Who cosigns the ledger's checkpoints: `[witness]`, or `[[witness]]` for several.
+    #[serde(default, deserialize_with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
+    pub witness: Vec<WitnessSettings>,
+    /// How many of them it takes, and what follows when they are silent.
+    #[serde(default, skip_serializing_if = "Witnessing::is_usual")]
+    pub witnessing: Witnessing,
     /// How tokens and key services are reached.
     #[serde(default, skip_serializing_if = "is_default")]
     pub keys: keys::Reach,
@@ -79,23 +85,90 @@ impl Trail {
     }
 }
 
-/// `[witness]` in `site.toml`.
+/// `[witness]` in `site.toml`, or each `[[witness]]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WitnessSettings {
-    /// Its address, `http://host:port`, perhaps with a path before `/add-checkpoint`.
+    /// Its address, `https://host:port` or `http://host:port`, perhaps with a path before `/add-checkpoint`.
     pub url: String,
     /// Its verifier key, as `witness init` printed it.
     pub key: String,
-    /// Seconds without an answer after which the site's status names it.
+    /// PEM file of the authorities that its certificate must come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
+    /// SHA-256 of its certificate (DER) in hexadecimal, instead of authorities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
+    /// Seconds without a cosignature of what there is after which it counts as silent.
     #[serde(default = "default_alarm_seconds")]
     pub alarm_seconds: u64,
 }
 
-impl WitnessSettings {
-    /// The witness's name, which its key begins with.
-    pub fn name(&self) -> &str {
-        self.key.split('+').next().unwrap_or_default()
+/// A table, or an array of them: a site with one witness says so plainly.
+fn one_or_more<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<WitnessSettings>, D::Error> {
+    struct Either;
+    impl<'de> Visitor<'de> for Either {
+        type Value = Vec<WitnessSettings>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("`[witness]` or several `[[witness]]`")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            Ok(vec![WitnessSettings::deserialize(MapAccessDeserializer::new(map))?])
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(seq))
+        }
+    }
+    input.deserialize_any(Either)
+}
+
+/// `[witnessing]` in `site.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Witnessing {
+    /// How many of the witnesses have to cosign; all of them unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<usize>,
+    /// What follows when so many do not.
+    pub silence: Silence,
+    /// Seconds for which what there is may lack them.
+    pub seconds: u64,
+}
+
+/// What follows when too few witnesses cosign.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Silence {
+    /// Somebody hears of it.
+    #[default]
+    Alarm,
+    /// The site stops too, and does not open without them.
+    Stop,
+}
+
+impl Default for Witnessing {
+    fn default() -> Self {
+        Self { quorum: None, silence: Silence::Alarm, seconds: default_alarm_seconds() }
+    }
+}
+
+impl Witnessing {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// How many of `witnesses` have to cosign.
+    pub fn quorum_of(&self, witnesses: usize) -> Result<usize, witness::Error> {
+        let quorum = self.quorum.unwrap_or(witnesses);
+        let why = match (quorum, self.silence) {
+            (quorum, _) if quorum > witnesses => format!("the quorum is {quorum}, and there are {witnesses}"),
+            (0, Silence::Stop) => "without any, a site that stops without them never opens".to_owned(),
+            (0, _) if witnesses > 0 => {
+                "a quorum of 0 asks for nobody: leave it out to ask for all".to_owned()
+            }
+            _ => return Ok(quorum),
+        };
+        Err(witness::Error::Settings(why))
     }
 }
 
@@ -131,7 +204,7 @@ fn default_idle_minutes() -> u64 {
 
 impl Layout {
     /// The site at `root`, by its absolute path.
-    pub fn at(root: &Path) -> Result<Self> {
+    pub fn at(root: &Path) -> anyhow::Result<Self> {
         let root =
             std::path::absolute(root).with_context(|| format!("cannot resolve `{}`", root.display()))?;
         Ok(Self { root })
@@ -191,7 +264,7 @@ impl Layout {
     pub const SOCKET: &'static str = "site.sock";
 
     /// Reads `site.toml`.
-    pub fn settings(&self) -> Result<Settings> {
+    pub fn settings(&self) -> anyhow::Result<Settings> {
         let path = self.settings_file();
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,

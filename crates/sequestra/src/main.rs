@@ -5,11 +5,12 @@
 //! * [`store`]: where its bodies lie
 //! * [`process`], [`start`]: the site's process, and how it is started in the background
 //! * [`streams`]: the site's events out to others
-//! * [`attest`]: has the site's ledger witnessed; [`witnessing`]: a witness as a process
+//! * [`attest`]: has the site's ledger witnessed; [`ask`]: one witness as the site reaches it; [`witnessing`]: a witness as a process
 //! * [`host`]: what the command line asks of the program around it
 //! * [`doctor`]: what this machine offers
 //! * [`demo`]: the whole story, by the ordinary commands
 
+mod ask;
 mod attest;
 mod create;
 mod demo;

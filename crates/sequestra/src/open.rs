@@ -151,7 +151,7 @@ async fn open_ledger(
     clock: &Arc<dyn Clock>,
 ) -> Result<(Audit, Attest)> {
     let ledger = Ledger::open_with(&layout.ledger(), key, clock.clone(), Arc::new(disk), Audit::options())?;
-    let attest = Attest::at_start(layout, settings.witness.as_ref(), &ledger, clock.clone()).await?;
+    let attest = Attest::at_start(layout, settings, &ledger, clock.clone()).await?;
     Ok((Audit::new(ledger), attest))
 }
 

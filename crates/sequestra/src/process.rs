@@ -98,10 +98,15 @@ async fn run(site: &Site, listener: UnixListener, attest: &mut Attest) -> Result
         tokio::time::sleep(GRACE).await;
     };
     let witnessed = async {
-        attest.run().await;
-        let why = "the witness knows more of the ledger, or another one; the next start says which";
-        site.alarms.set(Cause::WitnessRefused, "", Some(why.to_owned()));
-        // The witness knows another ledger: what is under way ends, and the next start says why.
+        let why = attest.run().await;
+        match why.downcast_ref::<witness::Error>() {
+            Some(witness::Error::NoQuorum { .. }) => {
+                site.alarms.set(Cause::NoQuorum, "", Some(format!("{why}: the site stops")));
+                site.end("no-quorum").await;
+            }
+            // A witness knows another ledger: what is under way ends, and the next start says why.
+            _ => site.alarms.set(Cause::WitnessRefused, "", Some(why.to_string())),
+        }
         site.stop();
         std::future::pending().await
     };

@@ -12,6 +12,7 @@
 //! * one module a resource: `people`, `project`, `package`, `sample`, `object`, `tool`,
 //!   `storage`, `reference`, `run`, `variant`, `history`, `export`, `record`, `tail`, `process`, `keys`,
 //!   `erase`, `keep`, `scrub`
+//! * [`witnessed`]: what the site's witnesses cosigned
 //! * [`vigil`]: what the site looks at by itself, so that somebody hears of it
 //! * [`holds`]: whether a legal hold or a retention floor forbids an erasure
 
@@ -42,9 +43,11 @@ mod tail;
 mod tool;
 mod variant;
 pub mod vigil;
+pub mod witnessed;
 
 pub use failure::Failure;
 pub use reference::Uploads;
 pub use router::router;
-pub use site::{Parts, Places, Site, Witnessed};
+pub use site::{Parts, Places, Site};
 pub use storage::{Care, care};
+pub use witnessed::Witnessed;

@@ -1,7 +1,6 @@
 //! The process itself: health, status, lock.
 
 use crate::attend::Signed;
-use crate::site::Witnessed;
 use crate::{Failure, Site};
 use access::thing;
 use access::verb::{Manage, View};
@@ -26,7 +25,7 @@ pub(crate) async fn status(
 ) -> Result<Json<Status>, Failure> {
     let _: Permit<View, thing::Site> = site.permit(&caller, Action::ViewSiteStatus, &site.id).await?;
     let ledger = site.audit.ledger();
-    let mut limits: Vec<String> = unwitnessed(&site.witnessed()).into_iter().collect();
+    let mut limits = site.witnessed().limits();
     if !keys::locked::all_locked() {
         limits.push(
             "the kernel does not let all keys be locked into memory (RLIMIT_MEMLOCK): swap must be off or encrypted"
@@ -77,24 +76,6 @@ fn behind(stream: &Stream) -> Option<String> {
     let Stream { name, waiting, failure, .. } = stream;
     let why = failure.as_deref().unwrap_or("its sink is slow");
     stream.lagging.then(|| format!("the stream {name} lags, {waiting} events wait for its sink: {why}"))
-}
-
-/// What cannot be promised because no witness saw it.
-fn unwitnessed(witnessed: &Witnessed) -> Option<String> {
-    let Some(name) = &witnessed.name else {
-        return Some(
-            "no witness is set: a ledger and a database rolled back together would not be noticed here; keep \
-             checkpoints elsewhere (`ledger checkpoint --out FILE`)"
-                .to_owned(),
-        );
-    };
-    let late = witnessed.late.filter(|late| *late >= witnessed.alarm)?;
-    Some(format!(
-        "the witness {name} has not cosigned for {} s: beyond event {}, a rollback of everything together \
-         would not be noticed",
-        late.as_secs(),
-        witnessed.size
-    ))
 }
 
 pub(crate) async fn lock(State(site): State<Site>, Signed(caller): Signed) -> Result<Json<Health>, Failure> {

@@ -1,7 +1,7 @@
 //! The rooms of an open site, together.
 
-use crate::Failure;
 use crate::body::blocking;
+use crate::{Failure, Witnessed};
 use access::facts::{PlaceAnswer, SubjectAnswer};
 use access::thing::Thing;
 use access::verb::Verb;
@@ -44,7 +44,7 @@ pub struct Parts {
     pub runs: runs::Runs,
     /// The program whose internal subcommand checks FASTQ files behind walls: our own.
     pub program: PathBuf,
-    /// What the witness cosigned.
+    /// What the witnesses cosigned.
     pub witnessed: Arc<Mutex<Witnessed>>,
     /// The standing streams of events: their names, and how far they are.
     pub streams: Vec<(String, watch::Receiver<feed::Status>)>,
@@ -62,21 +62,6 @@ pub struct Parts {
     pub idle_minutes: u64,
     /// How the site looks after its store.
     pub care: crate::Care,
-}
-
-/// What the site's witness cosigned, shared with whoever asks it.
-#[derive(Debug, Clone, Default)]
-pub struct Witnessed {
-    /// The witness's name; none if the site has none.
-    pub name: Option<String>,
-    /// The newest checkpoint that a witness cosigned.
-    pub note: Option<String>,
-    /// The size of that checkpoint.
-    pub size: u64,
-    /// After how long without an answer the site's status names it.
-    pub alarm: Duration,
-    /// How long the witness has not answered for what there is; none if it has.
-    pub late: Option<Duration>,
 }
 
 /// The words with which [`Parts::program`] is started as a FASTQ checker.
@@ -146,7 +131,7 @@ impl Site {
         Ok(self.inner.door.get_or_init(|| door).clone())
     }
 
-    /// What the witness cosigned last, as of now.
+    /// What the witnesses cosigned, as of now.
     pub fn witnessed(&self) -> Witnessed {
         self.witnessed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

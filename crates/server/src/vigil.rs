@@ -5,6 +5,7 @@ use crate::Site;
 use audit::{Event, What};
 use feed::alarm::Cause;
 use ledger::reserve::Reserve;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -50,9 +51,11 @@ impl Room {
 
 /// Looks after what somebody has to hear of, until the site stops.
 pub async fn vigil(site: Site) {
+    let mut silent = BTreeSet::new();
     for look in 0u32.. {
         room(&site).await;
         streams(&site);
+        witnesses(&site, &mut silent).await;
         if look % STORE == 0 {
             damage(&site).await;
         }
@@ -68,7 +71,9 @@ pub async fn vigil(site: Site) {
 
 /// With little room the site changes nothing until there is more: what is left is the ledger's, for reads.
 pub async fn room(site: &Site) {
-    let (room, Some(free)) = (&site.room, site.room.free()) else { return };
+    let room = &site.room;
+    // A disk that cannot be asked has none.
+    let free = room.free().unwrap_or(0);
     let (low, least) = (room.is_low(free), room.least / MIB);
     let why = low.then(|| format!("{} MiB are free on the site's disk, and {least} are needed", free / MIB));
     site.access.set_read_only(why.clone());
@@ -100,6 +105,28 @@ fn streams(site: &Site) {
         let status = status.borrow().clone();
         let why = status.failure.unwrap_or_else(|| "its sink is slow".to_owned());
         site.alarms.set(Cause::StreamLags, name, status.lagging.then_some(why));
+    }
+}
+
+/// Silence and return are recorded, each once, and heard of.
+async fn witnesses(site: &Site, silent: &mut BTreeSet<String>) {
+    let witnessed = site.witnessed();
+    site.alarms.set(Cause::NoQuorum, "", witnessed.lacking());
+    for one in &witnessed.each {
+        let why = one.silent();
+        let (witness, size) = (one.id.clone(), one.size);
+        let what = match (why.is_some(), silent.contains(&one.id)) {
+            (true, false) => What::WitnessSilent { witness, size },
+            // Only with a cosignature of what there is.
+            (false, true) if one.late.is_none() => What::WitnessReturned { witness, size },
+            _ => continue,
+        };
+        match why.is_some() {
+            true => silent.insert(one.id.clone()),
+            false => silent.remove(&one.id),
+        };
+        site.alarms.set(Cause::WitnessSilent, &one.name, why);
+        let _ = site.audit.follow(&Event::new(site.actor(), what)).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! A witness: its folder, and what it answers.
 
 use crate::cosignature::{Cosigner, WitnessKey};
-use crate::memory::Memory;
+use crate::memory::{Memory, file_name};
 use crate::{Error, Request, Result};
 use base::{Clock, Entropy};
 use ledger::{SigningKey, VerifierKey, verify};
@@ -136,6 +136,22 @@ impl Witness {
         match log.remember(new.size, new.root, &format!("{}{line}", request.checkpoint)) {
             Ok(()) => Reply { status: 200, media_type: PLAIN, body: line },
             Err(_) => plain(500, "the witness could not remember the checkpoint and has stopped"),
+        }
+    }
+}
+
+impl Witness {
+    /// Answers `newest/NAME`, where the name is that of a ledger by its SHA-256: the newest checkpoint that was
+    /// cosigned, with the ledger's signature and this witness's. It is what a refusal stands on: a site believes
+    /// nothing less.
+    pub fn newest(&self, name: &str) -> Reply {
+        let known = self.logs.iter().find(|(ledger, _)| file_name(ledger) == name);
+        let Some((_, log)) = known else { return plain(404, "this witness does not know the ledger") };
+        let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        match log.note() {
+            Some(note) if !log.failed() => Reply { status: 200, media_type: PLAIN, body: note.to_owned() },
+            Some(_) => plain(500, "the witness could not remember a checkpoint and has stopped"),
+            None => plain(404, "this witness has cosigned nothing of the ledger"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The side of the site: what to ask a witness, what its answer means, and the newest cosigned
 //! checkpoint, kept beside the ledger.
 
+use crate::memory::file_name;
 use crate::request::{Request, number};
 use crate::{Error, Result, WitnessKey};
 use ledger::read::Comparison;
@@ -25,6 +26,11 @@ pub enum Verdict {
     },
     /// The witness knows another size than thought: ask again.
     Again,
+    /// The witness says that it knows another history, or more of this one. A refusal is not signed: whoever
+    /// stands between the two can invent one. It counts with what the witness cosigned ([`Asker::shown`]) alone.
+    Refused,
+    /// What was shown for a refusal proves none.
+    Unproven,
     /// The witness cosigned a larger ledger than there is: this one was rolled back.
     RolledBack {
         /// The size that the witness knows.
@@ -51,32 +57,58 @@ impl Asker {
 
     /// A request about the ledger as it is now.
     pub fn request(&self, ledger: &Ledger) -> Result<Request> {
-        let checkpoint = ledger.checkpoint()?;
+        self.request_for(ledger, ledger.checkpoint()?)
+    }
+
+    /// A request for a cosignature of this checkpoint of the ledger.
+    pub fn request_for(&self, ledger: &Ledger, checkpoint: String) -> Result<Request> {
         let size = verify::checkpoint(&checkpoint, ledger.verifier())?.size;
         let old = self.known.min(size);
         Ok(Request { old, proof: ledger.consistency(old, size)?, checkpoint })
     }
 
     /// What the answer to `request` means.
-    ///
-    /// A refusal is not signed: whoever stands between site and witness can invent one. It stops
-    /// and alarms, and never lets anything pass.
     pub fn answered(&mut self, ledger: &Ledger, request: &Request, status: u16, body: &[u8]) -> Verdict {
         let text = String::from_utf8_lossy(body);
         match status {
             200 => self.cosigned(ledger, request, &text).unwrap_or(Verdict::Failed(status)),
             409 => match text.strip_suffix('\n').and_then(number) {
-                Some(known) if known > ledger.size() => Verdict::RolledBack { known },
-                Some(known) if known == request.old => Verdict::Forked,
+                Some(known) if known > ledger.size() || known == request.old => Verdict::Refused,
                 Some(known) => {
                     self.known = known;
                     Verdict::Again
                 }
                 None => Verdict::Failed(status),
             },
-            422 => Verdict::Forked,
+            422 => Verdict::Refused,
             _ => Verdict::Failed(status),
         }
+    }
+
+    /// What the witness's newest checkpoint, as it was shown, proves.
+    ///
+    /// INVARIANT (no-forged-refusal): a site is closed by a checkpoint alone that its own ledger signed and that the
+    /// witness cosigned, and that is not of what the site holds. Nobody between the two can make one.
+    pub fn shown(&mut self, ledger: &Ledger, note: &[u8]) -> Verdict {
+        let Ok(note) = std::str::from_utf8(note) else { return Verdict::Unproven };
+        if self.key.cosigned(note).is_none() {
+            return Verdict::Unproven;
+        }
+        let Ok(theirs) = verify::checkpoint(note, ledger.verifier()) else { return Verdict::Unproven };
+        match ledger.compare(note) {
+            Ok(Comparison::Ahead) => Verdict::RolledBack { known: theirs.size },
+            Ok(Comparison::Diverged) => Verdict::Forked,
+            Ok(Comparison::Consistent) => {
+                self.known = theirs.size;
+                Verdict::Again
+            }
+            Err(_) => Verdict::Unproven,
+        }
+    }
+
+    /// The witness's key.
+    pub fn key(&self) -> &WitnessKey {
+        &self.key
     }
 
     /// Only lines of the witness's own key are taken over.
@@ -88,6 +120,11 @@ impl Asker {
         self.known = size;
         Some(Verdict::Cosigned { note, size, time })
     }
+}
+
+/// Where a witness shows the newest checkpoint of a ledger that it cosigned: below its address.
+pub fn newest_path(ledger: &Ledger) -> String {
+    format!("/newest/{}", file_name(ledger.verifier().name()))
 }
 
 /// Keeps the newest cosigned checkpoint in the ledger's folder.

@@ -29,6 +29,16 @@ impl WitnessKey {
         self.key.name()
     }
 
+    /// The public key without its name, as text: two names of one key are one witness.
+    pub fn public_text(&self) -> String {
+        BASE64_STANDARD.encode(self.key.public())
+    }
+
+    /// The key's id, as its text has it.
+    pub fn id(&self) -> String {
+        format!("{:08x}", self.id)
+    }
+
     /// The time of this witness's cosignature below `note`, in seconds since 1970; none if there
     /// is none that holds.
     pub fn cosigned(&self, note: &str) -> Option<u64> {

@@ -43,6 +43,20 @@ pub enum Error {
     /// A witness, or a checkpoint that it cosigned, knows of another history.
     #[error("the ledger is not the one that a witness cosigned: its history was rewritten")]
     Forked,
+    /// Too few witnesses cosigned what there is.
+    #[error("{cosigned} of {quorum} witnesses cosigned the ledger")]
+    NoQuorum {
+        /// How many did.
+        cosigned: usize,
+        /// How many have to.
+        quorum: usize,
+    },
+    /// A site's settings of its witnesses that cannot be.
+    #[error("the witnesses in site.toml are not valid: {0}")]
+    Settings(String),
+    /// A certificate or key with which a witness cannot be reached under TLS.
+    #[error("the witness's certificate or its key cannot be used: {0}")]
+    Tls(String),
     /// A key or name that cannot be used.
     #[error("not a key or a name that a witness can use")]
     Ledger(#[from] ledger::Error),
@@ -58,11 +72,11 @@ impl Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Io { .. } | Self::Locked(_) => Kind::Unavailable,
+            Self::Io { .. } | Self::Locked(_) | Self::NoQuorum { .. } => Kind::Unavailable,
             Self::Exists(_) | Self::Known(_) => Kind::Conflict,
             Self::Missing(_) => Kind::NotFound,
             Self::Damaged(_) | Self::RolledBack | Self::Forked => Kind::Integrity,
-            Self::BadKey => Kind::Invalid,
+            Self::BadKey | Self::Settings(_) | Self::Tls(_) => Kind::Invalid,
             Self::Ledger(error) => error.kind(),
         }
     }
@@ -79,6 +93,9 @@ impl Fault for Error {
             Self::Ledger(_) => "WITNESS-008",
             Self::RolledBack => "WITNESS-009",
             Self::Forked => "WITNESS-010",
+            Self::NoQuorum { .. } => "WITNESS-011",
+            Self::Settings(_) => "WITNESS-012",
+            Self::Tls(_) => "WITNESS-013",
         }
     }
 
@@ -91,6 +108,11 @@ impl Fault for Error {
             Self::Locked(_) => "one process at a time answers for a witness; stop the other one first",
             Self::RolledBack => "restore the newest copy of the whole site; keep this one as evidence",
             Self::Forked => "keep the site as it is, and compare it with a backup and with the witness",
+            Self::Settings(_) => "see `[witness]` and `[witnessing]` in docs/spec/witness.md",
+            Self::Tls(_) => "give a certificate and its key as PEM files; `--help` has an example",
+            Self::NoQuorum { .. } => {
+                "start the witnesses, or see why they cannot be reached; `silence = \"stop\"` in site.toml asks for them"
+            }
             Self::BadKey => "`sequestra witness init` prints the key",
             _ => return None,
         };

@@ -21,6 +21,8 @@ pub struct Memory {
     path: PathBuf,
     key: VerifierKey,
     newest: Option<(u64, Hash)>,
+    /// The checkpoint of that, with its signatures; empty before the first.
+    note: String,
     /// A write failed: what the disk holds is not known.
     failed: bool,
 }
@@ -62,7 +64,8 @@ impl Memory {
                 Some((checkpoint.size, checkpoint.root))
             }
         };
-        Some(Self { path, key, newest, failed: false })
+        let note = note.to_owned();
+        Some(Self { path, key, newest, note, failed: false })
     }
 
     /// The ledger's key.
@@ -73,6 +76,11 @@ impl Memory {
     /// The size and root that were cosigned last.
     pub fn newest(&self) -> Option<(u64, Hash)> {
         self.newest
+    }
+
+    /// The newest checkpoint that was cosigned, with its signatures; none before the first.
+    pub fn note(&self) -> Option<&str> {
+        Some(self.note.as_str()).filter(|note| !note.is_empty())
     }
 
     /// Whether a write failed since the start.
@@ -86,6 +94,7 @@ impl Memory {
         match base::durable::replace(&self.path, text(&self.key, note).as_bytes()) {
             Ok(()) => {
                 self.newest = Some((size, root));
+                note.clone_into(&mut self.note);
                 Ok(())
             }
             Err(error) => {
@@ -100,7 +109,7 @@ fn text(key: &VerifierKey, note: &str) -> String {
     format!("{HEAD}\n{key}\n\n{note}")
 }
 
-/// A ledger's name may hold slashes and be long; the file's name is neither.
-fn file_name(origin: &str) -> String {
+/// A ledger's name may hold slashes and be long; the name of its file, and of it in an address, is neither.
+pub(crate) fn file_name(origin: &str) -> String {
     hex::encode(Sha256::digest(origin))
 }

@@ -229,11 +229,18 @@ fn of_two_histories_at_once_one_is_cosigned() {
     assert!(statuses.iter().all(|status| [200, 409].contains(status)), "{statuses:?}");
 }
 
-/// One exchange without a network.
+/// One exchange without a network. For a refusal, what the witness cosigned is looked at.
 fn ask(asker: &mut Asker, ledger: &Ledger, witness: &Witness) -> Verdict {
     let request = asker.request(ledger).unwrap();
     let reply = add(witness, &request);
-    asker.answered(ledger, &request, reply.status, reply.body.as_bytes())
+    match asker.answered(ledger, &request, reply.status, reply.body.as_bytes()) {
+        Verdict::Refused => asker.shown(ledger, newest(witness, ledger).body.as_bytes()),
+        verdict => verdict,
+    }
+}
+
+fn newest(witness: &Witness, ledger: &Ledger) -> Reply {
+    witness.newest(ask::newest_path(ledger).strip_prefix("/newest/").unwrap())
 }
 
 #[test]
@@ -303,4 +310,63 @@ fn two_ledgers_witness_each_other() {
         one.grow("a", 1);
         two.grow("b", 1);
     }
+}
+
+/// Whoever stands between the two can invent an answer, and can show what was once cosigned. None of that closes
+/// a site.
+#[test]
+fn a_refusal_counts_with_what_the_witness_cosigned_alone() {
+    let log = log("one", 5);
+    let (room, other) = (Room::knowing(&[log.ledger.verifier()]), Room::knowing(&[log.ledger.verifier()]));
+    let (witness, stranger) = (room.open(), other.open());
+    assert_eq!(newest(&witness, &log.ledger).status, 404);
+    assert_eq!(witness.newest("00").status, 404);
+    let mut asker = Asker::new(room.public.clone(), 0);
+    assert!(matches!(ask(&mut asker, &log.ledger, &witness), Verdict::Cosigned { size: 5, .. }));
+    let early = newest(&witness, &log.ledger).body;
+    log.grow("more", 4);
+    assert!(matches!(ask(&mut asker, &log.ledger, &witness), Verdict::Cosigned { size: 9, .. }));
+    let request = asker.request(&log.ledger).unwrap();
+    for (status, body) in [(409, "1000\n"), (409, "9\n"), (422, ""), (422, "forged")] {
+        assert_eq!(asker.answered(&log.ledger, &request, status, body.as_bytes()), Verdict::Refused);
+    }
+    // A ledger of the same key that went another way, and what was cosigned of it, by whom.
+    let (fork, longer) = (self::log("fork", 5), self::log("one", 30));
+    let cosigned_by = |witness: &Witness, log: &Log| {
+        assert_eq!(status(witness, &log.request(0)), 200);
+        newest(witness, &log.ledger).body
+    };
+    let another = Room::knowing(&[fork.ledger.verifier()]);
+    let forked = cosigned_by(&another.open(), &fork);
+    let (by_stranger, uncosigned) = (cosigned_by(&stranger, &longer), longer.ledger.checkpoint().unwrap());
+    let mut unsigned = newest(&witness, &log.ledger).body;
+    unsigned = unsigned.replacen("\n9\n", "\n90\n", 1);
+    let foreign = {
+        let key = SigningKey::from_seed(&[9; 32]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::create(&folder.path().join("l"), NAME, key, clock()).unwrap();
+        ledger.checkpoint().unwrap()
+    };
+    for (what, shown) in [
+        ("nothing", String::new()),
+        ("words", "the ledger was rolled back\n".to_owned()),
+        ("a checkpoint that another witness cosigned", by_stranger),
+        ("a fork that another witness cosigned", forked),
+        ("a checkpoint that nobody cosigned", uncosigned),
+        ("a changed size", unsigned),
+        ("a checkpoint of another key", foreign),
+    ] {
+        assert_eq!(asker.shown(&log.ledger, shown.as_bytes()), Verdict::Unproven, "{what}");
+    }
+    // What it cosigned of this history is no proof against it: it is asked again from there.
+    assert_eq!(asker.shown(&log.ledger, early.as_bytes()), Verdict::Again);
+    assert!(matches!(ask(&mut asker, &log.ledger, &witness), Verdict::Again));
+    assert!(matches!(ask(&mut asker, &log.ledger, &witness), Verdict::Cosigned { size: 9, .. }));
+    // And the real thing.
+    let shown = newest(&witness, &log.ledger).body;
+    assert_eq!(asker.shown(&self::log("one", 4).ledger, shown.as_bytes()), Verdict::RolledBack { known: 9 });
+    assert_eq!(asker.shown(&self::log("other", 12).ledger, shown.as_bytes()), Verdict::Forked);
+    // It outlives the witness's process.
+    drop(witness);
+    assert_eq!(newest(&room.open(), &log.ledger).body, shown);
 }

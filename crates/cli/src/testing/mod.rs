@@ -306,9 +306,10 @@ impl Host for Site {
         &self,
         _: &Path,
         listen: std::net::SocketAddr,
-        ready: &mut dyn FnMut(std::net::SocketAddr) -> anyhow::Result<()>,
+        tls: Option<&crate::host::Tls>,
+        ready: &mut dyn FnMut(std::net::SocketAddr, Option<String>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        ready(listen)
+        ready(listen, tls.map(|_| "00".repeat(32)))
     }
 
     fn internal(&self, _: &[OsString]) -> ExitCode {
