@@ -7,7 +7,7 @@ use access::{Access, Action, Ask, Caller, Facts, Permit, Place, thing::Thing};
 use anyhow::Context;
 use archive::store::{Flag, Local, Store};
 use archive::{Archive, ArchiveParts};
-use audit::{Actor, Audit, Event, What};
+use audit::{Actor, Audit, Event, Found, What};
 use base::{
     Class, Clock, Entropy, Id, ProjectId, RequestId, Retention, Role, SiteId, SystemClock, SystemEntropy,
     UserId,
@@ -15,9 +15,10 @@ use base::{
 use catalog::{Catalog, NewProject, Purpose};
 use db::{Db, DbKey, Migration};
 use keys::wrap::WrappingKey;
-use keys::{Custody, Keys, Roots};
+use keys::{Credential, Custody, Keys, Reach, Roots, Safe, SiteSecrets};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// The lower rooms of a site, opened in a temporary folder.
 pub struct Spine {
@@ -60,6 +61,11 @@ impl Folder {
 
 /// The key of every spine's database.
 pub(crate) const DATABASE: [u8; 32] = [5; 32];
+/// The root key of a spine without a sealed file.
+const ROOT: [u8; 32] = [6; 32];
+/// Where a spine's sealed file lies, if it has one, and the shares that open it.
+pub(crate) const SEALED: &str = "site.sealed";
+pub(crate) const SHARES: &str = "shares.txt";
 /// The seed of every spine's ledger.
 pub(crate) const LEDGER: [u8; 32] = [9; 32];
 
@@ -184,7 +190,10 @@ impl Spine {
         let site: SiteId = site.parse().map_err(|_| anyhow::anyhow!("no id of a site"))?;
         let open = |dir: &Path, _: &str, key, clock| ledger::Ledger::open(dir, key, clock);
         let parts = Parts::new(folder, open, &[], Arc::new(SystemClock::default())).await?;
-        parts.audit.reconcile(&Actor::Site(site.clone()), "test", parts.db.watermark()).await?;
+        parts
+            .audit
+            .reconcile(&Actor::Site(site.clone()), "test", Found::watermark(parts.db.watermark()))
+            .await?;
         let folder = Folder { path: folder.to_owned(), _temporary: None };
         let spine = parts.join(folder, site, session, |_, _| None, None).await?;
         spine.archive.sweep().await?;
@@ -312,7 +321,7 @@ impl Parts {
         let db = Db::open(&folder.join("metadata.db"), &DbKey::new(DATABASE), &all).await?;
         let policies = policy::Policies::shipped()?;
         let access = Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone());
-        let roots = Roots::first(WrappingKey::from_bytes([6; 32]));
+        let roots = roots_in(folder)?;
         // Custody of the strict kind: projects of every class may be made.
         let custody = Custody::Shares { needed: 2, made: 3 };
         let keys = Keys::open(db.clone(), roots, custody, entropy.clone()).await?;
@@ -348,6 +357,28 @@ impl Parts {
         access.attach(Arc::new(places), Arc::new(keys.clone()));
         let admin = access.authenticate(session).await?;
         Ok(Spine { folder, site, db, audit, access, keys, archive, catalog, clock, entropy, admin })
+    }
+}
+
+/// The root keys: those of the sealed file where there is one, else the same for every spine.
+fn roots_in(folder: &Path) -> anyhow::Result<Roots> {
+    let safe = Safe::new(folder.join(SEALED), Reach::default());
+    if !safe.path().exists() {
+        return Ok(Roots::first(WrappingKey::from_bytes(ROOT)));
+    }
+    let shares = std::fs::read_to_string(folder.join(SHARES))?;
+    Ok(safe.unseal(&Credential::new(shares))?.1.roots)
+}
+
+/// What a spine's sealed file holds, with these roots.
+pub(crate) fn secrets(roots: Roots) -> SiteSecrets {
+    let seed = |bytes| Zeroizing::new(bytes);
+    SiteSecrets {
+        roots,
+        database: seed(DATABASE),
+        ledger: seed(LEDGER),
+        receipts: seed([7; 32]),
+        sealings: 0,
     }
 }
 

@@ -22,6 +22,9 @@ const fn acts(actor: Actor) -> u64 {
     match actor {
         Actor::Ledger => 40,
         Actor::Objects => 8,
+        Actor::Rotation => 4,
+        Actor::Migration => 4,
+        Actor::Retention => 5,
     }
 }
 

@@ -6,7 +6,7 @@ use access::verb::Write as WriteVerb;
 use access::{Action, Ask, Permit};
 use anyhow::{Context, Result, bail};
 use archive::Spec;
-use base::{ObjectId, ProjectId, SystemClock};
+use base::{ObjectId, ProjectId, SubjectId, SystemClock};
 use ledger::storage::{Disk, Storage};
 use ledger::{Body, Entry, Ledger, Options, SigningKey};
 use std::fs::File;
@@ -22,6 +22,12 @@ pub enum Actor {
     Ledger,
     /// Seals objects and admits them to a project.
     Objects,
+    /// Rotates keys of each level.
+    Rotation,
+    /// Moves a site's secrets from one provider to another.
+    Migration,
+    /// Sets and lifts holds, deletes, shreds.
+    Retention,
 }
 
 /// What an actor does wrong, to see whether it is found.
@@ -42,13 +48,17 @@ pub const ACK: &str = "ack";
 
 impl Actor {
     /// Every actor.
-    pub const ALL: [Self; 2] = [Self::Ledger, Self::Objects];
+    pub const ALL: [Self; 5] =
+        [Self::Ledger, Self::Objects, Self::Rotation, Self::Migration, Self::Retention];
 
     /// Its word on the command line.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Ledger => "ledger",
             Self::Objects => "objects",
+            Self::Rotation => "rotation",
+            Self::Migration => "migration",
+            Self::Retention => "retention",
         }
     }
 
@@ -62,6 +72,9 @@ impl Actor {
         match self {
             Self::Ledger => Ok(()),
             Self::Objects => prepare_objects(folder).await,
+            Self::Rotation => super::rotation::prepare(folder).await,
+            Self::Migration => super::migration::prepare(folder),
+            Self::Retention => super::retention::prepare(folder).await,
         }
     }
 
@@ -70,6 +83,9 @@ impl Actor {
         match self {
             Self::Ledger => append(folder, acts, flaw),
             Self::Objects => seal_objects(folder, acts, flaw).await,
+            Self::Rotation => super::rotation::act(folder, acts, flaw == Flaw::Early).await,
+            Self::Migration => super::migration::act(folder, acts, flaw == Flaw::Early),
+            Self::Retention => super::retention::act(folder, acts, flaw == Flaw::Early).await,
         }
     }
 }
@@ -96,7 +112,7 @@ impl Flaw {
 }
 
 /// Says that an act is complete, in one write.
-fn acknowledge(what: &str) -> io::Result<()> {
+pub(super) fn acknowledge(what: &str) -> io::Result<()> {
     let mut out = io::stdout();
     out.write_all(format!("{ACK} {what}\n").as_bytes())?;
     out.flush()
@@ -165,11 +181,23 @@ fn append(folder: &Path, acts: u64, flaw: Flaw) -> Result<()> {
     Ok(acknowledge("closed")?)
 }
 
-/// What the objects' actor needs to go on as the person who was signed in.
+/// What an actor needs to go on as the person who was signed in.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Person {
-    project: ProjectId,
-    token: String,
+pub struct Person {
+    /// The project.
+    pub project: ProjectId,
+    /// The token of the session.
+    pub token: String,
+    /// The subject that some objects are of.
+    #[serde(default)]
+    pub subject: Option<SubjectId>,
+}
+
+impl Person {
+    /// Leaves it in the site's folder.
+    pub fn keep(&self, folder: &Path) -> Result<()> {
+        Ok(std::fs::write(folder.join(PERSON), serde_json::to_vec(self)?)?)
+    }
 }
 
 /// Where it lies, in the site's folder.
@@ -179,8 +207,7 @@ async fn prepare_objects(folder: &Path) -> Result<()> {
     let spine = Spine::create_in(folder).await;
     let members = spine.project(base::Class::Research).await;
     let token = spine.join(&members, base::Role::Analyst).await;
-    let person = Person { project: members.project.clone(), token };
-    std::fs::write(folder.join(PERSON), serde_json::to_vec(&person)?)?;
+    Person { project: members.project.clone(), token, subject: None }.keep(folder)?;
     spine.close().await;
     // The first start of a site makes it; a loss of power then must not take it away.
     Ok(std::fs::remove_dir(folder.join("objects"))?)
@@ -188,10 +215,16 @@ async fn prepare_objects(folder: &Path) -> Result<()> {
 
 /// The project of the objects' actor and a spine on its folder.
 pub async fn reopen(folder: &Path) -> Result<(Spine, ProjectId, access::Caller)> {
+    let (spine, person, caller) = reopen_as(folder).await?;
+    Ok((spine, person.project, caller))
+}
+
+/// A spine on the actor's folder, with whom it acts as, signed in.
+pub async fn reopen_as(folder: &Path) -> Result<(Spine, Person, access::Caller)> {
     let person: Person = serde_json::from_slice(&std::fs::read(folder.join(PERSON))?)?;
     let spine = Spine::open_in(folder).await?;
     let caller = spine.access.authenticate(&person.token).await?;
-    Ok((spine, person.project, caller))
+    Ok((spine, person, caller))
 }
 
 /// The content of act `n`: its number, then bytes that no other act has.

@@ -41,6 +41,9 @@ pub async fn check(actor: Actor, folder: &Path, acks: &Acks, acts: u64) -> Resul
     match actor {
         Actor::Ledger => check_ledger(folder, acks, acts),
         Actor::Objects => check_objects(folder, acks, acts).await,
+        Actor::Rotation => super::rotation::check(folder, acks).await,
+        Actor::Migration => super::migration::check(folder, acks),
+        Actor::Retention => super::retention::check(folder, acks).await,
     }
 }
 
@@ -83,7 +86,7 @@ fn events_hold(ledger: &Ledger, acts: u64) -> Result<BTreeSet<u64>> {
     Ok(held)
 }
 
-fn sound(ledger: &Ledger) -> Result<()> {
+pub(super) fn sound(ledger: &Ledger) -> Result<()> {
     let report = ledger.verify_full()?;
     ensure!(report.is_sound(), "verification finds {}", words(&report.findings));
     Ok(())
@@ -119,7 +122,7 @@ async fn check_objects(folder: &Path, acks: &Acks, acts: u64) -> Result<()> {
 }
 
 /// Every object by its id with the act that made it: content whole, manifest in the ledger.
-async fn objects_hold(
+pub(super) async fn objects_hold(
     spine: &crate::Spine,
     project: &ProjectId,
     caller: &access::Caller,

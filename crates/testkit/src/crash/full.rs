@@ -30,7 +30,8 @@ const ROUNDS: u64 = 10;
 const fn step(actor: Actor) -> u64 {
     match actor {
         Actor::Ledger => 4,
-        Actor::Objects => 48,
+        Actor::Objects | Actor::Rotation | Actor::Retention => 48,
+        Actor::Migration => 4,
     }
 }
 

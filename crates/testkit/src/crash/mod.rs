@@ -15,7 +15,10 @@ pub mod campaign;
 pub mod check;
 pub mod full;
 pub mod inject;
+pub mod migration;
 pub mod power;
+pub mod retention;
+pub mod rotation;
 pub mod trace;
 
 pub use actor::{Actor, Flaw};
