@@ -97,6 +97,13 @@ pub enum Provider {
         /// The key's label.
         label: String,
     },
+    /// A key of a Vault or OpenBao transit engine.
+    Transit {
+        /// Where the engine is mounted.
+        mount: String,
+        /// The key's name.
+        name: String,
+    },
 }
 
 /// `keys migrate`, first half: prepares.

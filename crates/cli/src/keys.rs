@@ -178,9 +178,11 @@ enum Kind {
     Passphrase,
     Shares,
     Pkcs11,
+    Transit,
 }
 
-/// Move the site to another provider: a passphrase, shares of several people, or a PKCS#11 token.
+/// Move the site to another provider: a passphrase, shares of several people, a PKCS#11 token, or the transit
+/// engine of Vault or OpenBao.
 ///
 /// First it is prepared, with what unseals the site now; shares are handed out then. It takes effect
 /// with `--complete`, which asks for what people now hold and sees that it opens the site. Until then
@@ -203,10 +205,14 @@ pub struct Migrate {
     /// The token's label
     #[arg(long, value_name = "LABEL", required_if_eq("to", "pkcs11"))]
     token: Option<String>,
-    /// The key's label in the token; made there if it is absent
+    /// Where the transit engine is mounted; `site.toml` says under `[keys.transit]` how it is reached
+    #[arg(long, value_name = "PATH", default_value = "transit")]
+    mount: String,
+    /// The key's label in the token, or its name in the engine; made there if it is absent
     #[arg(long, value_name = "LABEL", default_value = "sequestra")]
     key: String,
-    /// A file whose first line is the new passphrase or the token's PIN [default: a prompt]
+    /// A file whose first line is the new passphrase, the token's PIN, or the service's token or secret id
+    /// [default: a prompt]
     #[arg(long, value_name = "FILE")]
     new_file: Option<PathBuf>,
     /// Put what was prepared in force
@@ -231,6 +237,12 @@ impl Migrate {
                 let pin = passphrase::fresh(app, self.new_file.as_deref(), "PIN of the token: ", false)?;
                 (Provider::Pkcs11 { token, label }, Some(pin))
             }
+            Some(Kind::Transit) => {
+                let (mount, name) = (self.mount.clone(), self.key.clone());
+                let prompt = "Token or secret id for the key service: ";
+                let secret = passphrase::fresh(app, self.new_file.as_deref(), prompt, false)?;
+                (Provider::Transit { mount, name }, Some(secret))
+            }
             _ => {
                 let new = passphrase::fresh(app, self.new_file.as_deref(), "New passphrase: ", true)?;
                 (Provider::Passphrase {}, Some(new))
@@ -254,7 +266,7 @@ impl Migrate {
     }
 
     fn complete(&self, app: &mut App<'_>, client: &mut Client) -> Result<(), Failure> {
-        let prompt = "New passphrase, PIN or first share: ";
+        let prompt = "New passphrase, PIN, service's token or first share: ";
         let new = match app.global.share_file.is_empty() {
             true => passphrase::fresh(app, self.new_file.as_deref(), prompt, false)?,
             false => passphrase::shares(app, 0)?,

@@ -31,7 +31,7 @@ pub fn existing(app: &App<'_>, folder: &Path) -> Result<Passphrase, Failure> {
         Unsealing::Shares { needed, .. } => return shares(app, needed),
         Unsealing::Passphrase => "Passphrase of the site: ",
         Unsealing::Pin => "PIN of the site's token: ",
-        Unsealing::Token => "Token for the site's key service: ",
+        Unsealing::Token => "Token or secret id for the site's key service: ",
     };
     match given(app)? {
         Some(passphrase) => Ok(passphrase),

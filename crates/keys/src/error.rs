@@ -169,6 +169,9 @@ impl Fault for Error {
             Self::Unavailable { .. } => {
                 "see that it is plugged in or running, and look at `[keys]` in site.toml"
             }
+            Self::Credential("key service") => {
+                "get a new token or secret id for the role, with the right to encrypt and decrypt by this key"
+            }
             Self::Credential(_) => {
                 "a token locks itself after some wrong PINs: ask its officer before trying on"
             }

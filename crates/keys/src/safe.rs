@@ -2,6 +2,7 @@
 
 use crate::provider::{Custody, Provider, Wrapped};
 use crate::token::Token;
+use crate::transit::{Service, Transit};
 use crate::{Error, Passphrase, SealedFile, Share, Shares, SiteSecrets};
 use base::{Entropy, SiteId};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ pub struct Reach {
     /// The PKCS#11 library of the site's token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pkcs11_module: Option<PathBuf>,
+    /// The Vault or OpenBao service of the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transit: Option<Service>,
 }
 
 /// What people bring: a passphrase or a PIN as one line, or shares, one a line. Wiped when dropped.
@@ -41,6 +45,13 @@ pub enum Plan {
         /// The key's label; the key is made if the token has none of this name.
         label: String,
     },
+    /// A key of a Vault or OpenBao transit engine; the credential is a token, or an AppRole's secret id.
+    Transit {
+        /// Where the engine is mounted.
+        mount: String,
+        /// The key's name; the key is made if the engine has none of this name.
+        name: String,
+    },
 }
 
 /// A provider that was made ready for new secrets, with the shares to hand out.
@@ -50,6 +61,12 @@ pub struct Ready {
     /// Shares for their holders; none but for shares.
     pub shares: Vec<Share>,
 }
+
+/// The number of a sealing that is in force now. It goes on record, so that an older file that is put back
+/// is noticed at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[must_use]
+pub struct Sealing(pub u64);
 
 /// The sealed file of one site.
 #[derive(Debug, Clone)]
@@ -98,6 +115,11 @@ impl Plan {
                 device.make_key_if_absent()?;
                 (Box::new(device), Vec::new())
             }
+            Self::Transit { mount, name } => {
+                let service = Transit::open(reach, mount, name, &credential.line())?;
+                service.make_key_if_absent()?;
+                (Box::new(service), Vec::new())
+            }
         };
         Ok(Ready { provider, shares })
     }
@@ -108,6 +130,7 @@ impl Plan {
             Self::Passphrase => Custody::Passphrase,
             Self::Shares { needed, made } => Custody::Shares { needed: *needed, made: *made },
             Self::Pkcs11 { .. } => Custody::Token,
+            Self::Transit { .. } => Custody::Service,
         }
     }
 }
@@ -142,8 +165,8 @@ impl Safe {
             Wrapped::Pkcs11 { token, label, .. } => {
                 Box::new(Token::open(&self.reach, token, label, &credential.line())?)
             }
-            Wrapped::Transit { .. } => {
-                return Err(Error::Unavailable { what: "key service", why: "this build has none".into() });
+            Wrapped::Transit { mount, name, .. } => {
+                Box::new(Transit::open(&self.reach, mount, name, &credential.line())?)
             }
         })
     }
@@ -166,8 +189,9 @@ impl Safe {
         secrets: &SiteSecrets,
         provider: &dyn Provider,
         entropy: &dyn Entropy,
-    ) -> Result<(), Error> {
-        Ok(base::durable::replace(&self.path, &secrets.seal(site, provider, entropy)?)?)
+    ) -> Result<Sealing, Error> {
+        base::durable::replace(&self.path, &secrets.seal(site, provider, entropy)?)?;
+        Ok(Sealing(secrets.sealings.saturating_add(1)))
     }
 
     /// Prepares a move to another provider, and gives the shares to hand out.
@@ -195,7 +219,7 @@ impl Safe {
         new: &Credential,
         roots: &crate::Roots,
         allow: impl FnOnce(Custody) -> Result<(), Error>,
-    ) -> Result<Custody, Error> {
+    ) -> Result<(Custody, Sealing), Error> {
         let bytes = match std::fs::read(self.prepared()) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Error::NotPrepared),
             read => read?,
@@ -208,7 +232,7 @@ impl Safe {
         allow(file.custody())?;
         std::fs::rename(self.prepared(), &self.path)?;
         base::durable::flush_folder_of(&self.path)?;
-        Ok(file.custody())
+        Ok((file.custody(), Sealing(secrets.sealings)))
     }
 
     fn prepared(&self) -> PathBuf {
@@ -238,7 +262,7 @@ mod tests {
         let secrets = SiteSecrets::mint(&SystemEntropy);
         let old = credential("a right good sentence\n");
         let passphrase = Passphrase::new("a right good sentence".into());
-        safe.replace(&site, &secrets, &passphrase, &SystemEntropy).unwrap();
+        assert_eq!(safe.replace(&site, &secrets, &passphrase, &SystemEntropy).unwrap(), Sealing(1));
         let plan = Plan::Shares { needed: 2, made: 3 };
         assert!(matches!(safe.complete(&old, &secrets.roots, |_| Ok(())), Err(Error::NotPrepared)));
         let wrong = safe.prepare(&credential("a wrong bad sentence"), &plan, &credential(""), &SystemEntropy);
@@ -274,7 +298,7 @@ mod tests {
 
         assert_eq!(
             safe.complete(&two, &secrets.roots, |_| Ok(())).unwrap(),
-            Custody::Shares { needed: 2, made: 3 }
+            (Custody::Shares { needed: 2, made: 3 }, Sealing(2))
         );
         let (read, opened, _) = safe.unseal(&two).unwrap();
         assert!(read.site() == &site && opened.roots.same_as(&secrets.roots));

@@ -6,7 +6,7 @@
 //! [`crash`] stops a process of such a site at every call to the file system. The program `soak` is
 //! that process, and runs the long campaigns: `make soak`. [`fuzz`] drives parsers of untrusted bytes, and
 //! [`flip`] changes stored bits. [`rgw`] is a real object store with object lock, [`proxy`] what may go wrong on the
-//! way to one.
+//! way to one. [`vault`] is a key service that answers as recorded.
 #![expect(clippy::expect_used, reason = "a test that cannot set up its site has failed")]
 
 pub mod crash;
@@ -15,6 +15,7 @@ pub mod fuzz;
 pub mod proxy;
 pub mod rgw;
 mod spine;
+pub mod vault;
 
 pub use proxy::{Proxy, Trouble};
 pub use rgw::Rgw;

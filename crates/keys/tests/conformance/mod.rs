@@ -42,7 +42,16 @@ pub fn check(
 fn changes(text: &str) -> Vec<String> {
     let whole: serde_json::Value = serde_json::from_str(text).unwrap();
     let mut found = Vec::new();
-    for pointer in ["/sealed", "/under/key", "/under/salt", "/under/set", "/under/label", "/under/token"] {
+    for pointer in [
+        "/sealed",
+        "/under/key",
+        "/under/salt",
+        "/under/set",
+        "/under/label",
+        "/under/token",
+        "/under/mount",
+        "/under/name",
+    ] {
         let Some(serde_json::Value::String(value)) = whole.pointer(pointer) else { continue };
         for at in [0, value.len() / 2] {
             let mut bytes = value.clone().into_bytes();

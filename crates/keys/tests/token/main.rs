@@ -59,7 +59,7 @@ fn main() {
 }
 
 fn inside() {
-    let reach = Reach { pkcs11_module: Some(MODULE.into()) };
+    let reach = Reach { pkcs11_module: Some(MODULE.into()), ..Reach::default() };
     let token = |pin: &str| Token::open(&reach, "sequestra", "root", pin).unwrap();
     let right = token("12345678");
     let wrap = |token: &Token| {
@@ -78,7 +78,7 @@ fn inside() {
     let other = Token::open(&reach, "other", "root", "12345678").unwrap();
     assert!(matches!(wrap(&other), Err(Error::Unavailable { .. })), "the other token has no key");
     for module in ["/nonexistent/module.so", "libsofthsm2.so", "/bin/true"] {
-        let reach = Reach { pkcs11_module: Some(module.into()) };
+        let reach = Reach { pkcs11_module: Some(module.into()), ..Reach::default() };
         let gone = Token::open(&reach, "sequestra", "root", "12345678").unwrap();
         assert!(matches!(wrap(&gone), Err(Error::Unavailable { .. })), "{module}");
     }
