@@ -5,6 +5,7 @@
 //! in ordinary memory and [`all_locked`] says so, which `site status` tells. What a cipher makes of a key while
 //! it works (its key schedule, a copy on the stack that is wiped after use) is not covered.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -26,6 +27,32 @@ static SLABS: Mutex<Vec<Slab>> = Mutex::new(Vec::new());
 pub struct Locked {
     slab: usize,
     slot: usize,
+}
+
+/// Whether the whole process is locked into memory.
+static WHOLE: AtomicBool = AtomicBool::new(false);
+
+/// Locks all of the process into memory, present and future, where the machine sets no limit to it: session
+/// keys, seeds, key schedules and what people typed then never reach swap. Where there is a limit it is not
+/// tried, since a later allocation would fail at it; [`is_whole`] says which it was.
+pub fn lock_process() {
+    use rustix::mm::{MlockAllFlags, mlockall};
+    use rustix::process::{Resource, getrlimit};
+    let unlimited = getrlimit(Resource::Memlock).current.is_none() || may_lock_any();
+    let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    let locked = unlimited && mlockall(flags).is_ok();
+    WHOLE.store(locked, Ordering::Relaxed);
+}
+
+/// Whether [`lock_process`] locked everything.
+pub fn is_whole() -> bool {
+    WHOLE.load(Ordering::Relaxed)
+}
+
+/// Whether no limit holds for us: CAP_IPC_LOCK.
+fn may_lock_any() -> bool {
+    let own = rustix::thread::capabilities(None);
+    own.is_ok_and(|own| own.effective.contains(rustix::thread::CapabilitySet::IPC_LOCK))
 }
 
 /// Whether every page that holds keys is locked into memory.

@@ -33,7 +33,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub fn serve(root: &Path) -> Result<()> {
     // A process of its own session: the terminal's end is not the site's.
     let _ = rustix::process::setsid();
-    no_core_dumps()?;
+    keys::locked::lock_process();
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).context("cannot read the passphrase")?;
     let credential = Credential::new(text);
@@ -184,7 +184,7 @@ fn announce() -> Result<()> {
 }
 
 /// Keys must not reach a disk by way of a core file, nor another process by way of a debugger.
-fn no_core_dumps() -> Result<()> {
+pub fn no_core_dumps() -> Result<()> {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;

@@ -32,6 +32,13 @@ pub(crate) async fn status(
                 .to_owned(),
         );
     }
+    if keys::locked::all_locked() && !keys::locked::is_whole() {
+        limits.push(
+            "keys of objects under way and the seeds of signing keys are not locked into memory (RLIMIT_MEMLOCK \
+             is not unlimited): swap must be off or encrypted"
+                .to_owned(),
+        );
+    }
     if let Some(failure) = ledger.failure() {
         limits.push(format!("the ledger cannot be written ({failure}): every act is refused"));
     }

@@ -15,6 +15,7 @@
 //! * `trail`: what searches show, prove and keep back
 //! * `witness`: a witness on loopback, and sites that were put back
 //! * `outward`: streams and exports, and what receivers can prove
+//! * `secrets`: secrets stand in no output, log, argument, environment, core or error
 //! * `record`: proofs for a second program, and the end of the ledger as it grows
 //! * `start`: what refuses to start, and what a killed process leaves
 
@@ -34,6 +35,7 @@ mod outward;
 mod question;
 mod real;
 mod record;
+mod secrets;
 mod site;
 mod start;
 mod story;
