@@ -23,6 +23,8 @@ pub(crate) struct Act {
     pub decision: u64,
     pub project: Option<ProjectId>,
     pub about: Vec<String>,
+    /// Keys that were unwrapped for it so far.
+    pub unwraps: u64,
 }
 
 impl Caller {
@@ -61,6 +63,13 @@ impl Caller {
 
     pub(crate) fn push(&self, act: Act) {
         self.inner.acts.lock().unwrap_or_else(PoisonError::into_inner).push(act);
+    }
+
+    /// Counts one unwrapping for a decision; false when its outcome was already taken for the record.
+    pub(crate) fn count_unwrap(&self, decision: u64) -> bool {
+        let mut acts = self.inner.acts.lock().unwrap_or_else(PoisonError::into_inner);
+        let act = acts.iter_mut().rev().find(|act| act.decision == decision);
+        act.map(|act| act.unwraps = act.unwraps.saturating_add(1)).is_some()
     }
 
     pub(crate) fn take(&self) -> Vec<Act> {

@@ -182,7 +182,7 @@ impl Access {
             });
         }
         let about = ids(&ask);
-        caller.push(Act { decision: committed, project: place.project.clone(), about });
+        caller.push(Act { decision: committed, project: place.project.clone(), about, unwraps: 0 });
         let ground = Ground {
             things: ask.things,
             project: place.project,
@@ -191,7 +191,7 @@ impl Access {
             caller: caller.clone(),
             decision: committed,
         };
-        Ok(Permit::new(ground, self.inner.clock.clone()))
+        Ok(Permit::new(ground, self.inner.clock.clone(), self.inner.audit.clone()))
     }
 
     /// Decides about the same things again, for work that outlives a lease: by the roles and the
@@ -216,10 +216,12 @@ impl Access {
             };
             let stored = self.inner.db.watermark().is_some_and(|position| position >= act.decision);
             let mut bytes = ended.released;
+            let mut unwraps = Some(act.unwraps).filter(|count| *count > 0);
             let named: Vec<String> = act.about.into_iter().chain(ended.made.iter().cloned()).collect();
             for some in named.chunks(NAMED_AT_ONCE) {
-                let (decision, code, bytes) = (act.decision, code.clone(), bytes.take());
-                let what = What::Outcome { decision, result, stored, code, bytes };
+                let (decision, code) = (act.decision, code.clone());
+                let (bytes, unwraps) = (bytes.take(), unwraps.take());
+                let what = What::Outcome { decision, result, stored, code, bytes, unwraps };
                 let event = Event::new(caller.actor().clone(), what)
                     .during(Some(caller.request().clone()))
                     .in_project(act.project.clone())

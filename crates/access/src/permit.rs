@@ -1,7 +1,7 @@
 //! The lease that functions on protected data ask for.
 
 use crate::{Caller, Error};
-use audit::Actor;
+use audit::{Actor, Audit};
 use base::{Clock, Id, ProjectId, Retention};
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
@@ -100,6 +100,7 @@ pub struct Permit<V: verb::Verb, T: thing::Thing> {
     decision: u64,
     ends: Duration,
     clock: Arc<dyn Clock>,
+    audit: Audit,
     verb: PhantomData<fn() -> V>,
 }
 
@@ -114,10 +115,11 @@ pub(crate) struct Ground<T: thing::Thing> {
 }
 
 impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
-    pub(crate) fn new(ground: Ground<T>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(ground: Ground<T>, clock: Arc<dyn Clock>, audit: Audit) -> Self {
         let Ground { things, project, purpose, retention, caller, decision } = ground;
         let ends = clock.monotonic().saturating_add(LEASE);
-        Self { things, project, purpose, retention, caller, decision, ends, clock, verb: PhantomData }
+        let verb = PhantomData;
+        Self { things, project, purpose, retention, caller, decision, ends, clock, audit, verb }
     }
 
     /// Fails when the permit has ended. Holders ask before each range and each step.
@@ -129,6 +131,19 @@ impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
     pub fn covers(&self, id: &T::Id) -> Result<(), Error> {
         self.live()?;
         if self.things.contains(id) { Ok(()) } else { Err(Error::NotCovered(id.as_str().to_owned())) }
+    }
+
+    /// Counts one unwrapping of a key, before it happens. The decision is the record of who may and why;
+    /// how many keys were used stands in its outcome.
+    ///
+    /// INVARIANT (unwrap-on-record): refused when the ledger takes nothing any more, and when the outcome
+    /// is already on its way there: what could not be counted is not unwrapped.
+    pub fn count_unwrap(&self) -> Result<(), Error> {
+        self.live()?;
+        if let Some(failure) = self.audit.ledger().failure() {
+            return Err(audit::Error::NotRecorded(failure).into());
+        }
+        if self.caller.count_unwrap(self.decision) { Ok(()) } else { Err(Error::PermitEnded) }
     }
 
     /// The things it covers.
@@ -190,7 +205,13 @@ mod tests {
             caller: Caller::new(UserId::mint(&SystemEntropy), RequestId::mint(&SystemEntropy)),
             decision: 7,
         };
-        let permit: Permit<verb::View, thing::Project> = Permit::new(ground, clock.clone());
+        let folder = tempfile::tempdir().unwrap();
+        let key = ledger::SigningKey::from_seed(&[3; 32]).unwrap();
+        let ledger = ledger::Ledger::create(&folder.path().join("l"), "test/site", key, clock.clone());
+        let audit = Audit::new(ledger.unwrap());
+        let permit: Permit<verb::View, thing::Project> = Permit::new(ground, clock.clone(), audit);
+        // No act of this decision waits for its outcome, so nothing would count it.
+        assert!(matches!(permit.count_unwrap(), Err(Error::PermitEnded)));
         permit.covers(&own).unwrap();
         assert!(matches!(permit.covers(&project), Err(Error::NotCovered(_))));
         clock.advance(LEASE - Duration::from_nanos(1));

@@ -45,6 +45,40 @@ pub struct Search {
     pub proof: bool,
 }
 
+/// `audit volume`: how far back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Since {
+    /// Not before this time; 30 days when not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+/// Keys that were unwrapped, by day and account, the newest day first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Volumes {
+    /// By day and account.
+    pub volumes: Vec<Volume>,
+    /// Whether all of the time asked for was read.
+    pub whole: bool,
+}
+
+/// What one account had unwrapped on one day.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Volume {
+    /// The day, UTC.
+    pub day: String,
+    /// The account.
+    pub actor: String,
+    /// Its sign-in name, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Keys of objects that were unwrapped.
+    pub unwraps: u64,
+    /// Decisions for which any was.
+    pub decisions: u64,
+}
+
 /// How a decision ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -28,6 +28,16 @@ pub enum Error {
         "the database was rolled back: the act decided at position {0} is done by the ledger and unknown to it"
     )]
     DatabaseRolledBack(u64),
+    /// The sealed keys are older than the ledger says.
+    #[error(
+        "the sealed keys were rolled back: they are of sealing {own}, and the ledger knows of sealing {known}"
+    )]
+    KeysRolledBack {
+        /// The sealing of the file.
+        own: u64,
+        /// The newest that is on record.
+        known: u64,
+    },
     /// A place to go on from that no page of this search gave.
     #[error("the cursor is not one that a page of this search gave")]
     Cursor,
@@ -40,7 +50,10 @@ impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::NotRecorded(_) | Self::Unreadable(_) => Kind::Unavailable,
-            Self::Unknown { .. } | Self::LedgerRolledBack(_) | Self::DatabaseRolledBack(_) => Kind::Integrity,
+            Self::Unknown { .. }
+            | Self::LedgerRolledBack(_)
+            | Self::DatabaseRolledBack(_)
+            | Self::KeysRolledBack { .. } => Kind::Integrity,
             Self::Cursor => Kind::Invalid,
             Self::Field(_) => Kind::Internal,
         }
@@ -55,6 +68,7 @@ impl Fault for Error {
             Self::DatabaseRolledBack(_) => "AUDIT-005",
             Self::Field(_) => "AUDIT-006",
             Self::Cursor => "AUDIT-007",
+            Self::KeysRolledBack { .. } => "AUDIT-008",
         }
     }
 
@@ -69,6 +83,9 @@ impl Fault for Error {
                 Some("restore the newest copy of the site's `ledger` folder; never a database newer than it".into())
             }
             Self::DatabaseRolledBack(_) => Some("restore the newest copy of the site's `metadata.db`".into()),
+            Self::KeysRolledBack { .. } => {
+                Some("restore the newest copy of the site's `keys` folder; an older one opens with credentials that no longer count".into())
+            }
             Self::Cursor => Some("ask again without `--cursor`, with the same conditions".into()),
             _ => None,
         }

@@ -68,9 +68,18 @@ pub enum What {
         program: String,
         /// The highest position that the database had carried out, if any.
         watermark: Option<u64>,
+        /// The number of the sealed file's sealing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealing: Option<u64>,
     },
     /// The site was locked in good order.
     SiteClosed {},
+    /// The site's secrets were sealed anew: a root key was replaced, or they lie under another provider. From
+    /// then on a file of an earlier sealing opens no site.
+    KeysSealed {
+        /// The number of the sealing.
+        sealing: u64,
+    },
     /// Someone signed in.
     SessionOpened {},
     /// Someone signed out.
@@ -116,6 +125,9 @@ pub enum What {
         /// Bytes of protected data released, when any were.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bytes: Option<u64>,
+        /// Keys of objects that were unwrapped for this decision, when any were.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unwraps: Option<u64>,
     },
     /// An object was sealed. Recorded before the object becomes visible.
     ObjectSealed(Box<Manifest>),
@@ -256,6 +268,7 @@ impl What {
             Self::SiteCreated { .. } => "site-created",
             Self::SiteOpened { .. } => "site-opened",
             Self::SiteClosed {} => "site-closed",
+            Self::KeysSealed { .. } => "keys-sealed",
             Self::SessionOpened {} => "session-opened",
             Self::SessionEnded {} => "session-ended",
             Self::SessionsRefused { .. } => "sessions-refused",
@@ -341,7 +354,14 @@ mod tests {
         let sample = SampleId::mint(&SystemEntropy).to_string();
         let event = Event::new(
             Actor::User(user.clone()),
-            What::Outcome { decision: 3, result: Outcome::Done, stored: true, code: None, bytes: Some(7) },
+            What::Outcome {
+                decision: 3,
+                result: Outcome::Done,
+                stored: true,
+                code: None,
+                bytes: Some(7),
+                unwraps: Some(2),
+            },
         )
         .about([sample.clone(), sample.clone()]);
         let text = serde_json::to_string(&event).unwrap();

@@ -8,6 +8,7 @@
 //! * [`write`]: gate and follow events
 //! * [`question`]: what a search asks for, and whether an event answers it
 //! * [`search`]: searches, along the chains of predecessors where the question names one
+//! * [`volume`]: keys unwrapped, by day and account
 //! * [`reconcile`]: what start-up compares between ledger and database
 //! * [`field`]: readable fields, sealed by keys that can be shredded
 
@@ -16,6 +17,7 @@ pub mod field;
 pub mod question;
 pub mod reconcile;
 pub mod search;
+pub mod volume;
 pub mod write;
 
 mod error;
@@ -24,5 +26,6 @@ pub use error::Error;
 pub use event::{Actor, Event, Manifest, Outcome, What};
 pub use field::FieldSealer;
 pub use question::{Question, SearchTerms};
+pub use reconcile::Found;
 pub use search::{Completeness, Cursor, History, Hit, Page, Recorded};
 pub use write::Audit;

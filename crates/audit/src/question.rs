@@ -60,7 +60,14 @@ fn terms(event: &Event, add: &mut dyn FnMut(&str)) {
     if let Some(request) = &event.request {
         add(&request_term(request));
     }
+    // No event of before this term could have it, so an index of before says the same.
+    if let What::Outcome { unwraps: Some(_), .. } = &event.what {
+        add(UNWRAPS);
+    }
 }
+
+/// The term of outcomes that count unwrapped keys.
+pub(crate) const UNWRAPS: &str = "outcome/unwraps";
 
 impl Question {
     /// The chain to walk, if the question names one; its walk proves that nothing is left out.

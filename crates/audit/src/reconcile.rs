@@ -4,23 +4,26 @@ use crate::{Actor, Audit, Error, Event, Outcome, What};
 use std::collections::BTreeMap;
 
 impl Audit {
-    /// Compares the ledger with the database's `watermark`, closes decisions that a crash left
-    /// open as unknown, and records that the site is open.
+    /// Compares the ledger with what the database and the sealed file say of themselves, closes
+    /// decisions that a crash left open as unknown, and records that the site is open.
     ///
     /// 1. A watermark at or beyond the ledger's end: the ledger was rolled back. Refuse.
     /// 2. An outcome that says the database stood at its decision or above, while the watermark
     ///    is below: the database was rolled back. Refuse.
-    /// 3. Decisions since the last start without an outcome: record `unknown` for each.
-    /// 4. Record the opening, with the watermark, as the anchor for the next start.
+    /// 3. A sealed file of an earlier sealing than the ledger knows: it was rolled back. Refuse.
+    /// 4. Decisions since the last start without an outcome: record `unknown` for each.
+    /// 5. Record the opening, with watermark and sealing, as the anchor for the next start.
     ///
-    /// Both rolled back together is not noticed here; a witness or a checkpoint kept elsewhere is
+    /// All rolled back together is not noticed here; a witness or a checkpoint kept elsewhere is
     /// needed for that.
-    pub async fn reconcile(&self, site: &Actor, program: &str, watermark: Option<u64>) -> Result<(), Error> {
+    pub async fn reconcile(&self, site: &Actor, program: &str, found: Found) -> Result<(), Error> {
+        let watermark = found.watermark;
         let size = self.ledger().size();
         if let Some(position) = watermark.filter(|w| *w >= size) {
             return Err(Error::LedgerRolledBack(position));
         }
         let since = self.last_opening(site)?;
+        let mut sealing = since.sealing;
         let mut open = BTreeMap::new();
         for position in since.start..size {
             let recorded = self.recorded(position)?;
@@ -34,18 +37,31 @@ impl Audit {
                         return Err(Error::DatabaseRolledBack(decision));
                     }
                 }
+                What::KeysSealed { sealing: next } => sealing = sealing.max(Some(next)),
                 _ => {}
             }
+        }
+        if let (Some(known), Some(own)) = (sealing, found.sealing)
+            && own < known
+        {
+            return Err(Error::KeysRolledBack { own, known });
         }
         if let Some(anchor) = since.watermark.filter(|anchor| watermark.is_none_or(|w| w < *anchor)) {
             return Err(Error::DatabaseRolledBack(anchor));
         }
         for (decision, (project, about)) in open {
-            let what =
-                What::Outcome { decision, result: Outcome::Unknown, stored: false, code: None, bytes: None };
+            let what = What::Outcome {
+                decision,
+                result: Outcome::Unknown,
+                stored: false,
+                code: None,
+                bytes: None,
+                unwraps: None,
+            };
             self.follow(&Event::new(site.clone(), what).in_project(project).about(about)).await?;
         }
-        let what = What::SiteOpened { program: program.to_owned(), watermark };
+        let what =
+            What::SiteOpened { program: program.to_owned(), watermark, sealing: found.sealing.max(sealing) };
         self.gate(&Event::new(site.clone(), what)).await?;
         Ok(())
     }
@@ -55,18 +71,35 @@ impl Audit {
         let mut next = self.ledger().head(&chain).map_err(Error::Unreadable)?;
         while let Some(position) = next {
             let recorded = self.recorded(position)?;
-            if let What::SiteOpened { watermark, .. } = recorded.event.what {
-                return Ok(Opening { start: position, watermark });
+            if let What::SiteOpened { watermark, sealing, .. } = recorded.event.what {
+                return Ok(Opening { start: position, watermark, sealing });
             }
             next = recorded.before(&chain)?;
         }
-        Ok(Opening { start: 0, watermark: None })
+        Ok(Opening { start: 0, watermark: None, sealing: None })
+    }
+}
+
+/// What a start found beside the ledger.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Found {
+    /// The highest position that the database carried out, if any.
+    pub watermark: Option<u64>,
+    /// The number of the sealed file's sealing; none where there is no such file.
+    pub sealing: Option<u64>,
+}
+
+impl Found {
+    /// A database with this watermark, and no sealed file.
+    pub fn watermark(watermark: Option<u64>) -> Self {
+        Self { watermark, sealing: None }
     }
 }
 
 struct Opening {
     start: u64,
     watermark: Option<u64>,
+    sealing: Option<u64>,
 }
 
 #[cfg(test)]
@@ -125,34 +158,34 @@ mod tests {
     }
 
     fn outcome(decision: u64, stored: bool) -> What {
-        What::Outcome { decision, result: Outcome::Done, stored, code: None, bytes: None }
+        What::Outcome { decision, result: Outcome::Done, stored, code: None, bytes: None, unwraps: None }
     }
 
     #[tokio::test]
     async fn an_act_that_stores_nothing_does_not_look_like_a_rollback() {
         let trail = Trail::new();
         let audit = trail.open();
-        audit.reconcile(&trail.site, "1", None).await.unwrap();
+        audit.reconcile(&trail.site, "1", Found::watermark(None)).await.unwrap();
         let at = trail.record(&audit, decision()).await;
         trail.record(&audit, outcome(at, false)).await;
-        audit.reconcile(&trail.site, "1", None).await.unwrap();
+        audit.reconcile(&trail.site, "1", Found::watermark(None)).await.unwrap();
     }
 
     #[tokio::test]
     async fn either_side_rolled_back_is_named() {
         let trail = Trail::new();
         let audit = trail.open();
-        audit.reconcile(&trail.site, "1", None).await.unwrap();
+        audit.reconcile(&trail.site, "1", Found::watermark(None)).await.unwrap();
         let at = trail.record(&audit, decision()).await;
         trail.record(&audit, outcome(at, true)).await;
-        let older = audit.reconcile(&trail.site, "1", Some(at - 1)).await;
+        let older = audit.reconcile(&trail.site, "1", Found::watermark(Some(at - 1))).await;
         assert!(matches!(older, Err(Error::DatabaseRolledBack(position)) if position == at));
         let size = audit.ledger().size();
-        let newer = audit.reconcile(&trail.site, "1", Some(size)).await;
+        let newer = audit.reconcile(&trail.site, "1", Found::watermark(Some(size))).await;
         assert!(matches!(newer, Err(Error::LedgerRolledBack(position)) if position == size));
-        audit.reconcile(&trail.site, "1", Some(at)).await.unwrap();
+        audit.reconcile(&trail.site, "1", Found::watermark(Some(at))).await.unwrap();
         // A session later, with nothing in between: the opening itself is the anchor.
-        let later = audit.reconcile(&trail.site, "1", None).await;
+        let later = audit.reconcile(&trail.site, "1", Found::watermark(None)).await;
         assert!(matches!(later, Err(Error::DatabaseRolledBack(_))));
     }
 
@@ -162,7 +195,7 @@ mod tests {
         let audit = trail.open();
         let at = trail.record(&audit, decision()).await;
         for _ in 0..2 {
-            audit.reconcile(&trail.site, "1", None).await.unwrap();
+            audit.reconcile(&trail.site, "1", Found::watermark(None)).await.unwrap();
         }
         let unknown = (0..audit.ledger().size())
             .filter(|p| {
@@ -171,5 +204,25 @@ mod tests {
             })
             .count();
         assert_eq!(unknown, 1);
+    }
+
+    #[tokio::test]
+    async fn an_older_sealed_file_is_named_and_a_newer_one_is_taken() {
+        let trail = Trail::new();
+        let audit = trail.open();
+        let found = |sealing| Found { watermark: None, sealing };
+        audit.reconcile(&trail.site, "1", found(Some(1))).await.unwrap();
+        trail.record(&audit, What::KeysSealed { sealing: 2 }).await;
+        let older = audit.reconcile(&trail.site, "1", found(Some(1))).await;
+        assert!(matches!(older, Err(Error::KeysRolledBack { own: 1, known: 2 })));
+        // Sealed, and the process was killed before that was on record.
+        audit.reconcile(&trail.site, "1", found(Some(3))).await.unwrap();
+        // Sessions later the opening itself is the anchor, also when nobody says which file there is.
+        audit.reconcile(&trail.site, "1", found(None)).await.unwrap();
+        for own in [0, 2] {
+            let older = audit.reconcile(&trail.site, "1", found(Some(own))).await;
+            assert!(matches!(older, Err(Error::KeysRolledBack { known: 3, .. })), "{own}");
+        }
+        audit.reconcile(&trail.site, "1", found(Some(3))).await.unwrap();
     }
 }

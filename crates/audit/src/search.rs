@@ -431,7 +431,8 @@ mod tests {
                 };
                 let decision = trail.record(round, what).await;
                 let result = Outcome::Done;
-                let what = What::Outcome { decision, result, stored: false, code: None, bytes: None };
+                let what =
+                    What::Outcome { decision, result, stored: false, code: None, bytes: None, unwraps: None };
                 trail.record(round, what).await;
                 clock.advance(Duration::from_secs(60));
             }

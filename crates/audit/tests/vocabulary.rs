@@ -55,12 +55,17 @@ fn all() -> Vec<Event> {
         stored: true,
         code: Some("RUNS-001".into()),
         bytes: Some(7),
+        unwraps: Some(2),
     };
     let ended = What::JobEnded { accepted: true, exit: Some(0), scratch_destroyed: true };
     vec![
         Event::new(site.clone(), What::SiteCreated { program: "1".into() }),
-        Event::new(site.clone(), What::SiteOpened { program: "1".into(), watermark: Some(3) }),
+        Event::new(
+            site.clone(),
+            What::SiteOpened { program: "1".into(), watermark: Some(3), sealing: Some(2) },
+        ),
         Event::new(site.clone(), What::SiteClosed {}),
+        asked(person(), What::KeysSealed { sealing: 3 }),
         Event::new(site.clone(), What::SessionsRefused { count: 3 }),
         asked(person(), What::SessionOpened {}),
         asked(person(), What::SessionEnded {}),

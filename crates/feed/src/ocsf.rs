@@ -76,9 +76,18 @@ pub fn record(source: &Source, hit: &Hit, hash: [u8; 32], before: Option<u64>) -
             "project": event.project.as_ref().map(ProjectId::to_string),
             "purpose": event.purpose,
             "on_behalf_of": event.on_behalf_of.as_ref().map(ToString::to_string),
+            "unwraps": unwraps(&event.what),
         }),
     );
     Value::Object(out)
+}
+
+/// Keys of objects that were unwrapped for what ended.
+const fn unwraps(what: &What) -> Option<u64> {
+    match what {
+        What::Outcome { unwraps, .. } => *unwraps,
+        _ => None,
+    }
 }
 
 const fn class_of(what: &What) -> Class {
@@ -101,7 +110,7 @@ const fn class_of(what: &What) -> Class {
         What::ObjectsScrubbed { .. } => class(DATASTORE, 1),
         What::ObjectsWithdrawn {} | What::ObjectDeleted { .. } => class(DATASTORE, 7),
         What::ObjectDamaged { .. } => class(DATASTORE, 99),
-        What::Linked {} | What::HoldChanged { .. } => class(ENTITY, 3),
+        What::Linked {} | What::HoldChanged { .. } | What::KeysSealed { .. } => class(ENTITY, 3),
         What::ReceiptIssued { .. } => class(ENTITY, 1),
     }
 }

@@ -136,6 +136,7 @@ impl Keys {
         if permit.project() != binding.project.as_ref() {
             return Err(access::Error::NotCovered(binding.object.to_string()).into());
         }
+        permit.count_unwrap()?;
         self.open_bound(binding).await
     }
 
@@ -151,6 +152,7 @@ impl Keys {
         if binding.project.is_some() || binding.subject.is_some() {
             return Err(access::Error::NotCovered(binding.object.to_string()).into());
         }
+        permit.count_unwrap()?;
         self.open_bound(binding).await
     }
 

@@ -6,7 +6,7 @@
 //! what the provider asks for nothing opens; each row names the generation of the key that wraps
 //! it, so that a rotation can stop anywhere and go on. `docs/spec/keys.md` says the formats.
 //!
-//! * [`provider`]: what the secrets are sealed under: [`passphrase`], [`shares`], [`token`]
+//! * [`provider`]: what the secrets are sealed under: [`passphrase`], [`shares`], [`token`], [`transit`]
 //! * [`sealed`]: the site's secrets as a file; [`safe`]: where it lies, and moves to other providers
 //! * [`root`]: the root keys; [`scope`]: keys of site, projects and subjects, by generation
 //! * [`hierarchy`]: the session keys of objects
@@ -29,6 +29,7 @@ pub mod sealed;
 pub mod shares;
 pub mod shred;
 pub mod token;
+pub mod transit;
 pub mod wrap;
 
 mod error;
@@ -40,7 +41,7 @@ pub use passphrase::Passphrase;
 pub use provider::{Custody, Provider, Wrapped};
 pub use root::Roots;
 pub use rotate::{Rotated, Standing};
-pub use safe::{Credential, Plan, Reach, Safe};
+pub use safe::{Credential, Plan, Reach, Safe, Sealing};
 pub use sealed::{SealedFile, SiteSecrets};
 pub use shares::{Share, Shares};
 pub use shred::{Erasure, Holds, Shredded};

@@ -8,7 +8,7 @@
 //! 3. One transaction counts what is left on older generations, opens every row of the scope with
 //!    the newest, and destroys the older ones. A row that does not open stops it.
 
-use crate::safe::{Credential, Safe};
+use crate::safe::{Credential, Safe, Sealing};
 use crate::scope::{field_binding, key_binding};
 use crate::table::{backup, field, key, session};
 use crate::wrap::WrappingKey;
@@ -223,16 +223,16 @@ impl Keys {
         permit: &Permit<Manage, Site>,
         safe: &Safe,
         credential: &Credential,
-    ) -> Result<(), Error> {
+    ) -> Result<Sealing, Error> {
         permit.live()?;
         let (file, mut secrets, provider) = safe.unseal(credential)?;
         if !secrets.roots.same_as(&self.roots()) {
             return Err(Error::SealedFile);
         }
         secrets.roots.grow(&*self.inner.entropy);
-        safe.replace(file.site(), &secrets, &*provider, &*self.inner.entropy)?;
+        let sealing = safe.replace(file.site(), &secrets, &*provider, &*self.inner.entropy)?;
         *self.inner.roots.write().unwrap_or_else(PoisonError::into_inner) = secrets.roots;
-        Ok(())
+        Ok(sealing)
     }
 
     /// Step 2 for the root: wraps at most `most` keys of scopes and backups anew, and gives how many
@@ -296,16 +296,16 @@ impl Keys {
         permit: &Permit<Manage, Site>,
         safe: &Safe,
         credential: &Credential,
-    ) -> Result<(), Error> {
+    ) -> Result<Sealing, Error> {
         permit.live()?;
         let (file, mut secrets, provider) = safe.unseal(credential)?;
         if !secrets.roots.same_as(&self.roots()) {
             return Err(Error::SealedFile);
         }
         secrets.roots.settle();
-        safe.replace(file.site(), &secrets, &*provider, &*self.inner.entropy)?;
+        let sealing = safe.replace(file.site(), &secrets, &*provider, &*self.inner.entropy)?;
         *self.inner.roots.write().unwrap_or_else(PoisonError::into_inner) = secrets.roots;
-        Ok(())
+        Ok(sealing)
     }
 }
 

@@ -20,6 +20,9 @@ pub struct SiteSecrets {
     pub ledger: Zeroizing<[u8; 32]>,
     /// Seed of the receipts' signing key.
     pub receipts: Zeroizing<[u8; 32]>,
+    /// How often they were sealed before, by the file they came from: 0 for new ones, and from files made
+    /// before this was counted. The ledger knows the newest, so that an older file is noticed.
+    pub sealings: u64,
 }
 
 /// `site.sealed` as it was read: nothing in it is open yet.
@@ -27,11 +30,21 @@ pub struct SiteSecrets {
 pub struct SealedFile {
     site: SiteId,
     wrapped: Wrapped,
-    /// None in a file of the first form, where the passphrase's key seals the secrets themselves.
-    sealed: Option<Vec<u8>>,
+    sealed: Sealed,
 }
 
-const FORMAT: &str = "sequestra-sealed-secrets-2";
+/// The secrets' ciphertext, by the form of the file.
+#[derive(Debug, Clone)]
+enum Sealed {
+    /// The passphrase's key seals the secrets themselves.
+    First,
+    /// Without the number of sealings.
+    Second(Vec<u8>),
+    Third(Vec<u8>),
+}
+
+const FORMAT: &str = "sequestra-sealed-secrets-3";
+const SECOND_FORMAT: &str = "sequestra-sealed-secrets-2";
 const FIRST_FORMAT: &str = "sequestra-sealed-secrets-1";
 
 #[derive(Serialize, Deserialize)]
@@ -60,10 +73,10 @@ impl SiteSecrets {
     pub fn mint(entropy: &dyn Entropy) -> Self {
         let fresh = || Zeroizing::new(base::entropy::bytes(entropy));
         let roots = Roots::first(WrappingKey::mint(entropy));
-        Self { roots, database: fresh(), ledger: fresh(), receipts: fresh() }
+        Self { roots, database: fresh(), ledger: fresh(), receipts: fresh(), sealings: 0 }
     }
 
-    /// The file that holds them under `provider`.
+    /// The file that holds them under `provider`, as the next sealing.
     pub fn seal(
         &self,
         site: &SiteId,
@@ -76,8 +89,9 @@ impl SiteSecrets {
         for part in [&self.database, &self.ledger, &self.receipts] {
             plain.extend_from_slice(part.as_slice());
         }
+        plain.extend_from_slice(&self.sealings.saturating_add(1).to_be_bytes());
         self.roots.write(&mut plain);
-        let binding = binding(site, &wrapped)?;
+        let binding = binding(FORMAT, site, &wrapped)?;
         let sealed = WrappingKey::from_bytes(*key).wrap(&plain, &binding, entropy)?;
         let sealed = STANDARD.encode(sealed);
         let file = File { format: FORMAT.into(), site: site.clone(), under: wrapped, sealed };
@@ -90,18 +104,22 @@ impl SiteSecrets {
 impl SealedFile {
     /// Reads the file's bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        if let Ok(file) = serde_json::from_slice::<File>(bytes)
-            && file.format == FORMAT
-        {
+        if let Ok(file) = serde_json::from_slice::<File>(bytes) {
             let sealed = STANDARD.decode(&file.sealed).map_err(|_| Error::SealedFile)?;
-            return Ok(Self { site: file.site, wrapped: file.under, sealed: Some(sealed) });
+            let sealed = match file.format.as_str() {
+                FORMAT => Sealed::Third(sealed),
+                SECOND_FORMAT => Sealed::Second(sealed),
+                _ => return Err(Error::SealedFile),
+            };
+            return Ok(Self { site: file.site, wrapped: file.under, sealed });
         }
         let file: FirstFile = serde_json::from_slice(bytes).map_err(|_| Error::SealedFile)?;
         if file.format != FIRST_FORMAT {
             return Err(Error::SealedFile);
         }
         let FirstFile { site, memory_kib, passes, lanes, salt, sealed: key, .. } = file;
-        Ok(Self { site, wrapped: Wrapped::Passphrase { memory_kib, passes, lanes, salt, key }, sealed: None })
+        let wrapped = Wrapped::Passphrase { memory_kib, passes, lanes, salt, key };
+        Ok(Self { site, wrapped, sealed: Sealed::First })
     }
 
     /// The site that it says it is of; opening proves it.
@@ -122,35 +140,41 @@ impl SealedFile {
     /// Opens it.
     pub fn open(&self, provider: &dyn Provider) -> Result<SiteSecrets, Error> {
         let key = provider.unwrap(&self.site, &self.wrapped)?;
-        let Some(sealed) = &self.sealed else { return first_form(&key) };
+        let (sealed, format) = match &self.sealed {
+            Sealed::First => return first_form(&key),
+            Sealed::Second(sealed) => (sealed, SECOND_FORMAT),
+            Sealed::Third(sealed) => (sealed, FORMAT),
+        };
         let plain = WrappingKey::from_slice(&key)
-            .and_then(|key| key.unwrap(sealed, &binding(&self.site, &self.wrapped)?))
+            .and_then(|key| key.unwrap(sealed, &binding(format, &self.site, &self.wrapped)?))
             .map_err(|_| Error::SealedFile)?;
         let mut rest = plain.as_slice();
         let (database, ledger, receipts) = (take(&mut rest)?, take(&mut rest)?, take(&mut rest)?);
-        Ok(SiteSecrets { roots: Roots::read(rest)?, database, ledger, receipts })
+        let sealings = if format == FORMAT { u64::from_be_bytes(*take(&mut rest)?) } else { 0 };
+        Ok(SiteSecrets { roots: Roots::read(rest)?, database, ledger, receipts, sealings })
     }
 }
 
 /// The first form's secrets: root, database, ledger, receipts.
 fn first_form(plain: &[u8]) -> Result<SiteSecrets, Error> {
     let mut rest = plain;
-    let root = take(&mut rest)?;
+    let root: Zeroizing<[u8; 32]> = take(&mut rest)?;
     let (database, ledger, receipts) = (take(&mut rest)?, take(&mut rest)?, take(&mut rest)?);
-    Ok(SiteSecrets { roots: Roots::first(WrappingKey::from_bytes(*root)), database, ledger, receipts })
+    let roots = Roots::first(WrappingKey::from_bytes(*root));
+    Ok(SiteSecrets { roots, database, ledger, receipts, sealings: 0 })
 }
 
-fn take(rest: &mut &[u8]) -> Result<Zeroizing<[u8; 32]>, Error> {
-    let (part, after) = rest.split_first_chunk::<32>().ok_or(Error::SealedFile)?;
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<Zeroizing<[u8; N]>, Error> {
+    let (part, after) = rest.split_first_chunk::<N>().ok_or(Error::SealedFile)?;
     *rest = after;
     Ok(Zeroizing::new(*part))
 }
 
 /// What the secrets are bound to: form, site, and every word about the provider, so that no part of
 /// the file can be exchanged.
-fn binding(site: &SiteId, wrapped: &Wrapped) -> Result<String, Error> {
+fn binding(format: &str, site: &SiteId, wrapped: &Wrapped) -> Result<String, Error> {
     let wrapped = serde_json::to_string(wrapped).map_err(|_| Error::SealedFile)?;
-    Ok(format!("{FORMAT}/{site}/{wrapped}"))
+    Ok(format!("{format}/{site}/{wrapped}"))
 }
 
 #[cfg(test)]
@@ -192,7 +216,9 @@ mod tests {
         assert!(matches!(more.open(&key), Err(Error::SealedFile)), "the number of shares is bound too");
         let wrong = SealedFile::parse(&file_with_bit(&text)).unwrap();
         assert!(matches!(wrong.open(&key), Err(Error::SealedFile)));
-        assert!(SealedFile::parse(text.replace("secrets-2", "secrets-3").as_bytes()).is_err());
+        assert!(SealedFile::parse(text.replace("secrets-3", "secrets-4").as_bytes()).is_err());
+        let older = SealedFile::parse(text.replace("secrets-3", "secrets-2").as_bytes()).unwrap();
+        assert!(matches!(older.open(&key), Err(Error::SealedFile)), "the form is bound too");
         assert!(SealedFile::parse(text.replace("\"sealed\"", "\"also\": 1, \"sealed\"").as_bytes()).is_err());
     }
 
@@ -203,6 +229,29 @@ mod tests {
         sealed[0] ^= 1;
         value["sealed"] = STANDARD.encode(sealed).into();
         serde_json::to_vec(&value).unwrap()
+    }
+
+    #[test]
+    fn each_sealing_is_counted_and_a_file_of_the_second_form_still_opens() {
+        let site = SiteId::mint(&SystemEntropy);
+        let (under, _) = Shares::mint(&site, 2, 2, &SystemEntropy).unwrap();
+        let mut secrets = SiteSecrets::mint(&SystemEntropy);
+        for sealing in 1..4 {
+            let file = secrets.seal(&site, &under, &SystemEntropy).unwrap();
+            secrets = SealedFile::parse(&file).unwrap().open(&under).unwrap();
+            assert_eq!(secrets.sealings, sealing);
+        }
+        let mut plain = [[2; 32], [3; 32], [4; 32]].concat();
+        secrets.roots.write(&mut plain);
+        let wrapped = under.wrap(&site, &[7; 32], &SystemEntropy).unwrap();
+        let bound = binding(SECOND_FORMAT, &site, &wrapped).unwrap();
+        let sealed = WrappingKey::from_bytes([7; 32]).wrap(&plain, &bound, &SystemEntropy).unwrap();
+        let file = serde_json::json!({
+            "format": SECOND_FORMAT, "site": site.as_str(), "under": wrapped, "sealed": STANDARD.encode(sealed),
+        });
+        let opened = SealedFile::parse(file.to_string().as_bytes()).unwrap().open(&under).unwrap();
+        assert_eq!((*opened.database, *opened.ledger, *opened.receipts), ([2; 32], [3; 32], [4; 32]));
+        assert!(opened.roots.same_as(&secrets.roots) && opened.sealings == 0);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::streams::Streams;
 use access::Access;
 use anyhow::{Context, Result, bail};
 use archive::{Archive, ArchiveParts};
-use audit::{Actor, Audit};
+use audit::{Actor, Audit, Found};
 use base::{Clock, Entropy, SiteId};
 use catalog::Catalog;
 use db::{Db, DbKey, Migration};
@@ -129,7 +129,8 @@ async fn archive(
 /// The database, compared with the ledger; the opening is on record.
 async fn reconciled(layout: &Layout, secrets: &SiteSecrets, audit: &Audit, site: &SiteId) -> Result<Db> {
     let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
-    audit.reconcile(&Actor::Site(site.clone()), VERSION, db.watermark()).await?;
+    let found = Found { watermark: db.watermark(), sealing: Some(secrets.sealings) };
+    audit.reconcile(&Actor::Site(site.clone()), VERSION, found).await?;
     Ok(db)
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn search(
         Ok::<_, audit::Error>((page, proofs))
     })
     .await??;
-    let names = names(&site, &page.hits).await?;
+    let names = names_of(&site, page.hits.iter().map(|hit| &hit.recorded.event.actor)).await?;
     let Page { hits, chains, size, from, next, completeness } = page;
     let (checkpoint, mut proofs) = match proofs {
         Some(proofs) => (Some(proofs.checkpoint), proofs.each.into_iter().map(Some).collect()),
@@ -196,16 +196,25 @@ pub(crate) fn told(completeness: &Completeness) -> (bool, bool, Option<String>) 
     }
 }
 
-async fn names(site: &Site, hits: &[Hit]) -> Result<BTreeMap<UserId, String>, Failure> {
-    let ids: BTreeSet<UserId> = hits
-        .iter()
-        .filter_map(|hit| match &hit.recorded.event.actor {
+pub(crate) async fn names_of<'a>(
+    site: &Site,
+    actors: impl Iterator<Item = &'a Actor>,
+) -> Result<BTreeMap<UserId, String>, Failure> {
+    let ids: BTreeSet<UserId> = actors
+        .filter_map(|actor| match actor {
             Actor::User(id) => Some(id.clone()),
             _ => None,
         })
         .collect();
     let accounts = site.access.names_of(&ids.into_iter().collect::<Vec<_>>()).await?;
     Ok(accounts.into_iter().map(|account| (account.id, account.name)).collect())
+}
+
+pub(crate) fn name_of(names: &BTreeMap<UserId, String>, actor: &Actor) -> Option<String> {
+    match actor {
+        Actor::User(id) => names.get(id).cloned(),
+        _ => None,
+    }
 }
 
 async fn entry(site: &Site, recorded: Recorded, names: &BTreeMap<UserId, String>, reach: &Reach) -> Entry {
@@ -215,10 +224,7 @@ async fn entry(site: &Site, recorded: Recorded, names: &BTreeMap<UserId, String>
         Some(Words::Erased(by)) => (None, Some(erased(by))),
         None => (None, None),
     };
-    let name = match &event.actor {
-        Actor::User(id) => names.get(id).cloned(),
-        _ => None,
-    };
+    let name = name_of(names, &event.actor);
     Entry {
         position: recorded.position,
         time: recorded.time,
@@ -256,12 +262,13 @@ fn words(what: &What) -> String {
         What::SiteCreated { program } => format!("site created by version {program}"),
         What::SiteOpened { program, .. } => format!("site unsealed by version {program}"),
         What::SiteClosed {} => "site locked".into(),
+        What::KeysSealed { sealing } => format!("site's secrets sealed anew, sealing {sealing}"),
         What::SessionOpened {} => "signed in".into(),
         What::SessionEnded {} => "signed out".into(),
         What::SessionsRefused { count } => format!("{count} tokens refused"),
         What::Decision { action, allowed: true, .. } => format!("{action}: allowed"),
         What::Decision { action, .. } => format!("{action}: DENIED"),
-        What::Outcome { decision, result, code, bytes, .. } => {
+        What::Outcome { decision, result, code, bytes, unwraps, .. } => {
             let mut text = match result {
                 Outcome::Done => format!("done (decided at {decision})"),
                 Outcome::Failed => format!("failed (decided at {decision})"),
@@ -272,6 +279,9 @@ fn words(what: &What) -> String {
             }
             if let Some(bytes) = bytes {
                 text.push_str(&format!(", {bytes} bytes released"));
+            }
+            if let Some(unwraps) = unwraps {
+                text.push_str(&format!(", {unwraps} keys unwrapped"));
             }
             text
         }

@@ -4,11 +4,12 @@ use crate::attend::{Signed, made};
 use crate::body::{Json, blocking};
 use crate::failure::Error;
 use crate::{Failure, Site};
-use ::keys::{Credential, Custody, Plan, Rotated};
+use ::keys::{Credential, Custody, Plan, Rotated, Sealing};
 use access::thing::Site as SiteThing;
 use access::verb::{Manage, View};
 use access::{Action, Ask, Permit};
 use api::keys::{Complete, Prepare, Prepared, Provider, Report, Rotate, Rotation, Scope, Status};
+use audit::{Event, What};
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::Response;
@@ -102,7 +103,8 @@ async fn rotate_root(
     let once = || Credential::new(credential.reveal().clone());
     let (keys, safe) = (&site.keys, &site.safe);
     // Deriving a passphrase's key takes a while, and a token may.
-    tokio::task::block_in_place(|| keys.begin_root(permit, safe, &once()))?;
+    let sealing = tokio::task::block_in_place(|| keys.begin_root(permit, safe, &once()))?;
+    note(site, permit, sealing).await?;
     loop {
         let tx = site.begin(permit).await?;
         let left = site.keys.rewrap_root(permit, &tx, BATCH).await?;
@@ -117,7 +119,8 @@ async fn rotate_root(
     let tx = site.begin(permit).await?;
     let done = site.keys.check_root(permit, &tx).await?;
     tx.commit().await?;
-    tokio::task::block_in_place(|| keys.finish_root(permit, safe, &once()))?;
+    let sealing = tokio::task::block_in_place(|| keys.finish_root(permit, safe, &once()))?;
+    note(site, permit, sealing).await?;
     Ok(Rotation { scope: ROOT.to_owned(), left: 0, report: Some(report(done)) })
 }
 
@@ -131,6 +134,7 @@ pub(crate) async fn prepare(
         Provider::Passphrase {} => Plan::Passphrase,
         Provider::Shares { needed, made } => Plan::Shares { needed, made },
         Provider::Pkcs11 { token, label } => Plan::Pkcs11 { token, label },
+        Provider::Transit { mount, name } => Plan::Transit { mount, name },
     };
     if !plan.custody().is_strong()
         && let Some(class) = strictest(&site).await?
@@ -154,7 +158,7 @@ pub(crate) async fn complete(
     permit.live()?;
     let (owner, new) = (site.clone(), credential(body.credential)?);
     let strict = strictest(&site).await?;
-    let custody = blocking(move || {
+    let (custody, sealing) = blocking(move || {
         let roots = owner.keys.roots();
         owner.safe.complete(&new, &roots, |custody| match strict {
             Some(class) if class >= Class::Controlled && !custody.is_strong() => {
@@ -164,8 +168,19 @@ pub(crate) async fn complete(
         })
     })
     .await??;
+    note(&site, &permit, sealing).await?;
     site.keys.set_custody(custody);
     status(State(site), Signed(caller)).await
+}
+
+/// Records which sealed file is in force: from here on an older one opens no site. Crash before: the file is
+/// ahead of the ledger, and the next opening records it.
+async fn note(site: &Site, permit: &Permit<Manage, SiteThing>, sealing: Sealing) -> Result<(), Failure> {
+    let event = Event::new(permit.actor().clone(), What::KeysSealed { sealing: sealing.0 })
+        .during(Some(permit.caller().request().clone()))
+        .about([site.id.to_string()]);
+    site.audit.gate(&event).await?;
+    Ok(())
 }
 
 /// The strictest class of the site's projects.

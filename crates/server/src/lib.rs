@@ -43,6 +43,7 @@ mod tail;
 mod tool;
 mod variant;
 pub mod vigil;
+mod volume;
 pub mod witnessed;
 
 pub use failure::Failure;

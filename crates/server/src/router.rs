@@ -4,7 +4,7 @@ use crate::failure::{Error, Failure};
 use crate::{Site, attend};
 use crate::{
     erase, export, history, keep, keys, object, package, people, process, project, record, reference, run,
-    sample, scrub, tail, tool, variant,
+    sample, scrub, tail, tool, variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -68,6 +68,7 @@ fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     set("receipt show", to("receipt show", run::receipt));
     set("audit search", to("audit search", history::search));
     set("audit export", to("audit export", export::export));
+    set("audit volume", to("audit volume", volume::volume));
     set("ledger checkpoint", to("ledger checkpoint", record::checkpoint));
     set("ledger verify", to("ledger verify", record::verify));
     set("ledger prove", to("ledger prove", record::prove));

@@ -1,6 +1,7 @@
 //! `audit`: who did what.
 
 mod export;
+mod volume;
 
 use crate::app::App;
 use crate::{Error, Failure, receipt, text};
@@ -13,6 +14,7 @@ use clap::{Args, Subcommand, ValueEnum};
 pub enum Audit {
     Search(Box<Search>),
     Export(Box<export::Export>),
+    Volume(volume::Volume),
 }
 
 impl Audit {
@@ -20,6 +22,7 @@ impl Audit {
         match self {
             Self::Search(args) => args.run(app),
             Self::Export(args) => args.run(app),
+            Self::Volume(args) => args.run(app),
         }
     }
 }

@@ -43,8 +43,14 @@ impl Trail {
 
     async fn grow(&self, events: u64) {
         for n in 0..events {
-            let what =
-                What::Outcome { decision: n, result: Outcome::Done, stored: true, code: None, bytes: None };
+            let what = What::Outcome {
+                decision: n,
+                result: Outcome::Done,
+                stored: true,
+                code: None,
+                bytes: None,
+                unwraps: None,
+            };
             let event = Event::new(Actor::User(UserId::mint(&SystemEntropy)), what)
                 .in_project(Some(ProjectId::mint(&SystemEntropy)))
                 .about([SampleId::mint(&SystemEntropy).to_string()]);

@@ -52,6 +52,7 @@ async fn a_sheet_with_identifiers_leaves_a_decision_and_its_outcome_alone() {
         result: audit::Outcome::Failed,
         code: Some("INTAKE-002".to_owned()),
         bytes: None,
+        unwraps: None,
     };
     assert_eq!(outcome, failed);
 }

@@ -2,10 +2,14 @@
 
 use crate::site::TestSite;
 use access::Action;
+use access::Ask;
+use access::decide::Ended;
 use access::verb::Read;
 use access::{Permit, thing::Object};
+use audit::What;
 use base::{Class, Id, ObjectId, ProjectId, SystemEntropy};
 use keys::{Binding, Custody, Error};
+use std::collections::BTreeMap;
 
 fn not_covered(result: Result<seal::SessionKey, Error>) -> bool {
     matches!(result, Err(Error::Access(access::Error::NotCovered(_))))
@@ -35,6 +39,59 @@ async fn a_permit_opens_what_it_covers_and_nothing_else() {
     site.clock.advance(access::permit::LEASE);
     let late = site.keys.open_session(&permit, one).await;
     assert!(matches!(late, Err(Error::Access(access::Error::PermitEnded))));
+}
+
+/// How many keys the outcomes say were unwrapped, by the position of the decision.
+fn unwraps_on_record(site: &TestSite) -> BTreeMap<u64, u64> {
+    let outcomes = (0..site.audit.ledger().size()).filter_map(|position| {
+        match site.audit.recorded(position).unwrap().event.what {
+            What::Outcome { decision, unwraps: Some(unwraps), .. } => Some((decision, unwraps)),
+            _ => None,
+        }
+    });
+    outcomes.collect()
+}
+
+#[tokio::test]
+async fn a_set_has_one_decision_and_its_outcome_counts_the_keys() {
+    let site = TestSite::new().await;
+    let stored = site.store(None, 3).await;
+    let before = site.audit.ledger().size();
+    let ids = stored.iter().map(|(binding, _)| binding.object.clone());
+    let ask = Ask::<Object>::new(Action::ViewVariants, ids);
+    let permit: Permit<Read, Object> = site.access.decide(&site.person, ask).await.unwrap();
+    assert_eq!(site.audit.ledger().size(), before + 1, "one gate event for the set, before any key");
+    for (binding, _) in &stored {
+        site.keys.open_session(&permit, binding).await.unwrap();
+    }
+    site.keys.open_session(&permit, &stored[0].0).await.unwrap();
+    let foreign = Binding { object: ObjectId::mint(&SystemEntropy), ..stored[0].0.clone() };
+    assert!(not_covered(site.keys.open_session(&permit, &foreign).await), "what is refused is not counted");
+    assert_eq!(unwraps_on_record(&site), BTreeMap::new());
+    site.access.close(&site.person, Ended::default()).await.unwrap();
+    // The outcome is queued; a gate event behind it is there after it.
+    site.on_site(Action::ManageKeys).await;
+    assert_eq!(unwraps_on_record(&site), BTreeMap::from([(permit.decision(), 4)]));
+    // The count is on record: a key more would be on none.
+    let late = site.keys.open_session(&permit, &stored[0].0).await;
+    assert!(matches!(late, Err(Error::Access(access::Error::PermitEnded))));
+}
+
+#[tokio::test]
+async fn a_ledger_that_takes_nothing_unwraps_nothing() {
+    let site = TestSite::new().await;
+    let stored = site.store(None, 1).await;
+    let permit = site.look(&stored[0].0.object).await;
+    site.keys.open_session(&permit, &stored[0].0).await.unwrap();
+    site.sink.block();
+    // Nobody can ask for more, and what was given before opens nothing either.
+    let ask = Ask::<Object>::new(Action::ViewVariants, [stored[0].0.object.clone()]);
+    let refused: Result<Permit<Read, Object>, _> = site.access.decide(&site.person, ask).await;
+    assert!(matches!(refused, Err(access::Error::Audit(audit::Error::NotRecorded(_)))));
+    permit.live().unwrap();
+    let opened = site.keys.open_session(&permit, &stored[0].0).await;
+    let refused = matches!(opened, Err(Error::Access(access::Error::Audit(audit::Error::NotRecorded(_)))));
+    assert!(refused, "a key was unwrapped that no record can count");
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ async fn a_root_rotation_may_stop_anywhere() {
     assert!(site.roots_on_disk().same_as(&first));
     for round in 0..2 {
         let permit = permit(&site).await;
-        site.keys.begin_root(&permit, &site.safe, &credential).unwrap();
+        let _ = site.keys.begin_root(&permit, &site.safe, &credential).unwrap();
         assert_eq!(site.roots_on_disk().generations(), [1, 2], "asked again, it goes on");
         site.reopen().await;
         site.assert_open(&stored).await;
@@ -150,7 +150,7 @@ async fn a_root_rotation_may_stop_anywhere() {
     assert_eq!((done.generation, done.destroyed.as_slice(), done.checked), (2, [1].as_slice(), 4));
     tx.commit().await.unwrap();
     site.reopen().await;
-    site.keys.finish_root(&permit, &site.safe, &credential).unwrap();
+    let _ = site.keys.finish_root(&permit, &site.safe, &credential).unwrap();
     assert_eq!(site.roots_on_disk().generations(), [2]);
     site.reopen().await;
     site.assert_open(&stored).await;

@@ -11,7 +11,12 @@ use base::{
 };
 use db::{Db, DbKey};
 use keys::{Binding, Credential, Custody, Keys, Reach, Roots, Safe, Shares, SiteSecrets};
+use ledger::Ledger;
+use ledger::storage::{Disk, Storage};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub struct TestSite {
@@ -28,7 +33,26 @@ pub struct TestSite {
     pub person: Caller,
     pub project: ProjectId,
     pub other: ProjectId,
+    /// What the ledger flushes to.
+    pub sink: Arc<Sink>,
     places: Arc<Places>,
+}
+
+/// A disk that can stop taking anything.
+#[derive(Default)]
+pub struct Sink(AtomicBool);
+
+impl Sink {
+    /// From now on each flush fails.
+    pub fn block(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Storage for Sink {
+    fn flush(&self, file: &File) -> io::Result<()> {
+        if self.0.load(Ordering::SeqCst) { Err(io::Error::other("blocked")) } else { Disk.flush(file) }
+    }
 }
 
 struct Places {
@@ -68,14 +92,17 @@ impl TestSite {
         let safe = Safe::new(folder.path().join("site.sealed"), Reach::default());
         // Shares, because a passphrase takes its time by design.
         let (under, shares) = Shares::mint(&site, 2, 2, &SystemEntropy).unwrap();
-        safe.replace(&site, &secrets, &under, &SystemEntropy).unwrap();
+        let _ = safe.replace(&site, &secrets, &under, &SystemEntropy).unwrap();
         let shares = shares.iter().map(|share| share.text().to_string()).collect::<Vec<_>>().join("\n");
         let rooms = [access::MIGRATIONS, keys::MIGRATIONS];
         let db = Db::open(&folder.path().join("m.db"), &DbKey::new([5; 32]), &rooms).await.unwrap();
         let key = ledger::SigningKey::from_seed(&[9; 32]).unwrap();
         let log = folder.path().join("ledger");
-        let audit =
-            Audit::new(ledger::Ledger::create(&log, "test.example/site", key, shared.clone()).unwrap());
+        let sink = Arc::new(Sink::default());
+        let name = "test.example/site";
+        let options = Audit::options();
+        let log = Ledger::create_with(&log, name, key, shared.clone(), sink.clone(), options).unwrap();
+        let audit = Audit::new(log);
         let policies = policy::Policies::shipped().unwrap();
         let access = Access::new(db.clone(), audit.clone(), policies, shared, entropy.clone());
         let event = Event::new(Actor::Site(site.clone()), What::SiteCreated { program: "test".into() });
@@ -109,6 +136,7 @@ impl TestSite {
             person,
             project,
             other,
+            sink,
             places,
         };
         made.people().await;

@@ -63,6 +63,26 @@ fn a_ledger_put_back_is_named_and_refused() {
     site.assert_sound();
 }
 
+#[test]
+fn a_sealed_file_put_back_alone_is_refused_and_named() {
+    let site = Site::copy();
+    let sealed = site.folder.join("keys/site.sealed");
+    let (older, newer) = (site.room.join("older"), site.room.join("newer"));
+    fs::copy(&sealed, &older).unwrap();
+    site.json("admin", &["keys", "rotate", "--root"]);
+    site.lock();
+    fs::copy(&sealed, &newer).unwrap();
+    for _ in 0..2 {
+        fs::copy(&older, &sealed).unwrap();
+        assert!(refused(&site, "AUDIT-008").contains("sealed keys were rolled back"));
+        fs::copy(&newer, &sealed).unwrap();
+        site.assert_sound();
+        // Once more, when the opening alone is what the ledger knows it by.
+        site.lock();
+    }
+    site.assert_sound();
+}
+
 /// Only what is kept elsewhere reveals this; the site says so itself.
 #[test]
 fn both_put_back_are_revealed_by_a_checkpoint_kept_elsewhere() {
