@@ -29,7 +29,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // Every command may hold a passphrase, a share or a token.
     if let Err(error) = process::no_core_dumps() {
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("sequestra: {error:#}\n").as_bytes());
+        let _ =
+            std::io::Write::write_all(&mut std::io::stderr(), format!("sequestra: {error:#}\n").as_bytes());
         return ExitCode::FAILURE;
     }
     cli::run(std::env::args_os(), &host::Program)

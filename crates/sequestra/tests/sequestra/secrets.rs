@@ -61,8 +61,11 @@ impl Watched {
 
     fn on_site(&mut self, words: &[&str], credential: &str) -> Output {
         let (site, session, file) = (self.word("site"), self.word("session"), self.word(credential));
-        let words: Vec<&str> =
-            words.iter().copied().chain(["--site", &site, "--session", &session, "--passphrase-file", &file]).collect();
+        let words: Vec<&str> = words
+            .iter()
+            .copied()
+            .chain(["--site", &site, "--session", &session, "--passphrase-file", &file])
+            .collect();
         self.run(&words)
     }
 
@@ -119,7 +122,8 @@ fn token_in(path: &Path) -> String {
 #[test]
 fn no_secret_stands_where_it_does_not_belong() {
     let mut site = Watched::new();
-    for (name, secret) in [("passphrase", PASSPHRASE), ("wrong passphrase", WRONG), ("secret id", SECRET_ID)] {
+    for (name, secret) in [("passphrase", PASSPHRASE), ("wrong passphrase", WRONG), ("secret id", SECRET_ID)]
+    {
         site.keep(name, secret);
     }
     let (folder, passphrase, token) = (site.word("site"), site.word("passphrase"), site.word("token"));

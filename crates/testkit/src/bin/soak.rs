@@ -3,7 +3,7 @@
 //! ```text
 //! soak actor NAME FOLDER ACTS FLAW     acts, and acknowledges each act on standard output
 //! soak full NAME                       ten rounds on a small disk; needs a mount namespace
-//! soak crash [NAME]                    every point of every actor, and the table
+//! soak crash [NAME [COUNT]]            every point of every actor, or so many of one, and the table
 //! soak fuzz NAME|all SECONDS           changed bytes for a parser, from a seed that is told
 //! soak flip STRIDE                     one bit of every so manyth byte of every file of a small site
 //! soak corpus FOLDER                   writes the seeds of each target
@@ -55,8 +55,9 @@ async fn run(words: &[&str]) -> Result<bool> {
             let row = full::fill(&program, Actor::named(name)?).await?;
             tell(&[row])
         }
-        ["crash"] => crash(&Actor::ALL).await,
-        ["crash", name] => crash(&[Actor::named(name)?]).await,
+        ["crash"] => crash(&Actor::ALL, None).await,
+        ["crash", name] => crash(&[Actor::named(name)?], None).await,
+        ["crash", name, count] => crash(&[Actor::named(name)?], Some(count.parse()?)).await,
         ["fuzz", name, seconds] => fuzz_all(name, Duration::from_secs(seconds.parse()?)),
         ["flip", stride] => flip_all(stride.parse()?).await,
         ["corpus", folder] => write_corpus(Path::new(folder)),
@@ -64,19 +65,22 @@ async fn run(words: &[&str]) -> Result<bool> {
     }
 }
 
-async fn crash(actors: &[Actor]) -> Result<bool> {
+/// All points, or `count` of them for each fault and for the power.
+async fn crash(actors: &[Actor], count: Option<usize>) -> Result<bool> {
     let program = std::env::current_exe()?;
     let mut well = true;
     say(&campaign::head())?;
     for actor in actors {
         let campaign = Campaign::new(&program, *actor, acts(*actor), Flaw::None).await?;
-        let points = campaign.points();
-        for fault in [Fault::Kill, Fault::Eio, Fault::Full] {
+        let all = campaign.points();
+        for (fault, seed) in [(Fault::Kill, 1), (Fault::Eio, 2), (Fault::Full, 3)] {
+            let points = count.map_or_else(|| all.clone(), |count| campaign::sample(&all, count, seed));
             well &= tell(&[campaign.inject(&points, fault).await?])?;
         }
-        for seed in 0..3 {
-            well &= tell(&[campaign.cut_power(None, seed, None).await?])?;
+        for seed in 0..if count.is_some() { 1 } else { 3 } {
+            well &= tell(&[campaign.cut_power(count, seed, None).await?])?;
         }
+        say(&format!("{:<8} {} points in one undisturbed run", actor.word(), all.len()))?;
     }
     Ok(well)
 }

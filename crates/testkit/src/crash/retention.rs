@@ -17,7 +17,7 @@ use keys::{Erasure, Holds};
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Objects that are there before, the content of each its number. The last two are one subject's.
 const OBJECTS: usize = 6;
@@ -58,7 +58,8 @@ fn listed(folder: &Path) -> Result<Vec<ObjectId>> {
 
 /// Each of the first objects is held, freed and deleted; then the subject is shredded.
 pub async fn act(folder: &Path, acts: u64, early: bool) -> Result<()> {
-    let (spine, person, steward) = open(folder).await?;
+    let opened = Opened::new(folder).await?;
+    let Opened { spine, person, steward, .. } = &opened;
     let tell = |early_now: bool, what: &str| match early_now == early {
         true => actor::acknowledge(what),
         false => Ok(()),
@@ -69,19 +70,19 @@ pub async fn act(folder: &Path, acts: u64, early: bool) -> Result<()> {
             Some(id) => {
                 for step in Step::ALL {
                     tell(true, &format!("{} {id}", step.word()))?;
-                    step.take(&spine, &steward, id).await?;
+                    step.take(spine, steward, id).await?;
                     tell(false, &format!("{} {id}", step.word()))?;
                 }
             }
             None => {
                 tell(true, "shredded")?;
-                shred(&spine, &person, &steward).await?;
+                shred(spine, person, steward).await?;
                 tell(false, "shredded")?;
                 break;
             }
         }
     }
-    spine.close().await;
+    opened.close().await;
     Ok(())
 }
 
@@ -134,8 +135,9 @@ async fn shred(spine: &Spine, person: &Person, steward: &access::Caller) -> Resu
     Ok(spine.access.close(steward, Default::default()).await?)
 }
 
-/// Legal holds as the archive knows them; floors have passed here.
-struct Held(Archive);
+/// Legal holds as the archive knows them; floors have passed here. The archive knows the keys, too: it is
+/// taken out before a spine is closed, or neither would ever go.
+struct Held(Mutex<Option<Archive>>);
 
 impl Holds for Held {
     fn held<'a>(
@@ -144,34 +146,52 @@ impl Holds for Held {
         _: &'a Erasure,
         objects: &'a [ObjectId],
     ) -> HoldAnswer<'a> {
+        let archive = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Box::pin(async move {
-            let records = self.0.describe(permit, objects).await?;
+            let records = archive.ok_or("the spine is closed")?.describe(permit, objects).await?;
             Ok(records.iter().any(|record| record.held).then_some("an object is under a legal hold"))
         })
     }
 }
 
-async fn open(folder: &Path) -> Result<(Spine, Person, access::Caller)> {
-    let (spine, person, steward) = actor::reopen_as(folder).await?;
-    spine.keys.attach_holds(Arc::new(Held(spine.archive.clone())));
-    Ok((spine, person, steward))
+/// A spine whose keys ask for holds.
+struct Opened {
+    spine: Spine,
+    person: Person,
+    steward: access::Caller,
+    held: Arc<Held>,
+}
+
+impl Opened {
+    async fn new(folder: &Path) -> Result<Self> {
+        let (spine, person, steward) = actor::reopen_as(folder).await?;
+        let held = Arc::new(Held(Mutex::new(Some(spine.archive.clone()))));
+        spine.keys.attach_holds(held.clone());
+        Ok(Self { spine, person, steward, held })
+    }
+
+    async fn close(self) {
+        self.held.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.spine.close().await;
+    }
 }
 
 /// Each object is as it was acknowledged, whole or gone for good; the subject is readable or not, as one;
 /// and what was begun can be brought to its end.
 pub async fn check(folder: &Path, acks: &Acks) -> Result<()> {
-    let (spine, person, steward) = open(folder).await.context("opening again")?;
+    let opened = Opened::new(folder).await.context("opening again")?;
+    let Opened { spine, person, steward, .. } = &opened;
     let reader = spine.access.authenticate(&std::fs::read_to_string(folder.join("reader.txt"))?).await?;
     let acked: BTreeSet<&str> = acks.lines.iter().map(String::as_str).collect();
     let ids = listed(folder)?;
     let (single, of_subject) = ids.split_at(OBJECTS - OF_SUBJECT);
     for (n, id) in single.iter().enumerate() {
-        let found = state(&spine, &person, &reader, id, n as u64).await?;
-        agrees(&spine, &acked, id, &found).with_context(|| format!("object {n}"))?;
+        let found = state(spine, person, &reader, id, n as u64).await?;
+        agrees(spine, &acked, id, &found).with_context(|| format!("object {n}"))?;
     }
     let mut readable = BTreeSet::new();
     for (n, id) in (single.len()..).zip(of_subject) {
-        readable.insert(state(&spine, &person, &reader, id, n as u64).await?.readable);
+        readable.insert(state(spine, person, &reader, id, n as u64).await?.readable);
     }
     ensure!(readable.len() == 1, "half of a subject was shredded");
     let gone = readable.contains(&false);
@@ -180,28 +200,26 @@ pub async fn check(folder: &Path, acks: &Acks) -> Result<()> {
 
     // What was begun goes on to its end.
     for (n, id) in single.iter().enumerate() {
-        let found = state(&spine, &person, &reader, id, n as u64).await?;
+        let found = state(spine, person, &reader, id, n as u64).await?;
         if !found.deleted {
             for step in [Step::Hold, Step::Lift, Step::Delete] {
-                step.take(&spine, &steward, id).await.with_context(|| format!("going on: {step:?}"))?;
+                step.take(spine, steward, id).await.with_context(|| format!("going on: {step:?}"))?;
             }
         }
     }
     if !gone {
-        shred(&spine, &person, &steward).await.context("going on with the shredding")?;
+        shred(spine, person, steward).await.context("going on with the shredding")?;
     }
     spine.access.close(&reader, Default::default()).await?;
-    spine.close().await;
-    let (spine, person, _) = open(folder).await.context("opening once more")?;
+    opened.close().await;
+    let opened = Opened::new(folder).await.context("opening once more")?;
+    let Opened { spine, person, .. } = &opened;
     let reader = spine.access.authenticate(&std::fs::read_to_string(folder.join("reader.txt"))?).await?;
     for (n, id) in ids.iter().enumerate() {
-        ensure!(
-            !state(&spine, &person, &reader, id, n as u64).await?.readable,
-            "object {n} can be read again"
-        );
+        ensure!(!state(spine, person, &reader, id, n as u64).await?.readable, "object {n} can be read again");
     }
     sound(spine.audit.ledger())?;
-    spine.close().await;
+    opened.close().await;
     Ok(())
 }
 
