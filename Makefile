@@ -122,7 +122,7 @@ soak: packages rust
 	@cargo build --locked --workspace --bin soak
 	"$(TARGET)/debug/soak" flip 97
 	"$(TARGET)/debug/soak" crash
-	for actor in ledger objects rotation migration; do unshare -m --propagation private "$(TARGET)/debug/soak" full "$$actor"; done
+	for actor in ledger objects; do unshare -m --propagation private "$(TARGET)/debug/soak" full "$$actor"; done
 
 fuzz: rust
 	@cargo build --locked --workspace --bin soak

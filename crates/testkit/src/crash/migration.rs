@@ -50,7 +50,7 @@ type Tell = dyn Fn(&str) -> std::io::Result<()>;
 
 fn step(folder: &Path, n: u64, now: &str, early: bool, tell: &Tell) -> Result<String> {
     let safe = safe(folder);
-    let plan = Plan::Shares { needed: 2, made: if n % 2 == 0 { 3 } else { 2 } };
+    let plan = Plan::Shares { needed: 2, made: if n.is_multiple_of(2) { 3 } else { 2 } };
     let shares = safe.prepare(&credential(now), &plan, &credential(""), &SystemEntropy)?;
     let two = line(shares.get(..2).context("too few shares")?);
     tell(&format!("prepared {n} {two}"))?;
