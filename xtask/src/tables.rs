@@ -1,8 +1,8 @@
 //! SQL stays with its room's tables: a table `catalog_sample` is touched in `catalog` and nowhere
 //! else, so that a room can change its tables without asking who else reads them.
 
-use crate::source::Source;
 use crate::arrows::FOR_TESTS;
+use crate::source::Source;
 use crate::workspace::Place;
 use crate::{Finding, Workspace};
 
