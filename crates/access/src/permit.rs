@@ -83,6 +83,8 @@ pub mod thing {
         Run, RunId, "run";
         /// A reference.
         Reference, ReferenceId, "reference";
+        /// A deletion, of which a certificate speaks.
+        Deletion, DeletionId, "deletion";
     }
 }
 

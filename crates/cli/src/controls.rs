@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::{Error, Failure};
 use base::{Clock, SystemClock, SystemEntropy, durable};
 use clap::{Args, Subcommand};
-use evidence::{CONTROLS, Control, Evidence, Runner, Verdict, oscal};
+use evidence::{CONTROLS, Control, Evidence, Runner, Verdict, World, oscal};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -106,6 +106,7 @@ impl Run {
             self.ids.iter().map(|id| named(id)).collect::<Result<_, _>>()?
         };
         let clock = Arc::new(SystemClock::default());
+        let world = World { clock: clock.clone(), entropy: Arc::new(SystemEntropy) };
         let out = self
             .out
             .unwrap_or_else(|| PathBuf::from(format!("evidence-{}", clock.now().strftime("%Y%m%dT%H%M%SZ"))));
@@ -116,8 +117,7 @@ impl Run {
             evidence::report::vacant(&out, control.id).map_err(|e| Failure::of(&e))?;
         }
         let program = app.host.program()?;
-        let runner =
-            Runner::new(&program, env!("CARGO_PKG_VERSION"), clock.clone()).map_err(|e| Failure::of(&e))?;
+        let runner = Runner::new(&program, env!("CARGO_PKG_VERSION"), world).map_err(|e| Failure::of(&e))?;
         let bar = bar(app, controls.len());
         let mut judged = Vec::new();
         for control in controls {
@@ -183,7 +183,7 @@ fn tell(app: &mut App<'_>, evidence: &Evidence) -> Result<(), Failure> {
     }
     let verdict = match evidence.verdict {
         Verdict::Holds => "holds",
-        Verdict::Broken => "DOES NOT HOLD",
+        Verdict::Broken => "BROKEN",
         Verdict::CannotFail => "CANNOT FAIL",
         Verdict::NotPlayed => "NOT PLAYED",
     };

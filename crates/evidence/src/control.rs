@@ -36,6 +36,8 @@ pub const CONTROLS: &[Control] = &[
     audit::recorded::CONTROL,
     audit::append_only::CONTROL,
     audit::schema::CONTROL,
+    audit::alarmed::CONTROL,
+    audit::room::CONTROL,
     audit::witnessed::CONTROL,
     audit::old_state::CONTROL,
     audit::clean::CONTROL,

@@ -25,6 +25,6 @@ mod vault;
 
 pub use control::{CONTROLS, Control, named};
 pub use error::{Error, Result};
-pub use play::{Play, Step};
+pub use play::{Play, Step, World};
 pub use report::{Evidence, Verdict};
-pub use run::{Judged, Runner};
+pub use run::Runner;

@@ -2,11 +2,20 @@
 
 use crate::site::Site;
 use crate::{Error, Result};
-use base::Clock;
+use base::{Clock, Entropy, entropy};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Time and randomness, as a play takes them.
+#[derive(Clone)]
+pub struct World {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
 
 /// One play of a scenario.
 ///
@@ -16,7 +25,7 @@ use std::time::Duration;
 /// scenario expects cannot come, and what the guard keeps is spoiled. Such a play must break.
 pub struct Play {
     program: PathBuf,
-    clock: Arc<dyn Clock>,
+    world: World,
     spoiled: bool,
     doing: String,
     steps: Vec<Step>,
@@ -36,14 +45,20 @@ pub struct Step {
 }
 
 impl Play {
-    pub(crate) fn new(program: &Path, clock: Arc<dyn Clock>, spoiled: bool) -> Self {
-        Self { program: program.to_owned(), clock, spoiled, doing: String::new(), steps: Vec::new() }
+    pub(crate) fn new(program: &Path, world: &World, spoiled: bool) -> Self {
+        Self {
+            program: program.to_owned(),
+            world: world.clone(),
+            spoiled,
+            doing: String::new(),
+            steps: Vec::new(),
+        }
     }
 
     /// A new site with people, open.
     pub fn site(&mut self) -> Result<Site> {
         self.does("make a throw-away site");
-        Site::make(&self.program)
+        Site::make(&self.program, &self.world.entropy)
     }
 
     /// The program that is tested.
@@ -51,9 +66,20 @@ impl Play {
         &self.program
     }
 
+    /// Room for a site that the scenario makes itself.
+    pub fn unmade(&mut self) -> Result<Site> {
+        Site::unmade(&self.program, &self.world.entropy)
+    }
+
+    /// A random time below so many milliseconds.
+    pub fn moment(&self, below: u32) -> Duration {
+        let random = u32::from_le_bytes(entropy::bytes(&*self.world.entropy));
+        Duration::from_millis(u64::from(random % below.max(1)))
+    }
+
     /// Time since an arbitrary start.
     pub fn time(&self) -> Duration {
-        self.clock.monotonic()
+        self.world.clock.monotonic()
     }
 
     /// Says what comes next, when it is neither attack nor expectation.

@@ -1,42 +1,39 @@
 //! Plays controls and judges them.
 
+use crate::play::World;
 use crate::report::{CanFail, Program};
 use crate::{Control, Error, Evidence, Play, Result, Step, Verdict};
-use base::{Clock, Sha256, fault};
+use base::{Sha256, fault};
 use sha2::Digest;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Plays controls against one program.
 pub struct Runner {
     program: PathBuf,
     version: String,
     sha256: Sha256,
-    clock: Arc<dyn Clock>,
+    world: World,
 }
-
-/// A control and what it left.
-pub type Judged = Evidence;
 
 impl Runner {
     /// A runner that tests the program in this file.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn new(program: &Path, version: &str, clock: Arc<dyn Clock>) -> Result<Self> {
+    pub fn new(program: &Path, version: &str, world: World) -> Result<Self> {
         let sha256 = digest(program).map_err(Error::io(program))?;
-        Ok(Self { program: program.to_owned(), version: version.to_owned(), sha256, clock })
+        Ok(Self { program: program.to_owned(), version: version.to_owned(), sha256, world })
     }
 
     /// Plays one control; with `prove`, also with what it rests on taken away, which must break it.
     ///
     /// Never fails: what stops a play is part of its evidence.
-    pub fn play(&self, control: &Control, prove: bool) -> Judged {
+    pub fn play(&self, control: &Control, prove: bool) -> Evidence {
         let program = Program { version: self.version.clone(), sha256: self.sha256 };
-        let mut evidence = Evidence::begin(control, program, self.clock.now());
-        let began = self.clock.monotonic();
+        let mut evidence = Evidence::begin(control, program, self.world.clock.now());
+        let began = self.world.clock.monotonic();
         match self.once(control, false) {
             Ok(steps) => {
                 let held = steps.iter().all(|step| step.held);
@@ -51,7 +48,7 @@ impl Runner {
                 evidence.error = Some(fault::chain(&error));
             }
         }
-        let took = self.clock.monotonic().saturating_sub(began);
+        let took = self.world.clock.monotonic().saturating_sub(began);
         evidence.milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         evidence
     }
@@ -70,7 +67,7 @@ impl Runner {
     }
 
     fn once(&self, control: &Control, spoiled: bool) -> std::result::Result<Vec<Step>, (Vec<Step>, Error)> {
-        let mut play = Play::new(&self.program, Arc::clone(&self.clock), spoiled);
+        let mut play = Play::new(&self.program, &self.world, spoiled);
         match (control.scenario)(&mut play) {
             Ok(()) => play.finish(),
             Err(error) => Err((play.into_steps(), error)),

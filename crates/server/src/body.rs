@@ -27,11 +27,19 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> 
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let bytes = axum::body::to_bytes(request.into_body(), JSON_LIMIT)
-            .await
-            .map_err(|_| Error::Body(format!("it is longer than {JSON_LIMIT} bytes, or was cut")))?;
+        let bytes = whole(request.into_body(), STALL).await?;
         let value = serde_json::from_slice(&bytes).map_err(|e| Error::Body(without_values(&e)))?;
         Ok(Self(value))
+    }
+}
+
+/// A whole body of at most [`JSON_LIMIT`] bytes. A sender that stalls would hold the site open and keep its
+/// scrub waiting.
+async fn whole(body: Body, within: Duration) -> Result<Bytes, Failure> {
+    match tokio::time::timeout(within, axum::body::to_bytes(body, JSON_LIMIT)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(Error::Body(format!("it is longer than {JSON_LIMIT} bytes, or was cut")).into()),
+        Err(_) => Err(Error::Body("it did not arrive in time".to_owned()).into()),
     }
 }
 
@@ -135,4 +143,19 @@ pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Error::Ended.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sender that begins a JSON body and says no more.
+    #[tokio::test]
+    async fn a_json_body_that_stalls_is_refused() {
+        let begun = futures_util::stream::once(async { Ok::<_, io::Error>(Bytes::from_static(b"{")) });
+        let stalled = Body::from_stream(begun.chain(futures_util::stream::pending()));
+        assert!(whole(stalled, Duration::from_millis(20)).await.is_err());
+        let sent = whole(Body::from("{}"), STALL).await;
+        assert!(sent.is_ok_and(|bytes| bytes == "{}"));
+    }
 }

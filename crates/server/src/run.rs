@@ -11,7 +11,7 @@ use api::run::{Failure as RunFailure, NewRun, Resources, Run, RunResult, Since, 
 use axum::Json as Answer;
 use axum::extract::{Path, State as Of};
 use axum::response::{IntoResponse, Response};
-use base::{DeletionId, Id, ObjectId, RunId, SampleId};
+use base::{ObjectId, RunId, SampleId};
 use runs::{Progress, RunSpec, RunView, State};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -134,11 +134,7 @@ pub(crate) async fn receipt(
                 site.permit(&caller, Action::ViewReferences, &id(&about)?).await?;
             site.runs.receipts().receipt(&permit, &about).await?
         }
-        "del_" => {
-            let _: DeletionId = id(&about)?;
-            let project = site.runs.receipts().project_of(&about).await?.ok_or(access::Error::NotFound)?;
-            own::<thing::Project>(&site, &caller, project.as_str(), &about).await?
-        }
+        "del_" => own::<thing::Deletion>(&site, &caller, &about, &about).await?,
         _ => return Err(Error::Id("not the id of a run, an object, a reference or a deletion".into()).into()),
     };
     Ok(([("content-type", "application/json")], text).into_response())

@@ -8,7 +8,7 @@ use access::verb::Verb;
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place};
 use archive::Archive;
 use audit::{Actor, Audit, Event, What};
-use base::{Clock, Entropy, Id, SiteId};
+use base::{Clock, DeletionId, Entropy, Id, SiteId};
 use catalog::Catalog;
 use db::{Db, Tx};
 use intake::{Door, FastqCheck, Limits};
@@ -233,6 +233,8 @@ impl Facts for Places {
                 }
             } else if let Ok(run) = id.parse() {
                 self.runs.place(&run).await?
+            } else if id.parse::<DeletionId>().is_ok() {
+                self.runs.receipts().project_of(id).await?
             } else {
                 return Ok(self.catalog.place(id).await?);
             };

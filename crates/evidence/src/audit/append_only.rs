@@ -9,8 +9,8 @@ pub const CONTROL: Control = Control {
     id: "C-AUD-02",
     statement: "The ledger only grows: any byte of it that is changed, and any part that is taken away or put in \
                 another's place, is found and named",
-    test: "in a locked site flip a bit in the middle of each file of the ledger, remove each, and exchange two; each \
-           time check the ledger with public keys alone",
+    test: "in a locked site flip a bit in the middle of each file of the ledger, remove each, and put each in the next \
+           one's place; each time check the ledger with public keys alone",
     references: &["53 AU-9", "H 164.312(b)"],
     scenario,
 };
@@ -45,6 +45,17 @@ fn scenario(play: &mut Play) -> Result<()> {
         // What follows from the rest is made again by the next start; nothing else may be missing unseen.
         let whole = size(&done) == before;
         play.expect("found, or no event is lost", done.exit != 0 || whole, done.told());
+        fs::write(file, &kept).map_err(Error::io(file))?;
+    }
+    for pair in files.windows(2) {
+        let [file, next] = pair else { continue };
+        let name = file.strip_prefix(&ledger).unwrap_or(file).display().to_string();
+        let kept = fs::read(file).map_err(Error::io(file))?;
+        play.attack(&format!("put the next file in the place of {name}"), || {
+            fs::copy(next, file).map(drop).map_err(Error::io(file))
+        })?;
+        let done = fsck(&site)?;
+        play.expect("found", done.exit != 0, done.told());
         fs::write(file, &kept).map_err(Error::io(file))?;
     }
     let done = fsck(&site)?;

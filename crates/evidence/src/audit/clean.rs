@@ -10,8 +10,8 @@ pub const CONTROL: Control = Control {
     id: "C-AUD-12",
     statement: "Records hold no label, no secret and no words that somebody typed in clear; nothing that is typed \
                 breaks a record or a log line",
-    test: "act with reasons, names and arguments that hold canaries, line breaks, terminal controls, broken JSON and \
-           a megabyte; then search the ledger and the log",
+    test: "release objects for reasons that hold canaries, line breaks, terminal controls, broken JSON and 100,000 \
+           characters, and sign in with a canary as the token; then search the ledger and the log",
     references: &["AS V16.4.1", "AS V16.2.5"],
     scenario,
 };

@@ -1,9 +1,11 @@
 //! The record: before every act, append-only, whole, witnessed, clean.
 
+pub mod alarmed;
 pub mod append_only;
 pub mod clean;
 pub mod old_state;
 pub mod recorded;
+pub mod room;
 pub mod schema;
 pub mod witnessed;
 

@@ -3,8 +3,8 @@
 use crate::site::{Done, Site, Who, text};
 use crate::{Control, Error, Play, Result};
 use serde_json::Value;
-use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -121,11 +121,8 @@ impl<'a> Witness<'a> {
     }
 
     fn set(&self, site: &Site) -> Result<()> {
-        let path = site.folder().join("site.toml");
-        let mut file = OpenOptions::new().append(true).open(&path).map_err(Error::io(&path))?;
         let (url, key) = (&self.address, &self.key);
-        write!(file, "\n[witness]\nurl = \"http://{url}\"\nkey = \"{key}\"\nalarm_seconds = 1\n")
-            .map_err(Error::io(&path))
+        site.set(&format!("[witness]\nurl = \"http://{url}\"\nkey = \"{key}\"\nalarm_seconds = 1\n"))
     }
 
     fn has_cosigned(&self, site: &Site) -> bool {

@@ -9,8 +9,8 @@ pub const CONTROL: Control = Control {
     id: "C-KEY-03",
     statement: "Each object has a key of its own, wrapped by its project's; without what seals the site's keys no \
                 object can be read",
-    test: "take away the file that the site's keys are sealed in, then put another site's in its place, and try to \
-           read; measure how long it takes until reading fails",
+    test: "put another site's sealed keys in the place of the site's own, and try to read; measure how long it takes \
+           until reading fails; put them back and read",
     references: &["53 SC-12"],
     scenario,
 };

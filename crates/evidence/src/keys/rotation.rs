@@ -3,13 +3,11 @@
 use crate::site::{Site, Who, bodies};
 use crate::vault::take_in;
 use crate::{Control, Error, Play, Result};
-use base::{SystemEntropy, entropy};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
 
 pub const CONTROL: Control = Control {
     id: "C-KEY-04",
@@ -37,12 +35,12 @@ fn scenario(play: &mut Play) -> Result<()> {
     let passphrase = site.beside("passphrase");
     for _ in 0..KILLS.0 {
         site.open()?;
-        let wait = u32::from_le_bytes(entropy::bytes(&SystemEntropy)) % KILLS.1;
-        play.attack(&format!("kill the process {wait} ms into a rotation"), || {
+        let wait = play.moment(KILLS.1);
+        play.attack(&format!("kill the process {} ms into a rotation", wait.as_millis()), || {
             let mut rotation = site.command(Who::Administrator, &["keys", "rotate", "--all"]);
             rotation.stdout(Stdio::null()).stderr(Stdio::null());
             let mut rotation = rotation.spawn().map_err(Error::io(&passphrase))?;
-            std::thread::sleep(Duration::from_millis(u64::from(wait)));
+            std::thread::sleep(wait);
             site.kill()?;
             rotation.wait().map(drop).map_err(Error::io(&passphrase))
         })?;

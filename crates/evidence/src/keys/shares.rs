@@ -20,7 +20,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     let done = plain.run(Who::Administrator, &clinical())?;
     play.expect("refused, KEYS-016", done.refused("KEYS-016"), done.told());
 
-    let site = Site::unmade(play.program())?;
+    let site = play.unmade()?;
     let (token, shares) = (site.beside("admin.token"), site.beside(""));
     let words =
         ["init", text(site.folder())?, "--split", "2-of-3", "--token-out", text(&token)?, "--shares-out"];

@@ -9,8 +9,8 @@ use serde_json::Value;
 pub const CONTROL: Control = Control {
     id: "C-KEY-05",
     statement: "Every use of an object's key is on record, with who, what and why, before the key is unwrapped",
-    test: "release an object and find the decision on record with a position before the outcome; then let the \
-           ledger write nothing and see that no key is unwrapped",
+    test: "release an object and find the decision on record, with who, for which request, project and purpose, and by \
+           which policy; then let the ledger write nothing and see that nothing is released",
     references: &["53 AU-12"],
     scenario,
 };

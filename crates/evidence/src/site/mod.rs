@@ -8,13 +8,14 @@ pub use files::{below, bodies, change, copy, writable};
 pub use people::{Package, Who};
 
 use crate::{Error, Result};
-use base::{SystemEntropy, durable, entropy};
+use base::{Entropy, durable, entropy};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -26,6 +27,9 @@ pub struct Site {
     program: PathBuf,
     folder: PathBuf,
     room: PathBuf,
+    random: Arc<dyn Entropy>,
+    /// Small disks mounted in the site.
+    disks: Vec<PathBuf>,
     keep: TempDir,
 }
 
@@ -60,21 +64,28 @@ impl Done {
 }
 
 impl Site {
-    pub(crate) fn make(program: &Path) -> Result<Self> {
-        let site = Self::unmade(program)?;
+    pub(crate) fn make(program: &Path, random: &Arc<dyn Entropy>) -> Result<Self> {
+        let site = Self::unmade(program, random)?;
         let made = site.alone(&["init", text(site.folder())?, "--name", "controls.example"])?;
         people::gather(&site, &made)?;
         Ok(site)
     }
 
     /// Room for a site that the scenario makes itself, with a passphrase.
-    pub fn unmade(program: &Path) -> Result<Self> {
+    pub(crate) fn unmade(program: &Path, random: &Arc<dyn Entropy>) -> Result<Self> {
         let keep = tempfile::Builder::new().prefix("sequestra-control-").tempdir();
         let keep = keep.map_err(Error::io(Path::new("the temporary folder")))?;
         let room = keep.path().join("room");
         fs::create_dir(&room).map_err(Error::io(&room))?;
-        let site = Self { program: program.to_owned(), folder: keep.path().join("site"), room, keep };
-        let random = entropy::bytes::<24>(&SystemEntropy);
+        let site = Self {
+            program: program.to_owned(),
+            folder: keep.path().join("site"),
+            room,
+            random: Arc::clone(random),
+            disks: Vec::new(),
+            keep,
+        };
+        let random = entropy::bytes::<24>(&**random);
         site.write("passphrase", hex::encode(random).as_bytes())?;
         Ok(site)
     }
@@ -87,7 +98,8 @@ impl Site {
         files::copy(&self.folder, &folder)?;
         files::copy(&self.room, &room)?;
         people::follow(&room, &folder)?;
-        Ok(Self { program: self.program.clone(), folder, room, keep })
+        let (program, random) = (self.program.clone(), Arc::clone(&self.random));
+        Ok(Self { program, folder, room, random, disks: Vec::new(), keep })
     }
 
     /// The site's folder.
@@ -105,6 +117,13 @@ impl Site {
         let path = self.beside(name);
         durable::create_once(&path, bytes).map_err(Error::io(&path))?;
         Ok(path)
+    }
+
+    /// Adds lines to the site's settings. The site must be locked.
+    pub fn set(&self, lines: &str) -> Result<()> {
+        let path = self.folder.join("site.toml");
+        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        fs::write(&path, format!("{text}\n{lines}")).map_err(Error::io(&path))
     }
 
     /// A command of `who`, whatever comes of it.
@@ -215,6 +234,22 @@ impl Site {
         Err(Error::unplayable("the site's process does not end"))
     }
 
+    /// Mounts a small file system in memory of so many mebibytes. It goes with the site.
+    pub fn mount(&mut self, at: &Path, mebibytes: u32) -> Result<()> {
+        let size = format!("size={mebibytes}m,mode=0700");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &size, "sequestra-control", text(at)?]);
+        match mount.output() {
+            Ok(output) if output.status.success() => {
+                self.disks.push(at.to_owned());
+                Ok(())
+            }
+            _ => Err(Error::unplayable(
+                "a small disk cannot be mounted: this takes root and the right to mount",
+            )),
+        }
+    }
+
     /// Whether a process has the site's ledger open.
     fn is_held(&self) -> Result<bool> {
         let path = self.folder.join("ledger").join("lock");
@@ -230,7 +265,10 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         if self.keep.path().exists() {
-            let _ = self.lock();
+            let _ = self.lock().or_else(|_| self.kill());
+            for disk in &self.disks {
+                let _ = Command::new("umount").arg("-l").arg(disk).status();
+            }
             let _ = free(&self.folder);
         }
     }

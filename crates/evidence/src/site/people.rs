@@ -2,7 +2,7 @@
 
 use super::{Site, text};
 use crate::{Error, Result};
-use base::{SystemEntropy, entropy};
+use base::entropy;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -155,7 +155,7 @@ impl Site {
         let to = self.beside("recipient.pub");
         if !to.exists() {
             // Any 32 bytes are a public key of X25519.
-            let key = STANDARD.encode(entropy::bytes::<32>(&SystemEntropy));
+            let key = STANDARD.encode(entropy::bytes::<32>(&*self.random));
             let frame = |end: &str| format!("-----{end} CRYPT4GH PUBLIC KEY-----\n");
             self.write("recipient.pub", format!("{}{key}\n{}", frame("BEGIN"), frame("END")).as_bytes())?;
         }

@@ -7,8 +7,8 @@ use std::fs;
 
 pub const CONTROL: Control = Control {
     id: "C-VLT-08",
-    statement: "The same file in two projects is two objects that share nothing: no name, no byte, no shorter way in",
-    test: "take the same package into two projects; compare ids, stored bytes and what the sender is told",
+    statement: "The same file in two projects is two objects that share nothing: no id, no name, no byte",
+    test: "take the same package into two projects; compare the objects' ids and their stored bytes",
     references: &["53 SC-4"],
     scenario,
 };

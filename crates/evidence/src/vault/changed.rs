@@ -2,7 +2,7 @@
 
 use super::{SEGMENT, Stored, expect_refused, take_in};
 use crate::site::{Who, change};
-use crate::{Control, Play, Result};
+use crate::{Control, Error, Play, Result};
 
 pub const CONTROL: Control = Control {
     id: "C-VLT-03",
@@ -31,6 +31,9 @@ fn scenario(play: &mut Play) -> Result<()> {
     let mut stored: Vec<Stored> = Vec::new();
     for seed in 44..47 {
         stored.extend(take_in(&site, &project, seed)?.1);
+    }
+    if stored.len() < PLACES.len() {
+        return Err(Error::unplayable("too few objects came in"));
     }
     for ((place, at), one) in PLACES.iter().zip(&stored) {
         play.attack(&format!("flip a bit in {place}"), || {

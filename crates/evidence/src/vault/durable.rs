@@ -3,9 +3,7 @@
 use super::expect_whole;
 use crate::site::{Site, Who, bodies, text, writable};
 use crate::{Control, Error, Play, Result};
-use base::{SystemEntropy, entropy};
 use std::fs;
-use std::time::Duration;
 
 pub const CONTROL: Control = Control {
     id: "C-VLT-07",
@@ -32,9 +30,11 @@ fn scenario(play: &mut Play) -> Result<()> {
         let mut sender = site.command(Who::Analyst, &words);
         sender.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         let mut sender = sender.spawn().map_err(Error::io(play.program()))?;
-        let wait = u32::from_le_bytes(entropy::bytes(&SystemEntropy)) % KILLS.1;
-        std::thread::sleep(Duration::from_millis(u64::from(wait)));
-        play.attack(&format!("kill the process {wait} ms after a package began"), || site.kill())?;
+        let wait = play.moment(KILLS.1);
+        std::thread::sleep(wait);
+        play.attack(&format!("kill the process {} ms after a package began", wait.as_millis()), || {
+            site.kill()
+        })?;
         let acknowledged = sender.wait().map_err(Error::io(play.program()))?.success();
         killed += u32::from(!acknowledged);
         let done = site.run(Who::Analyst, &words)?;

@@ -2,7 +2,7 @@
 
 use super::{SEGMENT, Stored, expect_refused, expect_whole, take_in};
 use crate::site::change;
-use crate::{Control, Play, Result};
+use crate::{Control, Error, Play, Result};
 
 pub const CONTROL: Control = Control {
     id: "C-VLT-02",
@@ -40,6 +40,9 @@ fn scenario(play: &mut Play) -> Result<()> {
     let project = site.project("research")?;
     let mut stored: Vec<Stored> = take_in(&site, &project, 42)?.1;
     stored.extend(take_in(&site, &project, 43)?.1);
+    if stored.len() < ACTS.len() {
+        return Err(Error::unplayable("too few objects came in"));
+    }
     for ((what, act), one) in ACTS.iter().zip(&stored) {
         play.does("take reads in");
         expect_whole(play, &site, &one.object)?;

@@ -60,7 +60,8 @@ fn what_is_no_control_is_refused_before_anything_is_played() {
 #[test]
 fn a_program_that_does_nothing_holds_nothing() {
     let clock = std::sync::Arc::new(base::SystemClock::default());
-    let runner = evidence::Runner::new("/bin/true".as_ref(), "none", clock).unwrap();
+    let world = evidence::World { clock, entropy: std::sync::Arc::new(base::SystemEntropy) };
+    let runner = evidence::Runner::new("/bin/true".as_ref(), "none", world).unwrap();
     for control in evidence::CONTROLS {
         let judged = runner.play(control, true);
         assert_ne!(judged.verdict, evidence::Verdict::Holds, "{control:?}");

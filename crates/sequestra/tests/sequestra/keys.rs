@@ -212,6 +212,12 @@ fn what_its_floor_holds_is_not_shredded_and_a_certificate_verifies() {
     let said = site.run("auditor", &verify);
     assert_eq!(said.exit, 0, "{}", said.err);
     assert!(said.out.contains("keys were shredded") && said.out.contains(&gone), "{}", said.out);
+    // Asking for a certificate that nobody made is on record as any other question.
+    let before = site.events().len();
+    let unknown = site.run("steward", &["receipt", "show", "del_00000000000000000000"]);
+    assert!(unknown.exit == 3 && unknown.err.contains("ACCESS-001"), "{}", unknown.err);
+    let denied = site.events().split_off(before);
+    assert!(denied.iter().any(|leaf| leaf["event"]["allowed"] == false), "{denied:?}");
     let again = site.run("steward", &shred[..5]);
     assert!(again.exit == 5 && again.err.contains("KEYS-018"), "{}", again.err);
     site.lock();
