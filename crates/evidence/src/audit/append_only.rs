@@ -63,12 +63,14 @@ fn scenario(play: &mut Play) -> Result<()> {
     Ok(())
 }
 
-/// The files that make the ledger; not its lock, and not the index, which is made anew from the rest.
+/// The files that make the ledger; not its lock, not the room set aside, and not the index, which is made
+/// anew from the rest.
 fn parts(ledger: &Path) -> Result<Vec<PathBuf>> {
     let mut files = below(ledger)?;
     files.retain(|file| {
         let name = file.strip_prefix(ledger).unwrap_or(file);
-        !name.starts_with("index") && !name.ends_with("lock") && file.metadata().is_ok_and(|m| m.len() > 0)
+        let apart = ["index", "lock", "reserve"].iter().any(|apart| name.starts_with(apart));
+        !apart && file.metadata().is_ok_and(|m| m.len() > 0)
     });
     Ok(files)
 }
