@@ -17,6 +17,8 @@ const HEIGHT: f64 = 260.0;
 const COLUMNS: usize = 2;
 /// Around the area in which lines are drawn: left, top, right, bottom.
 const MARGIN: (f64, f64, f64, f64) = (56.0, 34.0, 116.0, 40.0);
+/// From one line of text to the next.
+const LINE: f64 = 12.0;
 const COLOURS: [&str; 5] = ["#0b6e99", "#b4451f", "#4a7c2c", "#7a4a9e", "#555555"];
 
 /// A diagram.
@@ -145,6 +147,7 @@ fn draw(out: &mut String, panel: &Panel) -> Result<()> {
         let (edge, down) = (left - 6.0, at + 4.0);
         writeln!(out, "<text x=\"{edge:.1}\" y=\"{down:.1}\" text-anchor=\"end\">{}</text>", label(decade))?;
     }
+    let mut named: Vec<f64> = Vec::new();
     for ((name, points), colour) in panel.series.iter().zip(COLOURS.iter().cycle()) {
         let places: Vec<(f64, f64)> =
             points.iter().map(|(size, value)| (x.place(*size), y.place(*value))).collect();
@@ -159,7 +162,12 @@ fn draw(out: &mut String, panel: &Panel) -> Result<()> {
             writeln!(out, "<circle cx=\"{across:.1}\" cy=\"{down:.1}\" r=\"2.5\" fill=\"{colour}\"/>")?;
         }
         if let Some((across, down)) = places.last() {
-            let (beside, level) = (across + 7.0, down + 4.0);
+            let (beside, mut level) = (across + 7.0, down + 4.0);
+            // Names of lines that end close together stand below each other.
+            while let Some(near) = named.iter().find(|other| (level - **other).abs() < LINE) {
+                level = near + LINE;
+            }
+            named.push(level);
             writeln!(out, "<text x=\"{beside:.1}\" y=\"{level:.1}\" fill=\"{colour}\">{name}</text>")?;
         }
     }
@@ -193,6 +201,17 @@ mod tests {
             "{drawn}"
         );
         assert_eq!(drawn.matches("<circle").count(), 3);
+    }
+
+    #[test]
+    fn names_of_lines_that_end_together_do_not_lie_on_each_other() {
+        let drawn = picture("a,x,1,5\na,y,1,5\na,z,1,5\n").unwrap();
+        let names = drawn
+            .lines()
+            .filter(|line| ["x", "y", "z"].iter().any(|name| line.contains(&format!(">{name}<"))));
+        let levels: std::collections::BTreeSet<&str> =
+            names.filter_map(|line| line.split("y=").nth(1)).collect();
+        assert_eq!(levels.len(), 3, "{drawn}");
     }
 
     #[test]
