@@ -151,8 +151,13 @@ mod tests {
         let (_, base) = line.trim_end().rsplit_once(' ').unwrap();
         let mut bytes = BASE64_STANDARD.decode(base).unwrap();
         bytes[11] ^= 1;
-        let forged = format!("{NOTE}\u{2014} witness.example/w1 {}\n", BASE64_STANDARD.encode(bytes));
+        let forged = format!("{NOTE}\u{2014} witness.example/w1 {}\n", BASE64_STANDARD.encode(&bytes));
         assert_eq!(one.public().cosigned(&forged), None);
+        // The signature that holds, under another key's id.
+        bytes[11] ^= 1;
+        bytes[0] ^= 1;
+        let other_id = format!("{NOTE}\u{2014} witness.example/w1 {}\n", BASE64_STANDARD.encode(bytes));
+        assert_eq!(one.public().cosigned(&other_id), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 use base::{FixedClock, SystemEntropy, Timestamp};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use ledger::{Body, Entry, Hash, Ledger, SigningKey, VerifierKey};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier};
@@ -155,6 +156,15 @@ fn each_refusal_has_its_status_and_changes_nothing() {
     }
     // Nothing of this moved it.
     assert_eq!(status(&witness, &next), 200);
+    // Signed by the ledger, and of no tree: only one root is that of nothing.
+    let fresh = Room::knowing(&[log.ledger.verifier()]);
+    let text = format!("{NAME}\n0\n{}\n", Hash([1; 32]));
+    let verifier = log.ledger.verifier().to_string();
+    let id = hex::decode(verifier.split('+').nth(1).unwrap()).unwrap();
+    let line = BASE64_STANDARD.encode([id, key().sign(text.as_bytes()).to_vec()].concat());
+    let checkpoint = format!("{text}\n\u{2014} {NAME} {line}\n");
+    let reply = add(&fresh.open(), &Request { old: 0, proof: Vec::new(), checkpoint });
+    assert_eq!(reply.status, 422, "{reply:?}");
 }
 
 #[test]
@@ -203,6 +213,12 @@ fn a_memory_that_cannot_be_read_or_written_closes() {
         // Its own cosignature is kept as evidence and says nothing that the rest does not.
         assert!(opened.is_err() || at >= cosignature - 4, "byte {at}");
     }
+    std::fs::write(&file, &good).unwrap();
+    // What is remembered of a ledger under the name of another.
+    let elsewhere = file.with_file_name("00".repeat(32));
+    std::fs::rename(&file, &elsewhere).unwrap();
+    assert!(matches!(Witness::open(&room.path(), clock()), Err(Error::Damaged(_))));
+    std::fs::rename(&elsewhere, &file).unwrap();
     std::fs::write(&file, b"").unwrap();
     assert!(matches!(Witness::open(&room.path(), clock()), Err(Error::Damaged(_))));
     std::fs::remove_file(&file).unwrap();
