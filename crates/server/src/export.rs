@@ -114,9 +114,17 @@ impl Plan {
             None => {
                 let before = body.before.unwrap_or(now);
                 let from = body.from.unwrap_or(0);
-                if before > now || from > before {
-                    let position = if before > now { before } else { from };
-                    return Err(ledger::Error::Beyond { position, size: before.min(now) }.into());
+                if let Some(position) = [before, from].into_iter().find(|position| *position > now) {
+                    return Err(ledger::Error::Beyond { position, size: now }.into());
+                }
+                if from > before {
+                    let (why, how) = (
+                        "it ends before it begins",
+                        "`--from` is the first, `--before` the one after the last",
+                    );
+                    return Err(
+                        Error::Value { field: "range", why: why.into(), how: Some(how.into()) }.into()
+                    );
                 }
                 (Which::All(from..before), Completeness::Proven)
             }

@@ -109,6 +109,7 @@ fn an_export_proves_itself_reaches_as_far_as_a_right_and_is_on_record() {
     for (args, exit) in [
         (vec!["--from", "1", "--about", &sample], 2),
         (vec!["--from", "100000000"], 3),
+        (vec!["--from", "9", "--before", "3"], 2),
         (vec!["--about", "nobody"], 2),
     ] {
         let all: Vec<&str> = ["audit", "export"].into_iter().chain(args).collect();
