@@ -47,6 +47,8 @@ pub const ROOMS: &[Room] = &[
     room("feed", 3, &["base", "ledger", "audit"]),
     room("receipt", 2, &["base", "ledger"]),
     room("witness", 2, &["base", "ledger"]),
+    // Copies go to buckets as bodies do.
+    room("replica", 2, &["base", "bucket", "ledger"]),
     room("access", 3, &["base", "db", "audit", "policy"]),
     room("keys", 4, &["base", "db", "audit", "access", "seal"]),
     room("archive", 5, &["base", "bucket", "db", "audit", "access", "keys", "seal"]),

@@ -40,8 +40,30 @@ pub struct Status {
     /// The standing streams of events to others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streams: Vec<Stream>,
+    /// The replicas of the ledger.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<Replica>,
     /// What this site cannot promise as it stands.
     pub limits: Vec<String>,
+}
+
+/// A replica of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replica {
+    /// Its name in `site.toml`.
+    pub name: String,
+    /// How well its place keeps what it has, in a sentence.
+    pub place: String,
+    /// Events that it has, under a checkpoint.
+    pub events: u64,
+    /// Events that it lacks.
+    pub waiting: u64,
+    /// Seconds since it had everything; none if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind_seconds: Option<u64>,
+    /// Why it takes nothing, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// A standing stream of events.

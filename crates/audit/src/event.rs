@@ -151,6 +151,13 @@ pub enum What {
         /// What was found: `bytes`, `length`, `tree`, `missing` or `record`.
         found: String,
     },
+    /// A replica of the ledger holds something else than the ledger, or less than it took.
+    ReplicaDiffers {
+        /// The replica's name in `site.toml`.
+        replica: String,
+        /// What was found: `differs`, `lost` or `foreign`.
+        found: String,
+    },
     /// Stored bytes were read in whole and compared with what was sealed.
     ObjectsScrubbed {
         /// Versions of objects.
@@ -279,6 +286,7 @@ impl What {
             Self::HoldChanged { .. } => "hold-changed",
             Self::ObjectDeleted { .. } => "object-deleted",
             Self::ObjectDamaged { .. } => "object-damaged",
+            Self::ReplicaDiffers { .. } => "replica-differs",
             Self::ObjectsScrubbed { .. } => "objects-scrubbed",
             Self::Linked {} => "linked",
             Self::JobStarted { .. } => "job-started",

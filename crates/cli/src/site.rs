@@ -63,6 +63,12 @@ impl Show {
             let name = format!("stream {}", stream.name);
             app.console.line(&format!("{name:<13} {done} events acknowledged, {waiting} wait{failure}"))?;
         }
+        for replica in &status.replicas {
+            let failure = replica.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            let (has, lacks) = (text::count(replica.events), text::count(replica.waiting));
+            let name = format!("replica {}", replica.name);
+            app.console.line(&format!("{name:<13} {has} events, {lacks} not there yet{failure}"))?;
+        }
         for limit in &status.limits {
             app.console.line(&format!("{:<13} {limit}", "limit"))?;
         }

@@ -100,6 +100,8 @@ pub enum Cause {
     WitnessRefused,
     /// A stream's sink takes no events.
     StreamLags,
+    /// A replica of the ledger differs, is away or is behind.
+    ReplicaBehind,
     /// Stored bytes of objects are not those that were sealed.
     ObjectsDamaged,
     /// The site was not opened: something is not what was stored.
@@ -117,6 +119,7 @@ impl Cause {
             Self::NoQuorum => "no-quorum",
             Self::WitnessRefused => "witness-refused",
             Self::StreamLags => "stream-lags",
+            Self::ReplicaBehind => "replica-behind",
             Self::ObjectsDamaged => "objects-damaged",
             Self::NotOpened => "not-opened",
         }

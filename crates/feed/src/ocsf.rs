@@ -110,6 +110,7 @@ const fn class_of(what: &What) -> Class {
         What::ObjectsScrubbed { .. } => class(DATASTORE, 1),
         What::ObjectsWithdrawn {} | What::ObjectDeleted { .. } => class(DATASTORE, 7),
         What::ObjectDamaged { .. } => class(DATASTORE, 99),
+        What::ReplicaDiffers { .. } => class(DATASTORE, 99),
         What::Linked {} | What::HoldChanged { .. } | What::KeysSealed { .. } => class(ENTITY, 3),
         What::ReceiptIssued { .. } => class(ENTITY, 1),
     }
@@ -125,7 +126,10 @@ const fn severity(what: &What) -> u32 {
         What::JobEnded { scratch_destroyed: false, .. }
         | What::StreamLags { .. }
         | What::WitnessSilent { .. } => 3,
-        What::ObjectDamaged { .. } | What::RoomLow { .. } | What::SiteStopped { .. } => 4,
+        What::ObjectDamaged { .. }
+        | What::ReplicaDiffers { .. }
+        | What::RoomLow { .. }
+        | What::SiteStopped { .. } => 4,
         _ => 1,
     }
 }

@@ -17,6 +17,7 @@
 //! * [`index`]: where a chain or another term occurs
 //! * [`prove`]: the proof of one event as one file
 //! * [`check`]: everything recomputed from stored bytes
+//! * [`copy`]: what is published, for copies elsewhere, and how a copy is checked by itself
 //! * [`verify`]: pure functions for auditors, without a ledger at hand
 //! * [`key`]: signing keys and verifier keys
 //! * [`storage`]: the system calls of the writer, so that tests can make each one fail
@@ -26,6 +27,7 @@
 //!   behind), `bundle` (their stored form), `leaves` and `stored` (reading them)
 
 pub mod check;
+pub mod copy;
 pub mod entry;
 pub mod error;
 pub mod index;

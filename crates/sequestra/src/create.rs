@@ -60,6 +60,7 @@ pub async fn create(
         witnessing: Default::default(),
         keys: reach,
         archive: Default::default(),
+        replica: Vec::new(),
         audit: Trail::default(),
         room: Default::default(),
         alarm: Vec::new(),

@@ -184,6 +184,7 @@ pub fn fault(error: &anyhow::Error) -> Option<&dyn Fault> {
         .or_else(|| of::<runs::Error>(error))
         .or_else(|| of::<policy::Error>(error))
         .or_else(|| of::<witness::Error>(error))
+        .or_else(|| of::<replica::Error>(error))
         .or_else(|| of::<feed::Error>(error))
         .or_else(|| of::<crypto::Error>(error))
 }

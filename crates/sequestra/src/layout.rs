@@ -43,6 +43,9 @@ pub struct Settings {
     /// Who hears of what cannot wait.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alarm: Vec<feed::alarm::Destination>,
+    /// Copies of the ledger elsewhere, `[[replica]]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replica: Vec<replica::Settings>,
     /// What becomes of the trail outside the site.
     #[serde(default, skip_serializing_if = "Trail::is_empty")]
     pub audit: Trail,
@@ -233,6 +236,11 @@ impl Layout {
     /// The ledger's folder.
     pub fn ledger(&self) -> PathBuf {
         self.root.join("ledger")
+    }
+
+    /// How far the ledger's replicas are, a file each.
+    pub fn replicas(&self) -> PathBuf {
+        self.root.join("replicas")
     }
 
     /// The folder of object bodies.

@@ -4,7 +4,7 @@
 //! * [`create`], [`open`]: a new site; a site unsealed, its rooms wired together
 //! * [`store`]: where its bodies lie
 //! * [`process`], [`start`]: the site's process, and how it is started in the background
-//! * [`streams`]: the site's events out to others
+//! * [`streams`]: the site's events out to others; [`replicas`]: its ledger, copied elsewhere
 //! * [`attest`]: has the site's ledger witnessed; [`ask`]: one witness as the site reaches it; [`witnessing`]: a witness as a process
 //! * [`host`]: what the command line asks of the program around it
 //! * [`doctor`]: what this machine offers
@@ -19,6 +19,7 @@ mod host;
 mod layout;
 mod open;
 mod process;
+mod replicas;
 mod start;
 mod store;
 mod streams;

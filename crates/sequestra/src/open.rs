@@ -2,6 +2,7 @@
 
 use crate::attest::Attest;
 use crate::layout::{ArchiveSettings, Layout, RoomSettings, Settings};
+use crate::replicas::Replicas;
 use crate::store;
 use crate::streams::Streams;
 use access::Access;
@@ -56,7 +57,7 @@ pub async fn open(
     let key = SigningKey::from_seed(&secrets.ledger)?;
     let reserved = Reserved::open(&layout.ledger(), mib(settings.room.reserve_mib))?;
     let room = room(layout, &settings.room, reserved.watch());
-    let (audit, attest) = open_ledger(layout, &settings, key, reserved, &clock).await?;
+    let (audit, attest, replicas) = open_ledger(layout, &settings, key, reserved, &clock).await?;
     let streams = Streams::open(layout, &settings, &audit, &clock)?;
     let db = reconciled(layout, &secrets, &audit, &site).await?;
 
@@ -64,7 +65,6 @@ pub async fn open(
     let keys = Keys::open(db.clone(), secrets.roots, sealed.custody(), entropy.clone()).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own).await?;
-    archive.sweep().await?;
     let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let runs = Runs::new(RunsParts {
@@ -86,6 +86,7 @@ pub async fn open(
         Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), runs: runs.clone() };
     access.attach(Arc::new(places), Arc::new(keys.clone()));
     server::holds::Floors::attach(&keys, &archive, &clock);
+    let replicas = replicas.start(&audit, &site, &clock);
     let parts = Parts {
         id: site,
         version: VERSION,
@@ -102,6 +103,7 @@ pub async fn open(
         streams: streams.start(),
         alarms,
         room,
+        replicas,
         uploads: server::Uploads::default(),
         clock,
         entropy,
@@ -123,7 +125,9 @@ async fn archive(
 ) -> Result<Archive> {
     let store = store::open(layout, settings, &site, clock.clone(), entropy.clone()).await?;
     let (db, keys, audit) = (db.clone(), keys.clone(), audit.clone());
-    Ok(Archive::new(ArchiveParts { store, db, keys, audit, clock, entropy, site }))
+    let archive = Archive::new(ArchiveParts { store, db, keys, audit, clock, entropy, site });
+    archive.sweep().await?;
+    Ok(archive)
 }
 
 /// The database, compared with the ledger; the opening is on record.
@@ -143,17 +147,18 @@ fn how_to_run() -> runs::Settings {
     runs::Settings { own_mounts: executor::are_apart_from_parents(), ..runs::Settings::default() }
 }
 
-/// The ledger, compared with what a witness cosigned.
+/// The ledger, compared with what a witness cosigned and with its replicas.
 async fn open_ledger(
     layout: &Layout,
     settings: &Settings,
     key: SigningKey,
     disk: Reserved,
     clock: &Arc<dyn Clock>,
-) -> Result<(Audit, Attest)> {
+) -> Result<(Audit, Attest, Replicas)> {
     let ledger = Ledger::open_with(&layout.ledger(), key, clock.clone(), Arc::new(disk), Audit::options())?;
     let attest = Attest::at_start(layout, settings, &ledger, clock.clone()).await?;
-    Ok((Audit::new(ledger), attest))
+    let replicas = Replicas::at_start(layout, settings, &ledger, clock).await?;
+    Ok((Audit::new(ledger), attest, replicas))
 }
 
 /// The disks that the site records and keeps its metadata on.

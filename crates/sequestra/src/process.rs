@@ -4,7 +4,7 @@
 use crate::attest::Attest;
 use crate::layout::Layout;
 use crate::open::open;
-use crate::streams;
+use crate::{replicas, streams};
 use anyhow::{Context, Result};
 use audit::{Event, What};
 use base::{Kind, SystemClock, SystemEntropy};
@@ -110,10 +110,17 @@ async fn run(site: &Site, listener: UnixListener, attest: &mut Attest) -> Result
         site.stop();
         std::future::pending().await
     };
+    let condemned = async {
+        replicas::condemned(site).await;
+        // A replica has a signed checkpoint of another ledger than this: the same.
+        site.stop();
+        std::future::pending().await
+    };
     let ended = tokio::select! {
         ended = served => ended,
         () = too_long => Ok(()),
         () = witnessed => Ok(()),
+        () = condemned => Ok(()),
     };
     // It ends by itself; what it has under way on a blocking thread reads alone.
     caring.abort();
@@ -148,6 +155,7 @@ async fn close(site: &Site, attest: &mut Attest) {
     let _ = attest.catch_up().await;
     streams::settle(site).await;
     let _ = site.audit.ledger().close();
+    replicas::settle(site).await;
     let _ = site.db.close().await;
     site.alarms.settle(LAST_WORDS).await;
 }

@@ -301,6 +301,7 @@ fn words(what: &What) -> String {
             if *accepted { "accepted" } else { "refused" },
             if *scratch_destroyed { "destroyed" } else { "NOT destroyed" }
         ),
+        What::ReplicaDiffers { replica, found } => format!("REPLICA {replica} of the ledger: {found}"),
         What::StreamLags { stream, next } => format!("stream {stream} lags: events from {next} on wait"),
         What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
         What::RoomLow { free } => format!("LITTLE ROOM, {free} bytes free: nothing is changed"),

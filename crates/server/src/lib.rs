@@ -49,6 +49,6 @@ pub mod witnessed;
 pub use failure::Failure;
 pub use reference::Uploads;
 pub use router::router;
-pub use site::{Parts, Places, Site};
+pub use site::{Parts, Places, Replicas, Replicated, Site};
 pub use storage::{Care, care};
 pub use witnessed::Witnessed;

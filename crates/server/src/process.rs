@@ -1,11 +1,12 @@
 //! The process itself: health, status, lock.
 
 use crate::attend::Signed;
+use crate::site::Replicated;
 use crate::{Failure, Site};
 use access::thing;
 use access::verb::{Manage, View};
 use access::{Action, Permit};
-use api::site::{Health, Status, Stream};
+use api::site::{Health, Replica, Status, Stream};
 use axum::Json;
 use axum::extract::State;
 use tokio::sync::watch;
@@ -53,6 +54,10 @@ pub(crate) async fn status(
     limits.extend(failed.map(|(name, why)| format!("the alarm {name} does not reach anybody: {why}")));
     let streams = streams(&site);
     limits.extend(streams.iter().filter_map(behind));
+    let replicas: Vec<Replica> = site.replicas.all.iter().map(|one| replica(&site, &one.borrow())).collect();
+    limits.extend(
+        site.replicas.all.iter().zip(&replicas).filter_map(|(one, told)| lagging(&one.borrow(), told)),
+    );
     limits.extend(crate::storage::limits(&site).await?);
     Ok(Json(Status {
         site: site.id.clone(),
@@ -65,6 +70,7 @@ pub(crate) async fn status(
         up_seconds: site.up_seconds(),
         idle_minutes: site.idle_minutes,
         streams,
+        replicas,
         limits,
     }))
 }
@@ -83,6 +89,31 @@ fn behind(stream: &Stream) -> Option<String> {
     let Stream { name, waiting, failure, .. } = stream;
     let why = failure.as_deref().unwrap_or("its sink is slow");
     stream.lagging.then(|| format!("the stream {name} lags, {waiting} events wait for its sink: {why}"))
+}
+
+pub(crate) fn replica(site: &Site, known: &Replicated) -> Replica {
+    let waiting = site.audit.ledger().size().saturating_sub(known.size);
+    let behind = known.behind_since.map(|since| site.clock.monotonic().saturating_sub(since).as_secs());
+    Replica {
+        name: known.name.clone(),
+        place: known.place.clone(),
+        events: known.size,
+        waiting,
+        behind_seconds: behind.filter(|_| waiting > 0 || known.failure.is_some()),
+        failure: known.failure.clone(),
+    }
+}
+
+/// A replica that something is wrong with, or that has lagged for long.
+fn lagging(known: &Replicated, told: &Replica) -> Option<String> {
+    let Replica { name, waiting, .. } = told;
+    if let Some(failure) = &known.failure {
+        return Some(format!(
+            "the replica {name} takes nothing, {waiting} events are not there yet: {failure}"
+        ));
+    }
+    let behind = told.behind_seconds.filter(|behind| *behind >= known.alarm.as_secs())?;
+    Some(format!("the replica {name} is {behind} s behind, {waiting} events are not there yet"))
 }
 
 pub(crate) async fn lock(State(site): State<Site>, Signed(caller): Signed) -> Result<Json<Health>, Failure> {

@@ -52,6 +52,8 @@ pub struct Parts {
     pub alarms: feed::Alarms,
     /// The room on the site's disks.
     pub room: crate::vigil::Room,
+    /// The ledger's replicas, and how far they are.
+    pub replicas: Replicas,
     /// References on their way in.
     pub uploads: crate::reference::Uploads,
     /// The clock.
@@ -62,6 +64,35 @@ pub struct Parts {
     pub idle_minutes: u64,
     /// How the site looks after its store.
     pub care: crate::Care,
+}
+
+/// The replicas of the ledger.
+pub struct Replicas {
+    /// How far each is.
+    pub all: Vec<watch::Receiver<Replicated>>,
+    /// Tells them that the site closes.
+    pub closing: watch::Sender<bool>,
+}
+
+/// How far a replica of the ledger is.
+#[derive(Debug, Clone)]
+pub struct Replicated {
+    /// Its name.
+    pub name: String,
+    /// How well its place keeps what it has.
+    pub place: String,
+    /// Events that it has, under a checkpoint.
+    pub size: u64,
+    /// Since when it lacks something; none if it had everything after the last round.
+    pub behind_since: Option<Duration>,
+    /// After how long the site's status names it.
+    pub alarm: Duration,
+    /// Why it takes nothing, if so.
+    pub failure: Option<String>,
+    /// Whether it holds something else than it should.
+    pub differs: bool,
+    /// Whether its signed checkpoint is of another ledger than this one.
+    pub condemned: bool,
 }
 
 /// The words with which [`Parts::program`] is started as a FASTQ checker.

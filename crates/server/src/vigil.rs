@@ -56,6 +56,7 @@ pub async fn vigil(site: Site) {
         room(&site).await;
         streams(&site);
         witnesses(&site, &mut silent).await;
+        replicas(&site);
         if look % STORE == 0 {
             damage(&site).await;
         }
@@ -127,6 +128,17 @@ async fn witnesses(site: &Site, silent: &mut BTreeSet<String>) {
         };
         site.alarms.set(Cause::WitnessSilent, &one.name, why);
         let _ = site.audit.follow(&Event::new(site.actor(), what)).await;
+    }
+}
+
+/// One that differs is told at once, one that is away or slow after the time that its settings allow.
+fn replicas(site: &Site) {
+    for replica in &site.replicas.all {
+        let known = replica.borrow().clone();
+        let behind = crate::process::replica(site, &known).behind_seconds;
+        let late = behind.is_some_and(|behind| behind >= known.alarm.as_secs());
+        let why = known.failure.unwrap_or_else(|| "it is slow".to_owned());
+        site.alarms.set(Cause::ReplicaBehind, &known.name, (known.differs || late).then_some(why));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Verify, tell};
 use crate::app::App;
 use crate::{Error, Failure, file};
-use ::ledger::{VerifierKey, check, log};
+use ::ledger::{VerifierKey, check, copy, log};
 use ::receipt::SitePublic;
 use api::record::Verification;
 use clap::Args;
@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 /// Check the bytes of a ledger that no process has open, or of a copy, and name what is damaged.
 ///
 /// Needs no passphrase and no account: a ledger is checked with public keys alone. Every event, signed commit, chain,
-/// tile and checkpoint is recomputed; a file that does not hold is named, and the event where one is concerned. Of an
+/// tile and checkpoint is recomputed; a file that does not hold is named, and the event where one is concerned. A
+/// replica is checked by itself: each of its files, and the root of every checkpoint that was copied to it. Of an
 /// open site, the site's process does the same (`ledger verify`).
 #[derive(Args)]
 #[command(after_help = "Example:\n  sequestra ledger fsck /srv/site --site-key site.pub\n\n\
     Role: none; who can read the folder can check it. Auditor or platform-administrator for an open site.")]
 pub struct Fsck {
-    /// The folder of a site or of a ledger [default: the site]
+    /// The folder of a site, of a ledger or of a replica [default: the site]
     folder: Option<PathBuf>,
     /// The site's public keys, as you got them [default: `site.pub` in the folder]
     #[arg(long, value_name = "FILE")]
@@ -46,7 +47,11 @@ impl Fsck {
             Some(path) => file::read_text(&path)?.parse::<SitePublic>()?.ledger,
             None => stored(&ledger, app)?,
         };
-        let report = check::folder(&ledger, &verifier).map_err(|error| Failure::of(&error))?;
+        let report = match copy::is_copy(&ledger) {
+            true => copy::check(&copy::Folder(ledger), &verifier),
+            false => check::folder(&ledger, &verifier),
+        };
+        let report = report.map_err(|error| Failure::of(&error))?;
         if report.unfinished {
             app.console
                 .say("a write that nobody was answered for lies at the end; the next opening removes it");

@@ -12,6 +12,7 @@
 //! * `bucket`: a site whose bodies lie in a bucket
 //! * `clear`: nothing lies in clear
 //! * `controls`: every promise, by `controls run`
+//! * `replica`: a ledger copied elsewhere, and sites that were put back
 //! * `trail`: what searches show, prove and keep back
 //! * `witness`: a witness on loopback, and sites that were put back
 //! * `outward`: streams and exports, and what receivers can prove
@@ -35,6 +36,7 @@ mod outward;
 mod question;
 mod real;
 mod record;
+mod replica;
 mod secrets;
 mod site;
 mod start;
