@@ -40,8 +40,9 @@ impl Credentials {
         if !about.is_file() || (about.uid() != own && about.uid() != 0) {
             return Err(refuse("it is not a file of this account".to_owned()));
         }
-        // systemd gives credentials with the mode 0440 to a group of nobody else.
-        if about.mode() & 0o027 != 0 {
+        // systemd gives its own credentials with the mode 0440, owned by root, in a folder of the service alone.
+        let given = about.uid() == 0 && about.mode() & 0o777 == 0o440 && is_given(path);
+        if about.mode() & 0o077 != 0 && !given {
             return Err(refuse("others can read or write it".to_owned()));
         }
         let mut text = Zeroizing::new(String::with_capacity(MOST as usize));
@@ -78,6 +79,11 @@ impl Credentials {
     }
 }
 
+/// Whether a file is the credential that systemd gives, by its name and its place.
+fn is_given(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == CREDENTIAL) && path.starts_with("/run/credentials")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +116,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s3");
         std::fs::write(&path, GOOD).unwrap();
-        for (mode, good) in [(0o600, true), (0o400, true), (0o440, true), (0o644, false), (0o660, false)] {
+        for (mode, good) in [(0o600, true), (0o400, true), (0o440, false), (0o640, false), (0o644, false)] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(Credentials::read(&path).is_ok(), good, "{mode:o}");
         }

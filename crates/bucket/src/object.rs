@@ -6,9 +6,15 @@ use crate::error::Result;
 use crate::{Bucket, Error};
 use base::Timestamp;
 use rusty_s3::Method;
+use std::collections::BTreeSet;
 
 /// Most versions in one answer.
 const PAGE: &str = "1000";
+
+/// Most versions that a list in memory takes.
+const MOST: usize = 200_000;
+/// Most pages of one key.
+const PAGES: usize = 200;
 
 /// One version of a key, or a mark that hides the ones before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,32 +43,45 @@ pub struct Held {
 impl Bucket {
     /// Every version of every key that begins with `prefix`, keys in order, the newest of each key first.
     pub fn versions(&self, prefix: &str) -> Result<Vec<Version>> {
-        let mut all = Vec::new();
-        self.each_version(prefix, &mut |version| all.push(version))?;
-        Ok(all)
+        let (mut all, mut more) = (Vec::new(), false);
+        self.each_version(prefix, &mut |version| match all.len() < MOST {
+            true => all.push(version),
+            false => more = true,
+        })?;
+        if more { Err(Error::Answer("more versions than a list may have")) } else { Ok(all) }
     }
 
     /// The same, one by one: a bucket may hold more than memory should.
     pub fn each_version(&self, prefix: &str, each: &mut dyn FnMut(Version)) -> Result<()> {
-        let mut next = (String::new(), String::new());
+        let mut at = Place::default();
         loop {
             let mut call = Call::new("list versions", Method::Get, None)
                 .query("versions", "")
                 .query("prefix", prefix)
                 .query("max-keys", PAGE);
-            if !next.0.is_empty() {
-                call = call.query("key-marker", next.0.as_str()).query("version-id-marker", next.1.as_str());
+            if !at.key.is_empty() {
+                call =
+                    call.query("key-marker", at.key.as_str()).query("version-id-marker", at.version.as_str());
             }
             let mut found = Vec::new();
             let further = page(self.send(&call)?.text()?, prefix, &mut found)?;
             found.into_iter().for_each(&mut *each);
             match further {
-                // A page that leads nowhere would be read for ever.
-                Some(further) if further != next && further.0 >= next.0 => next = further,
-                Some(_) => return Err(Error::Answer("a list that does not go on")),
+                Some(further) => at.go_on(further)?,
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Whether any key begins with `prefix`.
+    pub fn has_any(&self, prefix: &str) -> Result<bool> {
+        let call = Call::new("list versions", Method::Get, None)
+            .query("versions", "")
+            .query("prefix", prefix)
+            .query("max-keys", "1");
+        let mut found = Vec::new();
+        page(self.send(&call)?.text()?, prefix, &mut found)?;
+        Ok(!found.is_empty())
     }
 
     /// The versions of one key, the oldest first, without delete markers.
@@ -153,6 +172,30 @@ impl Bucket {
     }
 }
 
+/// Where the next page of a list begins.
+#[derive(Default)]
+struct Place {
+    key: String,
+    version: String,
+    /// The versions at which pages of this key began.
+    seen: BTreeSet<String>,
+}
+
+impl Place {
+    /// A list that leads nowhere, or in a circle, would be read for ever: the key goes up, or the version is
+    /// one at which no page of the key began, and a key has so many pages at most.
+    fn go_on(&mut self, (key, version): (String, String)) -> Result<()> {
+        if key > self.key {
+            self.seen.clear();
+        } else if key < self.key || self.seen.contains(&version) || self.seen.len() >= PAGES {
+            return Err(Error::Answer("a list that does not go on"));
+        }
+        self.seen.insert(version.clone());
+        (self.key, self.version) = (key, version);
+        Ok(())
+    }
+}
+
 /// A moment as stores keep it: in whole seconds, never earlier than asked for.
 fn whole_second(moment: Timestamp) -> Timestamp {
     let up = i64::from(moment.subsec_nanosecond() > 0);
@@ -212,6 +255,25 @@ mod tests {
         ] {
             assert_eq!(whole_second(asked.parse().unwrap()).to_string(), locked);
         }
+    }
+
+    #[test]
+    fn a_list_goes_on_or_ends() {
+        let walk = |steps: &[(&str, &str)]| {
+            let mut at = Place::default();
+            steps.iter().try_for_each(|(key, version)| at.go_on(((*key).to_owned(), (*version).to_owned())))
+        };
+        assert!(walk(&[("a", "1"), ("a", "2"), ("b", "1"), ("b", ""), ("c", "")]).is_ok());
+        for circle in [
+            &[("a", "1"), ("a", "1")][..],
+            &[("a", "1"), ("a", "2"), ("a", "1")],
+            &[("b", "1"), ("a", "1")],
+            &[("a", ""), ("a", "")],
+        ] {
+            assert!(walk(circle).is_err(), "{circle:?}");
+        }
+        let endless: Vec<String> = (0..=PAGES).map(|at| at.to_string()).collect();
+        assert!(walk(&endless.iter().map(|at| ("a", at.as_str())).collect::<Vec<_>>()).is_err());
     }
 
     #[test]

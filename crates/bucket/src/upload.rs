@@ -6,11 +6,14 @@ use crate::error::Result;
 use crate::{Bucket, Error};
 use md5::{Digest, Md5};
 use rusty_s3::Method;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Most parts of an upload.
 const PARTS: usize = 10_000;
+/// Most unfinished uploads that are cleared at once.
+const UPLOADS: usize = 100_000;
 /// Parts after which they are twice as large: so many parts carry almost four times what ten thousand of the
 /// first size would, and the memory for one grows as slowly.
 const DOUBLED: usize = 2_500;
@@ -54,9 +57,10 @@ impl Bucket {
         upload.finish()
     }
 
-    /// Clears unfinished uploads of keys that begin with `prefix`. Gives how many there were.
+    /// Clears unfinished uploads of keys that begin with `prefix`. Gives how many there were. It ends when a
+    /// list has nothing new: what a store goes on to list, it does not clear, and it costs room alone.
     pub fn abort_uploads(&self, prefix: &str) -> Result<usize> {
-        let mut cleared = 0;
+        let mut seen = BTreeSet::new();
         loop {
             let call = Call::new("list unfinished uploads", Method::Get, None)
                 .query("uploads", "")
@@ -70,12 +74,14 @@ impl Bucket {
                 .filter_map(|node| Some((text_of(node, "Key")?, text_of(node, "UploadId")?)))
                 .filter(|(key, _)| key.starts_with(prefix))
                 .collect();
-            for (key, id) in &uploads {
-                self.abort(key, id)?;
+            let before = seen.len();
+            for (key, id) in uploads {
+                if seen.len() < UPLOADS && seen.insert((key.to_owned(), id.to_owned())) {
+                    self.abort(key, id)?;
+                }
             }
-            cleared += uploads.len();
-            if uploads.is_empty() || text_of(document.root_element(), "IsTruncated") != Some("true") {
-                return Ok(cleared);
+            if seen.len() == before || text_of(document.root_element(), "IsTruncated") != Some("true") {
+                return Ok(seen.len());
             }
         }
     }
