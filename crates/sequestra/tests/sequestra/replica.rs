@@ -49,10 +49,14 @@ fn a_ledger_is_copied_while_the_site_is_open_and_its_copy_is_checked_by_itself()
     let vault = place(&site, "vault");
     set(&site, "vault", &vault);
     site.start();
+    site.invite("newcomer");
     let size = site.events().len();
     until("what happened is copied", || newest(&vault) >= size);
-    let shown = &status(&site)["replicas"][0];
-    assert!(shown["name"] == "vault" && shown["events"].as_u64().unwrap() >= size as u64, "{shown}");
+    // The status knows once the round has ended.
+    until("the status says so", || {
+        let shown = &status(&site)["replicas"][0];
+        shown["name"] == "vault" && shown["events"].as_u64().unwrap() >= size as u64
+    });
     assert!(!limits(&site).contains("vault"), "{}", limits(&site));
     site.lock();
     assert_eq!(newest(&vault), site.events().len(), "the closing is not copied");
