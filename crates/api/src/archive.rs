@@ -22,6 +22,9 @@ pub struct Storage {
     pub projects: Vec<Stored>,
     /// What is in quarantine.
     pub quarantine: Vec<Checked>,
+    /// Bodies without a record, or of deleted objects, that something locks, as the site met them at its start.
+    #[serde(default)]
+    pub strays: u64,
 }
 
 /// What the store holds of one project.

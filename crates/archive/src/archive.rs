@@ -1,6 +1,7 @@
 //! The archive of a site: its store, and the rooms that it stands on.
 
 use crate::Error;
+use crate::standing::Known;
 use crate::store::{Incoming, Name, Part, Source, Store};
 use audit::Audit;
 use base::{Clock, Entropy, ObjectId, SiteId};
@@ -21,6 +22,7 @@ pub struct Archive {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) site: SiteId,
     pub(crate) suspects: Arc<Mutex<BTreeMap<Suspect, &'static str>>>,
+    pub(crate) known: Arc<Known>,
 }
 
 /// A version of an object whose bytes a reader refused, until that is recorded; beside it, the closed word
@@ -49,7 +51,7 @@ impl Archive {
     /// The archive made of these.
     pub fn new(parts: ArchiveParts) -> Self {
         let ArchiveParts { store, db, keys, audit, clock, entropy, site } = parts;
-        Self { db, keys, audit, clock, entropy, store, site, suspects: Arc::default() }
+        Self { db, keys, audit, clock, entropy, store, site, suspects: Arc::default(), known: Arc::default() }
     }
 
     /// Where bodies lie.

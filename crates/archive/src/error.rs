@@ -68,6 +68,21 @@ pub enum Error {
     /// A next version would be another thing than the one before.
     #[error("the next version of `{0}` has its kind and its subject")]
     Version(ObjectId),
+    /// The store holds nothing, and should.
+    #[error("the store is not there: it holds no body at all")]
+    Away,
+    /// The record holds it; the store could not be told to.
+    #[error("`{object}` is under a legal hold by its record, and the store does not hold all of it yet")]
+    HeldOnRecord {
+        /// The object.
+        object: ObjectId,
+        /// What the store answered.
+        #[source]
+        source: Box<Error>,
+    },
+    /// Versions came or went while it was asked what keeps it.
+    #[error("`{0}` changed while it was asked what keeps it")]
+    Moved(ObjectId),
     /// Work on a thread of its own did not end.
     #[error("work on the store did not end")]
     Ended,
@@ -125,7 +140,9 @@ impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::NotFound => Kind::NotFound,
-            Self::Store(_) => Kind::Unavailable,
+            Self::Store(_) | Self::Away => Kind::Unavailable,
+            Self::HeldOnRecord { source, .. } => source.kind(),
+            Self::Moved(_) => Kind::Conflict,
             Self::Damaged { .. } | Self::Changed(_) | Self::Record => Kind::Integrity,
             Self::Seal(_) => Kind::Internal,
             Self::Form(_) | Self::Version(_) => Kind::Invalid,
@@ -161,6 +178,9 @@ impl Fault for Error {
             Self::NotLocked(_) => "ARCHIVE-015",
             Self::Version(_) => "ARCHIVE-016",
             Self::Ended => "ARCHIVE-017",
+            Self::Away => "ARCHIVE-018",
+            Self::HeldOnRecord { .. } => "ARCHIVE-019",
+            Self::Moved(_) => "ARCHIVE-020",
             Self::Bucket(e) => e.code(),
             Self::Keys(e) => e.code(),
             Self::Access(e) => e.code(),
@@ -181,6 +201,11 @@ impl Fault for Error {
             Self::Held(_) => Some("a data steward lifts a hold with `object lift`".into()),
             Self::NotHeld(_) => Some("`object show` says whether an object is held".into()),
             Self::Deleted(_) => Some("its record is all that is left; the trail says who deleted it".into()),
+            Self::Away => Some("mount the site's `objects` folder again, or name the right bucket".into()),
+            Self::HeldOnRecord { .. } => Some(
+                "nothing here deletes it; the site tells the store again by itself, see `site status`".into(),
+            ),
+            Self::Moved(_) => Some("ask again".into()),
             Self::NotLocked(_) => Some("see `doctor --site` for what the store can lock".into()),
             Self::Damaged { .. } | Self::Changed(_) | Self::Quarantined(_) | Self::Lost(_) => {
                 Some("what was read of it is not to be used; restore the object from a backup".into())

@@ -17,6 +17,7 @@
 //! * [`retain`]: floors, locks, holds, deletion
 //! * [`scrub`]: checks, the rolling scrub, quarantine
 //! * [`sweep`]: what a crash left
+//! * [`standing`]: how the store stands, for the status
 
 pub mod address;
 pub mod admit;
@@ -26,6 +27,7 @@ pub mod object;
 pub mod open;
 pub mod retain;
 pub mod scrub;
+pub mod standing;
 pub mod store;
 pub mod sweep;
 pub mod watched;
@@ -40,7 +42,9 @@ pub use draft::{Draft, Sealed, Spec};
 pub use error::Error;
 pub use object::{Form, Object};
 pub use open::{Opened, OpenedRaw};
+pub use retain::Keeps;
 pub use scrub::{Checked, Pace, Stat, Step};
+pub use standing::Standing;
 pub use sweep::Swept;
 pub use table::MIGRATIONS;
 pub use withdraw::Withdrawn;

@@ -128,6 +128,8 @@ impl Archive {
         };
         let bytes = self.read_tree(&object.body).map_err(lost)?;
         let tree = Tree::from_bytes(&bytes, &object.root).map_err(|source| self.damaged(object, source))?;
-        Ok((self.open_body(&object.body).map_err(lost)?, tree))
+        let body = self.open_body(&object.body).map_err(lost)?;
+        self.known.set_away(false);
+        Ok((body, tree))
     }
 }

@@ -10,17 +10,20 @@
 
 use crate::archive::blocking;
 use crate::object::Object;
-use crate::store::{Lock, Locked};
+use crate::store::Lock;
 use crate::table::object;
 use crate::{Archive, Error};
 use access::Permit;
 use access::thing::{self, Project};
-use access::verb::{Manage, Write};
+use access::verb::{Manage, Verb, Write};
 use audit::{Event, What};
 use base::{Id, ObjectId, Retention, Timestamp};
 use db::Tx;
 use db::sea_orm::sea_query::Expr;
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use db::sea_orm::{
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Days for which a store is locked when the class has no end: the farthest that is asked of any backend.
@@ -28,6 +31,15 @@ const FARTHEST: u32 = 36_600;
 const DAY: u64 = 24 * 3600;
 /// Objects locked in one step.
 const AT_ONCE: u64 = 100;
+
+/// What forbids an erasure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeps {
+    /// A legal hold.
+    Hold,
+    /// A floor, or that none is on record.
+    Floor,
+}
 
 /// From when on and until when an object is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,82 +81,150 @@ impl Archive {
         Ok(())
     }
 
-    /// Has the store lock objects that are on record and that it has not been told of, at most a hundred at
-    /// once. Gives how many it locked. Doing it again is harmless, and needs no decision: it takes rights
-    /// away and gives none.
+    /// Has the store lock versions that are on record and that it has not been told of, at most a hundred at
+    /// once; the next call goes on. Gives how many it locked. Doing it again is harmless, and needs no
+    /// decision: it takes rights away and gives none. What is in quarantine or under a hold is locked too.
     ///
     /// # Errors
-    /// [`Error::NotLocked`] when what the store says afterwards is less than it was asked for.
+    /// The first of those met: [`Error::NotLocked`] when what the store says afterwards is less than it was
+    /// asked for. All others are locked nevertheless.
     pub async fn lock_settled(&self) -> Result<usize, Error> {
+        let due =
+            Condition::all().add(object::Column::Arriving.eq(0)).add(object::Column::KeptUntil.is_not_null());
         let rows = object::Entity::find()
             .filter(object::Column::Locked.eq(0))
-            .filter(object::Column::Arriving.eq(0))
-            .filter(object::Column::KeptUntil.is_not_null())
             .filter(object::Column::DeletedAt.is_null())
-            .filter(object::Column::Quarantined.is_null())
+            .filter(Condition::any().add(due).add(object::Column::Held.ne(0)))
+            .filter(object::Column::Position.gt(self.known.locked_to.load(Ordering::Relaxed)))
             .order_by_asc(object::Column::Position)
             .limit(AT_ONCE)
             .all(self.db.reader())
             .await?;
-        let count = rows.len();
+        let further = rows.last().filter(|_| rows.len() as u64 == AT_ONCE).map(|row| row.position);
+        self.known.locked_to.store(further.unwrap_or(-1), Ordering::Relaxed);
+        let (mut locked, mut failed) = (0, None);
         for row in rows {
-            let object = crate::object::from_row(row)?;
-            self.lock_one(&object, Lock { until: object.kept_until, hold: object.held }).await?;
-            self.mark(&object, object::Column::Locked, 1).await?;
+            let done = match crate::object::from_row(row) {
+                Ok(object) => self.lock_now(&object).await,
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(()) => locked += 1,
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        Ok(count)
+        failed.map_or(Ok(locked), Err)
     }
 
-    async fn lock_one(&self, object: &Object, wanted: Lock) -> Result<(), Error> {
+    /// Locks one version by what its record says at this moment, not when it was listed.
+    async fn lock_now(&self, listed: &Object) -> Result<(), Error> {
+        let _alone = self.known.alone.lock().await;
+        let versions = self.all_versions(&listed.id).await?;
+        let Some(object) = versions.iter().find(|object| object.version == listed.version) else {
+            return Ok(());
+        };
+        if object.deleted_at.is_some() {
+            return Ok(());
+        }
+        self.keep(object).await
+    }
+
+    /// Has the store keep a version for as long as its record says, and marks it. Never for less: a hold that
+    /// the store has and the record has not is lifted by command alone.
+    async fn keep(&self, object: &Object) -> Result<(), Error> {
         let (store, name, id) = (self.store.clone(), object.body.clone(), object.id.clone());
-        blocking(move || {
-            let held = store.lock(&name, &wanted)?;
-            if held.until < wanted.until || held.hold != wanted.hold {
-                return Err(Error::NotLocked(id));
-            }
-            Ok(())
+        let (until, held) = (object.kept_until, object.held);
+        let kept = blocking(move || {
+            let wanted = Lock { until, hold: held || store.locked(&name)?.hold };
+            let kept = store.lock(&name, &wanted)?;
+            let weaker = kept.until < wanted.until || (wanted.hold && !kept.hold);
+            if weaker { Err(Error::NotLocked(id)) } else { Ok(()) }
         })
-        .await
+        .await;
+        let version = (object.id.clone(), object.version);
+        self.known.note(version, kept.is_ok(), self.clock.monotonic());
+        kept?;
+        self.mark(object, object::Column::Locked, 1).await
     }
 
     /// Puts every version of an object under a legal hold: nothing deletes it until the hold is lifted,
     /// whatever its floor.
     ///
-    /// 1. The hold is recorded, durably. 2. The store holds. Crash here or before: the store may hold what
-    ///    the record does not; setting or lifting it again puts both right. 3. The record says so.
+    /// 1. The decision's event is recorded, durably. Crash here: there is no hold, and nobody was told so.
+    /// 2. The records say so. From here on nothing deletes, withdraws or shreds it.
+    /// 3. The store holds. Crash here or before: [`Archive::lock_settled`] tells it again.
+    ///
+    /// # Errors
+    /// [`Error::HeldOnRecord`] when the store could not be told: the hold stands, and the store is told again.
     pub async fn hold(&self, permit: &Permit<Manage, thing::Object>, id: &ObjectId) -> Result<(), Error> {
-        self.change_hold(permit, id, true).await
+        permit.covers(id)?;
+        let _alone = self.known.alone.lock().await;
+        self.present(id).await?;
+        self.record(permit, id, What::HoldChanged { held: true }).await?;
+        self.write_hold(permit, id, true).await?;
+        let mut failed = None;
+        for object in self.present(id).await? {
+            if let Err(error) = self.keep(&object).await {
+                failed = failed.or(Some(Box::new(error)));
+            }
+        }
+        failed.map_or(Ok(()), |source| Err(Error::HeldOnRecord { object: id.clone(), source }))
     }
 
     /// Lifts a legal hold. The floor stays.
     ///
+    /// 1. The lifting is recorded, durably. 2. The store lifts. Crash here or before: the records still hold,
+    ///    and [`Archive::lock_settled`] has the store hold again. 3. The records say so.
+    ///
     /// # Errors
     /// [`Error::NotHeld`] when there is none.
     pub async fn lift(&self, permit: &Permit<Manage, thing::Object>, id: &ObjectId) -> Result<(), Error> {
-        self.change_hold(permit, id, false).await
+        permit.covers(id)?;
+        let _alone = self.known.alone.lock().await;
+        let versions = self.present(id).await?;
+        if !versions.iter().any(|object| object.held) {
+            return Err(Error::NotHeld(id.clone()));
+        }
+        self.record(permit, id, What::HoldChanged { held: false }).await?;
+        for object in &versions {
+            self.mark(object, object::Column::Locked, 0).await?;
+            self.lift_one(object).await?;
+        }
+        self.write_hold(permit, id, false).await
     }
 
-    async fn change_hold(
+    async fn lift_one(&self, object: &Object) -> Result<(), Error> {
+        let (store, name, id) = (self.store.clone(), object.body.clone(), object.id.clone());
+        let until = object.kept_until;
+        blocking(move || match store.lock(&name, &Lock { until, hold: false }) {
+            Ok(lock) if lock.hold || lock.until < until => Err(Error::NotLocked(id)),
+            Ok(_) => Ok(()),
+            // Damaged evidence: what is not there is not held there.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        })
+        .await
+    }
+
+    /// The record of a hold, and that the store is to be told.
+    async fn write_hold(
         &self,
         permit: &Permit<Manage, thing::Object>,
         id: &ObjectId,
         held: bool,
     ) -> Result<(), Error> {
-        permit.covers(id)?;
-        let versions = self.present(id).await?;
-        if !held && !versions.iter().any(|object| object.held) {
-            return Err(Error::NotHeld(id.clone()));
-        }
-        self.record(permit, id, What::HoldChanged { held }).await?;
-        for object in &versions {
-            self.lock_one(object, Lock { until: object.kept_until, hold: held }).await?;
-        }
         let tx = self.db.begin(permit.decision()).await?;
-        object::Entity::update_many()
+        let written = object::Entity::update_many()
             .col_expr(object::Column::Held, Expr::value(i32::from(held)))
+            .col_expr(object::Column::Locked, Expr::value(0))
             .filter(object::Column::Id.eq(id.as_str()))
+            .filter(object::Column::DeletedAt.is_null())
             .exec(&*tx)
             .await?;
+        if written.rows_affected == 0 {
+            // Withdrawn in between.
+            return Err(Error::NotFound);
+        }
         Ok(tx.commit().await?)
     }
 
@@ -160,6 +240,7 @@ impl Archive {
     /// itself refuses.
     pub async fn delete(&self, permit: &Permit<Manage, thing::Object>, id: &ObjectId) -> Result<(), Error> {
         permit.covers(id)?;
+        let _alone = self.known.alone.lock().await;
         let versions = self.present(id).await?;
         // A clock that was set back keeps everything: an object cannot be older than its sealing.
         let now = self.clock.now();
@@ -169,13 +250,24 @@ impl Archive {
         let count = u32::try_from(versions.len()).map_err(|_| Error::Record)?;
         self.record(permit, id, What::ObjectDeleted { versions: count }).await?;
         let tx = self.db.begin(permit.decision()).await?;
-        object::Entity::update_many()
+        // Asked again where nothing can come in between.
+        if self.held_in(&tx, std::slice::from_ref(id)).await? {
+            return Err(Error::Held(id.clone()));
+        }
+        let gone = object::Entity::update_many()
             .col_expr(object::Column::DeletedAt, Expr::value(Some(now.to_string())))
             .filter(object::Column::Id.eq(id.as_str()))
+            .filter(object::Column::DeletedAt.is_null())
             .exec(&*tx)
             .await?;
+        if gone.rows_affected != u64::from(count) {
+            return Err(Error::Moved(id.clone()));
+        }
         self.keys.forget_session(permit, &tx, id).await?;
         tx.commit().await?;
+        for object in &versions {
+            self.known.note((id.clone(), object.version), true, self.clock.monotonic());
+        }
         let store = self.store.clone();
         blocking(move || Ok(versions.iter().try_for_each(|object| store.remove(&object.body))?)).await
     }
@@ -193,13 +285,68 @@ impl Archive {
         if now < until {
             return Err(floor(until));
         }
-        let (store, name) = (self.store.clone(), object.body.clone());
-        let lock = blocking(move || Ok(store.locked(&name)?)).await?;
-        match Locked(lock) {
-            Locked(Lock { hold: true, .. }) => Err(Error::Held(object.id.clone())),
-            Locked(lock) if lock.forbids(now) => Err(floor(lock.until.unwrap_or(Timestamp::MAX))),
+        match self.locked(object).await? {
+            Lock { hold: true, .. } => Err(Error::Held(object.id.clone())),
+            lock if lock.forbids(now) => Err(floor(lock.until.unwrap_or(Timestamp::MAX))),
             _ => Ok(()),
         }
+    }
+
+    async fn locked(&self, object: &Object) -> Result<Lock, Error> {
+        let (store, name) = (self.store.clone(), object.body.clone());
+        blocking(move || Ok(store.locked(&name)?)).await
+    }
+
+    /// What forbids that the keys of some objects of the permit's project are destroyed: every version is
+    /// asked, of its record and then, as this host's clock may be wrong, of the store.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when one of them has no record there.
+    pub async fn keeps<V: Verb>(
+        &self,
+        permit: &Permit<V, Project>,
+        ids: &[ObjectId],
+    ) -> Result<Option<Keeps>, Error> {
+        let project = permit.in_project()?;
+        let mut versions = Vec::new();
+        for id in ids {
+            let found = self.all_versions(id).await?;
+            if found.is_empty() || found.iter().any(|object| object.project.as_ref() != Some(project)) {
+                return Err(Error::NotFound);
+            }
+            versions.extend(found);
+        }
+        if versions.iter().any(|object| object.held) {
+            return Ok(Some(Keeps::Hold));
+        }
+        let now = self.clock.now();
+        versions.retain(|object| object.deleted_at.is_none());
+        if versions.iter().any(|object| object.kept_until.is_none_or(|until| now < until)) {
+            return Ok(Some(Keeps::Floor));
+        }
+        for object in &versions {
+            match self.locked(object).await? {
+                Lock { hold: true, .. } => return Ok(Some(Keeps::Hold)),
+                lock if lock.forbids(now) => return Ok(Some(Keeps::Floor)),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether any of `ids` is under a hold, as `tx` sees it: no hold is set before it ends.
+    pub async fn held_in(&self, tx: &Tx, ids: &[ObjectId]) -> Result<bool, Error> {
+        for some in ids.chunks(AT_ONCE as usize) {
+            let held = object::Entity::find()
+                .filter(object::Column::Id.is_in(some.iter().map(ToString::to_string)))
+                .filter(object::Column::Held.ne(0))
+                .count(&**tx)
+                .await?;
+            if held > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The versions of an object that is there.

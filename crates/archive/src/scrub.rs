@@ -95,8 +95,8 @@ impl Checked {
 }
 
 impl Archive {
-    /// Reads every version of `ids` in whole, compares it with its tree, its record and the ledger, and
-    /// quarantines what is damaged.
+    /// Reads every version of `ids` in whole, compares it with its tree, its record and the ledger,
+    /// quarantines what is damaged, and ends the quarantine of what is whole.
     pub async fn check(
         &self,
         permit: &Permit<Manage, Site>,
@@ -203,10 +203,12 @@ impl Archive {
     ) -> Result<Checked, Error> {
         let (archive, wanted) = (self.clone(), object.clone());
         let found = blocking(move || archive.look_through(&wanted, per_second)).await?;
-        if let Some(found) = found {
-            self.quarantine(object, found, by, request).await?;
-        } else {
-            self.mark(object, object::Column::ScrubbedAt, self.clock.now().to_string()).await?;
+        match found {
+            Some(found) => self.quarantine(object, found, by, request).await?,
+            None if object.quarantined.is_some() => self.release(object, by, request).await?,
+            None => {
+                self.mark(object, object::Column::ScrubbedAt, self.clock.now().to_string()).await?;
+            }
         }
         Ok(Checked::of(object, found.map(str::to_owned)))
     }
@@ -280,6 +282,25 @@ impl Archive {
         }
         self.suspects().remove(&(object.id.clone(), object.version));
         Ok(())
+    }
+
+    /// Ends the quarantine of a version whose record is the ledger's and whose bytes, all of them, lead to its
+    /// root: recorded first.
+    async fn release(&self, object: &Object, by: &Actor, request: Option<&RequestId>) -> Result<(), Error> {
+        let event = Event::new(by.clone(), What::ObjectWhole { version: object.version })
+            .during(request.cloned())
+            .in_project(object.project.clone())
+            .about([object.id.to_string()]);
+        let position = self.audit.gate(&event).await?.position;
+        let tx = self.db.begin(position).await?;
+        object::Entity::update_many()
+            .col_expr(object::Column::Quarantined, Expr::value(None::<String>))
+            .col_expr(object::Column::ScrubbedAt, Expr::value(self.clock.now().to_string()))
+            .filter(object::Column::Id.eq(object.id.as_str()))
+            .filter(object::Column::Version.eq(object.version))
+            .exec(&*tx)
+            .await?;
+        Ok(tx.commit().await?)
     }
 
     /// Records and quarantines what readers found damaged since the last call. Gives how many that were.

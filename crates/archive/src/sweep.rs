@@ -1,10 +1,11 @@
 //! What a crash left, put in order when a site is opened.
 
 use crate::archive::blocking;
-use crate::store::Name;
+use crate::store::{Locked, Name};
 use crate::table::object;
 use crate::{Archive, Error};
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::io;
 use std::time::Duration;
 
 /// How long bodies without record stay aside before they are removed.
@@ -22,6 +23,8 @@ pub struct Swept {
     pub removed: usize,
     /// Bodies that had been aside for long enough and are gone.
     pub cleared: usize,
+    /// Bodies without record, or of deleted objects, that something locks. They lie where they lay.
+    pub strays: usize,
 }
 
 impl Archive {
@@ -30,22 +33,23 @@ impl Archive {
     ///
     /// A body without record is what a crash leaves of a draft. It is put aside and not removed at once:
     /// when a database is older than it should be, the bodies of its missing records are still there.
+    /// What is locked is left where it is and counted: a lock is no reason for a site not to open.
     pub async fn sweep(&self) -> Result<Swept, Error> {
         let known = self.known().await?;
         let (store, now) = (self.store.clone(), self.clock.now());
-        blocking(move || {
+        let swept = blocking(move || {
             let mut swept = Swept::default();
             for name in store.names()? {
                 let place = known.binary_search_by_key(&name.bytes(), |(bytes, _)| *bytes).ok();
                 match place.and_then(|place| known.get(place)) {
                     Some((_, false)) => {}
                     Some((_, true)) => {
-                        store.remove(&name)?;
-                        swept.removed += 1;
+                        let done = unless_locked(store.remove(&name))?;
+                        *(if done { &mut swept.removed } else { &mut swept.strays }) += 1;
                     }
                     None => {
-                        store.set_aside(&name)?;
-                        swept.aside += 1;
+                        let done = unless_locked(store.set_aside(&name))?;
+                        *(if done { &mut swept.aside } else { &mut swept.strays }) += 1;
                     }
                 }
             }
@@ -53,7 +57,9 @@ impl Archive {
             swept.cleared = store.clear_aside(before)?;
             Ok(swept)
         })
-        .await
+        .await?;
+        self.known.set_strays(swept.strays);
+        Ok(swept)
     }
 
     /// The bodies that have a record, in the order of their names, and whether it is a tombstone. Read in pages
@@ -76,5 +82,18 @@ impl Archive {
                 page.iter().filter_map(|(body, deleted)| Some((Name::parse(body)?, deleted.is_some())));
             known.extend(named.map(|(name, deleted)| (name.bytes(), deleted)));
         }
+    }
+}
+
+/// Whether it was done; an error that is no lock stays one. A lock without a lock file is the kernel's, and a
+/// lock file that cannot be read locks.
+fn unless_locked(done: io::Result<()>) -> io::Result<bool> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(error) if Locked::of(&error).is_some() => Ok(false),
+        Err(error) => match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidData => Ok(false),
+            _ => Err(error),
+        },
     }
 }

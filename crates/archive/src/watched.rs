@@ -37,8 +37,17 @@ impl Archive {
         Error::Damaged { object: object.id.clone(), source }
     }
 
-    /// The error for an object of which body or tree is gone.
+    /// The error for an object of which body or tree is gone. A store that holds nothing at all is not there,
+    /// which says nothing about the object. Blocks.
     pub(crate) fn lost(&self, object: &Object) -> Error {
+        match self.store.is_there() {
+            Ok(true) => {}
+            Ok(false) => {
+                self.known.set_away(true);
+                return Error::Away;
+            }
+            Err(error) => return error.into(),
+        }
         self.suspects().insert((object.id.clone(), object.version), "missing");
         Error::Lost(object.id.clone())
     }

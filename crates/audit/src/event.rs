@@ -158,6 +158,11 @@ pub enum What {
         /// What was found: `differs`, `lost` or `foreign`.
         found: String,
     },
+    /// A version in quarantine was read in whole, and is what was sealed. Its quarantine ends.
+    ObjectWhole {
+        /// The version.
+        version: u32,
+    },
     /// Stored bytes were read in whole and compared with what was sealed.
     ObjectsScrubbed {
         /// Versions of objects.
@@ -287,6 +292,7 @@ impl What {
             Self::ObjectDeleted { .. } => "object-deleted",
             Self::ObjectDamaged { .. } => "object-damaged",
             Self::ReplicaDiffers { .. } => "replica-differs",
+            Self::ObjectWhole { .. } => "object-whole",
             Self::ObjectsScrubbed { .. } => "objects-scrubbed",
             Self::Linked {} => "linked",
             Self::JobStarted { .. } => "job-started",

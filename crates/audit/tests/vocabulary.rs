@@ -76,6 +76,7 @@ fn all() -> Vec<Event> {
         asked(person(), What::HoldChanged { held: true }),
         asked(person(), What::ObjectDeleted { versions: 2 }),
         Event::new(site.clone(), What::ObjectDamaged { version: 1, found: "bytes".into() }),
+        asked(person(), What::ObjectWhole { version: 1 }),
         Event::new(site.clone(), What::ObjectsScrubbed { objects: 3, bytes: 9, damaged: 1 }),
         asked(person(), What::Linked {}),
         asked(person(), What::JobStarted { closures: vec![Blake3([2; 32])] }),

@@ -63,6 +63,12 @@ impl Stat {
             0 => "the site does not scrub by itself".to_owned(),
             days => format!("the site reads everything once in {days} days by itself"),
         });
+        if storage.strays > 0 {
+            let strays = storage.strays;
+            app.console.say(&format!(
+                "{strays} bodies without a record, or of deleted objects, are locked and left"
+            ));
+        }
         storage.quarantine.iter().try_for_each(|one| app.console.line(&damage_line(one)))
     }
 }

@@ -110,7 +110,7 @@ const fn class_of(what: &What) -> Class {
         What::ObjectsScrubbed { .. } => class(DATASTORE, 1),
         What::ObjectsWithdrawn {} | What::ObjectDeleted { .. } => class(DATASTORE, 7),
         What::ObjectDamaged { .. } => class(DATASTORE, 99),
-        What::ReplicaDiffers { .. } => class(DATASTORE, 99),
+        What::ObjectWhole { .. } | What::ReplicaDiffers { .. } => class(DATASTORE, 99),
         What::Linked {} | What::HoldChanged { .. } | What::KeysSealed { .. } => class(ENTITY, 3),
         What::ReceiptIssued { .. } => class(ENTITY, 1),
     }

@@ -85,7 +85,7 @@ pub async fn open(
     let places =
         Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), runs: runs.clone() };
     access.attach(Arc::new(places), Arc::new(keys.clone()));
-    server::holds::Floors::attach(&keys, &archive, &clock);
+    server::holds::Floors::attach(&keys, &archive);
     let replicas = replicas.start(&audit, &site, &clock);
     let parts = Parts {
         id: site,

@@ -16,7 +16,7 @@ use keys::Erasure;
 /// Objects that one certificate names: a record in the ledger takes no more.
 const AT_ONCE: usize = 400;
 
-/// 1. The decision is on record. 2. Holds and floors are asked. 3. One transaction destroys the keys
+/// 1. The decision is on record. 2. Holds and floors are asked. 3. One transaction asks for holds again, destroys the keys
 ///    and stores the certificates, whose digests are on record before. Crash before its commit:
 ///    the ledger may name certificates nobody holds, and nothing was destroyed.
 pub(crate) async fn shred(
@@ -41,6 +41,10 @@ pub(crate) async fn shred(
     let records = site.archive.describe(&permit, cleared.objects()).await?;
     let objects: Vec<(ObjectId, Blake3)> = records.into_iter().map(|one| (one.id, one.root)).collect();
     let tx = site.begin(&permit).await?;
+    // Asked again where no hold can come in between.
+    if site.archive.held_in(&tx, cleared.objects()).await? {
+        return Err(keys::Error::Held("an object is under a legal hold").into());
+    }
     let done = site.keys.shred(&permit, &tx, &cleared).await?;
     let certificates = certify(&site, &permit, &tx, &done, &objects, begun).await?;
     if let Some(first) = certificates.first() {

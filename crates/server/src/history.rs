@@ -291,6 +291,7 @@ fn words(what: &What) -> String {
         What::HoldChanged { held: false } => "legal hold lifted".into(),
         What::ObjectDeleted { versions } => format!("object deleted, {versions} versions"),
         What::ObjectDamaged { version, found } => format!("DAMAGE found in version {version}: {found}"),
+        What::ObjectWhole { version } => format!("version {version} found whole: quarantine ended"),
         What::ObjectsScrubbed { objects, bytes, damaged } => {
             format!("{objects} objects scrubbed, {bytes} bytes, {damaged} DAMAGED")
         }

@@ -14,8 +14,6 @@ use axum::extract::State;
 use base::Timestamp;
 use std::time::Duration;
 
-/// Objects that one question may name.
-const AT_ONCE: usize = 100;
 /// How long one step of a scrub reads, or as long as its last object takes.
 const STEP: Duration = Duration::from_secs(2);
 
@@ -27,7 +25,8 @@ pub(crate) async fn stat(
     let projects = site.archive.stat(&permit).await?.into_iter().map(stored).collect();
     let quarantine = site.archive.quarantine_list(&permit).await?.into_iter().map(checked).collect();
     let store = site.archive.store().strength();
-    Ok(Answer(Storage { store, scrub_days: site.care.scrub_days, projects, quarantine }))
+    let strays = site.archive.standing().strays;
+    Ok(Answer(Storage { store, scrub_days: site.care.scrub_days, projects, quarantine, strays }))
 }
 
 pub(crate) async fn check(
@@ -35,15 +34,11 @@ pub(crate) async fn check(
     Signed(caller): Signed,
     Json(body): Json<Check>,
 ) -> Result<Answer<Vec<Checked>>, Failure> {
-    if body.objects.is_empty() || body.objects.len() > AT_ONCE {
-        return Err(value(
-            "list of objects",
-            format!("it takes 1 to {AT_ONCE} of them"),
-            "ask for the others anew",
-        ));
-    }
-    let about = body.objects.iter().map(ToString::to_string);
-    let ask = Ask::<SiteThing>::new(Action::CheckStorage, [site.id.clone()]).about(about);
+    // One decision, one object: who may see the one's history is not shown the others.
+    let [object] = body.objects.as_slice() else {
+        return Err(value("list of objects", "it takes one".to_owned(), "ask for each object by itself"));
+    };
+    let ask = Ask::<SiteThing>::new(Action::CheckStorage, [site.id.clone()]).about([object.to_string()]);
     let permit: Permit<Manage, SiteThing> = site.access.decide(&caller, ask).await?;
     let found = site.archive.check(&permit, &body.objects).await?;
     Ok(Answer(found.into_iter().map(checked).collect()))

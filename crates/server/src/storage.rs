@@ -2,7 +2,7 @@
 //! readers met, and says in its status how the store is.
 
 use crate::{Failure, Site};
-use archive::Pace;
+use archive::{Pace, Standing};
 use std::time::Duration;
 
 /// How often the site looks after its store.
@@ -43,6 +43,7 @@ pub(crate) async fn limits(site: &Site) -> Result<Vec<String>, Failure> {
              `archive stat` names them, a backup has them"
         ));
     }
+    limits.extend(standing(&site.archive.standing()));
     // Twice the time: a scrub that is on its way is no alarm.
     let late = site.clock.now().checked_sub(site.care.every().saturating_mul(2)).ok();
     if oldest.is_some_and(|oldest| late.is_some_and(|late| oldest < late)) {
@@ -52,6 +53,27 @@ pub(crate) async fn limits(site: &Site) -> Result<Vec<String>, Failure> {
         ));
     }
     Ok(limits)
+}
+
+/// What the site has met of its store.
+fn standing(standing: &Standing) -> Vec<String> {
+    let Standing { away, strays, unlocked } = *standing;
+    let mut limits = Vec::new();
+    if away {
+        limits.push("the store is not there: it holds no body at all".to_owned());
+    }
+    if unlocked > 0 {
+        limits.push(format!(
+            "the store has not locked {unlocked} versions of objects for longer than a minute; \
+             `archive stat` says in which projects"
+        ));
+    }
+    if strays > 0 {
+        limits.push(format!(
+            "{strays} bodies without a record, or of deleted objects, are locked: they are left where they are"
+        ));
+    }
+    limits
 }
 
 /// Looks after the store until the site stops: records damage that readers met, has the store lock what is

@@ -174,6 +174,24 @@ impl Store for Local {
         Ok(names.into_iter().collect())
     }
 
+    fn is_there(&self) -> io::Result<bool> {
+        let shards = match fs::read_dir(&self.folder) {
+            Ok(shards) => shards,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        for shard in shards {
+            let shard = shard?;
+            if shard.file_name().len() == 2
+                && shard.file_type()?.is_dir()
+                && fs::read_dir(shard.path())?.next().is_some()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn set_aside(&self, name: &Name) -> io::Result<()> {
         let lock = self.locked(name)?;
         if lock != Lock::default() {

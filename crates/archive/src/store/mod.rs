@@ -115,6 +115,10 @@ pub trait Store: Send + Sync + 'static {
     fn remove(&self, name: &Name) -> io::Result<()>;
     /// The names of which any part is there, in no order.
     fn names(&self) -> io::Result<Vec<Name>>;
+    /// Whether any part of any name is there: a folder or a bucket that holds nothing is another one, or away.
+    fn is_there(&self) -> io::Result<bool> {
+        Ok(!self.names()?.is_empty())
+    }
     /// Puts both parts of a name aside.
     fn set_aside(&self, name: &Name) -> io::Result<()>;
     /// Removes what was put aside before `moment`; gives how many names that were.

@@ -207,6 +207,10 @@ impl Store for S3 {
         Ok(present)
     }
 
+    fn is_there(&self) -> io::Result<bool> {
+        Ok(self.bucket.has_any(&self.folder)?)
+    }
+
     fn set_aside(&self, name: &Name) -> io::Result<()> {
         let found = self.find(name)?;
         let lock = self.holds(&found)?;

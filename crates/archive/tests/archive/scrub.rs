@@ -124,3 +124,47 @@ async fn a_store_that_cannot_be_read_is_no_damage() {
     assert!(site.with(failing).archive.scrub(&EVERYTHING, &by, None).await.is_err());
     assert_eq!(site.seen().read(&id).await.unwrap(), b"content");
 }
+
+#[tokio::test]
+async fn a_store_that_is_away_is_no_damage() {
+    let site = Site::at(Arc::new(SystemClock::default()), None).await;
+    let id = site.seen().put(b"content").await.unwrap();
+    site.seen().put(b"other").await.unwrap();
+    let (archive, by) = (&site.spine.archive, Actor::Site(site.spine.site.clone()));
+    let (here, away) = (site.spine.folder.path().join("objects"), site.spine.folder.path().join("away"));
+    for empty in [false, true] {
+        std::fs::rename(&here, &away).unwrap();
+        if empty {
+            std::fs::create_dir(&here).unwrap();
+        }
+        assert!(archive.scrub(&EVERYTHING, &by, None).await.is_err(), "nothing is there");
+        assert!(site.seen().read(&id).await.is_err());
+        let _ = std::fs::remove_dir(&here);
+        std::fs::rename(&away, &here).unwrap();
+        assert_eq!(archive.health().await.unwrap().0, 0);
+        assert_eq!(site.seen().read(&id).await.unwrap(), b"content");
+    }
+}
+
+#[tokio::test]
+async fn a_check_that_finds_a_version_whole_ends_its_quarantine() {
+    let site = Site::at(Arc::new(SystemClock::default()), None).await;
+    let id = site.seen().put(b"content").await.unwrap();
+    let (archive, by) = (&site.spine.archive, Actor::Site(site.spine.site.clone()));
+    let path = bodies(site.spine.folder.path()).into_iter().find(|path| path.extension().is_none()).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    overwrite(&path, b"others");
+    assert_eq!(archive.scrub(&EVERYTHING, &by, None).await.unwrap().damaged, 1);
+    let check: Permit<Manage, thing::Site> =
+        site.spine.permit(&site.spine.admin, Action::CheckStorage, &site.spine.site).await;
+    let ids = std::slice::from_ref(&id);
+    assert_eq!(archive.check(&check, ids).await.unwrap()[0].damage.as_deref(), Some("length"));
+    assert!(matches!(site.seen().read(&id).await, Err(Error::Quarantined(_))));
+    overwrite(&path, &whole);
+    assert_eq!(archive.check(&check, ids).await.unwrap()[0].damage, None);
+    assert_eq!(site.seen().read(&id).await.unwrap(), b"content");
+    assert_eq!(archive.health().await.unwrap().0, 0);
+    let events = site.events(&id);
+    let said: Vec<&String> = events.iter().filter(|kind| kind.starts_with("object-")).collect();
+    assert_eq!(said, ["object-sealed", "object-damaged", "object-whole"], "{events:?}");
+}

@@ -1,0 +1,69 @@
+//! How the store stands, as far as this process has met it: kept in memory, shown in the site's status.
+
+use crate::Archive;
+use crate::archive::Suspect;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// What is not locked for longer than this is told.
+const SOON: Duration = Duration::from_secs(60);
+
+/// What this process knows of its store.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// Whoever sets, lifts or keeps a hold, or deletes, is alone. Never waited for with a transaction open:
+    /// who has it opens one.
+    pub alone: tokio::sync::Mutex<()>,
+    /// After which ledger position the next step of locking begins.
+    pub locked_to: AtomicI64,
+    strays: AtomicU64,
+    away: AtomicBool,
+    unlocked: Mutex<BTreeMap<Suspect, Duration>>,
+}
+
+/// How a store stands: counts alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Whether it was found to hold nothing at all where it should hold bodies.
+    pub away: bool,
+    /// Bodies that the sweep at the start would have put aside or removed, and that something locks.
+    pub strays: u64,
+    /// Versions that it has not locked for longer than a minute.
+    pub unlocked: u64,
+}
+
+impl Known {
+    pub fn set_strays(&self, count: usize) {
+        self.strays.store(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub fn set_away(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
+    }
+
+    /// Notes whether a version was locked, at `now` by the clock that only goes forward.
+    pub fn note(&self, version: Suspect, locked: bool, now: Duration) {
+        let mut unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
+        if locked {
+            unlocked.remove(&version);
+        } else {
+            unlocked.entry(version).or_insert(now);
+        }
+    }
+}
+
+impl Archive {
+    /// How the store stands.
+    pub fn standing(&self) -> Standing {
+        let now = self.clock.monotonic();
+        let unlocked = self.known.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
+        let late = unlocked.values().filter(|since| now.saturating_sub(**since) >= SOON).count();
+        Standing {
+            away: self.known.away.load(Ordering::Relaxed),
+            strays: self.known.strays.load(Ordering::Relaxed),
+            unlocked: u64::try_from(late).unwrap_or(u64::MAX),
+        }
+    }
+}
