@@ -52,6 +52,8 @@ pub const ROOMS: &[Room] = &[
     room("access", 3, &["base", "db", "audit", "policy"]),
     room("keys", 4, &["base", "db", "audit", "access", "seal"]),
     room("archive", 5, &["base", "bucket", "db", "audit", "access", "keys", "seal"]),
+    // The ledger is mirrored as it lies; what is shredded, deleted or taken away again is each room's own act.
+    room("backup", 6, &["base", "seal", "ledger", "db", "audit", "access", "keys", "archive"]),
     room("catalog", 6, &["base", "db", "audit", "access"]),
     // A package is one transaction over catalog, archive and keys (`db`), and with the first reads of a
     // subject its key is made (`keys`).

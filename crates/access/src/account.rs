@@ -146,7 +146,7 @@ impl Access {
         Ok(())
     }
 
-    async fn insert_token(&self, tx: &Tx, account: &UserId) -> Result<OneTimeToken, Error> {
+    pub(crate) async fn insert_token(&self, tx: &Tx, account: &UserId) -> Result<OneTimeToken, Error> {
         let token = OneTimeToken::mint(&*self.inner.entropy);
         token::Entity::delete_many()
             .filter(token::Column::Account.eq(account.to_string()))

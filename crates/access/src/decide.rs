@@ -406,6 +406,7 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::LiftHold
         | Action::DeleteObject
         | Action::CheckStorage
+        | Action::MakeBackup
         | Action::ManageAccounts
         | Action::CreateProject
         | Action::AdministerProject

@@ -9,6 +9,7 @@
 //! * [`caller`]: who asks, and the acts of one request
 //! * [`facts`]: what this room needs to know and cannot vouch for itself
 //! * [`account`], [`session`], [`grant`]: people, how they sign in, what they hold
+//! * [`restored`]: people of a site that was restored
 
 pub mod account;
 pub mod caller;
@@ -16,6 +17,7 @@ pub mod decide;
 pub mod facts;
 pub mod grant;
 pub mod permit;
+pub mod restored;
 pub mod session;
 
 mod error;

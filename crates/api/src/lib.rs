@@ -12,10 +12,12 @@
 //! * [`variant`]: questions to the lake
 //! * [`record`]: the ledger and its histories
 //! * [`archive`]: the store of objects: holds, deletion, checks
+//! * [`backup`]: backups, step by step
 //! * [`keys`]: the site's keys
 //! * [`site`]: the process itself
 
 pub mod archive;
+pub mod backup;
 pub mod keys;
 pub mod people;
 pub mod problem;

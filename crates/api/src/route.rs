@@ -65,6 +65,8 @@ routes! {
     "archive stat" = "GET" "/v1/archive" "view-storage";
     "archive check" = "POST" "/v1/archive/check" "check-storage";
     "archive scrub" = "POST" "/v1/archive/scrub" "check-storage";
+    "backup create" = "POST" "/v1/backup" "make-backup";
+    "backup verify" = "POST" "/v1/backup/verify" "make-backup";
     "tool add" = "POST" "/v1/tools" "register-tool";
     "tool list" = "GET" "/v1/tools" "view-tools";
     "reference begin" = "POST" "/v1/references" "register-reference";

@@ -18,6 +18,7 @@
 //! * [`scrub`]: checks, the rolling scrub, quarantine
 //! * [`sweep`]: what a crash left
 //! * [`standing`]: how the store stands, for the status
+//! * [`restored`]: what a backup lists, and what must not come back with one
 
 pub mod address;
 pub mod admit;
@@ -25,6 +26,7 @@ pub mod archive;
 pub mod draft;
 pub mod object;
 pub mod open;
+pub mod restored;
 pub mod retain;
 pub mod scrub;
 pub mod standing;

@@ -172,6 +172,47 @@ pub enum What {
         /// Versions in which damage was found.
         damaged: u64,
     },
+    /// A backup was made. Who holds the ledger can tell its set from another by the digest.
+    BackupMade {
+        /// The set's number.
+        set: u32,
+        /// BLAKE3 of its head.
+        digest: Blake3,
+        /// Versions of objects in it.
+        objects: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// Versions whose stored bytes were damaged and that it does not have.
+        absent: u64,
+        /// The epoch whose key opens it.
+        epoch: u32,
+        /// When nothing opens it any more.
+        expires: Timestamp,
+    },
+    /// Keys of backup epochs that have ended were destroyed.
+    BackupKeysDestroyed {
+        /// The epochs.
+        epochs: Vec<u32>,
+    },
+    /// The site was restored from a backup: its database is as old as that. Recorded before anything opens.
+    SiteRestored {
+        /// The set's number.
+        set: u32,
+        /// BLAKE3 of its head.
+        digest: Blake3,
+        /// When its database was copied.
+        made: Timestamp,
+        /// Whether a newer ledger than the backup's was given: if not, what happened since is not known.
+        newer: bool,
+        /// Shreddings on record, applied again.
+        shredded: u64,
+        /// Deletions on record, applied again.
+        deleted: u64,
+        /// Accounts whose roles were taken away, since something was decided about them after the backup.
+        rights: u64,
+        /// The number of the sealing of the file that came back: from here on that is the newest known.
+        sealing: u64,
+    },
     /// Objects and things belong together: this is how a subject's or sample's chain leads to
     /// its objects.
     Linked {},
@@ -294,6 +335,9 @@ impl What {
             Self::ReplicaDiffers { .. } => "replica-differs",
             Self::ObjectWhole { .. } => "object-whole",
             Self::ObjectsScrubbed { .. } => "objects-scrubbed",
+            Self::BackupMade { .. } => "backup-made",
+            Self::BackupKeysDestroyed { .. } => "backup-keys-destroyed",
+            Self::SiteRestored { .. } => "site-restored",
             Self::Linked {} => "linked",
             Self::JobStarted { .. } => "job-started",
             Self::JobEnded { .. } => "job-ended",

@@ -10,7 +10,8 @@ impl Audit {
     /// 1. A watermark at or beyond the ledger's end: the ledger was rolled back. Refuse.
     /// 2. An outcome that says the database stood at its decision or above, while the watermark
     ///    is below: the database was rolled back. Refuse.
-    /// 3. A sealed file of an earlier sealing than the ledger knows: it was rolled back. Refuse.
+    /// 3. A sealed file of an earlier sealing than the ledger knows: it was rolled back. Refuse. A restore
+    ///    on record brought back the file that it names, and the count goes on from there.
     /// 4. Decisions since the last start without an outcome: record `unknown` for each.
     /// 5. Record the opening, with watermark and sealing, as the anchor for the next start.
     ///
@@ -38,6 +39,7 @@ impl Audit {
                     }
                 }
                 What::KeysSealed { sealing: next } => sealing = sealing.max(Some(next)),
+                What::SiteRestored { sealing: back, .. } => sealing = Some(back),
                 _ => {}
             }
         }
@@ -224,5 +226,33 @@ mod tests {
             assert!(matches!(older, Err(Error::KeysRolledBack { known: 3, .. })), "{own}");
         }
         audit.reconcile(&trail.site, "1", found(Some(3))).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_restore_on_record_brings_its_sealed_file_back_and_no_older_one() {
+        let trail = Trail::new();
+        let audit = trail.open();
+        let found = |sealing| Found { watermark: None, sealing: Some(sealing) };
+        audit.reconcile(&trail.site, "1", found(4)).await.unwrap();
+        trail.record(&audit, What::KeysSealed { sealing: 5 }).await;
+        let back = What::SiteRestored {
+            set: 1,
+            digest: base::Blake3([4; 32]),
+            made: Timestamp::UNIX_EPOCH,
+            newer: true,
+            shredded: 0,
+            deleted: 0,
+            rights: 0,
+            sealing: 3,
+        };
+        trail.record(&audit, back).await;
+        let older = audit.reconcile(&trail.site, "1", found(2)).await;
+        assert!(matches!(older, Err(Error::KeysRolledBack { own: 2, known: 3 })), "{older:?}");
+        for own in [3, 3, 4] {
+            audit.reconcile(&trail.site, "1", found(own)).await.unwrap();
+        }
+        // From there it counts as ever.
+        let older = audit.reconcile(&trail.site, "1", found(3)).await;
+        assert!(matches!(older, Err(Error::KeysRolledBack { own: 3, known: 4 })), "{older:?}");
     }
 }

@@ -7,7 +7,7 @@
 use audit::{Actor, Event, Manifest, Outcome, What};
 use base::{
     Blake3, Id, ObjectId, ProjectId, RequestId, SampleId, ServiceId, Sha256, SiteId, SubjectId,
-    SystemEntropy, UserId,
+    SystemEntropy, Timestamp, UserId,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -58,6 +58,25 @@ fn all() -> Vec<Event> {
         unwraps: Some(2),
     };
     let ended = What::JobEnded { accepted: true, exit: Some(0), scratch_destroyed: true };
+    let made = What::BackupMade {
+        set: 1,
+        digest: Blake3([4; 32]),
+        objects: 3,
+        bytes: 9,
+        absent: 0,
+        epoch: 1,
+        expires: Timestamp::UNIX_EPOCH,
+    };
+    let restored = What::SiteRestored {
+        set: 1,
+        digest: Blake3([4; 32]),
+        made: Timestamp::UNIX_EPOCH,
+        newer: true,
+        shredded: 1,
+        deleted: 0,
+        rights: 2,
+        sealing: 3,
+    };
     vec![
         Event::new(site.clone(), What::SiteCreated { program: "1".into() }),
         Event::new(
@@ -78,6 +97,9 @@ fn all() -> Vec<Event> {
         Event::new(site.clone(), What::ObjectDamaged { version: 1, found: "bytes".into() }),
         asked(person(), What::ObjectWhole { version: 1 }),
         Event::new(site.clone(), What::ObjectsScrubbed { objects: 3, bytes: 9, damaged: 1 }),
+        asked(person(), made),
+        Event::new(site.clone(), What::BackupKeysDestroyed { epochs: vec![1, 2] }),
+        Event::new(site.clone(), restored),
         asked(person(), What::Linked {}),
         asked(person(), What::JobStarted { closures: vec![Blake3([2; 32])] }),
         asked(person(), ended),

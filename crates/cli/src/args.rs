@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::{
-    Failure, account, archive, audit, completion, controls, demo, doctor, init, intake, keys, ledger, login,
-    member, object, project, receipt, reference, report, run, sample, site, tool, variant, witness,
+    Failure, account, archive, audit, backup, completion, controls, demo, doctor, init, intake, keys, ledger,
+    login, member, object, project, receipt, reference, report, run, sample, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -90,6 +90,8 @@ pub enum Command {
     #[command(subcommand)]
     Archive(archive::Archive),
     #[command(subcommand)]
+    Backup(backup::Backup),
+    #[command(subcommand)]
     Tool(tool::Tool),
     #[command(subcommand)]
     Reference(reference::Reference),
@@ -136,6 +138,7 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Sample(args) => args.run(app),
         Command::Object(args) => args.run(app),
         Command::Archive(args) => args.run(app),
+        Command::Backup(args) => args.run(app),
         Command::Tool(args) => args.run(app),
         Command::Reference(args) => args.run(app),
         Command::Run(args) => args.run(app),

@@ -107,6 +107,9 @@ pub enum Error {
     /// Damage in stored bytes.
     #[error("{0} versions of objects are damaged: they are in quarantine and given to nobody")]
     Damage(u64),
+    /// Damage in a backup.
+    #[error("the backup is damaged")]
+    Backup,
     /// A run that was stopped before it was done.
     #[error("the run is {0}")]
     RunEnded(String),
@@ -148,7 +151,9 @@ impl Fault for Error {
             | Self::Write { .. }
             | Self::Output(_)
             | Self::Lacking => Kind::Unavailable,
-            Self::Unsound | Self::Incomplete | Self::Damage(_) | Self::NotHeld(_) => Kind::Integrity,
+            Self::Unsound | Self::Incomplete | Self::Damage(_) | Self::NotHeld(_) | Self::Backup => {
+                Kind::Integrity
+            }
             Self::Answer(_) | Self::Host(_) => Kind::Internal,
         }
     }
@@ -189,6 +194,7 @@ impl Fault for Error {
             Self::Host(_) => "CLI-030",
             Self::Damage(_) => "CLI-033",
             Self::NotHeld(_) => "CLI-034",
+            Self::Backup => "CLI-035",
         }
     }
 
@@ -230,6 +236,9 @@ impl Fault for Error {
             }
             Self::Damage(_) => {
                 "`sequestra archive stat` names all of them; look at the disk, and keep a backup that has them"
+            }
+            Self::Backup => {
+                "make another one in a new folder, on another medium; keep this one as long as it has what no other has"
             }
             Self::Incomplete => "run `sequestra ledger verify`",
             Self::Lacking => "the lines above say how to get it",

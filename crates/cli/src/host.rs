@@ -20,7 +20,7 @@ pub trait Host {
     /// Makes a site in a folder that is absent or empty. On failure the folder is as it was.
     fn init(&self, args: &InitArgs, passphrase: Option<&Passphrase>) -> anyhow::Result<NewSite>;
 
-    /// What opens `site`. Reads nothing but the outside of its sealed keys.
+    /// What opens `site`, or the newest set of a backup. Reads nothing but the outside of its sealed keys.
     fn unsealing(&self, site: &Path) -> anyhow::Result<Unsealing>;
 
     /// Starts the background process of `site` and returns once it has been started, or has said
@@ -56,6 +56,14 @@ pub trait Host {
 
     /// The file of the program that runs, for what runs it again.
     fn program(&self) -> anyhow::Result<PathBuf>;
+
+    /// Puts a site back from a backup. `say` gets the bytes done and those there are.
+    fn restore(
+        &self,
+        args: &RestoreArgs,
+        passphrase: &Passphrase,
+        say: &mut dyn FnMut(u64, u64),
+    ) -> anyhow::Result<RestoredSite>;
 
     /// Runs a hidden subcommand: everything after the word `internal`.
     fn internal(&self, args: &[OsString]) -> ExitCode;
@@ -123,6 +131,52 @@ pub struct NewSite {
     /// The shares that open it together, one line each. Shown once, kept nowhere.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shares: Vec<String>,
+}
+
+/// `backup restore`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreArgs {
+    /// The folder of the backup.
+    pub folder: PathBuf,
+    /// The folder to make the site in.
+    pub site: PathBuf,
+    /// The recovery file.
+    pub recovery: PathBuf,
+    /// The newest ledger that is left; none for the backup's own.
+    pub ledger: Option<PathBuf>,
+    /// The set; the newest when absent.
+    pub set: Option<u32>,
+    /// Whose account keeps the restored site.
+    pub administrator: String,
+}
+
+/// A site that was put back.
+#[derive(Clone, Serialize)]
+pub struct RestoredSite {
+    /// Its id.
+    pub site: SiteId,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The set.
+    pub set: u32,
+    /// When its database was copied.
+    pub made: String,
+    /// Scopes whose keys were destroyed again.
+    pub shredded: u64,
+    /// Objects that were deleted again.
+    pub deleted: u64,
+    /// Objects whose legal hold was set or lifted again.
+    pub holds: u64,
+    /// Roles that were taken away.
+    pub roles: u64,
+    /// Versions that came after the backup and are lost.
+    pub lost: u64,
+    /// Versions that the backup does not have, as they were damaged.
+    pub missing: u64,
+    /// Who signs in with the token.
+    pub administrator: String,
+    /// The one-time token. Shown once, kept nowhere.
+    pub token: String,
 }
 
 /// What the machine offers.

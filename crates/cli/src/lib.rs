@@ -19,14 +19,15 @@
 //! * [`console`], `text`, `file`: what people and programs read, and files that are whole
 //! * `error`: what can go wrong on this side
 //! * one module a noun: `init`, `login`, `site`, `account`, `project`, `member`, `intake`, `sample`,
-//!   `object` (with `keep`), `archive`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`, `audit`,
-//!   `ledger`, `witness`, `keys`, `controls`, `doctor`, `demo`, `completion`
+//!   `object` (with `keep`), `archive`, `backup`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`,
+//!   `audit`, `ledger`, `witness`, `keys`, `controls`, `doctor`, `demo`, `completion`
 
 mod account;
 mod app;
 mod archive;
 mod args;
 mod audit;
+mod backup;
 mod client;
 mod completion;
 pub mod console;
@@ -68,5 +69,7 @@ pub use args::command;
 pub use console::Console;
 pub use entry::{run, run_on};
 pub use error::{Error, Failure};
-pub use host::{DemoArgs, DemoDataArgs, Diagnosis, Finding, Host, InitArgs, NewSite};
+pub use host::{
+    DemoArgs, DemoDataArgs, Diagnosis, Finding, Host, InitArgs, NewSite, RestoreArgs, RestoredSite,
+};
 pub use passphrase::Passphrase;

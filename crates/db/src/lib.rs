@@ -9,9 +9,11 @@
 //! * [`migrate`]: the explicit steps from an empty database to today's tables
 //! * [`transaction`]: writes, and the watermark they leave
 //! * [`check`]: every page, authenticated
+//! * [`copy`]: a snapshot for a backup
 //! * [`entity!`]: a row type of a room's table
 
 pub mod check;
+pub mod copy;
 pub mod migrate;
 pub mod open;
 pub mod transaction;

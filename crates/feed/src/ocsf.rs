@@ -92,7 +92,7 @@ const fn unwraps(what: &What) -> Option<u64> {
 
 const fn class_of(what: &What) -> Class {
     match what {
-        What::SiteCreated { .. } => class(LIFECYCLE, 1),
+        What::SiteCreated { .. } | What::SiteRestored { .. } => class(LIFECYCLE, 1),
         What::SiteOpened { .. } | What::JobStarted { .. } => class(LIFECYCLE, 3),
         What::SiteClosed {} | What::SiteStopped { .. } | What::JobEnded { .. } => class(LIFECYCLE, 4),
         What::StreamLags { .. }
@@ -107,8 +107,10 @@ const fn class_of(what: &What) -> Class {
         What::Decision { .. } => class(API, 2),
         What::Outcome { .. } => class(API, 99),
         What::ObjectSealed(_) => class(DATASTORE, 6),
-        What::ObjectsScrubbed { .. } => class(DATASTORE, 1),
-        What::ObjectsWithdrawn {} | What::ObjectDeleted { .. } => class(DATASTORE, 7),
+        What::ObjectsScrubbed { .. } | What::BackupMade { .. } => class(DATASTORE, 1),
+        What::ObjectsWithdrawn {} | What::ObjectDeleted { .. } | What::BackupKeysDestroyed { .. } => {
+            class(DATASTORE, 7)
+        }
         What::ObjectDamaged { .. } => class(DATASTORE, 99),
         What::ObjectWhole { .. } | What::ReplicaDiffers { .. } => class(DATASTORE, 99),
         What::Linked {} | What::HoldChanged { .. } | What::KeysSealed { .. } => class(ENTITY, 3),
@@ -125,6 +127,7 @@ const fn severity(what: &What) -> u32 {
         | What::JobEnded { accepted: false, .. } => 2,
         What::JobEnded { scratch_destroyed: false, .. }
         | What::StreamLags { .. }
+        | What::SiteRestored { .. }
         | What::WitnessSilent { .. } => 3,
         What::ObjectDamaged { .. }
         | What::ReplicaDiffers { .. }

@@ -79,6 +79,33 @@ impl Keys {
         WrappingKey::from_slice(&bytes)
     }
 
+    /// An epoch's key as it is wrapped, with the generation of the root that wraps it: what a recovery file
+    /// holds.
+    pub async fn wrapped_backup_key(
+        &self,
+        permit: &Permit<Manage, Site>,
+        number: i32,
+    ) -> Result<(i32, Vec<u8>), Error> {
+        permit.live()?;
+        let row = backup::Entity::find_by_id(number).one(self.inner.db.reader()).await?;
+        let row = row.filter(|row| !row.wrapped.is_empty());
+        row.map(|row| (row.root, row.wrapped)).ok_or_else(|| Error::NoKey(format!("backup epoch {number}")))
+    }
+
+    /// The numbers of epochs that have ended and whose keys are still there.
+    pub async fn ended_epochs(&self, now: Timestamp) -> Result<Vec<i32>, Error> {
+        Ok(self.backup_epochs().await?.into_iter().filter(|e| e.expires <= now).map(|e| e.number).collect())
+    }
+
+    /// Destroys the keys of these epochs for the site itself, whose record `tx` carries out. It takes away
+    /// and gives nothing, so nobody is asked. `forget_deleted` of the database follows the commit.
+    pub async fn end_epochs(&self, tx: &Tx, numbers: &[i32]) -> Result<(), Error> {
+        for number in numbers {
+            destroy(tx, *number).await?;
+        }
+        Ok(())
+    }
+
     /// Destroys the keys of epochs that ended, and gives their numbers. `forget_deleted` of the
     /// database follows the commit.
     pub async fn destroy_ended_epochs(
@@ -92,17 +119,19 @@ impl Keys {
         for row in backup::Entity::find().order_by_asc(backup::Column::Epoch).all(&**tx).await? {
             if !row.wrapped.is_empty() && epoch(&row)?.expires <= now {
                 ended.push(row.epoch);
-                // The row stays without its key, so that its number is never used again.
-                let change = backup::ActiveModel {
-                    epoch: Unchanged(row.epoch),
-                    wrapped: Set(Vec::new()),
-                    ..Default::default()
-                };
-                change.update(&**tx).await?;
+                destroy(tx, row.epoch).await?;
             }
         }
         Ok(ended)
     }
+}
+
+/// The row stays without its key, so that its number is never used again.
+async fn destroy(tx: &Tx, number: i32) -> Result<(), Error> {
+    let change =
+        backup::ActiveModel { epoch: Unchanged(number), wrapped: Set(Vec::new()), ..Default::default() };
+    change.update(&**tx).await?;
+    Ok(())
 }
 
 fn epoch(row: &backup::Model) -> Result<Epoch, Error> {

@@ -11,7 +11,7 @@
 //! * [`root`]: the root keys; [`scope`]: keys of site, projects and subjects, by generation
 //! * [`hierarchy`]: the session keys of objects
 //! * [`rotate`]: new keys by wrapping anew; [`shred`]: keys destroyed, and what that erased;
-//!   [`backup`]: the short-lived keys of key-store backups
+//!   [`backup`]: the short-lived keys of key-store backups; [`restored`]: a site that was restored
 //! * [`wrap`]: the one wrapping primitive; [`locked`]: the memory that keys lie in
 //! * [`field`]: readable audit fields under the field keys of their scopes
 
@@ -21,6 +21,7 @@ pub mod hierarchy;
 pub mod locked;
 pub mod passphrase;
 pub mod provider;
+pub mod restored;
 pub mod root;
 pub mod rotate;
 pub mod safe;

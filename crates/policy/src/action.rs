@@ -117,6 +117,8 @@ actions! {
     ViewStorage = "view-storage", Site Shows;
     /// Reads stored bytes through, without opening them, and quarantines what is damaged.
     CheckStorage = "check-storage", Site Changes;
+    /// Makes a backup, or checks one, without opening what is in it.
+    MakeBackup = "make-backup", Site Changes;
     /// Who did what on the whole site, event by event and with proof.
     SearchAuditSite = "search-audit-site", Site Shows;
     /// Checkpoints and full checks of the ledger, which show no event.

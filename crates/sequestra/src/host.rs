@@ -1,11 +1,14 @@
 //! What the command line asks of the program around it.
 
-use crate::{create, demo, doctor, process, start, witnessing};
+use crate::{create, demo, doctor, process, restore, start, witnessing};
 use anyhow::{Context, Result};
 use api::Problem;
 use base::{Fault, Kind, SystemClock, SystemEntropy};
 use cli::host::{Tls, Unsealing};
-use cli::{Console, DemoArgs, DemoDataArgs, Diagnosis, Failure, Host, InitArgs, NewSite, Passphrase};
+use cli::{
+    Console, DemoArgs, DemoDataArgs, Diagnosis, Failure, Host, InitArgs, NewSite, Passphrase, RestoreArgs,
+    RestoredSite,
+};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -60,8 +63,11 @@ impl Host for Program {
 
     fn unsealing(&self, site: &Path) -> Result<Unsealing> {
         let layout = crate::layout::Layout::at(site)?;
-        let reach = layout.settings()?.keys;
-        let file = keys::Safe::new(layout.sealed_keys(), reach).file().map_err(|e| failure(&e))?;
+        let safe = match restore::sealed_file(site).map_err(told)? {
+            Some(safe) => safe,
+            None => keys::Safe::new(layout.sealed_keys(), layout.settings()?.keys),
+        };
+        let file = safe.file().map_err(|e| failure(&e))?;
         Ok(match file.custody() {
             keys::Custody::Passphrase => Unsealing::Passphrase,
             keys::Custody::Shares { needed, made } => Unsealing::Shares { needed, made },
@@ -109,6 +115,18 @@ impl Host for Program {
 
     fn program(&self) -> Result<PathBuf> {
         std::env::current_exe().context("cannot find this program's own file")
+    }
+
+    fn restore(
+        &self,
+        args: &RestoreArgs,
+        passphrase: &Passphrase,
+        say: &mut dyn FnMut(u64, u64),
+    ) -> Result<RestoredSite> {
+        let credential = keys::Credential::new(passphrase.reveal().to_owned());
+        let (clock, entropy) = (Arc::new(SystemClock::default()), Arc::new(SystemEntropy));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(restore::restore(args, &credential, clock, entropy, say)).map_err(told)
     }
 
     fn internal(&self, args: &[OsString]) -> ExitCode {
@@ -180,6 +198,7 @@ pub fn fault(error: &anyhow::Error) -> Option<&dyn Fault> {
         .or_else(|| of::<audit::Error>(error))
         .or_else(|| of::<db::Error>(error))
         .or_else(|| of::<archive::Error>(error))
+        .or_else(|| of::<backup::Error>(error))
         .or_else(|| of::<access::Error>(error))
         .or_else(|| of::<runs::Error>(error))
         .or_else(|| of::<policy::Error>(error))

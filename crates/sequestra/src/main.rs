@@ -5,6 +5,7 @@
 //! * [`store`]: where its bodies lie
 //! * [`process`], [`start`]: the site's process, and how it is started in the background
 //! * [`streams`]: the site's events out to others; [`replicas`]: its ledger, copied elsewhere
+//! * [`restore`]: a site put back from a backup
 //! * [`attest`]: has the site's ledger witnessed; [`ask`]: one witness as the site reaches it; [`witnessing`]: a witness as a process
 //! * [`host`]: what the command line asks of the program around it
 //! * [`doctor`]: what this machine offers
@@ -20,6 +21,7 @@ mod layout;
 mod open;
 mod process;
 mod replicas;
+mod restore;
 mod start;
 mod store;
 mod streams;

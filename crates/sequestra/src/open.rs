@@ -9,6 +9,7 @@ use access::Access;
 use anyhow::{Context, Result, bail};
 use archive::{Archive, ArchiveParts};
 use audit::{Actor, Audit, Found};
+use backup::Backup;
 use base::{Clock, Entropy, SiteId};
 use catalog::Catalog;
 use db::{Db, DbKey, Migration};
@@ -53,8 +54,7 @@ pub async fn open(
     // Before any key is there: a cipher that gives wrong answers seals nothing.
     crypto::choose(&*clock)?;
     let (safe, sealed, secrets) = unseal(layout, &settings, credential)?;
-    let site = settings.site.clone();
-    let key = SigningKey::from_seed(&secrets.ledger)?;
+    let (site, key) = (settings.site.clone(), SigningKey::from_seed(&secrets.ledger)?);
     let reserved = Reserved::open(&layout.ledger(), mib(settings.room.reserve_mib))?;
     let room = room(layout, &settings.room, reserved.watch());
     let (audit, attest, replicas) = open_ledger(layout, &settings, key, reserved, &clock).await?;
@@ -64,7 +64,7 @@ pub async fn open(
     let access = access(&db, &audit, &clock, &entropy)?;
     let keys = Keys::open(db.clone(), secrets.roots, sealed.custody(), entropy.clone()).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
-    let archive = archive(layout, &settings.archive, &db, &keys, &audit, own).await?;
+    let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
     let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let runs = Runs::new(RunsParts {
@@ -90,6 +90,7 @@ pub async fn open(
     let parts = Parts {
         id: site,
         version: VERSION,
+        backup: backup(layout, &db, &keys, &audit, &archive, own),
         db,
         audit,
         access,
@@ -115,6 +116,19 @@ pub async fn open(
     Ok((site, attest))
 }
 
+fn backup(
+    layout: &Layout,
+    db: &Db,
+    keys: &Keys,
+    audit: &Audit,
+    archive: &Archive,
+    (clock, entropy, site): (Arc<dyn Clock>, Arc<dyn Entropy>, SiteId),
+) -> Backup {
+    let (folder, archive) = (layout.root().to_owned(), archive.clone());
+    let (db, keys, audit, program) = (db.clone(), keys.clone(), audit.clone(), VERSION);
+    Backup::new(backup::Parts { site, folder, db, audit, keys, archive, clock, entropy, program })
+}
+
 async fn archive(
     layout: &Layout,
     settings: &ArchiveSettings,
@@ -138,7 +152,7 @@ async fn reconciled(layout: &Layout, secrets: &SiteSecrets, audit: &Audit, site:
     Ok(db)
 }
 
-fn access(db: &Db, audit: &Audit, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Access> {
+pub fn access(db: &Db, audit: &Audit, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Access> {
     let policies = policy::Policies::shipped()?;
     Ok(Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone()))
 }

@@ -269,11 +269,7 @@ fn words(what: &What) -> String {
         What::Decision { action, allowed: true, .. } => format!("{action}: allowed"),
         What::Decision { action, .. } => format!("{action}: DENIED"),
         What::Outcome { decision, result, code, bytes, unwraps, .. } => {
-            let mut text = match result {
-                Outcome::Done => format!("done (decided at {decision})"),
-                Outcome::Failed => format!("failed (decided at {decision})"),
-                Outcome::Unknown => format!("unknown: the process ended (decided at {decision})"),
-            };
+            let mut text = ended(*result, *decision);
             if let Some(code) = code {
                 text.push_str(&format!(", {code}"));
             }
@@ -287,6 +283,19 @@ fn words(what: &What) -> String {
         }
         What::ObjectSealed(manifest) => format!("object sealed, {} bytes", manifest.plain_length),
         What::ObjectsWithdrawn {} => "withdrawn at the door: package refused".into(),
+        What::BackupMade { set, objects, epoch, expires, .. } => {
+            format!(
+                "backup made: set {set}, {objects} versions, opens until {expires} by the key of epoch {epoch}"
+            )
+        }
+        What::BackupKeysDestroyed { epochs } => {
+            let epochs: Vec<String> = epochs.iter().map(ToString::to_string).collect();
+            format!("keys of backup epochs destroyed: {}", epochs.join(", "))
+        }
+        What::SiteRestored { set, made, newer, .. } => {
+            let ledger = if *newer { "with a newer ledger" } else { "WITHOUT a newer ledger" };
+            format!("site RESTORED from set {set} of {made}, {ledger}")
+        }
         What::HoldChanged { held: true } => "legal hold set".into(),
         What::HoldChanged { held: false } => "legal hold lifted".into(),
         What::ObjectDeleted { versions } => format!("object deleted, {versions} versions"),
@@ -315,5 +324,13 @@ fn words(what: &What) -> String {
         }
         What::SiteStopped { cause } => format!("site STOPPED by itself: {cause}"),
         What::ReceiptIssued { .. } => "receipt issued".into(),
+    }
+}
+
+fn ended(result: Outcome, decision: u64) -> String {
+    match result {
+        Outcome::Done => format!("done (decided at {decision})"),
+        Outcome::Failed => format!("failed (decided at {decision})"),
+        Outcome::Unknown => format!("unknown: the process ended (decided at {decision})"),
     }
 }

@@ -11,12 +11,13 @@
 //! * `finish`: what follows a run: the lake part and the report of the case
 //! * one module a resource: `people`, `project`, `package`, `sample`, `object`, `tool`,
 //!   `storage`, `reference`, `run`, `variant`, `history`, `export`, `record`, `tail`, `process`, `keys`,
-//!   `erase`, `keep`, `scrub`
+//!   `erase`, `keep`, `scrub`, `backup`
 //! * [`witnessed`]: what the site's witnesses cosigned
 //! * [`vigil`]: what the site looks at by itself, so that somebody hears of it
 //! * [`holds`]: whether a legal hold or a retention floor forbids an erasure
 
 mod attend;
+mod backup;
 mod body;
 mod erase;
 mod export;

@@ -3,8 +3,8 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, attend};
 use crate::{
-    erase, export, history, keep, keys, object, package, people, process, project, record, reference, run,
-    sample, scrub, tail, tool, variant, volume,
+    backup, erase, export, history, keep, keys, object, package, people, process, project, record, reference,
+    run, sample, scrub, tail, tool, variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -53,6 +53,8 @@ fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     set("archive stat", to("archive stat", scrub::stat));
     set("archive check", to("archive check", scrub::check));
     set("archive scrub", to("archive scrub", scrub::scrub));
+    set("backup create", to("backup create", backup::create));
+    set("backup verify", to("backup verify", backup::verify));
     set("tool add", to("tool add", tool::add));
     set("tool list", to("tool list", tool::list));
     set("reference begin", to("reference begin", reference::begin));

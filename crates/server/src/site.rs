@@ -38,6 +38,8 @@ pub struct Parts {
     pub safe: keys::Safe,
     /// The archive.
     pub archive: Archive,
+    /// Backups.
+    pub backup: backup::Backup,
     /// The catalog.
     pub catalog: Catalog,
     /// Tools, references and runs.

@@ -77,7 +77,7 @@ fn standing(standing: &Standing) -> Vec<String> {
 }
 
 /// Looks after the store until the site stops: records damage that readers met, has the store lock what is
-/// new, and scrubs a little while nobody waits. An error is left for the next look: none of these is
+/// new, destroys the keys of backups whose day has come, and scrubs a little while nobody waits. An error is left for the next look: none of these is
 /// anybody's request, and what is behind shows in the status.
 pub async fn care(site: Site) {
     let pace = Pace {
@@ -92,6 +92,7 @@ pub async fn care(site: Site) {
         }
         let _ = site.archive.settle_suspects().await;
         let _ = site.archive.lock_settled().await;
+        let _ = site.backup.end_epochs().await;
         if site.care.scrub_days > 0 && site.is_quiet() {
             let _ = site.archive.scrub(&pace, &site.actor(), None).await;
         }

@@ -19,4 +19,4 @@ pub mod vault;
 
 pub use proxy::{Proxy, Trouble};
 pub use rgw::Rgw;
-pub use spine::{Folder, Members, Spine, new_project};
+pub use spine::{DATABASE, Folder, LEDGER, Members, ROOT, Spine, TABLES, new_project};

@@ -60,17 +60,17 @@ impl Folder {
 }
 
 /// The key of every spine's database.
-pub(crate) const DATABASE: [u8; 32] = [5; 32];
-/// The root key of a spine without a sealed file.
-const ROOT: [u8; 32] = [6; 32];
+pub const DATABASE: [u8; 32] = [5; 32];
 /// Where a spine's sealed file lies, if it has one, and the shares that open it.
 pub(crate) const SEALED: &str = "site.sealed";
 pub(crate) const SHARES: &str = "shares.txt";
 /// The seed of every spine's ledger.
-pub(crate) const LEDGER: [u8; 32] = [9; 32];
+pub const LEDGER: [u8; 32] = [9; 32];
 
+/// The root key of a spine without a sealed file.
+pub const ROOT: [u8; 32] = [6; 32];
 /// The tables of the rooms that every spine has.
-pub(crate) const TABLES: &[&[Migration]] =
+pub const TABLES: &[&[Migration]] =
     &[access::MIGRATIONS, keys::MIGRATIONS, archive::MIGRATIONS, catalog::MIGRATIONS];
 
 /// What a spine that is opened again must know: the site, and its administrator's session.

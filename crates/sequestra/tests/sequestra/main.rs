@@ -6,6 +6,7 @@
 //! * `real`: what it finds in real reads
 //! * `matrix`, `question`: every route as every role, and what each call leaves in the ledger
 //! * `archive`: holds, floors, damage found and named
+//! * `backup`: made, killed, checked, put back
 //! * `closed`: no record, no act
 //! * `erasure`: words end with the keys that sealed them, and the record stays
 //! * `keys`: what the site is sealed under, and its keys
@@ -24,6 +25,7 @@
 #![cfg(test)]
 
 mod archive;
+mod backup;
 mod bucket;
 mod clear;
 mod closed;

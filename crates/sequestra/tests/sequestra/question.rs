@@ -39,6 +39,7 @@ pub struct Things {
     fasta: Vec<u8>,
     recipient: String,
     passphrase: String,
+    room: std::path::PathBuf,
 }
 
 impl Things {
@@ -99,6 +100,7 @@ impl Things {
             manifest: text("md5sums.txt"),
             fasta: fs::read(told().data.join("reference.fa")).unwrap(),
             recipient: fs::read_to_string(site.room.join("recipient.pub")).unwrap(),
+            room: site.room.clone(),
             passphrase: fs::read_to_string(site.room.join("passphrase")).unwrap(),
         };
         assert!(!things.sheet.contains(FILES[0]));
@@ -137,6 +139,10 @@ impl Things {
             .replace("{name}", "spare")
     }
 
+    fn beside(&self, name: &str) -> String {
+        self.room.join(name).to_str().unwrap().to_owned()
+    }
+
     fn body(&self, route: &Route, who: &str) -> Vec<u8> {
         let value = match route.name {
             "session create" => json!({"token": format!("once_{}", "0".repeat(64))}),
@@ -162,6 +168,10 @@ impl Things {
             "object hold" | "object lift" | "object delete" => json!({"reason": "a second look"}),
             "archive check" => json!({"objects": [self.object]}),
             "archive scrub" => json!({"all": true}),
+            "backup create" => {
+                json!({"folder": self.beside("backup"), "recovery": self.beside("recovery"), "days": 30})
+            }
+            "backup verify" => json!({"folder": self.beside("backup")}),
             "tool add" => json!({"name": "bwa"}),
             "reference begin" => json!({"label": "another"}),
             "run start" => json!({"workflow": "germline", "reference": self.reference}),

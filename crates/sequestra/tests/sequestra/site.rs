@@ -139,6 +139,15 @@ impl Site {
         Self { folder, room, _keep: keep }
     }
 
+    /// The site in another folder, restored from this one's backup; nobody is signed in.
+    pub fn restored(&self, folder: PathBuf) -> Self {
+        let keep = TempDir::new_in(scratch()).unwrap();
+        let room = keep.path().join("room");
+        fs::create_dir(&room).unwrap();
+        fs::copy(self.room.join("passphrase"), room.join("passphrase")).unwrap();
+        Self { folder, room, _keep: keep }
+    }
+
     /// A command of `who`.
     pub fn run(&self, who: &str, args: &[&str]) -> Done {
         let output = self.command(who, args).output().unwrap();

@@ -1,0 +1,50 @@
+//! People of a site that was restored: rights as old as the backup are worth less than the record since.
+
+use crate::session::OneTimeToken;
+use crate::table::{account, grant, session, token};
+use crate::{Access, Error};
+use base::{ProjectId, Role, UserId};
+use db::Tx;
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+impl Access {
+    /// Takes an account's roles in a project, or on the site, away. Without a permit: there is nobody yet who
+    /// could be asked, and nothing is given. Gives how many those were.
+    pub async fn take_away(
+        &self,
+        tx: &Tx,
+        account: &UserId,
+        project: Option<&ProjectId>,
+    ) -> Result<u64, Error> {
+        let place = match project {
+            Some(project) => grant::Column::Project.eq(project.to_string()),
+            None => grant::Column::Project.is_null(),
+        };
+        let gone = grant::Entity::delete_many()
+            .filter(grant::Column::Account.eq(account.to_string()))
+            .filter(place)
+            .exec(&**tx)
+            .await?;
+        Ok(gone.rows_affected)
+    }
+
+    /// Ends every session and token of a restored site, and gives the account of this name, which is or
+    /// becomes its platform administrator, a token to sign in with. Whoever restores a site holds what
+    /// opens it, as whoever makes one does.
+    pub async fn begin_again(&self, tx: &Tx, name: &str) -> Result<(UserId, OneTimeToken), Error> {
+        let row = account::Entity::find().filter(account::Column::Name.eq(name)).one(&**tx).await?;
+        let row = row.filter(|row| !row.closed).ok_or_else(|| Error::no_account(name))?;
+        let id: UserId =
+            row.id.parse().map_err(|_| Error::from(db::sea_orm::DbErr::Custom("an account's id".into())))?;
+        session::Entity::delete_many().exec(&**tx).await?;
+        token::Entity::delete_many().exec(&**tx).await?;
+        grant::Entity::delete_many()
+            .filter(grant::Column::Account.eq(id.to_string()))
+            .filter(grant::Column::Role.eq(Role::PlatformAdministrator.as_str()))
+            .exec(&**tx)
+            .await?;
+        self.insert_grant(tx, &id, Role::PlatformAdministrator, None).await?;
+        let token = self.insert_token(tx, &id).await?;
+        Ok((id, token))
+    }
+}

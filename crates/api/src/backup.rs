@@ -1,0 +1,85 @@
+//! Backups: made and checked step by step, by the site's process, in folders that it can reach.
+
+use base::ObjectId;
+use serde::{Deserialize, Serialize};
+
+/// `backup create`: one step. Asked again, from where it stopped, until it is done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Create {
+    /// The folder of the backup, absolute.
+    pub folder: String,
+    /// The folder of recovery files, absolute, apart from the backup and the site.
+    pub recovery: String,
+    /// Days that a new epoch lasts, 1 to 3,660.
+    pub days: u32,
+    /// Where the step before stopped.
+    #[serde(default)]
+    pub from: u64,
+}
+
+/// How far a backup is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    /// The set.
+    pub set: u32,
+    /// Where to go on.
+    pub next: u64,
+    /// Versions in it.
+    pub objects: u64,
+    /// Versions copied.
+    pub copied: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The recovery file.
+    pub recovery: String,
+    /// When the set opens no more, and the recovery file is to be destroyed.
+    pub expires: String,
+    /// Versions found damaged in the site.
+    pub damaged: Vec<Version>,
+    /// Whether it is whole.
+    pub done: bool,
+    /// Versions that it does not have, once it is whole.
+    pub absent: Vec<Version>,
+}
+
+/// A version of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The object.
+    pub object: ObjectId,
+    /// The version.
+    pub version: u32,
+}
+
+/// `backup verify`: one step.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verify {
+    /// The folder of the backup, absolute.
+    pub folder: String,
+    /// The set; the newest when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<u32>,
+    /// Where the step before stopped.
+    #[serde(default)]
+    pub from: u64,
+}
+
+/// What a step of a check came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// The set.
+    pub set: u32,
+    /// Where to go on; absent when everything was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+    /// Versions in the set.
+    pub objects: u64,
+    /// Versions restored and compared.
+    pub compared: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What is damaged, each with its file.
+    pub findings: Vec<String>,
+}

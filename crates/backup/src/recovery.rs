@@ -1,0 +1,77 @@
+//! The file that opens an epoch's sets when the site is lost.
+
+use crate::{Error, files};
+use base::{SiteId, Timestamp};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use keys::Roots;
+use keys::wrap::WrappingKey;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+const FORMAT: &str = "sequestra-backup-recovery-1";
+
+/// An epoch's key under the site's root.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recovery {
+    format: String,
+    site: SiteId,
+    /// The epoch.
+    pub epoch: i32,
+    /// When it ends, and this file is to be destroyed.
+    pub expires: Timestamp,
+    root: i32,
+    wrapped: String,
+}
+
+impl Recovery {
+    pub(crate) fn new(site: &SiteId, epoch: &keys::backup::Epoch, (root, wrapped): (i32, Vec<u8>)) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            site: site.clone(),
+            epoch: epoch.number,
+            expires: epoch.expires,
+            root,
+            wrapped: STANDARD.encode(wrapped),
+        }
+    }
+
+    /// Its name in the folder of recovery files: it says when it is to go.
+    pub(crate) fn file_name(&self) -> String {
+        let (site, epoch, root) = (&self.site, self.epoch, self.root);
+        format!("{site}-epoch-{epoch}-root-{root}-until-{}.recovery", self.expires.strftime("%Y-%m-%d"))
+    }
+
+    /// Writes it into `folder`, unless it is there. Gives where.
+    pub(crate) fn keep(&self, folder: &Path) -> Result<PathBuf, Error> {
+        let path = folder.join(self.file_name());
+        if !path.exists() {
+            let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
+            text.push(b'\n');
+            files::write(&path, &text)?;
+        }
+        Ok(path)
+    }
+
+    /// Reads one.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let none = |_| Error::Recovery("it is no recovery file");
+        let read: Self = serde_json::from_slice(&files::read(path)?).map_err(none)?;
+        if read.format == FORMAT { Ok(read) } else { Err(Error::Recovery("it is of another form")) }
+    }
+
+    /// The epoch's key, for a set of this site and epoch whose roots were unsealed.
+    pub fn open(&self, site: &SiteId, epoch: i32, roots: &Roots) -> Result<WrappingKey, Error> {
+        if self.site != *site {
+            return Err(Error::Recovery("it is another site's"));
+        }
+        if self.epoch != epoch {
+            return Err(Error::Recovery("it is of another epoch"));
+        }
+        let wrapped = STANDARD.decode(&self.wrapped).map_err(|_| Error::Recovery("it is damaged"))?;
+        keys::restored::epoch_key(roots, self.root, epoch, &wrapped).map_err(|_| {
+            Error::Recovery("the set's root does not open it: it is damaged, or of another root")
+        })
+    }
+}

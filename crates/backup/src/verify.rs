@@ -1,0 +1,248 @@
+//! Checking a backup by restoring it, a piece at a time, and comparing bytes.
+
+use crate::create::{Backup, blocking};
+use crate::restore::key_of;
+use crate::set::{HEAD, Set};
+use crate::{Error, Place, Tombs, files, mirror, sealed};
+use access::Permit;
+use access::thing::Site;
+use access::verb::Manage;
+use archive::restored::{self, Kept};
+use archive::store::{Flag, Local, Part, Store};
+use base::Blake3;
+use ledger::{Comparison, Ledger, check};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a step reads, or as long as its last body takes.
+const STEP: Duration = Duration::from_secs(5);
+
+/// What a step of a check came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// The set.
+    pub set: u32,
+    /// Where the next step goes on; none when everything was looked at.
+    pub next: Option<u64>,
+    /// Versions in the set.
+    pub objects: u64,
+    /// Versions that this step restored and compared.
+    pub compared: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What is damaged, each with the file's name.
+    pub findings: Vec<String>,
+}
+
+impl Backup {
+    /// One step of a check of the backup in `at`. The first looks at all but the bodies.
+    ///
+    /// # Errors
+    /// Those that say nothing about the backup's bytes; damage is a finding.
+    pub async fn verify(
+        &self,
+        permit: &Permit<Manage, Site>,
+        at: &Path,
+        set: Option<u32>,
+        from: u64,
+    ) -> Result<Look, Error> {
+        permit.live()?;
+        let _alone = self.busy.lock().await;
+        let place = Place::open(at)?;
+        if *place.site() != self.site {
+            return Err(Error::Place { path: at.to_owned(), why: "is the backup of another site" });
+        }
+        let own = self.folder.join("backup").join("verify");
+        files::clear(&own)?;
+        files::folder(&own)?;
+        let looked = self.look(permit, &place, set, from, &own).await;
+        files::clear(&own)?;
+        looked
+    }
+
+    async fn look(
+        &self,
+        permit: &Permit<Manage, Site>,
+        place: &Place,
+        number: Option<u32>,
+        from: u64,
+        own: &Path,
+    ) -> Result<Look, Error> {
+        let mut look = Look { set: 0, next: None, objects: 0, compared: 0, bytes: 0, findings: Vec::new() };
+        let set = match Set::read(place, number) {
+            Ok(set) => set,
+            Err(error) => {
+                look.findings.push(error.into_finding(HEAD)?);
+                return Ok(look);
+            }
+        };
+        (look.set, look.objects) = (set.head.set, set.head.objects);
+        if from == 0 {
+            self.look_at_set(permit, place, &set, own, &mut look.findings).await?;
+        }
+        match set.objects() {
+            Ok(list) => self.look_at_bodies(place, &set, &list, from, own, &mut look).await?,
+            // Found with the set already.
+            Err(error) if from == 0 => drop(error.into_finding(HEAD)?),
+            Err(error) => look.findings.push(error.into_finding(HEAD)?),
+        }
+        Ok(look)
+    }
+
+    async fn look_at_set(
+        &self,
+        permit: &Permit<Manage, Site>,
+        place: &Place,
+        set: &Set,
+        own: &Path,
+        findings: &mut Vec<String>,
+    ) -> Result<(), Error> {
+        let mut note = |file: &str, found: Result<(), Error>| {
+            if let Err(error) = found {
+                findings.push(error.into_finding(file)?);
+            }
+            Ok::<(), Error>(())
+        };
+        let (audit, looked) = (self.audit.clone(), set.clone());
+        let known = blocking(move || Tombs::knows(&audit, &looked)).await?;
+        let off_record = || Err(Error::damaged(&set.name(HEAD), "the ledger does not vouch for it"));
+        note(&set.name(HEAD), if known { Ok(()) } else { off_record() })?;
+        for stated in &set.head.files {
+            note(&set.name(&stated.name), set.check(&stated.name))?;
+        }
+        note("metadata.sealed", self.look_at_database(permit, set, own).await)?;
+        for tool in set.tools().unwrap_or_default() {
+            let path = place.tool(&tool);
+            let named = tool.parse::<Blake3>().ok();
+            let found = files::digest(&path).and_then(|(_, digest)| match named == Some(digest) {
+                true => Ok(()),
+                false => Err(Error::damaged(
+                    &crate::place::tool_path(&tool).display().to_string(),
+                    "it is not what its name says",
+                )),
+            });
+            note(&tool, found)?;
+        }
+        let (ledger, from, to) = (self.audit.ledger().clone(), place.ledger(), own.join("ledger"));
+        let found = blocking(move || look_at_ledger(&ledger, &from, &to)).await?;
+        findings.extend(found);
+        Ok(())
+    }
+
+    async fn look_at_database(
+        &self,
+        permit: &Permit<Manage, Site>,
+        set: &Set,
+        own: &Path,
+    ) -> Result<(), Error> {
+        let ended = |_| Error::Ended { set: set.head.set, ended: set.head.expires };
+        let by = self.keys.backup_key(permit, set.head.epoch, self.clock.now()).await.map_err(ended)?;
+        let key = key_of(set, &by)?;
+        let (to, looked) = (own.join("metadata.db"), set.clone());
+        let written = to.clone();
+        blocking(move || sealed::read(&looked, &key, &written)).await?;
+        match self.db.check_copy(&to).await?.first() {
+            Some(found) => Err(Error::damaged(&set.name("metadata.sealed"), found)),
+            None => Ok(()),
+        }
+    }
+
+    async fn look_at_bodies(
+        &self,
+        place: &Place,
+        set: &Set,
+        list: &[Kept],
+        from: u64,
+        own: &Path,
+        look: &mut Look,
+    ) -> Result<(), Error> {
+        let ends = self.clock.monotonic().saturating_add(STEP);
+        let backup = Arc::new(place.store(self.clock.clone())?);
+        let own = Arc::new(Local::open(own, self.clock.clone(), Flag::Off).map_err(Error::io(own))?);
+        for (at, kept) in (0u64..).zip(list).skip(usize::try_from(from).unwrap_or(usize::MAX)) {
+            if self.clock.monotonic() >= ends {
+                look.next = Some(at);
+                return Ok(());
+            }
+            let (backup, own, site) = (backup.clone(), own.clone(), self.archive.store().clone());
+            let (one, lacks) = (kept.clone(), set.lacks(kept).is_some());
+            let found = blocking(move || {
+                if lacks && !restored::is_there(&*backup, &one)? {
+                    return Ok(None);
+                }
+                compare(&*backup, &*own, &*site, &one).map(Some)
+            });
+            let file =
+                format!("objects/{}/{}", kept.name.as_str().get(..2).unwrap_or_default(), kept.name.as_str());
+            match found.await {
+                Ok(None) => {}
+                Ok(Some(finding)) => {
+                    look.compared += 1;
+                    look.bytes = look.bytes.saturating_add(kept.length);
+                    look.findings.extend(finding);
+                }
+                Err(error) => look.findings.push(error.into_finding(&format!("{file} ({})", kept.object))?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Restores one body with its tree and compares it with the site's own. A finding about the site's, if any.
+fn compare(
+    backup: &dyn Store,
+    own: &dyn Store,
+    site: &dyn Store,
+    kept: &Kept,
+) -> Result<Option<String>, Error> {
+    restored::copy(backup, own, kept)?;
+    let mut finding = None;
+    for part in Part::ALL {
+        let path = PathBuf::from(kept.name.as_str());
+        let mut restored = own.open(&kept.name, part).map_err(Error::io(&path))?;
+        // What the site has let go since, or lost, is compared with its root alone: that is done.
+        let Ok(mut original) = site.open(&kept.name, part) else { continue };
+        if !same(&mut restored, &mut original).map_err(Error::io(&path))? {
+            let (object, version) = (&kept.object, kept.version);
+            finding = Some(format!(
+                "the site's own bytes of {object}, version {version}, are damaged; the backup's are whole"
+            ));
+        }
+    }
+    own.remove(&kept.name).map_err(archive::Error::from)?;
+    Ok(finding)
+}
+
+fn same(one: &mut dyn Read, other: &mut dyn Read) -> std::io::Result<bool> {
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    loop {
+        first.clear();
+        second.clear();
+        (&mut *one).take(1 << 20).read_to_end(&mut first)?;
+        (&mut *other).take(1 << 20).read_to_end(&mut second)?;
+        if first != second || first.is_empty() {
+            return Ok(first == second);
+        }
+    }
+}
+
+/// Restores the mirror, checks it in full, and compares it with the open ledger.
+fn look_at_ledger(ledger: &Ledger, from: &Path, to: &Path) -> Result<Vec<String>, Error> {
+    mirror::put_back(from, to)?;
+    let report = match check::folder(to, ledger.verifier()) {
+        Ok(report) => report,
+        Err(error) => return Ok(vec![format!("`ledger`: {}", base::fault::chain(&error))]),
+    };
+    let mut findings: Vec<String> =
+        report.findings.iter().map(|found| format!("in `ledger`: {found}")).collect();
+    let checkpoint =
+        files::read(&to.join("checkpoint")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    match checkpoint.ok().map(|text| ledger.compare(&text)) {
+        Some(Ok(Comparison::Consistent)) => {}
+        _ if !findings.is_empty() => {}
+        _ => findings.push("`ledger/checkpoint`: it is not one of this site's ledger".to_owned()),
+    }
+    Ok(findings)
+}

@@ -1,0 +1,94 @@
+//! A restored site: what its backup is opened with, and what must not come back with it.
+//!
+//! None of this takes a permit: there is nobody yet who could be asked. The key of an epoch comes out for
+//! whoever unsealed the roots and holds the recovery file; the rest destroys, and gives nothing.
+
+use crate::backup::binding;
+use crate::rotate::of_scope;
+use crate::table::{backup, field, key, session, shredded};
+use crate::wrap::WrappingKey;
+use crate::{Error, Roots};
+use base::{Id, ObjectId, Timestamp};
+use db::Tx;
+use db::sea_orm::ActiveValue::Set;
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+/// The table that a backup must not hold: keys of other epochs would outlive their day in it.
+pub const NOT_IN_A_BACKUP: &[&str] = &["keys_backup"];
+
+/// The key of an epoch from its recovery file.
+///
+/// # Errors
+/// [`Error::NoKey`] when the root of that generation is not there, [`Error::Unwrap`] when it is another.
+pub fn epoch_key(roots: &Roots, root: i32, number: i32, wrapped: &[u8]) -> Result<WrappingKey, Error> {
+    WrappingKey::from_slice(&roots.at(root)?.unwrap(wrapped, &binding(number))?)
+}
+
+/// Destroys the keys of scopes that were shredded after the backup, and those of a project's subjects, with
+/// every session key under them. `position` is that of the shredding. Gives how many scopes had keys.
+pub async fn bury_scopes(tx: &Tx, scopes: &[(String, u64)]) -> Result<u64, Error> {
+    let mut buried = 0;
+    for (named, position) in scopes {
+        let rows: Vec<(Option<String>, Option<String>)> = session::Entity::find()
+            .select_only()
+            .columns([session::Column::Project, session::Column::Subject])
+            .filter(of_scope(named))
+            .distinct()
+            .into_tuple()
+            .all(&**tx)
+            .await?;
+        let subjects = rows.into_iter().filter_map(|(_, subject)| subject);
+        let mut all: Vec<String> = std::iter::once(named.clone()).chain(subjects).collect();
+        all.sort();
+        all.dedup();
+        session::Entity::delete_many().filter(of_scope(named)).exec(&**tx).await?;
+        for scope in all {
+            buried += u64::from(bury(tx, &scope, *position).await?);
+        }
+    }
+    Ok(buried)
+}
+
+async fn bury(tx: &Tx, scope: &str, position: u64) -> Result<bool, Error> {
+    let newest = key::Entity::find()
+        .filter(key::Column::Scope.eq(scope))
+        .order_by_desc(key::Column::Generation)
+        .one(&**tx)
+        .await?;
+    key::Entity::delete_many().filter(key::Column::Scope.eq(scope)).exec(&**tx).await?;
+    field::Entity::delete_by_id(scope).exec(&**tx).await?;
+    if shredded::Entity::find_by_id(scope).one(&**tx).await?.is_none() {
+        let row = shredded::ActiveModel {
+            scope: Set(scope.to_owned()),
+            generations: Set(newest.as_ref().map_or(0, |row| row.generation)),
+            position: Set(i64::try_from(position).map_err(|_| Error::Wrap)?),
+            certificate: Set(None),
+        };
+        shredded::Entity::insert(row).exec_without_returning(&**tx).await?;
+    }
+    Ok(newest.is_some())
+}
+
+/// Forgets the session keys of objects that were deleted or withdrawn after the backup.
+pub async fn bury_objects(tx: &Tx, objects: &[ObjectId]) -> Result<(), Error> {
+    for object in objects {
+        session::Entity::delete_many()
+            .filter(session::Column::Object.eq(object.as_str()))
+            .exec(&**tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Notes that an epoch was there, without its key: its number is not used again.
+pub async fn note_epoch(tx: &Tx, number: i32, begun: Timestamp, expires: Timestamp) -> Result<(), Error> {
+    let row = backup::ActiveModel {
+        epoch: Set(number),
+        begun: Set(begun.to_string()),
+        expires: Set(expires.to_string()),
+        root: Set(0),
+        wrapped: Set(Vec::new()),
+    };
+    backup::Entity::insert(row).exec_without_returning(&**tx).await?;
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! Backups from outside: made, killed, checked, and a lost site put back without what was erased since.
+
+use crate::site::{Site, scratch, until};
+use crate::story::sample_of;
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Folders beside a site, as text.
+struct Places {
+    folder: TempDir,
+}
+
+impl Places {
+    fn new() -> Self {
+        Self { folder: TempDir::new_in(scratch()).unwrap() }
+    }
+
+    fn at(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn recovery_file(&self) -> String {
+        let file = fs::read_dir(self.at("recovery")).unwrap().next().unwrap().unwrap().path();
+        file.to_str().unwrap().to_owned()
+    }
+}
+
+fn refused(site: &Site, words: &[&str], exit: i32, code: &str) {
+    let done = site.run("admin", words);
+    assert!(done.exit == exit && done.err.contains(code), "{words:?}: {} {}", done.exit, done.err);
+    assert!(exit == 2 || done.err.contains("hint: "), "{words:?}: {}", done.err);
+}
+
+fn spawn(site: &Site, words: &[&str]) -> Child {
+    let mut command = site.command("admin", words);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+fn a_lost_site_comes_back_without_what_was_erased_since() {
+    let site = Site::copy();
+    let places = Places::new();
+    let (backup, recovery, into) = (places.at("backup"), places.at("recovery"), places.at("site"));
+    let create = ["backup", "create", &backup, "--recovery", &recovery];
+    let sample = sample_of(&site);
+    let rows = site.json("analyst", &["variant", "query", "--sample", &sample]);
+    let project = "project create --name Gone --class sandbox --purpose methods --term DUO:0000042 --region EU \
+                   --retention 90-days --consent NONE-3 --administrator manager";
+    let made = site.json("admin", &project.split_whitespace().collect::<Vec<_>>());
+    let gone = made["id"].as_str().unwrap().to_owned();
+    site.json("manager", &["member", "add", &gone, "steward", "--role", "data-steward"]);
+
+    for who in ["steward", "auditor", "analyst"] {
+        assert_eq!(site.run(who, &create).exit, 4, "{who}");
+    }
+    refused(&site, &["backup", "create", &backup], 2, "");
+    refused(&site, &["backup", "create", &backup, "--recovery", &places.at("backup/in")], 2, "BACKUP-002");
+    refused(&site, &["backup", "create", &backup, "--recovery", &recovery, "--days", "0"], 2, "SERVER-003");
+    refused(&site, &["backup", "verify", &places.at("none")], 2, "BACKUP-002");
+    let made = site.json("admin", &create);
+    assert_eq!(
+        (&made["set"], &made["done"], &made["absent"]),
+        (&1.into(), &true.into(), &serde_json::json!([]))
+    );
+    let look = site.json("admin", &["backup", "verify", &backup]);
+    assert_eq!(look["compared"], made["objects"]);
+    refused(&site, &["backup", "verify", &backup, "--set", "7"], 3, "BACKUP-003");
+
+    // Since then: the root is replaced, keys are shredded, an object is held, and somebody leaves.
+    site.json("admin", &["keys", "rotate", "--root"]);
+    let shredded = site.json("steward", &["keys", "shred", "--project", &gone, "--yes"]);
+    let ends: Option<&str> = shredded["complete"].as_str();
+    assert_eq!(ends, made["expires"].as_str(), "the certificate names the day of the backup's key");
+    let objects = site.json("viewer", &["object", "list", &sample]);
+    let object = objects[0]["id"].as_str().unwrap().to_owned();
+    site.json("steward", &["object", "hold", &object, "--reason", "a court asks"]);
+    let main = site.last("viewer", &["project", "list"]);
+    site.json("manager", &["member", "remove", &main, "viewer"]);
+    site.lock();
+
+    let file = places.recovery_file();
+    let ledger = site.folder.join("ledger").to_str().unwrap().to_owned();
+    let restore = ["backup", "restore", &backup, &into, "--recovery", &file, "--ledger", &ledger];
+    refused(&site, &restore[..6], 2, "--without-newer-ledger");
+    refused(&site, &[&restore[..5], &[backup.as_str()], &restore[6..]].concat(), 6, "BACKUP-001");
+    refused(&site, &[&restore[..], &["--set", "2"]].concat(), 3, "BACKUP-003");
+    let held = site.folder.to_str().unwrap();
+    refused(
+        &site,
+        &["backup", "restore", &backup, held, "--recovery", &file, "--ledger", &ledger],
+        5,
+        "BACKUP-009",
+    );
+    let wrong = site.room.join("wrong");
+    fs::write(&wrong, "a sentence that opens nothing").unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(&wrong, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut other = site.command("admin", &restore);
+    let args: Vec<_> = other.get_args().map(|arg| arg.to_owned()).collect();
+    let at = args.iter().position(|arg| arg == "--passphrase-file").unwrap();
+    other = std::process::Command::new(crate::site::PROGRAM);
+    other.args(&args[..=at]).arg(&wrong).args(&args[at + 2..]).stdin(Stdio::null());
+    let refused = other.output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("KEYS-001"));
+    assert!(!PathBuf::from(&into).join("site.toml").exists());
+
+    let token = places.at("token");
+    let done = site.json("admin", &[&restore[..], &["--token-out", &token]].concat());
+    assert_eq!(
+        (&done["holds"], &done["lost"], &done["missing"]),
+        (&1.into(), &0.into(), &0.into()),
+        "{done}"
+    );
+    assert!(done["shredded"].as_u64().unwrap() >= 1 && done["roles"].as_u64().unwrap() >= 1, "{done}");
+    let back = site.restored(PathBuf::from(&into));
+    assert_eq!(back.run("admin", &["login", "--token-file", &token]).exit, 0);
+    for who in ["analyst", "steward", "viewer", "auditor"] {
+        let renewed = back.json("admin", &["account", "token", who]);
+        let file = back.room.join(format!("{who}.token"));
+        fs::write(&file, renewed["token"].as_str().unwrap()).unwrap();
+        assert_eq!(back.run(who, &["login", "--token-file", file.to_str().unwrap()]).exit, 0, "{who}");
+    }
+    assert_eq!(
+        back.json("analyst", &["variant", "query", "--sample", &sample]),
+        rows,
+        "what was there opens"
+    );
+    assert_eq!(back.run("viewer", &["variant", "query", "--sample", &sample]).exit, 3, "who left has left");
+    assert_eq!(back.json("steward", &["object", "show", &object])["held"], true);
+    let again = back.run("steward", &["keys", "shred", "--project", &gone, "--yes"]);
+    assert!(again.exit == 5 && again.err.contains("KEYS-018"), "{}", again.err);
+    let status = back.json("admin", &["keys", "status"]);
+    assert!(!status["scopes"].to_string().contains(&gone), "{status}");
+    assert_eq!(back.json("admin", &["archive", "scrub", "--all"])["damaged"], serde_json::json!([]));
+    let found = back.json("auditor", &["audit", "search", "--action", "site-restored"]);
+    assert_eq!(found["events"].as_array().unwrap().len(), 1, "{found}");
+    back.assert_sound();
+    // It makes backups of its own, in epochs of their own.
+    let made = back.json("admin", &["backup", "create", &places.at("next"), "--recovery", &recovery]);
+    assert_eq!(made["set"], 1);
+    assert_eq!(fs::read_dir(&recovery).unwrap().count(), 2, "no number of an epoch is used again");
+}
+
+#[test]
+fn a_fresh_backup_opens_after_the_secrets_were_sealed_anew() {
+    let site = Site::copy();
+    let places = Places::new();
+    let (backup, recovery, into) = (places.at("backup"), places.at("recovery"), places.at("site"));
+    let older = fs::read(site.folder.join("keys/site.sealed")).unwrap();
+    for _ in 0..2 {
+        site.json("admin", &["keys", "rotate", "--root"]);
+    }
+    site.json("admin", &["backup", "create", &backup, "--recovery", &recovery]);
+    let fresh = fs::read(site.folder.join("keys/site.sealed")).unwrap();
+    site.lock();
+    let (file, token) = (places.recovery_file(), places.at("token"));
+    let restore = ["backup", "restore", &backup, &into, "--recovery", &file, "--without-newer-ledger"];
+    site.json("admin", &[&restore[..], &["--token-out", &token]].concat());
+    let back = site.restored(PathBuf::from(&into));
+    let sealed = PathBuf::from(&into).join("keys/site.sealed");
+    assert_eq!(fs::read(&sealed).unwrap(), fresh);
+    // The file of before the rotations is as little taken as before the restore.
+    fs::write(&sealed, older).unwrap();
+    let refused = back.run("admin", &["login", "--token-file", &token]);
+    assert!(refused.exit != 0 && refused.err.contains("AUDIT-008"), "{}", refused.err);
+    fs::write(&sealed, fresh).unwrap();
+    assert_eq!(back.run("admin", &["login", "--token-file", &token]).exit, 0);
+    back.json("admin", &["keys", "status"]);
+}
+
+#[test]
+fn a_killed_backup_and_a_killed_restore_go_on() {
+    let site = Site::copy();
+    let places = Places::new();
+    let (backup, recovery, into) = (places.at("backup"), places.at("recovery"), places.at("site"));
+    let create = ["backup", "create", &backup, "--recovery", &recovery];
+    for delay in [5, 15, 30, 60, 100, 150] {
+        let process = site.start();
+        let mut child = spawn(&site, &create);
+        std::thread::sleep(Duration::from_millis(delay));
+        rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+        child.wait().unwrap();
+        // A command that had not reached the process yet has started another one.
+        if let Some(another) = site.process() {
+            rustix::process::kill_process(another, rustix::process::Signal::KILL).unwrap();
+        }
+        site.wait_until_ended();
+    }
+    site.json("admin", &create);
+    let look = site.json("admin", &["backup", "verify", &backup]);
+    assert!(look["compared"].as_u64().unwrap() > 3, "{look}");
+    site.lock();
+    let (file, ledger) = (places.recovery_file(), places.at("backup/ledger"));
+    let restore = ["backup", "restore", &backup, &into, "--recovery", &file, "--ledger", &ledger];
+    for delay in [20, 60, 100, 150, 200, 250] {
+        let mut child = spawn(&site, &restore);
+        std::thread::sleep(Duration::from_millis(delay));
+        // It may have ended by itself: then it is whole, and the next one is refused.
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    let last = site.run("admin", &restore);
+    assert!(last.exit == 0 || last.err.contains("BACKUP-009"), "{}", last.err);
+    let back = site.restored(PathBuf::from(&into));
+    until("the restored site opens", || back.run("admin", &["whoami"]).err.contains("CLI-004"));
+    let kinds: Vec<Value> = back.events().iter().map(|leaf| leaf["event"]["event"].clone()).collect();
+    assert_eq!(kinds.iter().filter(|kind| *kind == "site-restored").count(), 1);
+}
