@@ -5,6 +5,7 @@ use crate::{Finding, Workspace};
 
 /// Rooms that may lift the ban on unsafe code, each with its reason.
 pub const UNSAFE: &[(&str, &str)] = &[
+    ("db", "waits at the end of the process, which the C library takes as a pointer"),
     ("executor", "forks, unshares and mounts before a job starts, which has no safe interface"),
     ("keys", "locks the pages that keys lie in, which is a call with an address"),
 ];

@@ -19,6 +19,7 @@ pub mod open;
 pub mod transaction;
 
 mod error;
+mod exit;
 
 pub use error::Error;
 pub use migrate::Migration;

@@ -1,5 +1,6 @@
 //! The database file and its settings.
 
+use crate::exit::{self, Held};
 use crate::{Error, Migration, migrate};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, Statement};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -40,6 +41,7 @@ pub struct Db {
     connection: DatabaseConnection,
     /// The watermark as last committed, so that asking for it costs nothing.
     pub(crate) carried_out: Arc<AtomicI64>,
+    _held: Arc<Held>,
 }
 
 impl Db {
@@ -48,23 +50,26 @@ impl Db {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
+            .thread_name(|_| exit::THREAD.to_owned())
             .pragma("key", key.pragma().as_str().to_owned())
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("temp_store", "MEMORY")
             .pragma("secure_delete", "ON")
             .foreign_keys(true);
-        let pool = SqlitePoolOptions::new()
+        let connected = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(Duration::from_secs(20))
             .connect_with(options)
-            .await
-            .map_err(|e| Error::Open(sea_orm::DbErr::Custom(e.to_string())))?;
-        let db = Self { connection: pool.into(), carried_out: Arc::new(AtomicI64::new(-1)) };
-        db.check_library().await?;
+            .await;
+        exit::watch();
+        let pool = connected.map_err(|e| Error::Open(sea_orm::DbErr::Custom(e.to_string())))?;
+        let connection = pool.into();
+        check_library(&connection).await?;
+        let db = Self { connection, carried_out: Arc::new(AtomicI64::new(-1)), _held: Arc::new(Held::new()) };
         migrate::run(&db.connection, migrations).await?;
         db.read_watermark().await?;
         Ok(db)
@@ -87,14 +92,14 @@ impl Db {
         self.connection.clone().close().await?;
         Ok(())
     }
+}
 
-    /// A build without encryption would silently store plain files, so it is asked for its version.
-    async fn check_library(&self) -> Result<(), Error> {
-        let statement = Statement::from_string(DatabaseBackend::Sqlite, "PRAGMA cipher_version");
-        let row = self.connection.query_one_raw(statement).await.map_err(Error::Open)?;
-        let version = row.and_then(|r| r.try_get_by_index::<String>(0).ok()).unwrap_or_default();
-        if version.starts_with("4.") { Ok(()) } else { Err(Error::Library(format!("`{version}`"))) }
-    }
+/// A build without encryption would silently store plain files, so it is asked for its version.
+async fn check_library(connection: &DatabaseConnection) -> Result<(), Error> {
+    let statement = Statement::from_string(DatabaseBackend::Sqlite, "PRAGMA cipher_version");
+    let row = connection.query_one_raw(statement).await.map_err(Error::Open)?;
+    let version = row.and_then(|r| r.try_get_by_index::<String>(0).ok()).unwrap_or_default();
+    if version.starts_with("4.") { Ok(()) } else { Err(Error::Library(format!("`{version}`"))) }
 }
 
 #[cfg(test)]
