@@ -2,7 +2,7 @@
 
 use crate::{Caller, Error};
 use audit::{Actor, Audit};
-use base::{Clock, Id, ProjectId, Retention};
+use base::{Clock, Id, ProjectId, Retention, Timestamp};
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -127,6 +127,11 @@ impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
     /// Fails when the permit has ended. Holders ask before each range and each step.
     pub fn live(&self) -> Result<(), Error> {
         if self.clock.monotonic() < self.ends { Ok(()) } else { Err(Error::PermitEnded) }
+    }
+
+    /// The time by the clock that it ends by.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Fails when the permit has ended or does not cover `id`.

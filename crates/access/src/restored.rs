@@ -8,6 +8,14 @@ use db::Tx;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 impl Access {
+    /// The open account of this name: who will keep a restored site.
+    pub async fn keeper(&self, name: &str) -> Result<UserId, Error> {
+        let row = account::Entity::find().filter(account::Column::Name.eq(name));
+        let row = row.one(self.inner.db.reader()).await?.filter(|row| !row.closed);
+        let row = row.ok_or_else(|| Error::no_account(name))?;
+        row.id.parse().map_err(|_| db::sea_orm::DbErr::Custom("an account's id".into()).into())
+    }
+
     /// Takes an account's roles in a project, or on the site, away. Without a permit: there is nobody yet who
     /// could be asked, and nothing is given. Gives how many those were.
     pub async fn take_away(
@@ -28,14 +36,10 @@ impl Access {
         Ok(gone.rows_affected)
     }
 
-    /// Ends every session and token of a restored site, and gives the account of this name, which is or
+    /// Ends every session and token of a restored site, and gives its [keeper](Self::keeper), who is or
     /// becomes its platform administrator, a token to sign in with. Whoever restores a site holds what
     /// opens it, as whoever makes one does.
-    pub async fn begin_again(&self, tx: &Tx, name: &str) -> Result<(UserId, OneTimeToken), Error> {
-        let row = account::Entity::find().filter(account::Column::Name.eq(name)).one(&**tx).await?;
-        let row = row.filter(|row| !row.closed).ok_or_else(|| Error::no_account(name))?;
-        let id: UserId =
-            row.id.parse().map_err(|_| Error::from(db::sea_orm::DbErr::Custom("an account's id".into())))?;
+    pub async fn begin_again(&self, tx: &Tx, id: &UserId) -> Result<OneTimeToken, Error> {
         session::Entity::delete_many().exec(&**tx).await?;
         token::Entity::delete_many().exec(&**tx).await?;
         grant::Entity::delete_many()
@@ -43,8 +47,7 @@ impl Access {
             .filter(grant::Column::Role.eq(Role::PlatformAdministrator.as_str()))
             .exec(&**tx)
             .await?;
-        self.insert_grant(tx, &id, Role::PlatformAdministrator, None).await?;
-        let token = self.insert_token(tx, &id).await?;
-        Ok((id, token))
+        self.insert_grant(tx, id, Role::PlatformAdministrator, None).await?;
+        self.insert_token(tx, id).await
     }
 }

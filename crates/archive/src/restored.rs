@@ -82,9 +82,11 @@ pub fn is_there(store: &dyn Store, kept: &Kept) -> Result<bool, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     };
-    let leaves = kept.length.div_ceil(65_564);
-    let tree = leaves.saturating_mul(32).saturating_add(16);
-    Ok(length(Part::Tree)? == Some(tree) && length(Part::Body)? == Some(kept.length))
+    Ok(length(Part::Tree)? == Some(tree_length(kept)) && length(Part::Body)? == Some(kept.length))
+}
+
+fn tree_length(kept: &Kept) -> u64 {
+    kept.length.div_ceil(65_564).saturating_mul(32).saturating_add(16)
 }
 
 type Checked = verified::Reader<Box<dyn crate::store::Source>>;
@@ -96,7 +98,8 @@ fn verified_body(store: &dyn Store, kept: &Kept) -> Result<(Vec<u8>, Checked), E
     };
     let damaged = |source| Error::Damaged { object: kept.object.clone(), source };
     let mut bytes = Vec::new();
-    store.open(&kept.name, Part::Tree).map_err(lost)?.read_to_end(&mut bytes)?;
+    // No more than a tree of its length has: the store may be a folder that others write.
+    store.open(&kept.name, Part::Tree).map_err(lost)?.take(tree_length(kept) + 1).read_to_end(&mut bytes)?;
     let tree = Tree::from_bytes(&bytes, &kept.root).map_err(damaged)?;
     let body = store.open(&kept.name, Part::Body).map_err(lost)?;
     Ok((bytes, verified::Reader::new(body, tree).map_err(damaged)?))
@@ -127,7 +130,13 @@ pub async fn apply_again(tx: &Tx, since: &Since) -> Result<(u64, u64), Error> {
         deleted += u64::from(gone.rows_affected > 0);
     }
     for id in &since.withdrawn {
-        object::Entity::delete_many().filter(object::Column::Id.eq(id.as_str())).exec(&**tx).await?;
+        // As withdrawing itself: what is settled or held is not taken back.
+        object::Entity::delete_many()
+            .filter(object::Column::Id.eq(id.as_str()))
+            .filter(object::Column::Arriving.eq(1))
+            .filter(object::Column::Held.eq(0))
+            .exec(&**tx)
+            .await?;
     }
     for (id, hold) in &since.holds {
         let changed = object::Entity::update_many()
@@ -142,16 +151,20 @@ pub async fn apply_again(tx: &Tx, since: &Since) -> Result<(u64, u64), Error> {
     Ok((deleted, held))
 }
 
-/// Whether a hold or a floor forbade, at a moment, that what a scope's key sealed was erased.
-pub async fn was_kept(tx: &Tx, scope: &str, at: Timestamp) -> Result<bool, Error> {
-    let of = match scope.starts_with("sub_") {
-        true => object::Column::Subject.eq(scope),
-        false => object::Column::Project.eq(scope),
-    };
-    let rows =
-        object::Entity::find().filter(of).filter(object::Column::DeletedAt.is_null()).all(&**tx).await?;
-    let until = |row: &object::Model| row.kept_until.as_ref().and_then(|text| text.parse::<Timestamp>().ok());
-    Ok(rows.iter().any(|row| row.held != 0 || until(row).is_none_or(|until| at < until)))
+/// Those of these objects that no record stands for any more, or a tombstone alone.
+pub async fn without_record(tx: &Tx, ids: &[ObjectId]) -> Result<Vec<ObjectId>, Error> {
+    let mut gone = Vec::new();
+    for id in ids {
+        let alive = object::Entity::find()
+            .filter(object::Column::Id.eq(id.as_str()))
+            .filter(object::Column::DeletedAt.is_null())
+            .one(&**tx)
+            .await?;
+        if alive.is_none() {
+            gone.push(id.clone());
+        }
+    }
+    Ok(gone)
 }
 
 /// How many of these versions the records know nothing of.

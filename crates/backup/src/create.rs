@@ -1,43 +1,43 @@
 //! Making a backup, a step at a time.
+//!
+//! Each step is a decision of its own, and what takes longer than a permit lasts needs none: whatever a step has
+//! to ask for, it asks for first. So a site of any size gets to the end.
 
-use crate::set::{self, Absent, Database, HEAD, Head, OBJECTS, Stated, TOOLS};
-use crate::{Error, Place, Recovery, files, mirror, place, sealed};
+use crate::begin::{Memory, Stage};
+use crate::set::{Absent, HEAD, Head};
+use crate::{Error, Place, Recovery, begin, files, mirror, place};
 use access::Permit;
 use access::thing::Site;
 use access::verb::Manage;
 use archive::Archive;
 use archive::restored::{self, Kept};
 use audit::{Actor, Audit, Event, What};
-use base::{Blake3, Clock, Entropy, Fault, Kind, ObjectId, SiteId, Timestamp};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base::{Blake3, Clock, Entropy, Fault, Kind, SiteId, Timestamp};
 use db::Db;
 use keys::Keys;
 use keys::backup::Epoch;
-use seal::SessionKey;
-use std::fs::{self, File};
+use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// How long a step copies, or as long as its last body takes.
 const STEP: Duration = Duration::from_secs(5);
 const DAY: u64 = 24 * 3600;
-/// How often a set is begun again because the site's secrets were sealed anew meanwhile.
-const TRIES: u32 = 3;
-/// What unseals the site, in its folder and in a set.
-const SEALED: (&str, &str) = ("keys/site.sealed", "site.sealed");
-/// The head while the set is being made.
-const DRAFT: &str = "draft.json";
 
 /// What backups are made of and with. Cheap to clone.
 #[derive(Clone)]
 pub struct Backup {
     parts: Arc<Parts>,
     /// One step at a time: two would write the same files.
-    pub(crate) busy: Arc<Mutex<()>>,
+    busy: Arc<Mutex<()>>,
+}
+
+/// A step's turn. Taken before the decision: while it is waited for, a permit would end.
+pub struct Turn {
+    _alone: OwnedMutexGuard<()>,
 }
 
 /// A live site's rooms, and its folder.
@@ -104,135 +104,77 @@ impl Deref for Backup {
 }
 
 impl Backup {
-    /// Takes the rooms.
-    pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), busy: Arc::default() }
+    /// Takes the rooms, and clears what a crash left: copies of the database hold keys that were shredded since.
+    pub fn new(parts: Parts) -> Result<Self, Error> {
+        let backup = Self { parts: Arc::new(parts), busy: Arc::default() };
+        backup.clear_room()?;
+        Ok(backup)
+    }
+
+    /// Waits until no other step is under way.
+    pub async fn turn(&self) -> Turn {
+        Turn { _alone: self.busy.clone().lock_owned().await }
     }
 
     /// One step of a backup. Asked again until it is done; what was interrupted goes on.
-    pub async fn create(&self, permit: &Permit<Manage, Site>, wanted: &Wanted) -> Result<Progress, Error> {
+    pub async fn create(
+        &self,
+        permit: &Permit<Manage, Site>,
+        wanted: &Wanted,
+        _turn: &Turn,
+    ) -> Result<Progress, Error> {
         permit.live()?;
-        let _alone = self.busy.lock().await;
-        place::apart(&wanted.to, &self.folder, "lies in the site, or the site in it")?;
-        place::apart(&wanted.recovery, &self.folder, "lies in the site, or the site in it")?;
-        place::apart(&wanted.recovery, &wanted.to, "lies in the backup that it opens, or the backup in it")?;
-        let place = Place::of(&wanted.to, &self.site)?;
-        let number = place.sets()?.last().map_or(1, |last| last.saturating_add(1));
-        let draft = place.draft(number);
-        let (head, from, recovery) = self.head(permit, &place, number, wanted).await?;
+        let (place, number) = self.place(wanted).await?;
+        let epoch = self.epoch(permit, wanted.days).await?;
+        let recovery = self.recovery(permit, &epoch, &wanted.recovery).await?;
         let mut progress = Progress {
             set: number,
-            next: from,
-            objects: head.objects,
+            next: 0,
+            objects: 0,
             copied: 0,
             bytes: 0,
             damaged: Vec::new(),
-            recovery: (recovery, head.expires),
+            recovery: (recovery, epoch.expires),
             done: None,
         };
-        let list = list(&draft)?;
-        self.copy_bodies(permit, &place, &list, &mut progress).await?;
-        if progress.next >= head.objects {
-            progress.done = Some(self.finish(permit, &place, head, &list).await?);
+        match self.stage(&place, number, &epoch).await? {
+            Stage::None => self.begin(permit, &place, number, &epoch).await?,
+            Stage::Copied(head) => progress.objects = self.list(permit, &place, *head).await?,
+            Stage::Listed(head, memory) => {
+                progress.objects = head.objects;
+                progress.next = wanted.from.min(memory.next);
+                self.go_on(permit, &place, *head, memory, &mut progress).await?;
+            }
         }
         Ok(progress)
     }
 
-    /// The set's head, where to go on, and the recovery file.
-    ///
-    /// INVARIANT (one-sealing): the set's sealed file was in force before the database was copied, and still is
-    /// when the recovery file is written. Otherwise a root that is replaced in between wraps keys in the copy, or
-    /// the epoch's, and is not in the file.
-    async fn head(
-        &self,
-        permit: &Permit<Manage, Site>,
-        place: &Place,
-        number: u32,
-        wanted: &Wanted,
-    ) -> Result<(Head, u64, PathBuf), Error> {
-        let (draft, sealed) = (place.draft(number), self.folder.join(SEALED.0));
-        for _ in 0..TRIES {
-            let (head, from) = match self.begun(&draft)? {
-                Some(head) => (head, wanted.from),
-                None => (self.begin(permit, place, number, wanted.days).await?, 0),
-            };
-            let recovery = self.recovery(permit, &head, &wanted.recovery).await?;
-            if files::read(&draft.join(SEALED.1))? == files::read(&sealed)? {
-                return Ok((head, from, recovery));
-            }
-            files::clear(&draft.join(DRAFT))?;
-        }
-        Err(Error::Io { path: sealed, source: std::io::ErrorKind::Interrupted.into() })
-    }
-
-    /// The head of a set that was begun and still opens for a while.
-    fn begun(&self, draft: &Path) -> Result<Option<Head>, Error> {
-        let path = draft.join(DRAFT);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let head: Option<Head> = serde_json::from_slice(&files::read(&path)?).ok();
-        Ok(head.filter(|head| head.site == self.site && head.expires > self.clock.now()))
+    /// The folder of the backup, and the number of the set that is next.
+    async fn place(&self, wanted: &Wanted) -> Result<(Place, u32), Error> {
+        let (to, recovery, own) = (wanted.to.clone(), wanted.recovery.clone(), self.folder.clone());
+        let (site, ledger) = (self.site.clone(), self.audit.ledger().clone());
+        let found = blocking(move || {
+            place::apart(&to, &own, "lies in the site, or the site in it")?;
+            place::apart(&recovery, &own, "lies in the site, or the site in it")?;
+            place::apart(&recovery, &to, "lies in the backup that it opens, or the backup in it")?;
+            let place = Place::of(&to, &site)?;
+            // Asked before the work of hours: the set's record could not be mirrored there.
+            mirror::goes_on(&ledger, &place.ledger())?;
+            let number = place.sets()?.last().map_or(1, |last| last.saturating_add(1));
+            Ok((place, number))
+        });
+        found.await
     }
 
     async fn recovery(
         &self,
         permit: &Permit<Manage, Site>,
-        head: &Head,
+        epoch: &Epoch,
         folder: &Path,
     ) -> Result<PathBuf, Error> {
-        let wrapped = self.keys.wrapped_backup_key(permit, head.epoch).await?;
-        let epoch = Epoch { number: head.epoch, begun: head.made, expires: head.expires };
-        Recovery::new(&self.site, &epoch, wrapped).keep(folder)
-    }
-
-    /// 1. The epoch. Crash here: one without a set.
-    /// 2. The sealed file, then the set's sealed database and its other small files, then the head's draft, without which all of it is
-    ///    cleared by the next begin.
-    async fn begin(
-        &self,
-        permit: &Permit<Manage, Site>,
-        place: &Place,
-        number: u32,
-        days: u32,
-    ) -> Result<Head, Error> {
-        let epoch = self.epoch(permit, days).await?;
-        let draft = place.draft(number);
-        files::clear(&draft)?;
-        files::folder(&draft)?;
-        files::write(&draft.join(SEALED.1), &files::read(&self.folder.join(SEALED.0))?)?;
-        let made = self.clock.now();
-        // Before the copy: what has its outcome below this was carried out, and is in it.
-        let since = self.audit.ledger().size();
-        let key = SessionKey::mint(&*self.entropy);
-        let database = self.seal_database(&draft, &key).await?;
-        let by = self.keys.backup_key(permit, epoch.number, made).await?;
-        let wrapped = by.wrap(key.expose(), &set::binding(&self.site, number), &*self.entropy)?;
-        let kept = self.archive.kept(permit).await?;
-        let lines: String = kept.iter().map(set::line).collect();
-        files::write(&draft.join(OBJECTS), lines.as_bytes())?;
-        files::write(&draft.join(TOOLS), self.copy_tools(place)?.as_bytes())?;
-        for name in ["site.toml", "site.pub"] {
-            files::write(&draft.join(name), &files::read(&self.folder.join(name))?)?;
-        }
-        let head = Head {
-            format: set::FORMAT.to_owned(),
-            site: self.site.clone(),
-            set: number,
-            made,
-            program: self.program.to_owned(),
-            epoch: epoch.number,
-            expires: epoch.expires,
-            key: STANDARD.encode(wrapped),
-            since,
-            database,
-            objects: kept.len() as u64,
-            bytes: kept.iter().map(|one| one.length).sum(),
-            files: stated(&draft)?,
-            absent: Vec::new(),
-        };
-        files::write(&draft.join(DRAFT), &json(&head))?;
-        Ok(head)
+        let wrapped = self.keys.wrapped_backup_key(permit, epoch.number).await?;
+        let (recovery, folder) = (Recovery::new(&self.site, epoch, wrapped), folder.to_owned());
+        blocking(move || recovery.keep(&folder)).await
     }
 
     /// The epoch in force: a new one when a third of the newest is over.
@@ -252,49 +194,39 @@ impl Backup {
         Ok(epoch)
     }
 
-    async fn seal_database(&self, draft: &Path, key: &SessionKey) -> Result<Database, Error> {
-        let own = self.folder.join("backup");
-        files::folder(&own)?;
-        let copy = own.join("copy.db");
-        files::clear(&copy)?;
-        self.db.copy_to(&copy, keys::restored::NOT_IN_A_BACKUP).await?;
-        let (entropy, draft, from) = (self.entropy.clone(), draft.to_owned(), copy.clone());
-        let key = SessionKey::from_bytes(*key.expose());
-        let sealed = blocking(move || sealed::write(&from, &draft, &key, &*entropy)).await;
-        files::clear(&copy)?;
-        sealed
-    }
-
-    /// Copies tools that the backup does not have. Gives their list.
-    fn copy_tools(&self, place: &Place) -> Result<String, Error> {
-        let mut list = String::new();
-        for name in files::below(&self.folder.join("tools"))? {
-            let Some(digest) = name.file_name().and_then(|name| name.to_str()) else { continue };
-            let Ok(named) = digest.parse::<Blake3>() else { continue };
-            let (from, to) = (self.folder.join("tools").join(&name), place.tool(digest));
-            if !to.exists() {
-                let (_, found) = files::copy(&mut File::open(&from).map_err(Error::io(&from))?, &to)?;
-                if found != named {
-                    files::clear(&to)?;
-                    return Err(Error::damaged(
-                        &place::tool_path(digest).display().to_string(),
-                        "the site's own tool is not what its name says",
-                    ));
-                }
-            }
-            let length = fs::metadata(&to).map_err(Error::io(&to))?.len();
-            list.push_str(&format!("{digest} {length}\n"));
-        }
-        Ok(list)
-    }
-
-    /// Copies bodies that the backup does not have, for a step's time. One that is damaged in the site goes
-    /// into quarantine there.
-    async fn copy_bodies(
+    /// A step of a set that was listed: copies, asks about what it could not copy, and ends the set if that was
+    /// all and the permit has lasted.
+    async fn go_on(
         &self,
         permit: &Permit<Manage, Site>,
         place: &Place,
+        head: Head,
+        mut memory: Memory,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        if progress.next == 0 {
+            memory.lacking.clear();
+        }
+        let (draft, listed) = (place.draft(head.set), head.clone());
+        let list = blocking(move || begin::list_of(&draft, &listed)).await?;
+        // What the step before found, when its permit had ended.
+        self.look_at_lacking(permit, &mut memory, progress).await?;
+        self.copy_bodies(place, &list, &mut memory, progress).await?;
+        self.look_at_lacking(permit, &mut memory, progress).await?;
+        let asked = memory.lacking.iter().all(|one| one.damaged.is_some());
+        self.remember(&memory).await?;
+        if progress.next >= head.objects && asked && permit.live().is_ok() {
+            progress.done = Some(self.finish(permit, place, head, &memory).await?);
+        }
+        Ok(())
+    }
+
+    /// Copies bodies that the backup does not have, for a step's time.
+    async fn copy_bodies(
+        &self,
+        place: &Place,
         list: &[Kept],
+        memory: &mut Memory,
         progress: &mut Progress,
     ) -> Result<(), Error> {
         let ends = self.clock.monotonic().saturating_add(STEP);
@@ -314,19 +246,39 @@ impl Backup {
                     progress.copied += u64::from(copied);
                     progress.bytes += if copied { kept.length } else { 0 };
                 }
-                Err(error) if error.kind() == Kind::Integrity => {
-                    // What was deleted meanwhile is not damaged: the check finds nothing to read.
-                    let found = self.archive.check(permit, std::slice::from_ref(&kept.object)).await;
-                    if found.is_ok_and(|found| found.iter().any(|one| one.damage.is_some())) {
-                        progress.damaged.push(absent(kept));
-                    }
-                }
+                Err(error) if error.kind() == Kind::Integrity => memory.lacks(kept),
                 Err(error) => return Err(error),
             }
             progress.next += 1;
+            memory.next = progress.next;
             if self.clock.monotonic() >= ends {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Has the archive look at what could not be copied, while the permit lasts: what is damaged goes into
+    /// quarantine there; what was deleted meanwhile is not damaged.
+    async fn look_at_lacking(
+        &self,
+        permit: &Permit<Manage, Site>,
+        memory: &mut Memory,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        for one in memory.lacking.iter_mut().filter(|one| one.damaged.is_none()) {
+            if permit.live().is_err() {
+                break;
+            }
+            let found = match self.archive.check(permit, std::slice::from_ref(&one.object)).await {
+                Ok(found) => found,
+                Err(archive::Error::NotFound) => Vec::new(),
+                Err(error) => return Err(error.into()),
+            };
+            if found.iter().any(|found| found.damage.is_some()) {
+                progress.damaged.push(one.absent());
+            }
+            one.damaged = Some(!found.is_empty());
         }
         Ok(())
     }
@@ -338,22 +290,10 @@ impl Backup {
         permit: &Permit<Manage, Site>,
         place: &Place,
         mut head: Head,
-        list: &[Kept],
+        memory: &Memory,
     ) -> Result<Vec<Absent>, Error> {
-        let store = place.store(self.clock.clone())?;
-        let mut now: Option<Vec<Kept>> = None;
-        for kept in list {
-            if restored::is_there(&store, kept)? {
-                continue;
-            }
-            let now = match &mut now {
-                Some(now) => now,
-                none => none.insert(self.archive.kept(permit).await?),
-            };
-            head.absent.push(Absent { damaged: now.contains(kept), ..absent(kept) });
-        }
-        let (draft, bytes) = (place.draft(head.set), json(&head));
-        files::write(&draft.join(HEAD), &bytes)?;
+        head.absent = memory.lacking.iter().map(begin::Lacking::absent).collect();
+        let (draft, bytes) = (place.draft(head.set), begin::json(&head));
         let what = What::BackupMade {
             set: head.set,
             digest: Blake3(*blake3::hash(&bytes).as_bytes()),
@@ -363,16 +303,23 @@ impl Backup {
             epoch: head.epoch.unsigned_abs(),
             expires: head.expires,
         };
+        let at = draft.join(HEAD);
+        blocking(move || files::write(&at, &bytes)).await?;
+        permit.live()?;
         let event = Event::new(permit.actor().clone(), what)
             .during(Some(permit.caller().request().clone()))
             .about([self.site.to_string()]);
         self.audit.gate(&event).await?;
-        files::clear(&draft.join(DRAFT))?;
-        let named = place.set(head.set);
-        fs::rename(&draft, &named).map_err(Error::io(&named))?;
-        base::durable::flush_folder_of(&named).map_err(Error::io(&named))?;
+        let (named, memory) = (place.set(head.set), self.memory());
         let (ledger, from, to) = (self.audit.ledger().clone(), self.folder.join("ledger"), place.ledger());
-        blocking(move || mirror::update(&ledger, &from, &to)).await?;
+        let ended = move || {
+            files::clear(&draft.join(begin::DRAFT))?;
+            fs::rename(&draft, &named).map_err(Error::io(&named))?;
+            base::durable::flush_folder_of(&named).map_err(Error::io(&named))?;
+            files::clear(&memory)?;
+            mirror::update(&ledger, &from, &to)
+        };
+        blocking(ended).await?;
         head.absent.retain(|one| one.damaged);
         Ok(head.absent)
     }
@@ -393,33 +340,27 @@ impl Backup {
         }
         Ok(ended.len())
     }
-}
 
-fn absent(kept: &Kept) -> Absent {
-    let object: ObjectId = kept.object.clone();
-    Absent { object, version: kept.version, damaged: true }
-}
-
-fn list(draft: &Path) -> Result<Vec<Kept>, Error> {
-    let text = String::from_utf8(files::read(&draft.join(OBJECTS))?).unwrap_or_default();
-    let lines: Option<Vec<Kept>> = text.lines().map(set::parse).collect();
-    lines.ok_or_else(|| Error::damaged(OBJECTS, "a line is not of its form"))
-}
-
-/// Every file of a set but its head.
-fn stated(draft: &Path) -> Result<Vec<Stated>, Error> {
-    let mut found = Vec::new();
-    for path in files::below(draft)? {
-        let (length, digest) = files::digest(&draft.join(&path))?;
-        found.push(Stated { name: path.display().to_string(), length, digest });
+    /// A folder of the site for copies on their way, empty.
+    pub(crate) fn room(&self) -> Result<PathBuf, Error> {
+        self.clear_room()?;
+        let room = self.folder.join("backup").join("room");
+        files::folder(&room)?;
+        Ok(room)
     }
-    Ok(found)
-}
 
-fn json(head: &Head) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(head).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
+    /// Clears all that lies in the site for backups but the memory of a set.
+    pub(crate) fn clear_room(&self) -> Result<(), Error> {
+        let own = self.folder.join("backup");
+        let memory = self.memory();
+        for entry in fs::read_dir(&own).into_iter().flatten() {
+            let path = entry.map_err(Error::io(&own))?.path();
+            if path != memory {
+                files::clear(&path)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Runs blocking work on a thread of its own.

@@ -55,6 +55,18 @@ pub enum Error {
     /// There is something where the site is to be.
     #[error("`{}` is not empty, and no restore of this set was begun there", .0.display())]
     Occupied(PathBuf),
+    /// A recovery file of the same name that holds another key.
+    #[error("`{}` is there and holds the key of another epoch", .0.display())]
+    Taken(PathBuf),
+    /// The mirror of the ledger in a backup is not one that the site's own goes on from.
+    #[error("the ledger in `{}` holds events that this site's own does not", .0.display())]
+    NewerMirror(PathBuf),
+    /// How a token or a key service is reached was not said.
+    #[error("the set opens by a token or a key service, and it was not said how that is reached")]
+    Reach,
+    /// Something that is no regular file or folder.
+    #[error("`{}` is a link, a pipe or a device where a plain file or folder belongs", .0.display())]
+    Odd(PathBuf),
     /// Of the keys.
     #[error(transparent)]
     Keys(#[from] keys::Error),
@@ -107,8 +119,9 @@ impl Fault for Error {
             Self::Io { .. } => Kind::Unavailable,
             Self::Place { .. } | Self::Recovery(_) => Kind::Invalid,
             Self::NoSet => Kind::NotFound,
-            Self::Damaged { .. } | Self::NotOnRecord(_) | Self::OtherLedger => Kind::Integrity,
-            Self::Ended { .. } | Self::Occupied(_) => Kind::Conflict,
+            Self::Damaged { .. } | Self::NotOnRecord(_) | Self::OtherLedger | Self::Odd(_) => Kind::Integrity,
+            Self::Ended { .. } | Self::Occupied(_) | Self::Taken(_) | Self::NewerMirror(_) => Kind::Conflict,
+            Self::Reach => Kind::Invalid,
             Self::Keys(e) => e.kind(),
             Self::Archive(e) => e.kind(),
             Self::Db(e) => e.kind(),
@@ -129,6 +142,10 @@ impl Fault for Error {
             Self::Ended { .. } => "BACKUP-007",
             Self::OtherLedger => "BACKUP-008",
             Self::Occupied(_) => "BACKUP-009",
+            Self::Taken(_) => "BACKUP-010",
+            Self::NewerMirror(_) => "BACKUP-011",
+            Self::Reach => "BACKUP-012",
+            Self::Odd(_) => "BACKUP-013",
             Self::Keys(e) => e.code(),
             Self::Archive(e) => e.code(),
             Self::Db(e) => e.code(),
@@ -161,6 +178,16 @@ impl Fault for Error {
             Self::Occupied(_) => {
                 "name a folder that is absent or empty, or one in which this restore was begun"
             }
+            Self::Taken(_) => {
+                "it is of the site before a restore: keep it until its day, but elsewhere, and ask again"
+            }
+            Self::NewerMirror(_) => {
+                "it may be the newest that is left of this site, and nothing was written over: keep that backup as it is and make a new one in another folder"
+            }
+            Self::Reach => {
+                "name a `site.toml` of your own with `--settings`: the one in the backup is not believed before it is known whose it is"
+            }
+            Self::Odd(_) => "nothing of ours makes one: find out who can write there, and take another copy",
             Self::Keys(e) => return e.hint(),
             Self::Archive(e) => return e.hint(),
             Self::Db(e) => return e.hint(),

@@ -9,7 +9,7 @@
 //! * [`place`]: the folder of a backup
 //! * [`set`]: one backup: its head and lists
 //! * [`recovery`]: the file that opens an epoch when the site is lost
-//! * [`create`], [`verify`]: what a live site does
+//! * [`create`], [`verify`]: what a live site does; inside, `begin`: a set's database and lists
 //! * [`mirror`]: the copy of the ledger
 //! * [`restore`]: files back into a folder; [`tombs`]: what must not come back
 //! * inside: `files` (whole or absent), `sealed` (the database under the set's key)
@@ -23,11 +23,12 @@ pub mod set;
 pub mod tombs;
 pub mod verify;
 
+mod begin;
 mod error;
 mod files;
 mod sealed;
 
-pub use create::{Backup, Parts, Progress, Wanted};
+pub use create::{Backup, Parts, Progress, Turn, Wanted};
 pub use error::Error;
 pub use place::Place;
 pub use recovery::Recovery;

@@ -1,9 +1,8 @@
 //! The copy of the ledger, as a crash may leave one.
 
 use crate::{Error, files};
-use ledger::Ledger;
-use std::fs::File;
-use std::io::{self, Read};
+use ledger::{Comparison, Ledger};
+use std::io;
 use std::path::{Component, Path};
 
 /// How often a copy is begun again because the ledger let go of a segment meanwhile.
@@ -18,7 +17,12 @@ const BUNDLE: u64 = 256;
 ///    ones are there, and the older checkpoint.
 /// 3. Full tiles and bundles under the checkpoint. Crash here: the same, as after a crash of publishing.
 /// 4. The checkpoint is replaced. 5. Segments that the ledger let go are removed, oldest first.
+///
+/// # Errors
+/// [`Error::NewerMirror`] when the mirror is not one that `ledger` goes on from: after a restore without it, it
+/// may be the newest that is left, and nothing else tells what was erased since.
 pub fn update(ledger: &Ledger, from: &Path, to: &Path) -> Result<(), Error> {
+    goes_on(ledger, to)?;
     files::folder(to)?;
     for _ in 0..TRIES {
         ledger.publish()?;
@@ -27,6 +31,15 @@ pub fn update(ledger: &Ledger, from: &Path, to: &Path) -> Result<(), Error> {
         }
     }
     Err(Error::Io { path: from.to_owned(), source: io::ErrorKind::Interrupted.into() })
+}
+
+/// Refuses a mirror in `to` that holds what `ledger` does not. Blocks.
+pub fn goes_on(ledger: &Ledger, to: &Path) -> Result<(), Error> {
+    let Some(checkpoint) = read_if_there(&to.join("checkpoint"))? else { return Ok(()) };
+    match ledger.compare(&String::from_utf8_lossy(&checkpoint)) {
+        Ok(Comparison::Consistent) => Ok(()),
+        _ => Err(Error::NewerMirror(to.to_owned())),
+    }
 }
 
 fn attempt(ledger: &Ledger, from: &Path, to: &Path) -> Result<bool, Error> {
@@ -53,7 +66,7 @@ fn attempt(ledger: &Ledger, from: &Path, to: &Path) -> Result<bool, Error> {
             continue;
         }
         let path = from.join("tile").join(&name);
-        files::copy(&mut File::open(&path).map_err(Error::io(&path))?, &copied)?;
+        files::copy(&mut files::open(&path)?, &copied)?;
     }
     files::write(&to.join("checkpoint"), &checkpoint)?;
     if let Some(witnessed) = witnessed {
@@ -117,27 +130,23 @@ fn end_of(name: &Path) -> Option<u64> {
 }
 
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match File::open(path) {
-        Ok(mut file) => {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(Error::io(path))?;
-            Ok(Some(bytes))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::Io { path: path.to_owned(), source: error }),
+    match files::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
-/// Copies a ledger that nobody writes to a folder where none is. Locks, drafts, the reserve and the index stay behind.
+/// Copies a ledger that nobody writes to a folder where none is: what belongs to one and nothing else. Locks,
+/// drafts, the reserve and the index stay behind.
 pub fn put_back(from: &Path, to: &Path) -> Result<(), Error> {
     files::folder(&to.join("segments"))?;
     for name in files::below(from)? {
-        let disposable = ["index", "lock", "reserve"].iter().any(|top| name.starts_with(top));
-        if disposable || name.extension().is_some_and(|end| end == "new") {
-            continue;
+        let belongs = ["vkey", "checkpoint", "witnessed"].iter().any(|file| name == Path::new(file))
+            || ["segments", "tile"].iter().any(|folder| name.starts_with(folder));
+        if belongs && name.extension().is_none_or(|end| end != "new") {
+            files::write(&to.join(&name), &files::read(&from.join(&name))?)?;
         }
-        let path = from.join(&name);
-        files::copy(&mut File::open(&path).map_err(Error::io(&path))?, &to.join(&name))?;
     }
     Ok(())
 }

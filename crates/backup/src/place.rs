@@ -2,7 +2,7 @@
 
 use crate::{Error, files};
 use archive::store::{Flag, Local};
-use base::{Clock, SiteId};
+use base::{Blake3, Clock, SiteId};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,9 @@ use std::sync::Arc;
 
 /// The first word of `backup.toml`.
 const FORMAT: &str = "sequestra-backup-1";
+
+/// Its folders.
+const FOLDERS: [&str; 6] = ["objects", "tools", "ledger", "ledger/segments", "ledger/tile", "sets"];
 
 /// The folder of a backup.
 #[derive(Debug, Clone)]
@@ -38,6 +41,13 @@ impl Place {
             .map_err(|_| Error::damaged("backup.toml", "it is not what `backup create` wrote"))?;
         if mark.format != FORMAT {
             return Err(place("is a backup of another form, by another version of the program"));
+        }
+        for folder in FOLDERS {
+            let path = root.join(folder);
+            // A link would lead what is written there elsewhere.
+            if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_dir()) {
+                return Err(Error::Odd(path));
+            }
         }
         Ok(Self { root: root.to_owned(), site: mark.site })
     }
@@ -83,7 +93,7 @@ impl Place {
     }
 
     /// A tool's file, by its digest.
-    pub fn tool(&self, digest: &str) -> PathBuf {
+    pub fn tool(&self, digest: &Blake3) -> PathBuf {
         self.root.join(tool_path(digest))
     }
 
@@ -113,8 +123,9 @@ impl Place {
 }
 
 /// Where a tool's file lies, in a site as in a backup.
-pub(crate) fn tool_path(digest: &str) -> PathBuf {
-    Path::new("tools").join(digest.get(..2).unwrap_or("00")).join(digest)
+pub(crate) fn tool_path(digest: &Blake3) -> PathBuf {
+    let name = digest.to_string();
+    Path::new("tools").join(name.get(..2).unwrap_or("00")).join(&name)
 }
 
 /// Refuses folders that lie in each other: a backup in its site would hold itself, and a recovery file beside

@@ -7,9 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use keys::Roots;
 use keys::wrap::WrappingKey;
 use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "sequestra-backup-recovery-1";
+/// Most bytes of one.
+const MOST: u64 = 64 << 10;
 
 /// An epoch's key under the site's root.
 #[derive(Clone, Serialize, Deserialize)]
@@ -44,12 +48,19 @@ impl Recovery {
     }
 
     /// Writes it into `folder`, unless it is there. Gives where.
+    ///
+    /// # Errors
+    /// [`Error::Taken`] when another one is there: of an epoch with the same number that a site had begun
+    /// before it was lost, and that no record told of. It opens that site's backups, so it is not replaced; and
+    /// taken for this one it would leave backups that nothing opens.
     pub(crate) fn keep(&self, folder: &Path) -> Result<PathBuf, Error> {
         let path = folder.join(self.file_name());
-        if !path.exists() {
-            let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
-            text.push(b'\n');
+        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        text.push(b'\n');
+        if std::fs::symlink_metadata(&path).is_err() {
             files::write(&path, &text)?;
+        } else if files::read(&path)? != text {
+            return Err(Error::Taken(path));
         }
         Ok(path)
     }
@@ -57,7 +68,11 @@ impl Recovery {
     /// Reads one.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let none = |_| Error::Recovery("it is no recovery file");
-        let read: Self = serde_json::from_slice(&files::read(path)?).map_err(none)?;
+        // Named by whoever restores: a link of theirs is followed.
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(Error::io(path))?;
+        file.take(MOST).read_to_end(&mut bytes).map_err(Error::io(path))?;
+        let read: Self = serde_json::from_slice(&bytes).map_err(none)?;
         if read.format == FORMAT { Ok(read) } else { Err(Error::Recovery("it is of another form")) }
     }
 

@@ -1,19 +1,20 @@
 //! Files back into a folder, and the record and the graves before anything opens.
 
-use crate::set::Set;
+use crate::set::{Set, Tool};
 use crate::{Error, Place, Tombs, files, mirror, place, sealed};
 use access::{Access, OneTimeToken};
 use archive::restored;
 use archive::store::Store;
 use audit::{Actor, Audit, Event, What};
-use base::{Blake3, Timestamp, UserId};
+use base::{Timestamp, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use db::Db;
+use keys::restored::Known;
 use keys::wrap::WrappingKey;
 use ledger::VerifierKey;
 use seal::SessionKey;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 /// The file that says which set is being restored.
@@ -61,6 +62,15 @@ pub fn claim(into: &Path, set: &Set) -> Result<(), Error> {
     files::write(&mark, own.as_bytes())
 }
 
+/// What the ledger says about a set: read before anything of the set is believed or written.
+///
+/// # Errors
+/// [`Error::NotOnRecord`] when the ledger does not vouch for it.
+pub fn vouched(set: &Set, audit: &Audit) -> Result<Tombs, Error> {
+    let tombs = Tombs::read(audit, set)?;
+    if tombs.known { Ok(tombs) } else { Err(Error::NotOnRecord(set.head.set)) }
+}
+
 /// Puts tools and bodies back. What a restore before this one wrote is read and checked, not believed.
 /// `say` gets the bytes as they are done. Gives how many versions the backup does not have.
 pub fn put_back(
@@ -71,14 +81,11 @@ pub fn put_back(
     to: &dyn Store,
     say: &mut dyn FnMut(u64),
 ) -> Result<u64, Error> {
-    for tool in set.tools()? {
-        let (source, target) = (place.tool(&tool), into.join(place::tool_path(&tool)));
-        let (_, found) = files::copy(&mut File::open(&source).map_err(Error::io(&source))?, &target)?;
-        if tool.parse::<Blake3>().ok() != Some(found) {
-            return Err(Error::damaged(
-                &place::tool_path(&tool).display().to_string(),
-                "it is not what its name says",
-            ));
+    for Tool { digest, length } in set.tools()? {
+        let name = place::tool_path(&digest);
+        let (source, target) = (place.tool(&digest), into.join(&name));
+        if !files::copy_of(&mut files::open(&source)?, &target, (length, digest))? {
+            return Err(Error::damaged(&name.display().to_string(), "it is not what its name says"));
         }
         // As tools lie in a site: read by jobs, written by nobody.
         fs::set_permissions(&target, std::os::unix::fs::PermissionsExt::from_mode(0o400))
@@ -135,8 +142,7 @@ pub fn put_back_database(set: &Set, key: &SessionKey, into: &Path) -> Result<(),
     }
     sealed::read(set, key, &into.join("metadata.db"))?;
     for (name, to) in [("site.sealed", "keys/site.sealed"), ("site.pub", "site.pub")] {
-        set.check(name)?;
-        files::write(&into.join(to), &files::read(&set.path(name))?)?;
+        files::write(&into.join(to), &set.read_file(name)?)?;
     }
     files::folder(&into.join("run"))
 }
@@ -149,14 +155,12 @@ pub fn put_back_database(set: &Set, key: &SessionKey, into: &Path) -> Result<(),
 ///    deleted or withdrawn, holds, roles, sessions. Crash before its commit: the same.
 pub async fn settle(
     set: &Set,
+    tombs: &Tombs,
     (newer, sealing): (bool, u64),
     administrator: &str,
     (audit, db, access): (&Audit, &Db, &Access),
 ) -> Result<Restored, Error> {
-    let tombs = Tombs::read(audit, set)?;
-    if !tombs.known {
-        return Err(Error::NotOnRecord(set.head.set));
-    }
+    let administrator = access.keeper(administrator).await?;
     let what = What::SiteRestored {
         set: set.head.set,
         digest: set.digest,
@@ -167,37 +171,37 @@ pub async fn settle(
         rights: tombs.rights.len() as u64,
         sealing,
     };
-    let event = Event::new(Actor::Site(set.head.site.clone()), what);
+    let site = set.head.site.clone();
+    let about = [site.to_string(), administrator.to_string()];
+    let event = Event::new(Actor::Site(site), what).about(about);
     let position = audit.gate(&event).await?.position;
     let tx = db.begin(position).await?;
-    let mut scopes: Vec<(String, u64)> = Vec::new();
-    for one in &tombs.shreddings {
-        if one.done || !restored::was_kept(&tx, &one.scope, one.at).await? {
-            scopes.push((one.scope.clone(), one.position));
-        }
-    }
-    let shredded = keys::restored::bury_scopes(&tx, &scopes).await?;
+    let shredded = keys::restored::bury_scopes(&tx, &tombs.shreddings).await?;
     let objects = &tombs.objects;
-    let gone: Vec<_> = objects.deleted.keys().chain(&objects.withdrawn).cloned().collect();
-    keys::restored::bury_objects(&tx, &gone).await?;
     let (deleted, holds) = restored::apply_again(&tx, objects).await?;
+    let gone: Vec<_> = objects.deleted.keys().chain(&objects.withdrawn).cloned().collect();
+    keys::restored::bury_objects(&tx, &restored::without_record(&tx, &gone).await?).await?;
     let mut roles = 0;
     for (account, project) in &tombs.rights {
         roles += access.take_away(&tx, account, project.as_ref()).await?;
     }
-    let (epoch, made, expires) = (set.head.epoch, set.head.made, set.head.expires);
-    keys::restored::note_epoch(&tx, epoch, made, expires).await?;
+    let epochs: Vec<Known> = tombs.epochs.iter().filter_map(known).collect();
+    keys::restored::note_epochs(&tx, &epochs).await?;
     let lost = restored::unknown(&tx, &tombs.sealed).await?;
-    let (administrator, token) = access.begin_again(&tx, administrator).await?;
+    let token = access.begin_again(&tx, &administrator).await?;
     tx.commit().await?;
     db.forget_deleted().await?;
     Ok(Restored { shredded, deleted, holds, roles, lost, administrator, token })
 }
 
-/// Writes `site.toml`: from here on the site is whole.
-pub fn open_for_business(set: &Set, into: &Path) -> Result<(), Error> {
-    set.check("site.toml")?;
-    files::write(&into.join("site.toml"), &files::read(&set.path("site.toml"))?)?;
+fn known((number, (begun, expires)): (&u32, &(Timestamp, Timestamp))) -> Option<Known> {
+    Some(Known { number: i32::try_from(*number).ok()?, begun: *begun, expires: *expires })
+}
+
+/// Writes `site.toml`, the set's own or another: from here on the site is whole.
+pub fn open_for_business(set: &Set, into: &Path, instead: Option<&str>) -> Result<(), Error> {
+    let own = set.read_file("site.toml")?;
+    files::write(&into.join("site.toml"), instead.map_or(own.as_slice(), str::as_bytes))?;
     files::clear(&into.join(MARK))
 }
 

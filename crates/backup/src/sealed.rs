@@ -4,7 +4,6 @@ use crate::set::{DATABASE, Database, Set};
 use crate::{Error, files};
 use base::{Blake3, Entropy};
 use seal::{Expected, SessionKey, Tree, body};
-use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
@@ -23,7 +22,7 @@ pub(crate) fn write(
     let out = BufWriter::with_capacity(1 << 20, &draft.file);
     let mut writer = body::Writer::new(out, key, nonce).map_err(failed)?;
     let mut hash = blake3::Hasher::new();
-    let mut file = File::open(from).map_err(Error::io(from))?;
+    let mut file = files::open(from)?;
     let mut buffer = vec![0; 1 << 20];
     loop {
         let count = file.read(&mut buffer).map_err(Error::io(from))?;
@@ -49,7 +48,7 @@ pub(crate) fn read(set: &Set, key: &SessionKey, to: &Path) -> Result<(), Error> 
     let [sealed_name, tree_name] = DATABASE;
     let database = &set.head.database;
     let damaged = |error: seal::Error| Error::damaged(&set.name(sealed_name), base::fault::chain(&error));
-    let tree = Tree::from_bytes(&files::read(&set.path(tree_name))?, &database.root)
+    let tree = Tree::from_bytes(&set.read_file(tree_name)?, &database.root)
         .map_err(|error| Error::damaged(&set.name(tree_name), base::fault::chain(&error)))?;
     let expected = Expected {
         plain_len: database.length,
@@ -57,8 +56,7 @@ pub(crate) fn read(set: &Set, key: &SessionKey, to: &Path) -> Result<(), Error> 
         base_nonce: Some(database.nonce),
         root: database.root,
     };
-    let path = set.path(sealed_name);
-    let file = File::open(&path).map_err(Error::io(&path))?;
+    let file = files::open(&set.path(sealed_name))?;
     let mut reader = body::Reader::new(file, key, &expected, tree).map_err(damaged)?;
     let (length, digest) = files::copy(&mut reader, to)
         .map_err(|error| Error::damaged(&set.name(sealed_name), base::fault::chain(&error)))?;

@@ -5,6 +5,7 @@ use archive::restored::Kept;
 use archive::store::Name;
 use base::{Blake3, ObjectId, SiteId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::fs;
 use std::path::PathBuf;
 
 /// The form of a head.
@@ -92,6 +93,15 @@ pub struct Absent {
     pub damaged: bool,
 }
 
+/// A tool's file. A digest and no word: a word could lead out of the folder of tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tool {
+    /// BLAKE3 of the file, and its name.
+    pub digest: Blake3,
+    /// Its length, bytes.
+    pub length: u64,
+}
+
 /// A set that was read: its head, and the head's digest.
 #[derive(Debug, Clone)]
 pub struct Set {
@@ -137,10 +147,10 @@ impl Set {
         let stated =
             stated.ok_or_else(|| Error::damaged(&self.name(HEAD), format!("it does not state `{name}`")))?;
         let path = self.path(name);
-        if !path.exists() {
+        if fs::symlink_metadata(&path).is_err() {
             return Err(Error::damaged(&self.name(name), "it is gone"));
         }
-        if files::digest(&path)? != (stated.length, stated.digest) {
+        if !files::is(&path, (stated.length, stated.digest))? {
             return Err(Error::damaged(&self.name(name), "its bytes are not those that the head states"));
         }
         Ok(())
@@ -148,17 +158,28 @@ impl Set {
 
     /// The bodies, from a list that was checked.
     pub fn objects(&self) -> Result<Vec<Kept>, Error> {
-        self.check(OBJECTS)?;
-        let text = String::from_utf8(files::read(&self.path(OBJECTS))?).unwrap_or_default();
-        let lines: Option<Vec<Kept>> = text.lines().map(parse).collect();
-        lines.ok_or_else(|| Error::damaged(&self.name(OBJECTS), "a line is not of its form"))
+        self.lines(OBJECTS, parse)
     }
 
-    /// The tools' digests, from a list that was checked.
-    pub fn tools(&self) -> Result<Vec<String>, Error> {
-        self.check(TOOLS)?;
-        let text = String::from_utf8(files::read(&self.path(TOOLS))?).unwrap_or_default();
-        Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+    /// The tools, from a list that was checked.
+    pub fn tools(&self) -> Result<Vec<Tool>, Error> {
+        self.lines(TOOLS, |line| {
+            let (digest, length) = line.split_once(' ')?;
+            Some(Tool { digest: digest.parse().ok()?, length: length.parse().ok()? })
+        })
+    }
+
+    /// Reads a small file that was checked.
+    pub fn read_file(&self, name: &str) -> Result<Vec<u8>, Error> {
+        self.check(name)?;
+        let stated = self.head.files.iter().find(|stated| stated.name == name);
+        files::read_at_most(&self.path(name), stated.map_or(0, |stated| stated.length))
+    }
+
+    fn lines<T>(&self, name: &str, line: impl FnMut(&str) -> Option<T>) -> Result<Vec<T>, Error> {
+        let text = String::from_utf8(self.read_file(name)?).unwrap_or_default();
+        let lines: Option<Vec<T>> = text.lines().map(line).collect();
+        lines.ok_or_else(|| Error::damaged(&self.name(name), "a line is not of its form"))
     }
 
     /// Why a version is not in the backup, if it is not.

@@ -1,6 +1,6 @@
 //! Checking a backup by restoring it, a piece at a time, and comparing bytes.
 
-use crate::create::{Backup, blocking};
+use crate::create::{Backup, Turn, blocking};
 use crate::restore::key_of;
 use crate::set::{HEAD, Set};
 use crate::{Error, Place, Tombs, files, mirror, sealed};
@@ -9,7 +9,8 @@ use access::thing::Site;
 use access::verb::Manage;
 use archive::restored::{self, Kept};
 use archive::store::{Flag, Local, Part, Store};
-use base::Blake3;
+use audit::Audit;
+use keys::wrap::WrappingKey;
 use ledger::{Comparison, Ledger, check};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -47,18 +48,22 @@ impl Backup {
         at: &Path,
         set: Option<u32>,
         from: u64,
+        _turn: &Turn,
     ) -> Result<Look, Error> {
         permit.live()?;
-        let _alone = self.busy.lock().await;
-        let place = Place::open(at)?;
-        if *place.site() != self.site {
-            return Err(Error::Place { path: at.to_owned(), why: "is the backup of another site" });
-        }
-        let own = self.folder.join("backup").join("verify");
-        files::clear(&own)?;
-        files::folder(&own)?;
+        let (at, site) = (at.to_owned(), self.site.clone());
+        let opened = blocking(move || {
+            let place = Place::open(&at)?;
+            if *place.site() != site {
+                return Err(Error::Place { path: at, why: "is the backup of another site" });
+            }
+            let set = Set::read(&place, set);
+            Ok((place, set))
+        });
+        let (place, set) = opened.await?;
+        let own = self.room()?;
         let looked = self.look(permit, &place, set, from, &own).await;
-        files::clear(&own)?;
+        self.clear_room()?;
         looked
     }
 
@@ -66,12 +71,12 @@ impl Backup {
         &self,
         permit: &Permit<Manage, Site>,
         place: &Place,
-        number: Option<u32>,
+        set: Result<Set, Error>,
         from: u64,
         own: &Path,
     ) -> Result<Look, Error> {
         let mut look = Look { set: 0, next: None, objects: 0, compared: 0, bytes: 0, findings: Vec::new() };
-        let set = match Set::read(place, number) {
+        let set = match set {
             Ok(set) => set,
             Err(error) => {
                 look.findings.push(error.into_finding(HEAD)?);
@@ -82,7 +87,8 @@ impl Backup {
         if from == 0 {
             self.look_at_set(permit, place, &set, own, &mut look.findings).await?;
         }
-        match set.objects() {
+        let listed = set.clone();
+        match blocking(move || listed.objects()).await {
             Ok(list) => self.look_at_bodies(place, &set, &list, from, own, &mut look).await?,
             // Found with the set already.
             Err(error) if from == 0 => drop(error.into_finding(HEAD)?),
@@ -99,46 +105,24 @@ impl Backup {
         own: &Path,
         findings: &mut Vec<String>,
     ) -> Result<(), Error> {
-        let mut note = |file: &str, found: Result<(), Error>| {
-            if let Err(error) = found {
-                findings.push(error.into_finding(file)?);
-            }
-            Ok::<(), Error>(())
-        };
-        let (audit, looked) = (self.audit.clone(), set.clone());
-        let known = blocking(move || Tombs::knows(&audit, &looked)).await?;
-        let off_record = || Err(Error::damaged(&set.name(HEAD), "the ledger does not vouch for it"));
-        note(&set.name(HEAD), if known { Ok(()) } else { off_record() })?;
-        for stated in &set.head.files {
-            note(&set.name(&stated.name), set.check(&stated.name))?;
+        // First of all: while the permit lasts.
+        let by = self.keys.backup_key(permit, set.head.epoch, self.clock.now()).await;
+        let by = by.map_err(|error| match error {
+            keys::Error::NoKey(_) => Error::Ended { set: set.head.set, ended: set.head.expires },
+            other => other.into(),
+        })?;
+        let (audit, place, looked) = (self.audit.clone(), place.clone(), set.clone());
+        let (files, to) = (place.clone(), own.join("ledger"));
+        findings.extend(blocking(move || look_at_files(&audit, &files, &looked)).await?);
+        if let Err(error) = self.look_at_database(by, set, own).await {
+            findings.push(error.into_finding("metadata.sealed")?);
         }
-        note("metadata.sealed", self.look_at_database(permit, set, own).await)?;
-        for tool in set.tools().unwrap_or_default() {
-            let path = place.tool(&tool);
-            let named = tool.parse::<Blake3>().ok();
-            let found = files::digest(&path).and_then(|(_, digest)| match named == Some(digest) {
-                true => Ok(()),
-                false => Err(Error::damaged(
-                    &crate::place::tool_path(&tool).display().to_string(),
-                    "it is not what its name says",
-                )),
-            });
-            note(&tool, found)?;
-        }
-        let (ledger, from, to) = (self.audit.ledger().clone(), place.ledger(), own.join("ledger"));
-        let found = blocking(move || look_at_ledger(&ledger, &from, &to)).await?;
-        findings.extend(found);
+        let (ledger, from) = (self.audit.ledger().clone(), place.ledger());
+        findings.extend(blocking(move || look_at_ledger(&ledger, &from, &to)).await?);
         Ok(())
     }
 
-    async fn look_at_database(
-        &self,
-        permit: &Permit<Manage, Site>,
-        set: &Set,
-        own: &Path,
-    ) -> Result<(), Error> {
-        let ended = |_| Error::Ended { set: set.head.set, ended: set.head.expires };
-        let by = self.keys.backup_key(permit, set.head.epoch, self.clock.now()).await.map_err(ended)?;
+    async fn look_at_database(&self, by: WrappingKey, set: &Set, own: &Path) -> Result<(), Error> {
         let key = key_of(set, &by)?;
         let (to, looked) = (own.join("metadata.db"), set.clone());
         let written = to.clone();
@@ -190,6 +174,28 @@ impl Backup {
     }
 }
 
+/// The record of a set, its files, and its tools. Blocks.
+fn look_at_files(audit: &Audit, place: &Place, set: &Set) -> Result<Vec<String>, Error> {
+    let mut findings = Vec::new();
+    let mut note = |file: &str, found: Result<bool, Error>, what: &str| {
+        let found = found.and_then(|right| if right { Ok(()) } else { Err(Error::damaged(file, what)) });
+        if let Err(error) = found {
+            findings.push(error.into_finding(file)?);
+        }
+        Ok::<(), Error>(())
+    };
+    note(&set.name(HEAD), Tombs::knows(audit, set), "the ledger does not vouch for it")?;
+    for stated in &set.head.files {
+        note(&set.name(&stated.name), set.check(&stated.name).map(|()| true), "")?;
+    }
+    for tool in set.tools().unwrap_or_default() {
+        let name = crate::place::tool_path(&tool.digest).display().to_string();
+        let right = files::is(&place.tool(&tool.digest), (tool.length, tool.digest));
+        note(&name, right, "it is not what its name says")?;
+    }
+    Ok(findings)
+}
+
 /// Restores one body with its tree and compares it with the site's own. A finding about the site's, if any.
 fn compare(
     backup: &dyn Store,
@@ -203,7 +209,11 @@ fn compare(
         let path = PathBuf::from(kept.name.as_str());
         let mut restored = own.open(&kept.name, part).map_err(Error::io(&path))?;
         // What the site has let go since, or lost, is compared with its root alone: that is done.
-        let Ok(mut original) = site.open(&kept.name, part) else { continue };
+        let mut original = match site.open(&kept.name, part) {
+            Ok(original) => original,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::io(&path)(error)),
+        };
         if !same(&mut restored, &mut original).map_err(Error::io(&path))? {
             let (object, version) = (&kept.object, kept.version);
             finding = Some(format!(

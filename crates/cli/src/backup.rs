@@ -1,9 +1,9 @@
 //! `backup`: made, checked, put back.
 
 use crate::app::App;
-use crate::file::NewFile;
+use crate::file::{NewFile, read_line};
 use crate::init::keep_token;
-use crate::{Error, Failure, RestoreArgs, passphrase, text};
+use crate::{Console, Error, Failure, RestoreArgs, RestoredSite, passphrase, text};
 use api::backup::{Create, Created, Verified, Verify};
 use clap::{ArgGroup, Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -175,6 +175,12 @@ pub struct Restore {
     /// The set [default: the newest]
     #[arg(long, value_name = "NUMBER")]
     set: Option<u32>,
+    /// A `site.toml` of your own that says how the token or key service is reached which opens the set
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Rehearse: the site that is made knows no witness, replica, stream, alarm or bucket, and is removed afterwards
+    #[arg(long)]
+    rehearse: bool,
     /// Whose account keeps the restored site
     #[arg(long, value_name = "NAME", default_value = "admin")]
     administrator: String,
@@ -185,7 +191,10 @@ pub struct Restore {
 
 impl Restore {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let token = self.token_out.as_deref().map(NewFile::create).transpose()?;
+        if let Some(file) = &self.token_out {
+            forget_token(&self.site, file)?;
+        }
+        let mut token = self.token_out.as_deref().map(NewFile::create).transpose()?;
         let set = self.set.map(|set| self.folder.join("sets").join(format!("{set:06}")));
         let passphrase = passphrase::existing(app, set.as_deref().unwrap_or(&self.folder))?;
         let args = RestoreArgs {
@@ -194,6 +203,8 @@ impl Restore {
             recovery: self.recovery,
             ledger: self.ledger,
             set: self.set,
+            settings: self.settings,
+            rehearse: self.rehearse,
             administrator: self.administrator,
         };
         let bar = bar(app, "{bytes} of {total_bytes} {bar:30} {bytes_per_sec}, {eta} left");
@@ -201,32 +212,45 @@ impl Restore {
             bar.set_length(total);
             bar.set_position(done);
         };
-        let done = app.host.restore(&args, &passphrase, &mut say)?;
-        bar.finish_and_clear();
-        let apart = keep_token(token, &done.token)?;
-        if app.console.is_json() {
-            return app.console.json(&done);
-        }
-        let count = text::count;
-        app.console.say(&format!(
-            "restored set {} of {} into {}",
-            done.set,
-            done.made,
-            done.folder.display()
-        ));
-        app.console.say(&format!(
-            "applied again: {} shredded keys, {} deletions, {} holds, {} roles taken away",
-            count(done.shredded),
-            count(done.deleted),
-            count(done.holds),
-            count(done.roles)
-        ));
-        app.console
-            .say(&format!("lost, as they came after the backup: {} versions of objects", count(done.lost)));
-        app.console.say(&format!("not in the backup, as they were damaged: {}", count(done.missing)));
-        app.console.say(&format!("`{}` signs in with the one-time token", done.administrator));
-        if apart { Ok(()) } else { app.console.line(&done.token) }
+        let (host, console) = (app.host, &mut *app.console);
+        let mut hand = |done: &RestoredSite| {
+            bar.finish_and_clear();
+            Ok(handed(console, token.take(), done)?)
+        };
+        Ok(host.restore(&args, &passphrase, &mut say, &mut hand)?)
     }
+}
+
+/// What a restore before this one had handed over: its token is worth nothing any more.
+fn forget_token(site: &Path, file: &Path) -> Result<(), Failure> {
+    if site.join("restoring").exists() && !site.join("site.toml").exists() && file.is_file() {
+        let old = read_line(file)?;
+        if old.starts_with("once_") {
+            let unwritable = |source| Error::Write { path: file.to_owned(), source };
+            std::fs::remove_file(file).map_err(unwritable)?;
+        }
+    }
+    Ok(())
+}
+
+fn handed(console: &mut Console, token: Option<NewFile>, done: &RestoredSite) -> Result<(), Failure> {
+    let apart = keep_token(token, &done.token)?;
+    if console.is_json() {
+        return console.json(done);
+    }
+    let count = text::count;
+    console.say(&format!("restored set {} of {} into {}", done.set, done.made, done.folder.display()));
+    console.say(&format!(
+        "applied again: {} shredded keys, {} deletions, {} holds, {} roles taken away",
+        count(done.shredded),
+        count(done.deleted),
+        count(done.holds),
+        count(done.roles)
+    ));
+    console.say(&format!("lost, as they came after the backup: {} versions of objects", count(done.lost)));
+    console.say(&format!("not in the backup, as they were damaged: {}", count(done.missing)));
+    console.say(&format!("`{}` signs in with the one-time token", done.administrator));
+    if apart { Ok(()) } else { console.line(&done.token) }
 }
 
 /// The site's process has another working folder.

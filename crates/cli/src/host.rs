@@ -57,13 +57,15 @@ pub trait Host {
     /// The file of the program that runs, for what runs it again.
     fn program(&self) -> anyhow::Result<PathBuf>;
 
-    /// Puts a site back from a backup. `say` gets the bytes done and those there are.
+    /// Puts a site back from a backup. `say` gets the bytes done and those there are; `hand` gets the token, and
+    /// when it has handed it over, the site is made whole: who is stopped before asks again.
     fn restore(
         &self,
         args: &RestoreArgs,
         passphrase: &Passphrase,
         say: &mut dyn FnMut(u64, u64),
-    ) -> anyhow::Result<RestoredSite>;
+        hand: &mut dyn FnMut(&RestoredSite) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()>;
 
     /// Runs a hidden subcommand: everything after the word `internal`.
     fn internal(&self, args: &[OsString]) -> ExitCode;
@@ -146,6 +148,10 @@ pub struct RestoreArgs {
     pub ledger: Option<PathBuf>,
     /// The set; the newest when absent.
     pub set: Option<u32>,
+    /// A `site.toml` that says how a token or a key service is reached.
+    pub settings: Option<PathBuf>,
+    /// Whether it is a rehearsal: a site that speaks to nobody outside.
+    pub rehearse: bool,
     /// Whose account keeps the restored site.
     pub administrator: String,
 }

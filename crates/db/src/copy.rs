@@ -1,62 +1,58 @@
 //! A snapshot of the whole file, for a backup.
 
 use crate::{Db, Error};
-use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, Statement};
+use sqlx::sqlite::{SqliteJournalMode, SqlitePoolOptions};
 use std::path::Path;
 
 impl Db {
     /// Writes a snapshot to `path`, which must not exist: one moment's tables without free pages and without
     /// the log, encrypted under the same key. The tables in `without` are empty in it. Statements wait
-    /// until it is done. A failure may leave a file; the caller removes it.
+    /// until it is written. A failure may leave a file; the caller removes it.
     pub async fn copy_to(&self, path: &Path, without: &[&str]) -> Result<(), Error> {
-        let place = place(path)?;
-        self.run("VACUUM INTO ?", [place.clone()]).await?;
-        self.attached(place, async || {
-            let connection = self.reader();
-            connection.execute_unprepared("PRAGMA copy.secure_delete = ON").await?;
-            for table in without {
-                // Which tables these are, the rooms that have them say.
-                let words = ["DELETE FROM", &format!("copy.{table}")];
-                connection.execute_unprepared(&words.join(" ")).await?;
-            }
-            Ok(())
-        })
-        .await
+        let place = sea_orm::Value::from(place(path)?);
+        let sql = "VACUUM INTO ?";
+        let write = Statement::from_sql_and_values(DatabaseBackend::Sqlite, sql, [place]);
+        self.reader().execute_raw(write).await?;
+        let copy = self.beside(path).await?;
+        let mut done = Ok(());
+        for table in without {
+            // Which tables these are, the rooms that have them say.
+            let words = ["DELETE FROM", table].join(" ");
+            done = done.and(copy.execute_unprepared(&words).await.map(|_| ()));
+        }
+        copy.close().await?;
+        Ok(done?)
     }
 
-    /// Reads every page of a snapshot and gives what is wrong, as [`Db::check`] does.
+    /// Reads every page of a snapshot and gives what is wrong, as [`Db::check`] does. Statements of this
+    /// database do not wait meanwhile.
     pub async fn check_copy(&self, path: &Path) -> Result<Vec<String>, Error> {
-        self.attached(place(path)?, async || {
-            let mut found = Vec::new();
-            for pragma in ["PRAGMA copy.cipher_integrity_check", "PRAGMA copy.quick_check"] {
-                let ask = Statement::from_string(DatabaseBackend::Sqlite, pragma);
-                let rows = self.reader().query_all_raw(ask).await?;
-                let lines: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
-                found.extend(lines?.into_iter().filter(|line| line != "ok"));
-            }
-            Ok(found)
-        })
-        .await
+        let copy = self.beside(path).await?;
+        let found = read_all(&copy).await;
+        copy.close().await?;
+        found
     }
 
-    /// Acts while the file lies beside this one as `copy`, under this one's key.
-    async fn attached<T>(
-        &self,
-        place: String,
-        act: impl AsyncFnOnce() -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        self.run("ATTACH DATABASE ? AS copy", [place]).await?;
-        let done = act().await;
-        self.reader().execute_unprepared("DETACH DATABASE copy").await?;
-        done
+    /// Another file under this one's key, on a connection of its own. Nobody else has it open, so one
+    /// connection a file is true of it too.
+    async fn beside(&self, path: &Path) -> Result<DatabaseConnection, Error> {
+        let options = self.reader().get_sqlite_connection_pool().connect_options();
+        let options = (*options).clone().filename(path).create_if_missing(false);
+        let options = options.journal_mode(SqliteJournalMode::Delete);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
+        Ok(pool.map_err(|error| Error::Open(sea_orm::DbErr::Custom(error.to_string())))?.into())
     }
+}
 
-    async fn run(&self, sql: &str, values: [String; 1]) -> Result<(), Error> {
-        let values = values.map(sea_orm::Value::from);
-        let statement = Statement::from_sql_and_values(DatabaseBackend::Sqlite, sql, values);
-        self.reader().execute_raw(statement).await?;
-        Ok(())
+async fn read_all(copy: &DatabaseConnection) -> Result<Vec<String>, Error> {
+    let mut found = Vec::new();
+    for pragma in ["PRAGMA cipher_integrity_check", "PRAGMA quick_check"] {
+        let rows = copy.query_all_raw(Statement::from_string(DatabaseBackend::Sqlite, pragma)).await?;
+        let lines: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
+        found.extend(lines?.into_iter().filter(|line| line != "ok"));
     }
+    Ok(found)
 }
 
 fn place(path: &Path) -> Result<String, Error> {

@@ -80,15 +80,30 @@ pub async fn bury_objects(tx: &Tx, objects: &[ObjectId]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Notes that an epoch was there, without its key: its number is not used again.
-pub async fn note_epoch(tx: &Tx, number: i32, begun: Timestamp, expires: Timestamp) -> Result<(), Error> {
-    let row = backup::ActiveModel {
-        epoch: Set(number),
-        begun: Set(begun.to_string()),
-        expires: Set(expires.to_string()),
-        root: Set(0),
-        wrapped: Set(Vec::new()),
-    };
-    backup::Entity::insert(row).exec_without_returning(&**tx).await?;
+/// An epoch that backups on record were made in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Its number.
+    pub number: i32,
+    /// When it had begun.
+    pub begun: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// Notes the epochs that were there, without their keys, which recovery files may still hold: no number is used
+/// again, and an erasure is not complete before the last of them has ended.
+pub async fn note_epochs(tx: &Tx, epochs: &[Known]) -> Result<(), Error> {
+    backup::Entity::delete_many().exec(&**tx).await?;
+    for epoch in epochs {
+        let row = backup::ActiveModel {
+            epoch: Set(epoch.number),
+            begun: Set(epoch.begun.to_string()),
+            expires: Set(epoch.expires.to_string()),
+            root: Set(0),
+            wrapped: Set(Vec::new()),
+        };
+        backup::Entity::insert(row).exec_without_returning(&**tx).await?;
+    }
     Ok(())
 }

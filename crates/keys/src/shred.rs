@@ -156,7 +156,7 @@ impl Keys {
             // What came after the question was never asked about.
             return Err(Error::Held("objects came or went while it was asked whether anything forbids it"));
         }
-        Ok(Shredded { scopes: destroyed, objects, complete: self.last_backup(tx).await? })
+        Ok(Shredded { scopes: destroyed, objects, complete: last_backup(tx, permit.now()).await? })
     }
 
     /// Notes the certificate of what was shredded in the same transaction: where something cannot be read
@@ -210,16 +210,17 @@ impl Keys {
         field::Entity::delete_by_id(id).exec(&**tx).await?;
         Ok(generations)
     }
+}
 
-    async fn last_backup(&self, tx: &Tx) -> Result<Option<Timestamp>, Error> {
-        let rows = backup::Entity::find().all(&**tx).await?;
-        let mut last = None;
-        for row in rows.into_iter().filter(|row| !row.wrapped.is_empty()) {
-            let expires: Timestamp = row.expires.parse().map_err(|_| Error::Unwrap)?;
-            last = last.max(Some(expires));
-        }
-        Ok(last)
+/// When the last epoch ends that has not ended. Whether its key is here says nothing: after a restore, those of
+/// earlier epochs are in recovery files alone.
+async fn last_backup(tx: &Tx, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    let mut last = None;
+    for row in backup::Entity::find().all(&**tx).await? {
+        let expires: Timestamp = row.expires.parse().map_err(|_| Error::Unwrap)?;
+        last = last.max(Some(expires).filter(|expires| *expires > now));
     }
+    Ok(last)
 }
 
 /// The objects whose session keys an erasure's scope wraps.

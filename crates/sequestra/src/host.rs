@@ -122,11 +122,12 @@ impl Host for Program {
         args: &RestoreArgs,
         passphrase: &Passphrase,
         say: &mut dyn FnMut(u64, u64),
-    ) -> Result<RestoredSite> {
+        hand: &mut dyn FnMut(&RestoredSite) -> Result<()>,
+    ) -> Result<()> {
         let credential = keys::Credential::new(passphrase.reveal().to_owned());
-        let (clock, entropy) = (Arc::new(SystemClock::default()), Arc::new(SystemEntropy));
+        let own = (Arc::new(SystemClock::default()) as _, Arc::new(SystemEntropy) as _);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(restore::restore(args, &credential, clock, entropy, say)).map_err(told)
+        runtime.block_on(restore::restore(args, &credential, own, say, hand)).map_err(told)
     }
 
     fn internal(&self, args: &[OsString]) -> ExitCode {

@@ -90,7 +90,7 @@ pub async fn open(
     let parts = Parts {
         id: site,
         version: VERSION,
-        backup: backup(layout, &db, &keys, &audit, &archive, own),
+        backup: backup(layout, &db, &keys, &audit, &archive, own)?,
         db,
         audit,
         access,
@@ -123,7 +123,7 @@ fn backup(
     audit: &Audit,
     archive: &Archive,
     (clock, entropy, site): (Arc<dyn Clock>, Arc<dyn Entropy>, SiteId),
-) -> Backup {
+) -> Result<Backup, backup::Error> {
     let (folder, archive) = (layout.root().to_owned(), archive.clone());
     let (db, keys, audit, program) = (db.clone(), keys.clone(), audit.clone(), VERSION);
     Backup::new(backup::Parts { site, folder, db, audit, keys, archive, clock, entropy, program })

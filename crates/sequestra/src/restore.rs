@@ -2,19 +2,19 @@
 //! is no account yet that could be asked, and whoever holds the backup, the recovery file and what unseals
 //! the site could read everything by other means. What it leaves is a record, before anything opens.
 
-use crate::layout::{Layout, Settings};
+use crate::layout::{Layout, Settings, Witnessing};
 use crate::open::{MIGRATIONS, access};
 use crate::store;
 use anyhow::{Context, Result, bail};
 use audit::Audit;
-use backup::{Place, Recovery, Set, restore};
+use backup::{Place, Recovery, Set, Tombs, restore};
 use base::{Clock, Entropy};
 use cli::{RestoreArgs, RestoredSite};
 use db::{Db, DbKey};
-use keys::{Credential, Safe, SiteSecrets};
+use keys::{Credential, Custody, Reach, Safe, SiteSecrets};
 use ledger::storage::Disk;
 use ledger::{Ledger, SigningKey};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What unseals the newest set of the backup in `folder`, or the set whose folder that is.
@@ -30,7 +30,8 @@ pub fn sealed_file(folder: &Path) -> Result<Option<Safe>> {
     } else {
         return Ok(None);
     };
-    Ok(Some(Safe::new(set.join("site.sealed"), settings(&set.join("site.toml"))?.keys)))
+    // What lies beside it is not believed: who can write the backup could name a library there.
+    Ok(Some(Safe::new(set.join("site.sealed"), Reach::default())))
 }
 
 fn settings(path: &Path) -> Result<Settings> {
@@ -38,36 +39,48 @@ fn settings(path: &Path) -> Result<Settings> {
     toml::from_str(&text).with_context(|| format!("`{}` is not valid", path.display()))
 }
 
+fn settings_of(set: &Set) -> Result<Settings> {
+    let text = String::from_utf8(set.read_file("site.toml")?).unwrap_or_default();
+    toml::from_str(&text).with_context(|| format!("`{}` is not valid", set.name("site.toml")))
+}
+
 /// Restores.
 ///
+/// INVARIANT (vouched): until the ledger, signed by the key that was unsealed, has vouched for the set, nothing
+/// that lies in the backup is acted on: no address, no library, no bucket of its `site.toml`.
+///
 /// 1. Everything that opens the set is checked. Crash here: nothing was written.
-/// 2. Tools and bodies. Crash here: asked again, it goes on.
-/// 3. Ledger, database, keys. Crash here: they are written anew.
-/// 4. The restore is recorded, then what must not come back is taken away. Crash here: as 3.
-/// 5. `site.toml`: the site is whole.
+/// 2. The ledger, which vouches for the set. Crash here: it is written anew.
+/// 3. Tools and bodies. Crash here: asked again, it goes on.
+/// 4. Database and keys. Crash here: they are written anew.
+/// 5. The restore is recorded, then what must not come back is taken away. Crash here: as 4.
+/// 6. The token is handed over by `hand`. Crash here: as 4, with another token.
+/// 7. `site.toml`: the site is whole.
 pub async fn restore(
     args: &RestoreArgs,
     credential: &Credential,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
     say: &mut dyn FnMut(u64, u64),
-) -> Result<RestoredSite> {
+    hand: &mut dyn FnMut(&RestoredSite) -> Result<()>,
+) -> Result<()> {
     let place = Place::open(&args.folder)?;
     let set = Set::read(&place, args.set)?;
     for stated in &set.head.files {
         set.check(&stated.name)?;
     }
     restore::still_opens(&set, clock.now())?;
-    let settings = settings(&set.path("site.toml"))?;
-    let (sealed, secrets, _) =
-        Safe::new(set.path("site.sealed"), settings.keys.clone()).unseal(credential)?;
-    if *sealed.site() != settings.site || settings.site != *place.site() {
+    let secrets = unseal(args, &set, credential)?;
+    let said = settings_of(&set)?;
+    if said.site != *place.site() {
         bail!("the sealed keys of the set are those of another site");
     }
-    let by = Recovery::read(&args.recovery)?.open(&settings.site, set.head.epoch, &secrets.roots)?;
+    let by = Recovery::read(&args.recovery)?.open(&said.site, set.head.epoch, &secrets.roots)?;
     let key = restore::key_of(&set, &by)?;
     restore::claim(&args.site, &set)?;
     let layout = Layout::at(&args.site)?;
+    let (audit, tombs) = vouched(args, &place, &set, &secrets, &said.ledger, &layout, &clock)?;
+    // From here on the set's own words count.
+    let (settings, instead) = if args.rehearse { alone(said)? } else { (said, None) };
     let from = place.store(clock.clone())?;
     let to = store::open(&layout, &settings.archive, &settings.site, clock.clone(), entropy.clone()).await?;
     let (total, mut done) = (set.head.bytes, 0u64);
@@ -75,13 +88,10 @@ pub async fn restore(
         done = done.saturating_add(bytes);
         say(done, total);
     })?;
-    let signing = SigningKey::from_seed(&secrets.ledger)?;
-    let verifier = signing.verifier(&settings.ledger)?;
-    restore::put_back_ledger(&place, args.ledger.as_deref(), &verifier, &layout.ledger())?;
     restore::put_back_database(&set, &key, layout.root())?;
-    let restored = settle(args, &place, &set, &secrets, signing, &layout, (clock, entropy)).await?;
-    restore::open_for_business(&set, layout.root())?;
-    Ok(RestoredSite {
+    let rooms = (audit, layout.database(), clock, entropy);
+    let restored = settle(args, &set, &tombs, &secrets, rooms).await?;
+    hand(&RestoredSite {
         site: settings.site,
         folder: layout.root().to_owned(),
         set: set.head.set,
@@ -94,27 +104,103 @@ pub async fn restore(
         missing,
         administrator: args.administrator.clone(),
         token: restored.token.expose().to_owned(),
-    })
+    })?;
+    Ok(restore::open_for_business(&set, layout.root(), instead.as_deref())?)
 }
 
-async fn settle(
+/// The site's secrets. How a token or a key service is reached, the operator says: a library would be run and an
+/// address be given the credential before anything is known of who wrote them.
+fn unseal(args: &RestoreArgs, set: &Set, credential: &Credential) -> Result<SiteSecrets> {
+    let reach = match &args.settings {
+        Some(path) => settings(path)?.keys,
+        None => Reach::default(),
+    };
+    let safe = Safe::new(set.path("site.sealed"), reach);
+    if args.settings.is_none() && matches!(safe.file()?.custody(), Custody::Token | Custody::Service) {
+        return Err(backup::Error::Reach.into());
+    }
+    let (sealed, secrets, _) = safe.unseal(credential)?;
+    if *sealed.site() != set.head.site {
+        bail!("the sealed keys of the set are those of another site");
+    }
+    Ok(secrets)
+}
+
+/// The ledger in its place, and what it says, once it vouches for the set.
+fn vouched(
     args: &RestoreArgs,
     place: &Place,
     set: &Set,
     secrets: &SiteSecrets,
-    signing: SigningKey,
+    name: &str,
     layout: &Layout,
-    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
-) -> Result<restore::Restored> {
+    clock: &Arc<dyn Clock>,
+) -> Result<(Audit, Tombs)> {
+    let signing = SigningKey::from_seed(&secrets.ledger)?;
+    let verifier = signing.verifier(name)?;
+    restore::put_back_ledger(place, args.ledger.as_deref(), &verifier, &layout.ledger())?;
     let (disk, options) = (Arc::new(Disk), Audit::options());
     let ledger = Ledger::open_with(&layout.ledger(), signing, clock.clone(), disk, options)?;
     let audit = Audit::new(ledger);
     restore::goes_on(place, &audit)?;
-    let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
+    let tombs = restore::vouched(set, &audit)?;
+    Ok((audit, tombs))
+}
+
+/// The settings of a rehearsal: a site that knows no witness, no replica, no listener and no bucket. One that
+/// did would speak to them in the live site's name.
+fn alone(mut settings: Settings) -> Result<(Settings, Option<String>)> {
+    settings.witness.clear();
+    settings.witnessing = Witnessing::default();
+    settings.replica.clear();
+    settings.alarm.clear();
+    settings.audit.stream.clear();
+    settings.archive.s3 = None;
+    settings.archive.immutable = false;
+    let text = toml::to_string(&settings).context("the settings of a rehearsal cannot be written")?;
+    Ok((settings, Some(text)))
+}
+
+type Rooms = (Audit, PathBuf, Arc<dyn Clock>, Arc<dyn Entropy>);
+
+async fn settle(
+    args: &RestoreArgs,
+    set: &Set,
+    tombs: &Tombs,
+    secrets: &SiteSecrets,
+    (audit, database, clock, entropy): Rooms,
+) -> Result<restore::Restored> {
+    let db = Db::open(&database, &DbKey::new(*secrets.database), MIGRATIONS).await?;
     let access = access(&db, &audit, &clock, &entropy)?;
     let facts = (args.ledger.is_some(), secrets.sealings);
-    let settled = restore::settle(set, facts, &args.administrator, (&audit, &db, &access)).await;
+    let settled = restore::settle(set, tombs, facts, &args.administrator, (&audit, &db, &access)).await;
     db.close().await?;
     audit.ledger().close()?;
     Ok(settled?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rehearsal_knows_nobody_outside() {
+        let text = r#"
+            site = "sit_0000000000000000000000000000000000000000000000000000"
+            ledger = "example/site"
+            [[witness]]
+            url = "https://witness.example:1"
+            key = "k"
+            [witnessing]
+            silence = "stop"
+            [archive]
+            immutable = true
+        "#;
+        let mut settings: Settings = toml::from_str(text).unwrap();
+        settings.archive.scrub_days = Some(3);
+        let (_, text) = alone(settings).unwrap();
+        let again: Settings = toml::from_str(&text.unwrap()).unwrap();
+        assert!(again.witness.is_empty() && again.witnessing == Witnessing::default());
+        assert!(!again.archive.immutable && again.archive.scrub_days == Some(3));
+    }
 }

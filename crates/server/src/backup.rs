@@ -32,8 +32,9 @@ pub(crate) async fn create(
         days: body.days,
         from: body.from,
     };
+    let turn = site.backup.turn().await;
     let permit: Permit<Manage, SiteThing> = site.permit(&caller, Action::MakeBackup, &site.id).await?;
-    let step = site.backup.create(&permit, &wanted).await?;
+    let step = site.backup.create(&permit, &wanted, &turn).await?;
     Ok(Answer(Created {
         set: step.set,
         next: step.next,
@@ -54,8 +55,9 @@ pub(crate) async fn verify(
     Json(body): Json<Verify>,
 ) -> Result<Answer<Verified>, Failure> {
     let at = folder(body.folder)?;
+    let turn = site.backup.turn().await;
     let permit: Permit<Manage, SiteThing> = site.permit(&caller, Action::MakeBackup, &site.id).await?;
-    let step = site.backup.verify(&permit, &at, body.set, body.from).await?;
+    let step = site.backup.verify(&permit, &at, body.set, body.from, &turn).await?;
     Ok(Answer(Verified {
         set: step.set,
         next: step.next,

@@ -6,7 +6,7 @@
 
 use super::{Incoming, Lock, Locked, Name, Part, Source, Store};
 use base::{Clock, Timestamp};
-use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -110,7 +110,14 @@ impl Store for Local {
     }
 
     fn open(&self, name: &Name, part: Part) -> io::Result<Box<dyn Source>> {
-        Ok(Box::new(File::open(self.path(name, part))?))
+        // Not what a link names, and not a pipe, which would be waited for: some folders of bodies are backups,
+        // which others may write.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::open(self.path(name, part), flags, Mode::empty())?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a body is no regular file"));
+        }
+        Ok(Box::new(file))
     }
 
     /// 1. The lock file is replaced, durably. Crash here: the store refuses already, the kernel not yet;

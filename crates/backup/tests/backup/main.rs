@@ -1,8 +1,11 @@
 //! Backups of a small real site: made, checked, damaged, put back, and what must not come back with them.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod hostile;
 mod restored;
+mod settled;
 mod spoilt;
+mod steps;
 
 use access::thing::{Object, Project, Site as SiteThing};
 use access::verb::{Manage, Write as WriteVerb};
@@ -55,7 +58,8 @@ impl Site {
             clock: clock.clone(),
             entropy: spine.entropy.clone(),
             program: "test",
-        });
+        })
+        .unwrap();
         let subject = SubjectId::mint(&SystemEntropy);
         let first = put(&spine, &members, b"of the subject", Some(&subject)).await;
         let second = put(&spine, &members, &vec![7; 200_000], None).await;
@@ -76,11 +80,19 @@ impl Site {
     }
 
     pub async fn create_in(&self, to: &Path, recovery: &Path) -> Result<Progress, Error> {
-        let permit = self.permit().await;
         let mut wanted = Wanted { to: to.to_owned(), recovery: recovery.to_owned(), days: 30, from: 0 };
+        let mut copied = (0, Vec::new());
+        let mut steps = 0;
         loop {
-            let step = self.backup.create(&permit, &wanted).await?;
+            steps += 1;
+            assert!(steps < 50, "it gets to its end");
+            // As the server: the turn, then the decision.
+            let (turn, permit) = (self.backup.turn().await, self.permit().await);
+            let mut step = self.backup.create(&permit, &wanted, &turn).await?;
+            copied.0 += step.copied;
+            copied.1.append(&mut step.damaged);
             if step.done.is_some() {
+                (step.copied, step.damaged) = copied;
                 return Ok(step);
             }
             wanted.from = step.next;
@@ -91,9 +103,26 @@ impl Site {
         self.create_in(&self.folder(), &self.recovery()).await.unwrap()
     }
 
+    /// As if the process had been stopped when the set was listed: there is nowhere to put bodies.
+    pub async fn stop_at_bodies(&self) {
+        let (objects, aside) = (self.folder().join("objects"), self.beside.path().join("aside"));
+        fs::rename(&objects, &aside).unwrap();
+        fs::create_dir(&objects).unwrap();
+        for first in 0..=255u8 {
+            fs::write(objects.join(format!("{first:02x}")), "").unwrap();
+        }
+        assert!(self.create_in(&self.folder(), &self.recovery()).await.is_err());
+        fs::remove_dir_all(&objects).unwrap();
+        fs::rename(&aside, &objects).unwrap();
+    }
+
     pub async fn verify(&self) -> Result<Look, Error> {
-        let permit = self.permit().await;
-        self.backup.verify(&permit, &self.folder(), None, 0).await
+        self.verify_in(&self.folder(), None).await
+    }
+
+    pub async fn verify_in(&self, folder: &Path, set: Option<u32>) -> Result<Look, Error> {
+        let (turn, permit) = (self.backup.turn().await, self.permit().await);
+        self.backup.verify(&permit, folder, set, 0, &turn).await
     }
 
     /// A permit of the data steward about an object, with a reason.
@@ -109,6 +138,16 @@ pub(crate) async fn put(
     content: &[u8],
     subject: Option<&SubjectId>,
 ) -> ObjectId {
+    put_kind(spine, members, content, subject, "alignment").await
+}
+
+pub(crate) async fn put_kind(
+    spine: &Spine,
+    members: &Members,
+    content: &[u8],
+    subject: Option<&SubjectId>,
+    kind: &'static str,
+) -> ObjectId {
     let analyst = members.with(Role::Analyst);
     let permit: Permit<WriteVerb, Project> = spine.permit(analyst, Action::Ingest, &members.project).await;
     if let Some(subject) = subject {
@@ -116,7 +155,7 @@ pub(crate) async fn put(
         spine.keys.create_subject_key(&permit, &tx, subject).await.unwrap();
         tx.commit().await.unwrap();
     }
-    let spec = Spec { kind: "alignment", subject: subject.cloned(), links: vec![] };
+    let spec = Spec { kind, subject: subject.cloned(), links: vec![] };
     let mut draft = spine.archive.draft(&permit, spec).unwrap();
     draft.write_all(content).unwrap();
     let mut sealed = [draft.seal().unwrap()];
@@ -164,7 +203,7 @@ async fn a_backup_is_made_once_checked_and_holds_nothing_that_opens_it() {
             assert!(!found, "{}: {clear:?}", path.display());
         }
     }
-    assert!(!site.spine.folder.path().join("backup/copy.db").exists());
+    assert!(!site.spine.folder.path().join("backup/room").exists());
 
     // A second one copies what is new, and shares the rest.
     let before = files(&site.folder().join("objects"));
@@ -174,7 +213,7 @@ async fn a_backup_is_made_once_checked_and_holds_nothing_that_opens_it() {
     let after = files(&site.folder().join("objects"));
     assert!(before.iter().all(|file| after.contains(file)) && after.len() == before.len() + 2);
     assert!(site.verify().await.unwrap().findings.is_empty());
-    let old = site.backup.verify(&site.permit().await, &site.folder(), Some(1), 0).await.unwrap();
+    let old = site.verify_in(&site.folder(), Some(1)).await.unwrap();
     assert_eq!((old.set, old.findings), (1, vec![]));
     assert!(site.spine.archive.project_of(&new).await.unwrap().is_some());
     let kinds: Vec<String> = (0..site.spine.audit.ledger().size())
@@ -196,15 +235,13 @@ async fn epochs_change_in_time_and_end_on_their_day() {
     assert_eq!(site.backup.end_epochs().await.unwrap(), 0);
     // Twenty days after the last set of the first epoch it still opens; on its own day it does not.
     site.clock.advance(18 * DAY);
-    let permit = site.permit().await;
-    assert!(site.backup.verify(&permit, &site.folder(), Some(2), 0).await.unwrap().findings.is_empty());
+    assert!(site.verify_in(&site.folder(), Some(2)).await.unwrap().findings.is_empty());
     site.clock.advance(DAY);
     assert_eq!(site.backup.end_epochs().await.unwrap(), 1);
     assert_eq!(site.backup.end_epochs().await.unwrap(), 0, "once");
-    let permit = site.permit().await;
-    let old = site.backup.verify(&permit, &site.folder(), Some(2), 0).await;
+    let old = site.verify_in(&site.folder(), Some(2)).await;
     assert!(matches!(old, Err(Error::Ended { set: 2, .. })), "{old:?}");
-    assert!(site.backup.verify(&permit, &site.folder(), Some(3), 0).await.unwrap().findings.is_empty());
+    assert!(site.verify_in(&site.folder(), Some(3)).await.unwrap().findings.is_empty());
     let newest: Timestamp = site.clock.now();
     assert!(second.recovery.1 > newest);
 }
@@ -230,8 +267,7 @@ async fn folders_that_would_defeat_it_are_refused() {
     let stranger = Site::new().await;
     let refused = stranger.create_in(&site.folder(), &stranger.recovery()).await;
     assert!(matches!(refused, Err(Error::Place { why: "is the backup of another site", .. })), "{refused:?}");
-    let permit = site.permit().await;
-    assert!(matches!(site.backup.verify(&permit, &other, None, 0).await, Err(Error::Place { .. })));
-    let none = site.backup.verify(&permit, &site.folder(), Some(9), 0).await;
+    assert!(matches!(site.verify_in(&other, None).await, Err(Error::Place { .. })));
+    let none = site.verify_in(&site.folder(), Some(9)).await;
     assert!(matches!(none, Err(Error::NoSet)), "{none:?}");
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What the tests hold is past its floor.
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl Holds for Nothing {
     fn held<'a>(
@@ -32,19 +32,23 @@ impl Holds for Nothing {
 }
 
 /// The sealing of the file that comes back.
-const SEALING: u64 = 3;
+pub(crate) const SEALING: u64 = 3;
 
 /// A restored site, as far as a database tells.
-struct Back {
+pub(crate) struct Back {
     db: Db,
     audit: Audit,
-    done: restore::Restored,
+    pub done: restore::Restored,
 }
 
 impl Back {
-    async fn count(&self, sql: &str) -> i64 {
+    pub async fn count(&self, sql: &str) -> i64 {
         let ask = Statement::from_string(DatabaseBackend::Sqlite, format!("SELECT COUNT(*) FROM {sql}"));
         self.db.reader().query_one_raw(ask).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+    }
+
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     fn recorded(&self) -> What {
@@ -67,13 +71,20 @@ impl Site {
     }
 
     /// Puts the newest set back as the program does.
-    async fn restore(&self, into: &Path, ledger: Option<&Path>, stop: usize) -> Result<Back, Error> {
+    pub async fn restore(&self, into: &Path, ledger: Option<&Path>, stop: usize) -> Result<Back, Error> {
         let place = Place::open(&self.folder())?;
         let set = Set::read(&place, None)?;
         restore::still_opens(&set, self.clock.now())?;
         let by = Recovery::read(&self.recovery_file())?.open(place.site(), set.head.epoch, &self.roots())?;
         let key = restore::key_of(&set, &by)?;
         restore::claim(into, &set)?;
+        let key_of_ledger = SigningKey::from_seed(&testkit::LEDGER).unwrap();
+        let verifier = self.spine.audit.ledger().verifier().clone();
+        restore::put_back_ledger(&place, ledger, &verifier, &into.join("ledger"))?;
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let audit = Audit::new(Ledger::open(&into.join("ledger"), key_of_ledger, clock.clone())?);
+        restore::goes_on(&place, &audit)?;
+        let tombs = restore::vouched(&set, &audit)?;
         let from = place.store(self.clock.clone())?;
         let objects = into.join("objects");
         let to =
@@ -82,22 +93,17 @@ impl Site {
         let put_back = restore::put_back(&place, &set, into, &from, &to, &mut |_| bodies += 1);
         put_back?;
         assert!(bodies >= 2);
-        let key_of_ledger = SigningKey::from_seed(&testkit::LEDGER).unwrap();
-        let verifier = self.spine.audit.ledger().verifier().clone();
-        restore::put_back_ledger(&place, ledger, &verifier, &into.join("ledger"))?;
         restore::put_back_database(&set, &key, into)?;
         if stop == 1 {
+            audit.ledger().close()?;
             return Err(Error::NoSet);
         }
-        let clock: Arc<dyn Clock> = self.clock.clone();
-        let audit = Audit::new(Ledger::open(&into.join("ledger"), key_of_ledger, clock.clone())?);
-        restore::goes_on(&place, &audit)?;
         let db = Db::open(&into.join("metadata.db"), &DbKey::new(testkit::DATABASE), testkit::TABLES).await?;
         let policies = policy::Policies::shipped().unwrap();
         let access = Access::new(db.clone(), audit.clone(), policies, clock, self.spine.entropy.clone());
-        let done =
-            restore::settle(&set, (ledger.is_some(), SEALING), "first", (&audit, &db, &access)).await?;
-        restore::open_for_business(&set, into)?;
+        let facts = (ledger.is_some(), SEALING);
+        let done = restore::settle(&set, &tombs, facts, "first", (&audit, &db, &access)).await?;
+        restore::open_for_business(&set, into, None)?;
         // The first start compares the two, and finds nothing that was rolled back.
         let site = audit::Actor::Site(self.spine.site.clone());
         let found = |sealing| Found { watermark: db.watermark(), sealing: Some(sealing) };
@@ -108,7 +114,7 @@ impl Site {
     }
 
     /// The ledger as it was saved from the lost site.
-    async fn saved_ledger(&self) -> PathBuf {
+    pub async fn saved_ledger(&self) -> PathBuf {
         let to = self.beside.path().join("saved");
         let ledger = self.spine.audit.ledger().clone();
         let (from, into) = (self.spine.folder.path().join("ledger"), to.clone());
@@ -177,6 +183,10 @@ async fn what_was_erased_held_or_taken_away_since_stays_so() {
     assert_eq!(back.count("access_session").await, 0);
     assert_eq!(back.count("access_token").await, 1);
     assert_eq!(back.count("keys_backup WHERE length(wrapped) > 0").await, 0);
+    let ledger_of = back.audit.ledger().size();
+    let record = (0..ledger_of).rev().map(|at| back.audit.recorded(at).unwrap());
+    let record = record.into_iter().find(|one| one.event.what.kind() == "site-restored").unwrap();
+    assert!(record.event.about.contains(&done.administrator.to_string()), "who it is given to is on record");
     assert!(matches!(back.recorded(), What::SiteRestored { newer: true, shredded: 1, sealing: SEALING, .. }));
 
     // Without what came after, nobody can know; the record says so.

@@ -317,9 +317,10 @@ impl Host for Site {
         args: &crate::RestoreArgs,
         _: &Passphrase,
         say: &mut dyn FnMut(u64, u64),
-    ) -> anyhow::Result<crate::RestoredSite> {
+        hand: &mut dyn FnMut(&crate::RestoredSite) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         say(1, 1);
-        Ok(crate::RestoredSite {
+        hand(&crate::RestoredSite {
             site: self.id.clone(),
             folder: args.site.clone(),
             set: args.set.unwrap_or(1),

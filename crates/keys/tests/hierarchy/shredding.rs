@@ -7,6 +7,7 @@ use access::{Action, Permit};
 use audit::field::{SealedField, Whose, Words};
 use audit::{FieldSealer, What};
 use base::{DeletionId, Id, ObjectId, ProjectId, Sensitive, SystemEntropy, Timestamp};
+use keys::restored::{Known, note_epochs};
 use keys::shred::HoldAnswer;
 use keys::{Binding, Erasure, Error, Holds};
 use std::sync::{Arc, Mutex};
@@ -86,11 +87,17 @@ async fn a_subject_is_shredded_and_nothing_else() {
     let (gone, stays) = (site.subject().await, site.subject().await);
     let (mut erased, mut kept) = (site.store(Some(&gone), 3).await, site.store(Some(&stays), 2).await);
     kept.extend(site.store(None, 2).await);
-    let day = |days: u64| Timestamp::UNIX_EPOCH + Duration::from_secs(days * 86_400);
     let manage = site.on_site(Action::ManageKeys).await;
+    let moment = |days: u64| Duration::from_secs(days * 86_400);
+    let (ago, day) = (|days| manage.now() - moment(days), |days| manage.now() + moment(days));
     let tx = site.db.begin(manage.decision()).await.unwrap();
-    site.keys.begin_backup_epoch(&manage, &tx, day(0), day(30)).await.unwrap();
-    site.keys.begin_backup_epoch(&manage, &tx, day(20), day(50)).await.unwrap();
+    // As a restore leaves them: epochs without their keys, which recovery files may still hold.
+    let known = |number, begun, expires| Known { number, begun, expires };
+    let before = [known(1, ago(40), ago(1)), known(2, ago(20), day(50))];
+    note_epochs(&tx, &before[..1]).await.unwrap();
+    note_epochs(&tx, &before).await.unwrap();
+    let own = site.keys.begin_backup_epoch(&manage, &tx, day(0), day(30)).await.unwrap();
+    assert_eq!(own.number, 3, "no number is used again");
     tx.commit().await.unwrap();
 
     let erasure = Erasure::Subject { project: site.project.clone(), subject: gone.clone() };
@@ -128,8 +135,16 @@ async fn a_project_takes_its_subjects_and_its_sealed_words_with_it() {
     let (ours, theirs) = (whose(&site.project), whose(&site.other));
     let own = said(&site, &ours, "why").await.unwrap();
     let other = said(&site, &theirs, "why").await.unwrap();
+    let manage = site.on_site(Action::ManageKeys).await;
+    let tx = site.db.begin(manage.decision()).await.unwrap();
+    site.keys.begin_backup_epoch(&manage, &tx, Timestamp::UNIX_EPOCH, manage.now()).await.unwrap();
+    tx.commit().await.unwrap();
     let done = shred(&site, Erasure::Project(site.project.clone())).await.unwrap();
-    assert_eq!((done.scopes.len(), done.objects.len(), done.complete), (2, 3, None));
+    assert_eq!(
+        (done.scopes.len(), done.objects.len(), done.complete),
+        (2, 3, None),
+        "none has begun, or all have ended"
+    );
     for (binding, _) in &erased {
         assert!(matches!(opened(&site, binding).await, Err(Error::Shredded(_))));
     }

@@ -195,7 +195,9 @@ fn a_killed_backup_and_a_killed_restore_go_on() {
     assert!(look["compared"].as_u64().unwrap() > 3, "{look}");
     site.lock();
     let (file, ledger) = (places.recovery_file(), places.at("backup/ledger"));
+    let token = places.at("token");
     let restore = ["backup", "restore", &backup, &into, "--recovery", &file, "--ledger", &ledger];
+    let restore = [&restore[..], &["--token-out", &token]].concat();
     for delay in [20, 60, 100, 150, 200, 250] {
         let mut child = spawn(&site, &restore);
         std::thread::sleep(Duration::from_millis(delay));
@@ -203,10 +205,55 @@ fn a_killed_backup_and_a_killed_restore_go_on() {
         let _ = child.kill();
         child.wait().unwrap();
     }
+    let whole = PathBuf::from(&into).join("site.toml").exists();
     let last = site.run("admin", &restore);
-    assert!(last.exit == 0 || last.err.contains("BACKUP-009"), "{}", last.err);
+    assert!(last.exit == 0 || whole && last.err.contains("CLI-021"), "{}", last.err);
+    // Wherever it was stopped, the token that is there now signs in.
     let back = site.restored(PathBuf::from(&into));
     until("the restored site opens", || back.run("admin", &["whoami"]).err.contains("CLI-004"));
+    assert_eq!(back.run("admin", &["login", "--token-file", &token]).exit, 0);
     let kinds: Vec<Value> = back.events().iter().map(|leaf| leaf["event"]["event"].clone()).collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "site-restored").count(), 1);
+}
+
+#[test]
+fn what_nobody_vouches_for_is_not_acted_on() {
+    let site = Site::copy();
+    let places = Places::new();
+    let (backup, recovery, into) = (places.at("backup"), places.at("recovery"), places.at("site"));
+    site.json("admin", &["backup", "create", &backup, "--recovery", &recovery]);
+    site.lock();
+    let file = places.recovery_file();
+    let restore = ["backup", "restore", &backup, &into, "--recovery", &file, "--without-newer-ledger"];
+    // Who can write the backup states a `site.toml` of their own, with a bucket that the bodies would go to.
+    let set = PathBuf::from(&backup).join("sets/000001");
+    let own = [fs::read(set.join("site.toml")).unwrap(), fs::read(set.join("set.json")).unwrap()];
+    let evil = format!(
+        "{}\n[keys]\npkcs11_module = \"/nowhere/evil.so\"\n",
+        String::from_utf8(own[0].clone()).unwrap()
+    );
+    fs::write(set.join("site.toml"), &evil).unwrap();
+    let mut head: Value = serde_json::from_slice(&own[1]).unwrap();
+    for stated in head["files"].as_array_mut().unwrap() {
+        if stated["name"] == "site.toml" {
+            stated["length"] = evil.len().into();
+            stated["digest"] = blake3::hash(evil.as_bytes()).to_hex().to_string().into();
+        }
+    }
+    fs::write(set.join("set.json"), serde_json::to_vec(&head).unwrap()).unwrap();
+    refused(&site, &restore, 7, "BACKUP-005");
+    for written in ["objects", "tools", "metadata.db", "keys", "site.toml"] {
+        assert!(!PathBuf::from(&into).join(written).exists(), "{written}");
+    }
+    fs::remove_dir_all(&into).unwrap();
+    fs::write(set.join("site.toml"), &own[0]).unwrap();
+    fs::write(set.join("set.json"), &own[1]).unwrap();
+
+    // A rehearsal makes a site that opens, and knows nobody outside.
+    let token = places.at("token");
+    site.json("admin", &[&restore[..], &["--rehearse", "--token-out", &token]].concat());
+    let back = site.restored(PathBuf::from(&into));
+    assert_eq!(back.run("admin", &["login", "--token-file", &token]).exit, 0);
+    let text = fs::read_to_string(PathBuf::from(&into).join("site.toml")).unwrap();
+    assert!(!text.contains("[[") && text.contains("[archive]"), "{text}");
 }
