@@ -63,6 +63,9 @@ pub enum Error {
     /// More bytes than parts can carry.
     #[error("the body is larger than an upload can be")]
     TooLarge,
+    /// An upload that failed is used again.
+    #[error("the upload failed earlier and cannot go on")]
+    Spent,
 }
 
 impl Error {
@@ -83,7 +86,7 @@ impl Fault for Error {
                 Kind::Unavailable
             }
             Self::Absent => Kind::NotFound,
-            Self::Taken => Kind::Conflict,
+            Self::Taken | Self::Spent => Kind::Conflict,
         }
     }
 
@@ -99,12 +102,13 @@ impl Fault for Error {
             Self::Absent => "BUCKET-008",
             Self::Taken => "BUCKET-009",
             Self::TooLarge => "BUCKET-010",
+            Self::Spent => "BUCKET-011",
         }
     }
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Settings(_) => "see the page on buckets in the guide for administrators",
+            Self::Settings(_) => "docs/guide/bucket.md lists what may stand under `[archive.s3]`",
             Self::Credentials { .. } => {
                 "a file of mode 0600 with `aws_access_key_id = …` and `aws_secret_access_key = …`, or the \
                  systemd credential `sequestra-s3`"
@@ -126,7 +130,19 @@ impl Fault for Error {
             Self::Unlockable(_) => {
                 "make a new bucket with object lock enabled and without a default retention; lock cannot be added later everywhere"
             }
-            _ => return None,
+            Self::Answer(_) => {
+                "nothing of that answer was used; see the store's own log, and what stands between it and this machine"
+            }
+            Self::Absent => {
+                "somebody removed it in the store, or the bucket is another one; the store's own log says who"
+            }
+            Self::Taken => {
+                "somebody else writes below this site's keys: give the site an account and a bucket of its own"
+            }
+            Self::TooLarge => {
+                "raise `part_mib` under `[archive.s3]` in site.toml: an upload has 10,000 parts"
+            }
+            Self::Spent => "send it again from its beginning; the first failure says why it stopped",
         };
         Some(hint.to_owned())
     }

@@ -105,7 +105,7 @@ impl Upload {
     ///    conditional writes refuses earlier.
     pub fn finish(mut self) -> Result<Kept> {
         if self.failed {
-            return Err(Error::Answer("an upload that failed before"));
+            return Err(Error::Spent);
         }
         let sent = match self.parts.take() {
             None => self.put_whole(),
@@ -244,7 +244,7 @@ impl Upload {
 impl Write for Upload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.failed {
-            return Err(Error::Answer("an upload that failed before").into());
+            return Err(Error::Spent.into());
         }
         self.take(bytes).map_err(|error| {
             self.failed = true;

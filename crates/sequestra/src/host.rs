@@ -194,7 +194,8 @@ pub fn fault(error: &anyhow::Error) -> Option<&dyn Fault> {
     fn of<E: Fault>(error: &anyhow::Error) -> Option<&dyn Fault> {
         error.downcast_ref::<E>().map(|found| found as &dyn Fault)
     }
-    of::<keys::Error>(error)
+    of::<crate::error::Error>(error)
+        .or_else(|| of::<keys::Error>(error))
         .or_else(|| of::<ledger::Error>(error))
         .or_else(|| of::<audit::Error>(error))
         .or_else(|| of::<db::Error>(error))

@@ -8,6 +8,7 @@
 //! * [`restore`]: a site put back from a backup
 //! * [`attest`]: has the site's ledger witnessed; [`ask`]: one witness as the site reaches it; [`witnessing`]: a witness as a process
 //! * [`host`]: what the command line asks of the program around it
+//! * [`error`]: settings that do not fit what a site has
 //! * [`doctor`]: what this machine offers
 //! * [`demo`]: the whole story, by the ordinary commands
 
@@ -16,6 +17,7 @@ mod attest;
 mod create;
 mod demo;
 mod doctor;
+mod error;
 mod host;
 mod layout;
 mod open;

@@ -1,7 +1,8 @@
 //! Where a site's bodies lie: its own folder, or a bucket.
 
+use crate::error::Error;
 use crate::layout::{ArchiveSettings, Layout};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use archive::store::{Flag, Local, S3, Store};
 use base::{Clock, Entropy, SiteId};
 use bucket::{Bucket, Credentials, Settings, credentials};
@@ -14,6 +15,12 @@ const ELSEWHERE: &str = "bucket";
 
 /// The store of `site`. A bucket is tried before anything is put there. A site whose bodies lie in one place does
 /// not open with another: everything would look lost.
+///
+/// 1. The bucket is tried, and cleared of uploads that a crash cut off. Crash here: the bucket holds nothing of
+///    the site; the next start does the same.
+/// 2. Its name is kept in the folder of objects, durably, before the first body is put. Crash before: as above.
+///    Crash while: the name is there, whole, or absent, and then so is every body. From here on no other place is
+///    taken.
 pub async fn open(
     layout: &Layout,
     settings: &ArchiveSettings,
@@ -23,19 +30,19 @@ pub async fn open(
 ) -> Result<Arc<dyn Store>> {
     let elsewhere = elsewhere(layout)?;
     let Some(s3) = &settings.s3 else {
-        if let Some(name) = elsewhere {
-            bail!("the bodies of the site are in the bucket `{name}`, which site.toml does not name");
-        }
-        return local(layout, settings, clock);
+        return match elsewhere {
+            Some(name) => Err(Error::InBucket(name).into()),
+            None => local(layout, settings, clock),
+        };
     };
     if settings.immutable {
-        bail!("`immutable` is for bodies in the site's folder; a bucket has its own lock");
+        return Err(Error::TwoLocks.into());
     }
-    if elsewhere.as_ref().is_some_and(|name| *name != s3.bucket) {
-        bail!("the bodies of the site are in another bucket than the one that site.toml names");
+    if let Some(here) = elsewhere.as_ref().filter(|here| **here != s3.bucket) {
+        return Err(Error::OtherBucket { here: here.clone(), named: s3.bucket.clone() }.into());
     }
     if elsewhere.is_none() && has_bodies(layout, clock.clone())? {
-        bail!("the bodies of the site are in its folder; a bucket is named before the first of them");
+        return Err(Error::InFolder(s3.bucket.clone()).into());
     }
     let (bucket, site) = (bucket(s3, clock.clone())?, site.clone());
     let store = tokio::task::spawn_blocking(move || S3::open(bucket, &site, clock, &*entropy)).await?;

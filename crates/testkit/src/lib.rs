@@ -6,17 +6,20 @@
 //! [`crash`] stops a process of such a site at every call to the file system. The program `soak` is
 //! that process, and runs the long campaigns: `make soak`. [`fuzz`] drives parsers of untrusted bytes, and
 //! [`flip`] changes stored bits. [`rgw`] is a real object store with object lock, [`proxy`] what may go wrong on the
-//! way to one. [`vault`] is a key service that answers as recorded.
-#![expect(clippy::expect_used, reason = "a test that cannot set up its site has failed")]
+//! way to one. [`vault`] is a key service that answers as recorded. [`lockable_folder`] finds a file system whose files the
+//! kernel can be told to keep.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot set up its site has failed")]
 
 pub mod crash;
 pub mod flip;
 pub mod fuzz;
+mod lockable;
 pub mod proxy;
 pub mod rgw;
 mod spine;
 pub mod vault;
 
+pub use lockable::lockable_folder;
 pub use proxy::{Proxy, Trouble};
 pub use rgw::Rgw;
 pub use spine::{DATABASE, Folder, LEDGER, Members, ROOT, Spine, TABLES, new_project};

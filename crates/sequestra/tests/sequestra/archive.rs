@@ -172,3 +172,21 @@ fn a_site_that_is_left_alone_finds_damage_by_itself() {
     };
     assert_eq!(site.events().iter().filter(|leaf| by_site(leaf)).count(), 1);
 }
+
+#[test]
+fn a_site_with_bodies_in_its_folder_takes_no_bucket_and_says_what_to_write() {
+    let site = Site::copy();
+    site.lock();
+    let settings = site.folder.join("site.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    // Nothing listens there: the site is refused before it asks.
+    let s3 = "[archive.s3]\nendpoint = \"http://127.0.0.1:1\"\nbucket = \"genomes\"\n";
+    fs::write(&settings, format!("{text}\n{s3}")).unwrap();
+    let done = site.run("admin", &["whoami"]);
+    assert_eq!(done.exit, 2, "{}", done.err);
+    for word in ["SEQUESTRA-005", "`genomes`", "hint: ", "remove `[archive.s3]`", "docs/guide/bucket.md"] {
+        assert!(done.err.contains(word), "{word}: {}", done.err);
+    }
+    fs::write(&settings, text).unwrap();
+    assert_eq!(site.run("admin", &["whoami"]).exit, 0);
+}

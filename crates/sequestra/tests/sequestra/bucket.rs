@@ -160,10 +160,14 @@ fn a_site_with_a_bucket_is_made_filled_run_and_read_back() {
     // A site whose bodies are in a bucket does not open without it, nor with another.
     site.done("admin", &["site", "lock"]);
     rgw.bucket(&owner, "other", true);
-    for text in ["[archive]\n".to_owned(), named("other", &rgw.secure())] {
+    for (text, code) in [
+        ("[archive]\n".to_owned(), "SEQUESTRA-002"),
+        (format!("[archive]\nimmutable = true\n{}", named("bodies", &rgw.secure())), "SEQUESTRA-003"),
+        (named("other", &rgw.secure()), "SEQUESTRA-004"),
+    ] {
         site.settings(&text);
         let said = site.refused(&["whoami", "--passphrase-file", "pass"]);
-        assert!(said.contains("bucket"), "{said}");
+        assert!(said.contains(code) && said.contains("docs/guide/bucket.md"), "{said}");
     }
     site.settings(&named("bodies", &rgw.secure()));
     site.done("admin", &["whoami", "--passphrase-file", "pass"]);

@@ -253,6 +253,9 @@ fn collector() -> (String, Arc<Mutex<Vec<Value>>>) {
     (format!("http://{address}/"), taken)
 }
 
+/// How long it may take until what fails is heard of.
+const LIMIT: Duration = Duration::from_secs(60);
+
 /// C-AUD-05: whatever fails of the record is heard of elsewhere within a minute.
 #[test]
 fn a_record_that_fails_is_heard_of_on_a_second_channel_within_a_minute() {
@@ -272,7 +275,9 @@ fn a_record_that_fails_is_heard_of_on_a_second_channel_within_a_minute() {
     let began = Instant::now();
     site.start();
     until("the stream's outage is heard of", || heard("stream-lags"));
-    println!("stream-lags: heard of {:?} after the start, limit 2 s", began.elapsed());
+    // The stream may be behind for two seconds; what remains is for the look and the call.
+    let heard_after = began.elapsed();
+    assert!(heard_after < LIMIT, "stream-lags: heard of {heard_after:?} after the start");
     // The ledger cannot write any more, nor can any other file of the process.
     let none = Rlimit { current: Some(0), maximum: None };
     prlimit(site.process(), Resource::Fsize, none).unwrap();
@@ -280,8 +285,8 @@ fn a_record_that_fails_is_heard_of_on_a_second_channel_within_a_minute() {
     assert!(site.run("admin", &["whoami"]).exit <= 6);
     assert_ne!(site.run("admin", &["site", "status"]).exit, 0);
     until("the ledger's failure is heard of", || heard("ledger-failed"));
-    println!("ledger-failed: heard of {:?} after the cause", began.elapsed());
-    assert!(began.elapsed() < Duration::from_secs(60));
+    let heard_after = began.elapsed();
+    assert!(heard_after < LIMIT, "ledger-failed: heard of {heard_after:?} after the cause");
     site.wait_until_ended();
     let sent = taken.lock().unwrap();
     assert!(sent.iter().all(|alarm| alarm["site"].as_str().unwrap().starts_with("sit_")));
