@@ -8,10 +8,12 @@ use crate::recover::stored_checkpoint;
 use crate::replay::{Observer, Replay, live, segments};
 use crate::shared::{lock, segment_head, segment_name, segment_path, whole_tiles};
 use crate::stored::read_bundle;
-use crate::tree::{Stored, TILE_HEIGHT, TILE_WIDTH, Tree, stored_forms, tile_path};
+use crate::tree::{Stored, TILE_HEIGHT, TILE_WIDTH, Tree, partial_folder, partials, stored_forms, tile_path};
 use crate::{Error, Hash, Ledger, Result, VerifierKey, log, verify};
+use std::collections::HashSet;
 use std::fmt;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use tlog_tiles::Tile;
 
 /// What a full check found.
@@ -167,9 +169,8 @@ fn read_bundles(folder: &Path, start: u64, replay: &mut Replay<'_>, tiles: &mut 
         let leaves = read_bundle(folder, index, &mut codec)?;
         // A whole one is what it is compared with; the one that the segments begin in is not.
         tiles.from_bundle = end == first + TILE_WIDTH;
-        for leaf in leaves.iter().take(usize::try_from(end - first).unwrap_or(0)) {
-            replay.leaf(leaf, None, &name, tiles)?;
-        }
+        let wanted: Vec<&[u8]> = leaves.iter().take(usize::try_from(end - first).unwrap_or(0)).collect();
+        replay.leaves(&wanted, None, &name, tiles)?;
         tiles.from_bundle = false;
         first = end;
     }
@@ -251,8 +252,11 @@ struct Tiles<'a> {
     covered: u64,
     findings: Vec<Finding>,
     good: u64,
-    /// The stored tile of hashes around the current leaf.
+    /// The stored tile of hashes around the current leaf, and whether it is the full one.
     stored: Vec<u8>,
+    stored_full: bool,
+    /// Folders of partial tiles and bundles. Few, and so asked instead of the disk for each full one.
+    growing: HashSet<PathBuf>,
     /// The first leaf whose hash is not the one in the stored tile.
     suspect: Option<u64>,
     /// The current bundle as it should be.
@@ -269,6 +273,8 @@ impl<'a> Tiles<'a> {
             findings: Vec::new(),
             good: 0,
             stored: Vec::new(),
+            stored_full: false,
+            growing: growing(&folder.join("tile"))?,
             suspect: None,
             bundle: Leaves::default(),
         })
@@ -276,7 +282,7 @@ impl<'a> Tiles<'a> {
 
     /// The name of the full bundle `index`.
     fn bundle_name(&self, index: u64) -> String {
-        stored_path(&Tile::new(TILE_HEIGHT, 0, index, 1 << TILE_HEIGHT, false)).display().to_string()
+        stored_path(&full_tile(0, index)).display().to_string()
     }
 
     fn bad(&mut self, name: &Path, what: &str) {
@@ -289,34 +295,74 @@ impl<'a> Tiles<'a> {
         Finding::new(&self.bundle_name(position / TILE_WIDTH), Some(position), what)
     }
 
-    /// The widest stored tile of level 0 at `index`.
-    fn load(&self, index: u64) -> Vec<u8> {
-        let full = Tile::new(TILE_HEIGHT, 0, index, 1 << TILE_HEIGHT, false);
-        let widest = stored_forms(&self.folder.join(tile_path(&full))).into_iter().next();
-        widest.and_then(|(_, path)| std::fs::read(path).ok()).unwrap_or_default()
+    /// Reads the widest stored tile of level 0 at `index`.
+    fn load(&mut self, index: u64) {
+        let full = self.folder.join(tile_path(&full_tile(0, index)));
+        let (stored, is_full) = match std::fs::read(&full) {
+            Ok(stored) => (stored, true),
+            Err(_) => {
+                let widest = stored_forms(&full).into_iter().next();
+                (widest.and_then(|(_, path)| std::fs::read(path).ok()).unwrap_or_default(), false)
+            }
+        };
+        (self.stored, self.stored_full) = (stored, is_full);
     }
 
-    fn compare_hashes(&mut self, tree: &Tree, level: u8, index: u64) {
-        let tile = Tile::new(TILE_HEIGHT, level, index, 1 << TILE_HEIGHT, false);
-        let Some(bytes) = tree.tile(level, index) else { return };
-        for (width, path) in stored_forms(&self.folder.join(tile_path(&tile))) {
+    /// The partial forms beside the full tile or bundle at `full`, with their widths.
+    fn partial(&self, full: &Path) -> Vec<(u64, PathBuf)> {
+        if self.growing.contains(&partial_folder(full)) { partials(full) } else { Vec::new() }
+    }
+
+    /// Looks for the first of these leaves whose hash is not the one in the stored tile.
+    fn compare_leaves(&mut self, first: u64, hashes: &[[u8; 32]]) {
+        let slot = usize::try_from(first % TILE_WIDTH).unwrap_or(0);
+        if slot == 0 || self.stored.is_empty() {
+            self.load(first / TILE_WIDTH);
+        }
+        let known = self.stored.as_chunks::<32>().0.get(slot..).unwrap_or_default();
+        // As a rule all are the same: one comparison says so.
+        if !known.starts_with(hashes) {
+            let other = known.iter().zip(hashes).position(|(known, hash)| known != hash);
+            self.suspect = self.suspect.or(other.map(|other| first + other as u64));
+        }
+    }
+
+    /// Compares the forms of a tile that are stored; whether the full one is among them.
+    fn compare_hashes(&mut self, tree: &Tree, level: u8, index: u64) -> bool {
+        let full = self.folder.join(tile_path(&full_tile(level, index)));
+        let Some(bytes) = tree.tile(level, index) else { return full.exists() };
+        for (width, path) in self.partial(&full) {
             let expected = usize::try_from(width).ok().and_then(|width| bytes.get(..width.checked_mul(32)?));
             let agrees = expected.is_some() && std::fs::read(&path).ok().as_deref() == expected;
             self.judge(&path, agrees);
         }
+        let agrees = match (level == 0 && self.stored_full).then(|| self.stored == bytes) {
+            Some(agrees) => agrees,
+            None => match std::fs::read(&full) {
+                Ok(stored) => stored == bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return false,
+                Err(_) => false,
+            },
+        };
+        self.judge(&full, agrees && bytes.len() as u64 == TILE_WIDTH * 32);
+        true
     }
 
-    fn compare_bundle(&mut self, index: u64) {
-        let tile = Tile::new(TILE_HEIGHT, 0, index, 1 << TILE_HEIGHT, false);
-        for (width, path) in stored_forms(&self.folder.join(stored_path(&tile))) {
-            if self.from_bundle && width == TILE_WIDTH {
-                self.good += 1;
-                continue;
-            }
-            // A partial one that a crash left beside a whole one: rare enough to read the whole one again.
-            if self.from_bundle && self.bundle.is_empty() {
-                self.bundle = read_bundle(self.folder, index, &mut self.codec).unwrap_or_default();
-            }
+    /// Compares the forms of a bundle that are stored; whether the full one is among them.
+    fn compare_bundle(&mut self, index: u64) -> bool {
+        let full = self.folder.join(stored_path(&full_tile(0, index)));
+        let mut forms = self.partial(&full);
+        // A partial one that a crash left beside a whole one: rare enough to read the whole one again.
+        if self.from_bundle && !forms.is_empty() {
+            self.bundle = read_bundle(self.folder, index, &mut self.codec).unwrap_or_default();
+        }
+        let is_there = self.from_bundle || full.exists();
+        if self.from_bundle {
+            self.good += 1;
+        } else if is_there {
+            forms.push((TILE_WIDTH, full));
+        }
+        for (width, path) in forms {
             let width = usize::try_from(width).unwrap_or(usize::MAX);
             let stored = std::fs::read(&path).ok().and_then(|bytes| self.codec.unpack(&bytes));
             let agrees = stored.is_some_and(|stored| {
@@ -327,21 +373,13 @@ impl<'a> Tiles<'a> {
             self.judge(&path, agrees);
         }
         self.bundle.clear();
+        is_there
     }
 
     /// What the checkpoint covers must be there in full.
-    fn expect_full(&mut self, level: u8, index: u64) {
-        let end =
-            (index + 1).checked_shl(u32::from(TILE_HEIGHT) * (u32::from(level) + 1)).unwrap_or(u64::MAX);
-        if end > self.covered {
-            return;
-        }
-        let full = Tile::new(TILE_HEIGHT, level, index, 1 << TILE_HEIGHT, false);
-        let bundle = (level == 0).then(|| stored_path(&full));
-        for name in std::iter::once(tile_path(&full)).chain(bundle) {
-            if !self.folder.join(&name).exists() {
-                self.bad(&name, "it is missing");
-            }
+    fn expect(&mut self, name: &Path, end: u64, is_there: bool) {
+        if end <= self.covered && !is_there {
+            self.bad(name, "it is missing");
         }
     }
 
@@ -408,32 +446,55 @@ fn is_known(name: &Path, size: u64) -> bool {
 }
 
 impl Observer for Tiles<'_> {
-    fn leaf(&mut self, tree: &mut Tree, leaf: &[u8], hash: &Hash, completed: u8) -> Result<()> {
-        let position = tree.size() - 1;
-        let slot = usize::try_from(position % TILE_WIDTH).unwrap_or(0);
-        if slot == 0 || self.stored.is_empty() {
-            self.stored = self.load(position / TILE_WIDTH);
-        }
-        let known = self.stored.get(slot * 32..(slot + 1) * 32);
-        if known.is_some_and(|known| known != hash.0) {
-            self.suspect.get_or_insert(position);
-        }
+    fn leaves(&mut self, tree: &mut Tree, leaves: &[&[u8]], hashes: &[[u8; 32]]) -> Result<()> {
+        self.compare_leaves(tree.size().saturating_sub(leaves.len() as u64), hashes);
         if !self.from_bundle {
-            self.bundle.push(leaf);
+            leaves.iter().for_each(|leaf| self.bundle.push(leaf));
         }
-        for level in 0..completed {
+        for level in 0..tree.completed() {
             let shift = u32::from(TILE_HEIGHT) * (u32::from(level) + 1);
             let index = (tree.size() >> shift) - 1;
-            self.compare_hashes(tree, level, index);
+            let (full, end) = (full_tile(level, index), (index + 1) << shift);
+            let is_there = self.compare_hashes(tree, level, index);
+            self.expect(&tile_path(&full), end, is_there);
             if level == 0 {
-                self.compare_bundle(index);
+                let is_there = self.compare_bundle(index);
+                self.expect(&stored_path(&full), end, is_there);
             }
-            self.expect_full(level, index);
-            let full = Tile::new(TILE_HEIGHT, level, index, 1 << TILE_HEIGHT, false);
-            if self.findings.is_empty() && self.folder.join(tile_path(&full)).exists() {
+            if self.findings.is_empty() && is_there {
                 tree.release(level, index + 1);
             }
         }
         Ok(())
     }
+}
+
+/// The folders of partial files below `folder`, itself one below the ledger's.
+fn growing(folder: &Path) -> Result<HashSet<PathBuf>> {
+    let mut found = HashSet::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(folder) = left.pop() {
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::io(&folder)(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(Error::io(&folder))?;
+            if !entry.file_type().map_err(Error::io(&folder))?.is_dir() {
+                continue;
+            }
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "p") {
+                found.insert(path);
+            } else {
+                left.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn full_tile(level: u8, index: u64) -> Tile {
+    Tile::new(TILE_HEIGHT, level, index, 1 << TILE_HEIGHT, false)
 }

@@ -7,14 +7,14 @@ use crate::log::Committed;
 use crate::queue::Pending;
 use crate::shared::{Point, Shared, lock, segment_head, segment_path};
 use crate::storage::{stage, write_all_at};
-use crate::{Error, Hash, Result, index, leaf};
+use crate::{Error, Hash, Result, hashes, index, leaf};
 use base::Timestamp;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tlog_tiles::record_hash;
 
 /// Where the next frame goes.
 pub(crate) struct Tail {
@@ -32,7 +32,9 @@ pub(crate) struct Committer {
     root: Hash,
     /// The batch being written; kept for its memory.
     buffer: Vec<u8>,
-    hashes: Vec<Hash>,
+    /// Where its leaves lie that are not hashed yet, and the hashes of the others.
+    fresh: Vec<Range<usize>>,
+    hashes: Vec<[u8; 32]>,
     /// For each chain of the current event, the position before it.
     previous: Vec<Option<u64>>,
     /// When the current segment was begun, and how long the next one is at least.
@@ -40,6 +42,8 @@ pub(crate) struct Committer {
     capacity: u64,
 }
 
+/// Leaves that are hashed at once: enough to go side by side, and few enough to be near the processor still.
+const HASHED_AT_ONCE: usize = 64;
 /// A segment that fills up faster is followed by a longer one: making one costs flushes of its own.
 const FILLED_FAST: Duration = Duration::from_secs(1);
 /// A segment is at most so many times as long as the first.
@@ -52,8 +56,8 @@ impl Committer {
             (state.durable, state.root)
         };
         let (begun, capacity) = (shared.clock.monotonic(), shared.options.segment_bytes);
-        let (buffer, hashes, previous) = (Vec::new(), Vec::new(), Vec::new());
-        Self { shared, tail, next, root, buffer, hashes, previous, begun, capacity }
+        let (buffer, fresh, hashes, previous) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { shared, tail, next, root, buffer, fresh, hashes, previous, begun, capacity }
     }
 
     /// Serves the queue until it ends.
@@ -105,9 +109,7 @@ impl Committer {
         let count = self.next - first;
         let root = {
             let mut state = self.shared.write();
-            for hash in self.hashes.drain(..) {
-                state.tree.push(hash);
-            }
+            state.tree.append(&self.hashes);
             state.tree.root()
         };
         let previous_root = std::mem::replace(&mut self.root, root);
@@ -148,7 +150,8 @@ impl Committer {
     ) -> io::Result<()> {
         self.buffer.clear();
         self.buffer.resize(HEADER_LIMIT, 0);
-        let shared = &*self.shared;
+        self.hashes.clear();
+        let shared = Arc::clone(&self.shared);
         let mut heads = lock(&shared.heads);
         heads.begin(self.next);
         let mut failed = None;
@@ -158,7 +161,7 @@ impl Committer {
             if failed.is_none() {
                 let entry = &pending.entry;
                 let done = encode_one(
-                    shared,
+                    &shared,
                     &mut heads,
                     &mut self.previous,
                     &mut self.buffer,
@@ -167,13 +170,22 @@ impl Committer {
                     entry,
                 );
                 match done {
-                    Ok(hash) => self.hashes.push(hash),
+                    Ok(leaf) => self.fresh.push(leaf),
                     Err(error) => failed = Some(error),
                 }
                 self.next += 1;
+                if self.fresh.len() == HASHED_AT_ONCE {
+                    self.hash();
+                }
             }
         }
+        self.hash();
         failed.map_or(Ok(()), |error| Err(io::Error::other(error)))
+    }
+
+    fn hash(&mut self) {
+        let leaves: Vec<&[u8]> = self.fresh.drain(..).filter_map(|leaf| self.buffer.get(leaf)).collect();
+        hashes::of_leaves(&leaves, &mut self.hashes);
     }
 
     /// Starts a new segment if a frame of `length` bytes does not fit into the current one.
@@ -190,7 +202,7 @@ impl Committer {
     }
 }
 
-/// Appends one leaf and its line feed to `buffer`; returns the leaf's hash.
+/// Appends one leaf and its line feed to `buffer`; returns where the leaf lies.
 fn encode_one(
     shared: &Shared,
     heads: &mut Heads,
@@ -199,7 +211,7 @@ fn encode_one(
     position: u64,
     stamp: &str,
     entry: &Entry,
-) -> Result<Hash> {
+) -> Result<Range<usize>> {
     previous.clear();
     for chain in entry.chains() {
         previous.push(heads.advance(chain, position, || index::newest(shared, chain))?);
@@ -207,9 +219,9 @@ fn encode_one(
     let start = buffer.len();
     let pairs = entry.chains().zip(previous.iter().copied());
     leaf::encode(buffer, position, stamp, pairs, entry.body());
-    let hash = record_hash(buffer.get(start..).unwrap_or_default());
+    let end = buffer.len();
     buffer.push(b'\n');
-    Ok(hash)
+    Ok(start..end)
 }
 
 fn new_segment(shared: &Shared, first: u64, length: u64, capacity: u64) -> io::Result<Tail> {

@@ -8,10 +8,10 @@ use crate::bundle::{Codec, stored_path};
 use crate::check::Report;
 use crate::shared::{Shared, lock, whole_tiles};
 use crate::tree::{TILE_HEIGHT, TILE_WIDTH, Tree, tile_path};
-use crate::{Error, Finding, Hash, Ledger, Result, VerifierKey, verify};
+use crate::{Error, Finding, Hash, Ledger, Result, VerifierKey, hashes, verify};
 use std::io;
 use std::path::{Path, PathBuf};
-use tlog_tiles::{Tile, record_hash};
+use tlog_tiles::Tile;
 
 /// The folder of checkpoints in a copy.
 pub const CHECKPOINTS: &str = "checkpoints";
@@ -229,14 +229,21 @@ impl Checked<'_> {
         if first == 0 && due.next_if_eq(&0).is_some() {
             self.at_checkpoint(0)?;
         }
-        for leaf in leaves.iter() {
-            let completed = self.tree.push(record_hash(leaf));
-            for level in 0..completed {
+        let mut hashes = Vec::new();
+        hashes::of_leaves(&leaves.iter().collect::<Vec<_>>(), &mut hashes);
+        let mut rest = hashes.as_slice();
+        while !rest.is_empty() {
+            // A checkpoint is looked at when the tree has its size.
+            let until = due.peek().map_or(u64::MAX, |size| size.saturating_sub(self.tree.size()).max(1));
+            let (now, later) = rest.split_at(usize::try_from(until).unwrap_or(usize::MAX).min(rest.len()));
+            self.tree.append(now);
+            for level in 0..self.tree.completed() {
                 self.full_tile(level, &path)?;
             }
             if due.next_if_eq(&self.tree.size()).is_some() {
                 self.at_checkpoint(self.tree.size())?;
             }
+            rest = later;
         }
         Ok(true)
     }
@@ -293,11 +300,11 @@ impl Checked<'_> {
     fn partial_bundle(&mut self, partial: &Tile, expected: &[u8]) -> Result<()> {
         let path = text(stored_path(partial));
         let stored = self.get(&path)?.unwrap_or_default();
-        let hashes: Vec<u8> = match self.codec.unpack(&stored) {
-            Some(leaves) => leaves.iter().flat_map(|leaf| record_hash(leaf).0).collect(),
-            None => Vec::new(),
-        };
-        match hashes == expected {
+        let mut found = Vec::new();
+        if let Some(leaves) = self.codec.unpack(&stored) {
+            hashes::of_leaves(&leaves.iter().collect::<Vec<_>>(), &mut found);
+        }
+        match found.as_flattened() == expected {
             true => self.report.tiles += 1,
             false => self.bad(&path, None, "the entry bundle is not what was stored"),
         }

@@ -59,7 +59,7 @@ mod tests {
         let mut roots = vec![tree.root()];
         let leaves: Vec<_> = (0..66_500u32).map(|n| record_hash(&n.to_be_bytes())).collect();
         for leaf in &leaves {
-            tree.push(*leaf);
+            tree.append(&[leaf.0]);
             roots.push(tree.root());
         }
         for level in 0..3u8 {
@@ -79,7 +79,7 @@ mod tests {
             let mut resumed = tree_of(dir.path(), size as u64).unwrap();
             assert!(resumed.root() == roots[size], "{size}");
             for leaf in leaves.iter().skip(size).take(300) {
-                resumed.push(*leaf);
+                resumed.append(&[leaf.0]);
             }
             assert!(resumed.root() == roots[(size + 300).min(leaves.len())], "{size}");
         }

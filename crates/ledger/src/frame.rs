@@ -165,7 +165,7 @@ pub(crate) enum Next<'a> {
 
 /// Looks at `rest`, the bytes of a segment from `offset` to its end.
 pub(crate) fn next(rest: &[u8], offset: usize) -> Next<'_> {
-    if rest.iter().all(|byte| *byte == 0) {
+    if is_unwritten(rest) {
         return Next::End;
     }
     let Some(header) = Header::parse(rest) else {
@@ -193,6 +193,11 @@ pub(crate) fn next(rest: &[u8], offset: usize) -> Next<'_> {
         Some(frame) => Next::Frame(frame),
         None => Next::Damaged("a commit record is not sound"),
     }
+}
+
+/// Whether all bytes are NUL. In pieces, as most of a segment may be unwritten.
+fn is_unwritten(rest: &[u8]) -> bool {
+    rest.chunks(4096).all(|piece| piece.iter().fold(0, |any, byte| any | byte) == 0)
 }
 
 fn whole<'a>(frame: &'a [u8], header: &Header) -> Option<Frame<'a>> {

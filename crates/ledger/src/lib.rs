@@ -22,7 +22,7 @@
 //! * [`key`]: signing keys and verifier keys
 //! * [`storage`]: the system calls of the writer, so that tests can make each one fail
 //! * [`reserve`]: room that is set aside, so that the end can be recorded on a full disk
-//! * inside: `queue`, `committer`, `heads` (of chains), `frame` (batches on disk), `tree` (hashes);
+//! * inside: `queue`, `committer`, `heads` (of chains), `frame` (batches on disk), `tree` and `hashes`;
 //!   `replay`, `edge` and `recover` (open); `publish` (tiles, bundles and checkpoints, written
 //!   behind), `bundle` (their stored form), `leaves` and `stored` (reading them)
 
@@ -44,6 +44,7 @@ mod bundle;
 mod committer;
 mod edge;
 mod frame;
+mod hashes;
 mod heads;
 mod leaves;
 mod publish;

@@ -9,7 +9,7 @@ use crate::replay::{Observer, Replay, live, segments};
 use crate::shared::{Published, State, segment_name, segment_path, whole_tiles};
 use crate::storage::{Storage, write_all_at};
 use crate::tree::{TILE_HEIGHT, TILE_WIDTH, Tree, tile_path};
-use crate::{Error, Finding, Hash, Result, VerifierKey, verify};
+use crate::{Error, Finding, Result, VerifierKey, verify};
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
@@ -164,9 +164,9 @@ impl<'a> Kept<'a> {
 }
 
 impl Observer for Kept<'_> {
-    fn leaf(&mut self, tree: &mut Tree, leaf: &[u8], _: &Hash, completed: u8) -> Result<()> {
-        self.bundle.push(leaf);
-        for level in 0..completed {
+    fn leaves(&mut self, tree: &mut Tree, leaves: &[&[u8]], _: &[[u8; 32]]) -> Result<()> {
+        leaves.iter().for_each(|leaf| self.bundle.push(leaf));
+        for level in 0..tree.completed() {
             let shift = u32::from(TILE_HEIGHT) * (u32::from(level) + 1);
             let index = (tree.size() >> shift) - 1;
             let tile = Tile::new(TILE_HEIGHT, level, index, 1 << TILE_HEIGHT, false);

@@ -4,15 +4,14 @@ use crate::frame::{self, Frame, Next};
 use crate::heads::Heads;
 use crate::leaf;
 use crate::shared::{Places, Point, segment_head, segment_head_v1, segment_name};
-use crate::tree::Tree;
-use crate::{Error, Finding, Hash, Result, VerifierKey};
+use crate::tree::{TILE_WIDTH, Tree};
+use crate::{Error, Finding, Hash, Result, VerifierKey, hashes};
 use std::path::Path;
-use tlog_tiles::record_hash;
 
-/// Sees each leaf once it is in the tree: the tree, the leaf, its hash, and how many levels of tiles
-/// it completed.
+/// Sees leaves once they are in the tree, with their hashes. They are of one tile and the newest ones, so that it is
+/// the last of them that completes tiles, if any.
 pub(crate) trait Observer {
-    fn leaf(&mut self, tree: &mut Tree, leaf: &[u8], hash: &Hash, completed: u8) -> Result<()>;
+    fn leaves(&mut self, tree: &mut Tree, leaves: &[&[u8]], hashes: &[[u8; 32]]) -> Result<()>;
 }
 
 /// The ledger as read so far.
@@ -30,6 +29,8 @@ pub(crate) struct Replay<'a> {
     pub commits: u64,
     /// Events up to the last commit that holds.
     pub good: u64,
+    /// The hashes of the leaves being read; kept for its memory.
+    hashes: Vec<[u8; 32]>,
 }
 
 /// How far the frames of one segment reach.
@@ -53,23 +54,38 @@ impl<'a> Replay<'a> {
             heads: Heads::default(),
             places: Places::default(),
             commits: 0,
+            hashes: Vec::new(),
         }
     }
 
-    /// Takes one leaf; `file` is where it lies, `time` that of its commit record, if it has one.
-    pub(crate) fn leaf(
+    /// Takes leaves; `file` is where they lie, `time` that of their commit record, if they have one.
+    pub(crate) fn leaves(
         &mut self,
-        bytes: &[u8],
+        mut leaves: &[&[u8]],
         time: Option<&str>,
         file: &str,
         observer: &mut dyn Observer,
     ) -> Result<()> {
-        let position = self.tree.size();
+        while !leaves.is_empty() {
+            let first = self.tree.size();
+            let room = usize::try_from(TILE_WIDTH - first % TILE_WIDTH).unwrap_or(usize::MAX);
+            let (group, rest) = leaves.split_at(room.min(leaves.len()));
+            // Hash first: whoever observes can name the exact leaf by the tile that holds its hash.
+            self.hashes.clear();
+            hashes::of_leaves(group, &mut self.hashes);
+            self.tree.append(&self.hashes);
+            observer.leaves(&mut self.tree, group, &self.hashes)?;
+            for (position, leaf) in (first..).zip(group) {
+                self.follow(position, leaf, time, file)?;
+            }
+            leaves = rest;
+        }
+        Ok(())
+    }
+
+    /// Checks the form of a leaf, and puts it on its chains.
+    fn follow(&mut self, position: u64, bytes: &[u8], time: Option<&str>, file: &str) -> Result<()> {
         let damaged = |what: &str| Err(Error::Damaged(Finding::new(file, Some(position), what)));
-        // Hash first: whoever observes can name the exact leaf by the tile that holds its hash.
-        let hash = record_hash(bytes);
-        let completed = self.tree.push(hash);
-        observer.leaf(&mut self.tree, bytes, &hash, completed)?;
         let (from, heads) = (self.from, &mut self.heads);
         let mut follows = true;
         let leaf = leaf::scan(bytes, |chain, previous| {
@@ -164,9 +180,8 @@ impl<'a> Replay<'a> {
         if commit.previous_root != self.root {
             return damaged(size, "a commit record names another root before it");
         }
-        for bytes in frame.leaves() {
-            self.leaf(bytes, Some(&commit.time), name, observer)?;
-        }
+        let leaves: Vec<&[u8]> = frame.leaves().collect();
+        self.leaves(&leaves, Some(&commit.time), name, observer)?;
         if self.tree.root() != commit.root {
             return damaged(commit.first, "the leaves of a batch do not have the root of its commit record");
         }

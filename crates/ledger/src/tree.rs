@@ -2,7 +2,7 @@
 //!
 //! Hashing, coordinates and proofs are `tlog_tiles`'; this module decides where hashes live.
 
-use crate::Hash;
+use crate::{Hash, hashes};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -60,35 +60,50 @@ impl Tree {
         self.size
     }
 
-    /// Adds a leaf's hash; returns the level of the highest tile that it completed, plus one.
-    pub(crate) fn push(&mut self, leaf: Hash) -> u8 {
-        let mut hash = leaf;
-        let mut level: u8 = 0;
-        self.put(0, hash);
-        while self.size & (1 << level) != 0 {
-            let Some(left) = self.frontier.pop() else { break };
-            hash = node_hash(left, hash);
-            level += 1;
-            if level.is_multiple_of(TILE_HEIGHT) {
-                self.put(usize::from(level / TILE_HEIGHT), hash);
+    /// Adds the hashes of leaves, row by row: each row's pairs are the next one's hashes.
+    pub(crate) fn append(&mut self, leaves: &[[u8; 32]]) {
+        let mut row = leaves.to_vec();
+        // What is left over at the end of each row, lowest first.
+        let mut over = Vec::new();
+        for level in 0..u64::BITS {
+            if row.is_empty() {
+                break;
             }
+            if level.is_multiple_of(TILE_HEIGHT.into()) {
+                self.put(level / u32::from(TILE_HEIGHT), row.as_flattened());
+            }
+            // The tree so far has one left over in this row: the first pair begins with it.
+            if self.size >> level & 1 == 1 {
+                row.splice(0..0, self.frontier.pop().map(|hash| hash.0));
+            }
+            let above = hashes::above(&row);
+            over.extend((row.len() % 2 == 1).then(|| row.pop()).flatten());
+            row = above;
         }
-        self.frontier.push(hash);
-        self.size += 1;
-        level / TILE_HEIGHT
+        self.frontier.extend(over.into_iter().rev().map(Hash));
+        self.size += leaves.len() as u64;
     }
 
-    fn put(&mut self, level: usize, hash: Hash) {
+    /// For how many levels the newest leaf completed a tile.
+    pub(crate) fn completed(&self) -> u8 {
+        let levels = self.size.checked_ilog2().map_or(0, |_| self.size.trailing_zeros());
+        u8::try_from(levels).unwrap_or(0) / TILE_HEIGHT
+    }
+
+    fn put(&mut self, level: u32, mut hashes: &[u8]) {
+        let level = usize::try_from(level).unwrap_or(0);
         if self.rows.len() <= level {
             self.rows.resize_with(level + 1, Row::default);
         }
         let Some(row) = self.rows.get_mut(level) else { return };
-        match row.tiles.back_mut() {
-            Some(tile) if tile.len() < TILE_BYTES => tile.extend_from_slice(&hash.0),
-            _ => {
-                let mut tile = Vec::with_capacity(TILE_BYTES);
-                tile.extend_from_slice(&hash.0);
-                row.tiles.push_back(tile);
+        while !hashes.is_empty() {
+            match row.tiles.back_mut() {
+                Some(tile) if tile.len() < TILE_BYTES => {
+                    let (now, later) = hashes.split_at(hashes.len().min(TILE_BYTES - tile.len()));
+                    tile.extend_from_slice(now);
+                    hashes = later;
+                }
+                _ => row.tiles.push_back(Vec::with_capacity(TILE_BYTES)),
             }
         }
     }
@@ -120,12 +135,12 @@ impl Tree {
 }
 
 /// The root over a power of two of hashes.
-pub(crate) fn subtree(hashes: &[u8]) -> Hash {
-    let mut row: Vec<Hash> = hashes.chunks_exact(32).filter_map(|h| h.try_into().ok().map(Hash)).collect();
+pub(crate) fn subtree(bytes: &[u8]) -> Hash {
+    let mut row = bytes.as_chunks::<32>().0.to_vec();
     while row.len() > 1 {
-        row = row.chunks(2).filter_map(|pair| Some(node_hash(*pair.first()?, *pair.get(1)?))).collect();
+        row = hashes::above(&row);
     }
-    row.first().copied().unwrap_or(EMPTY_HASH)
+    row.first().map_or(EMPTY_HASH, |root| Hash(*root))
 }
 
 /// The stored forms of the tile or bundle whose full form lies at `full`: widths and paths, the
@@ -141,9 +156,7 @@ pub(crate) fn stored_forms(full: &Path) -> Vec<(u64, PathBuf)> {
 
 /// The partial forms beside the full tile at `full`, with their widths.
 pub(crate) fn partials(full: &Path) -> Vec<(u64, PathBuf)> {
-    let mut folder = full.with_extension("").into_os_string();
-    folder.push(".p");
-    let Ok(entries) = std::fs::read_dir(PathBuf::from(folder)) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(partial_folder(full)) else { return Vec::new() };
     entries
         .filter_map(|entry| {
             let entry = entry.ok()?;
@@ -152,6 +165,13 @@ pub(crate) fn partials(full: &Path) -> Vec<(u64, PathBuf)> {
             Some((width.strip_suffix(".zst").unwrap_or(width).parse().ok()?, entry.path()))
         })
         .collect()
+}
+
+/// Where the partial forms of the tile or bundle at `full` lie.
+pub(crate) fn partial_folder(full: &Path) -> PathBuf {
+    let mut folder = full.with_extension("").into_os_string();
+    folder.push(".p");
+    PathBuf::from(folder)
 }
 
 /// The path of a tile below the ledger's folder: `tile/0/x001/067`, partial ones with `.p/W`.
@@ -217,7 +237,7 @@ mod tests {
         let mut roots = vec![tree.root()];
         let leaves: Vec<Hash> = (0..700u32).map(|n| record_hash(&n.to_be_bytes())).collect();
         for leaf in &leaves {
-            tree.push(*leaf);
+            tree.append(&[leaf.0]);
             roots.push(tree.root());
         }
         let none = Path::new("/nonexistent");
@@ -231,6 +251,37 @@ mod tests {
                 let proof = prove_tree(size, n + 1, &reader).unwrap();
                 check_tree(&proof, size, root, n + 1, roots[n as usize + 1]).unwrap();
             }
+        }
+    }
+
+    #[test]
+    fn leaves_that_come_together_give_the_tree_of_leaves_that_come_one_by_one() {
+        let leaves: Vec<[u8; 32]> = (0..140_000u32).map(|n| record_hash(&n.to_be_bytes()).0).collect();
+        let mut one_by_one = Tree::default();
+        let mut together = Tree::default();
+        let mut rest = leaves.as_slice();
+        for count in [0, 1, 1, 2, 3, 248, 1, 255, 256, 257, 1_000, 65_535, 70_000].into_iter().cycle() {
+            let (now, later) = rest.split_at(rest.len().min(count));
+            together.append(now);
+            now.iter().for_each(|leaf| one_by_one.append(&[*leaf]));
+            assert!(together.root() == one_by_one.root(), "{} leaves", together.size());
+            assert_eq!((together.size(), together.completed()), (one_by_one.size(), one_by_one.completed()));
+            if later.is_empty() {
+                break;
+            }
+            rest = later;
+        }
+        for level in 0..3u8 {
+            for index in 0..=leaves.len() as u64 >> (8 * (level + 1)) {
+                assert_eq!(together.tile(level, index), one_by_one.tile(level, index), "{level} {index}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_newest_leaf_completes_tiles_at_powers_of_their_width() {
+        for (size, levels) in [(0, 0), (1, 0), (255, 0), (256, 1), (512, 1), (65_536, 2), (65_792, 1)] {
+            assert_eq!(Tree { size, ..Tree::default() }.completed(), levels, "{size}");
         }
     }
 
