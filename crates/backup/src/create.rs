@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// How long a step copies, or as long as its last body takes.
+/// How long a step works, or as long as the last part of it takes: a permit lasts longer.
 const STEP: Duration = Duration::from_secs(5);
 const DAY: u64 = 24 * 3600;
 
@@ -137,16 +137,22 @@ impl Backup {
             recovery: (recovery, epoch.expires),
             done: None,
         };
-        match self.stage(&place, number, &epoch).await? {
-            Stage::None => self.begin(permit, &place, number, &epoch).await?,
-            Stage::Copied(head) => progress.objects = self.list(permit, &place, *head).await?,
-            Stage::Listed(head, memory) => {
-                progress.objects = head.objects;
-                progress.next = wanted.from.min(memory.next);
-                self.go_on(permit, &place, *head, memory, &mut progress).await?;
+        let ends = self.clock.monotonic().saturating_add(STEP);
+        loop {
+            match self.stage(&place, number, &epoch).await? {
+                Stage::None => self.begin(permit, &place, number, &epoch).await?,
+                Stage::Copied(head) => progress.objects = self.list(permit, &place, *head).await?,
+                Stage::Listed(head, memory) => {
+                    progress.objects = head.objects;
+                    progress.next = wanted.from.min(memory.next);
+                    self.go_on(permit, &place, (*head, memory), ends, &mut progress).await?;
+                    return Ok(progress);
+                }
+            }
+            if self.clock.monotonic() >= ends {
+                return Ok(progress);
             }
         }
-        Ok(progress)
     }
 
     /// The folder of the backup, and the number of the set that is next.
@@ -200,8 +206,8 @@ impl Backup {
         &self,
         permit: &Permit<Manage, Site>,
         place: &Place,
-        head: Head,
-        mut memory: Memory,
+        (head, mut memory): (Head, Memory),
+        ends: Duration,
         progress: &mut Progress,
     ) -> Result<(), Error> {
         if progress.next == 0 {
@@ -211,7 +217,7 @@ impl Backup {
         let list = blocking(move || begin::list_of(&draft, &listed)).await?;
         // What the step before found, when its permit had ended.
         self.look_at_lacking(permit, &mut memory, progress).await?;
-        self.copy_bodies(place, &list, &mut memory, progress).await?;
+        self.copy_bodies(place, &list, &mut memory, ends, progress).await?;
         self.look_at_lacking(permit, &mut memory, progress).await?;
         let asked = memory.lacking.iter().all(|one| one.damaged.is_some());
         self.remember(&memory).await?;
@@ -227,9 +233,9 @@ impl Backup {
         place: &Place,
         list: &[Kept],
         memory: &mut Memory,
+        ends: Duration,
         progress: &mut Progress,
     ) -> Result<(), Error> {
-        let ends = self.clock.monotonic().saturating_add(STEP);
         let to = Arc::new(place.store(self.clock.clone())?);
         let start = usize::try_from(progress.next).unwrap_or(usize::MAX);
         for kept in list.iter().skip(start) {

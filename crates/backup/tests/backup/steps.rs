@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// A clock by which each body takes over a minute: it is asked once before a step copies, and after each body.
+/// A clock by which each part of the work takes over a minute: it is asked when a step begins, and after each part.
 struct Slow {
     clock: Arc<FixedClock>,
     asked: AtomicU32,
