@@ -22,9 +22,27 @@ pub struct Storage {
     pub projects: Vec<Stored>,
     /// What is in quarantine.
     pub quarantine: Vec<Checked>,
-    /// Bodies without a record, or of deleted objects, that something locks, as the site met them at its start.
+    /// Bodies without a record, or of deleted objects, that something locks, as the site met them since it opened.
     #[serde(default)]
     pub strays: u64,
+    /// How far the store was looked through since the site opened for what a crash left.
+    #[serde(default)]
+    pub swept: Swept,
+}
+
+/// How far the store was looked through for what a crash left.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Swept {
+    /// Parts that were looked through.
+    pub parts: u64,
+    /// Of so many.
+    pub of: u64,
+    /// Bodies without a record that were put aside there.
+    pub aside: u64,
+    /// Bodies of deleted objects that were removed there.
+    pub removed: u64,
+    /// Whether the last step failed. It is tried again.
+    pub failing: bool,
 }
 
 /// What the store holds of one project.

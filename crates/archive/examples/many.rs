@@ -3,9 +3,11 @@
 //!
 //! The records are made by one statement, the bodies and trees are empty files: neither a start nor counts nor
 //! planning reads them. One object is real, due first, and read by the step of the scrub. Each size is opened
-//! again by a process of its own: what that one holds in memory is what a start needs.
+//! again by a process of its own: what that one holds in memory is what a start needs. What a crash may have left is
+//! looked for after the start, a shard a step; the whole of it and its longest step are shown. All times are of the
+//! processor, all threads, so that other work on the machine changes them little.
 
-use access::verb::{View, Write as WriteVerb};
+use access::verb::{Manage, View, Write as WriteVerb};
 use access::{Action, Permit};
 use archive::{Pace, Spec};
 use audit::Actor;
@@ -58,6 +60,10 @@ async fn fill(folder: &Path, objects: u64) -> Outcome<()> {
          FROM n, (SELECT * FROM archive_object LIMIT 1)"
     ))
     .await?;
+    tx.execute_unprepared(&format!(
+        "UPDATE archive_count SET objects = {objects}, versions = {objects}, bytes = {objects} * bytes"
+    ))
+    .await?;
     let names = tx
         .query_all_raw(db::sea_orm::Statement::from_string(
             db::sea_orm::DbBackend::Sqlite,
@@ -79,7 +85,7 @@ async fn fill(folder: &Path, objects: u64) -> Outcome<()> {
 async fn look(folder: &Path) -> Outcome<()> {
     let before = memory(false);
     let began = processor();
-    let spine = Spine::open_in(folder).await?;
+    let spine = Spine::open_unswept(folder).await?;
     let start = processor() - began;
     let (held, most) = (memory(false) - before, memory(true) - before);
     let permit: Permit<View, access::thing::Site> =
@@ -92,14 +98,35 @@ async fn look(folder: &Path) -> Outcome<()> {
     let health = processor() - began;
     let began = processor();
     let pace = Pace { every: Duration::ZERO, per_second: 0, step: Duration::ZERO };
-    let step = spine.archive.scrub(&pace, &Actor::Site(spine.site.clone()), None).await?;
+    let step = spine.archive.scrub_uncounted(&pace, &Actor::Site(spine.site.clone())).await?;
     let plan = processor() - began;
+    let admin: Permit<Manage, access::thing::Site> =
+        spine.permit(&spine.admin, Action::CheckStorage, &spine.site).await;
+    let (now, mut asked) = (spine.clock.now(), [0.0; 2]);
+    for asked in &mut asked {
+        let began = processor();
+        spine.archive.scrub_for(&admin, now, &pace).await?;
+        *asked = processor() - began;
+    }
+    let (began, mut longest) = (processor(), 0f64);
+    loop {
+        let before = processor();
+        let sweep = spine.archive.sweep_step().await?;
+        longest = longest.max(processor() - before);
+        if sweep.is_over() {
+            break;
+        }
+    }
+    let sweep = processor() - began;
     if step.objects != 1 || step.damaged != 0 {
         return Err(format!("another step than planned: {step:?}").into());
     }
     println!(
-        "{versions} | {:.0} | {start:.0} | {held:.0} | {most:.0} | {counts:.0} | {health:.0} | {plan:.0} | {:.0}",
+        "{versions} | {:.0} | {start:.0} | {held:.0} | {most:.0} | {counts:.1} | {health:.1} | {plan:.1} | {:.0} | {:.1} | \
+         {sweep:.0} | {longest:.1} | {:.0}",
         fs::metadata(folder.join("metadata.db")).map_or(0, |found| found.len()) as f64 / f64::from(1 << 20),
+        asked[0],
+        asked[1],
         memory(true) - before
     );
     spine.close().await;
@@ -116,7 +143,7 @@ async fn main() -> Outcome<()> {
     }
     println!("load average: {}", fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
     println!(
-        "objects | database MiB | start, processor ms | memory after start MiB | most MiB | counts, ms | health, ms | a step of the scrub, ms | most in all MiB"
+        "objects | database MiB | start, processor ms | memory after start MiB | most MiB | counts, ms | health, ms | a step of the site's scrub, ms | the first step on command, ms | the next, ms | sweep, ms | its longest step, ms | most in all MiB"
     );
     for number in numbers.split(',') {
         let folder = folder.join(format!("archive-many-{number}"));

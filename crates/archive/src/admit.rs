@@ -1,5 +1,6 @@
 //! From sealed drafts to visible objects.
 
+use crate::count::{Change, Counted, count};
 use crate::draft::Sealed;
 use crate::retain::Floor;
 use crate::table::object;
@@ -151,8 +152,10 @@ impl Archive {
             scrubbed_at: Set(floor.sealed_at.to_string()),
             deleted_at: Set(None),
         };
+        let counted = Counted { version: i64::from(draft.version), bytes: number(draft.cipher_length)? };
         object::Entity::insert(row).exec_without_returning(&**tx).await?;
-        Ok(())
+        let project = binding.project.as_ref().map(Id::as_str);
+        count(tx, project, [counted], Change::Come).await
     }
 }
 

@@ -62,6 +62,7 @@ impl Archive {
     /// Begins a new body under a new name.
     pub(crate) fn create_body(&self) -> io::Result<(Name, Box<dyn Incoming>)> {
         let name = Name::mint(&*self.entropy);
+        self.known.sweep.begin(&name);
         let body = self.store.create(&name, Part::Body)?;
         Ok((name, body))
     }
@@ -84,7 +85,7 @@ impl Archive {
 
     /// Removes a body that never became an object. Its absence is no error.
     pub(crate) fn discard(&self, name: &Name) {
-        // Litter is harmless: sealed, unnamed, and put aside at the next start.
+        // Litter is harmless: sealed, unnamed, and put aside after the next start.
         let _ = self.store.remove(name);
     }
 

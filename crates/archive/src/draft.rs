@@ -140,7 +140,7 @@ impl Draft {
 
     /// Ends the object: body and tree are durable. Blocks.
     ///
-    /// 1. The body is kept. Crash here: a body without record, put aside at the next start.
+    /// 1. The body is kept. Crash here: a body without record, put aside after the next start.
     /// 2. The tree is kept beside it. Crash here: the same.
     pub fn seal(mut self) -> Result<Sealed, Error> {
         self.sink()?;

@@ -16,7 +16,7 @@
 //! * [`object`]: what is known about an object
 //! * [`retain`]: floors, locks, holds, deletion
 //! * [`scrub`]: checks, the rolling scrub, quarantine
-//! * [`sweep`]: what a crash left
+//! * [`sweep`]: what a crash left, shard by shard
 //! * [`standing`]: how the store stands, for the status
 //! * [`restored`]: what a backup lists, and what must not come back with one
 
@@ -35,6 +35,7 @@ pub mod sweep;
 pub mod watched;
 pub mod withdraw;
 
+mod count;
 mod error;
 mod table;
 
@@ -47,6 +48,6 @@ pub use open::{Opened, OpenedRaw};
 pub use retain::Keeps;
 pub use scrub::{Checked, Pace, Stat, Step};
 pub use standing::Standing;
-pub use sweep::Swept;
+pub use sweep::{Sweep, Swept};
 pub use table::MIGRATIONS;
 pub use withdraw::Withdrawn;

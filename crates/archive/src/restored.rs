@@ -3,6 +3,7 @@
 //! The second half takes no permit: in a site that is being restored there is nobody yet who could be asked.
 //! It takes away and gives nothing.
 
+use crate::count::recount;
 use crate::store::{Name, Part, Store};
 use crate::table::object;
 use crate::{Archive, Error};
@@ -148,6 +149,7 @@ pub async fn apply_again(tx: &Tx, since: &Since) -> Result<(u64, u64), Error> {
         held += u64::from(changed.rows_affected > 0);
     }
     object::Entity::update_many().col_expr(object::Column::Locked, Expr::value(0)).exec(&**tx).await?;
+    recount(tx).await?;
     Ok((deleted, held))
 }
 

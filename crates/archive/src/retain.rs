@@ -9,9 +9,10 @@
 //! | `permanent` | none ends it; the store is locked for 36,600 days |
 
 use crate::archive::blocking;
+use crate::count::{Change, Counted, count as add};
 use crate::object::Object;
 use crate::store::Lock;
-use crate::table::object;
+use crate::table::{UNLOCKED, object};
 use crate::{Archive, Error};
 use access::Permit;
 use access::thing::{self, Project};
@@ -89,12 +90,10 @@ impl Archive {
     /// The first of those met: [`Error::NotLocked`] when what the store says afterwards is less than it was
     /// asked for. All others are locked nevertheless.
     pub async fn lock_settled(&self) -> Result<usize, Error> {
-        let due =
-            Condition::all().add(object::Column::Arriving.eq(0)).add(object::Column::KeptUntil.is_not_null());
+        let settled = Condition::any().add(object::Column::Arriving.eq(0)).add(object::Column::Held.ne(0));
         let rows = object::Entity::find()
-            .filter(object::Column::Locked.eq(0))
-            .filter(object::Column::DeletedAt.is_null())
-            .filter(Condition::any().add(due).add(object::Column::Held.ne(0)))
+            .filter(Expr::cust(UNLOCKED))
+            .filter(settled)
             .filter(object::Column::Position.gt(self.known.locked_to.load(Ordering::Relaxed)))
             .order_by_asc(object::Column::Position)
             .limit(AT_ONCE)
@@ -232,7 +231,7 @@ impl Archive {
     ///
     /// 1. The deletion is recorded, durably. Crash here: the object is still there.
     /// 2. The wrapped keys go and the record becomes a tombstone, in one transaction. From here on nothing
-    ///    opens the bodies. Crash here: they are removed at the next start.
+    ///    opens the bodies. Crash here: they are removed after the next start.
     /// 3. The bodies are removed.
     ///
     /// # Errors
@@ -263,6 +262,12 @@ impl Archive {
         if gone.rows_affected != u64::from(count) {
             return Err(Error::Moved(id.clone()));
         }
+        let counted = |object: &Object| Counted {
+            version: i64::from(object.version),
+            bytes: i64::try_from(object.cipher_length).unwrap_or(i64::MAX),
+        };
+        let project = versions.first().and_then(|object| object.project.as_ref()).map(Id::as_str);
+        add(&tx, project, versions.iter().map(counted), Change::Go).await?;
         self.keys.forget_session(permit, &tx, id).await?;
         tx.commit().await?;
         for object in &versions {

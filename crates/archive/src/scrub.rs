@@ -1,9 +1,10 @@
 //! Finding damage before somebody needs the bytes: checks on command, a rolling scrub, and quarantine.
 
 use crate::archive::blocking;
+use crate::count::OWN;
 use crate::object::{Object, from_row};
 use crate::store::{Limited, Source};
-use crate::table::object;
+use crate::table::{HELD, QUARANTINED, SOUND, UNLOCKED, count, object};
 use crate::watched::word;
 use crate::{Archive, Error};
 use access::Permit;
@@ -15,6 +16,7 @@ use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use seal::verified;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::time::Duration;
 
@@ -122,7 +124,15 @@ impl Archive {
     /// scrub that was killed goes on where it was.
     pub async fn scrub(&self, pace: &Pace, by: &Actor, request: Option<&RequestId>) -> Result<Step, Error> {
         let before = self.clock.now().checked_sub(pace.every).unwrap_or(Timestamp::MIN);
-        self.scrub_before(before, pace, by, request).await
+        let mut step = self.scrub_before(before, pace, by, request).await?;
+        (step.due, step.due_bytes) = self.due(&before.to_string()).await?;
+        Ok(step)
+    }
+
+    /// The same without counting what is still due: nobody is told, and with everything due it is much to count.
+    pub async fn scrub_uncounted(&self, pace: &Pace, by: &Actor) -> Result<Step, Error> {
+        let before = self.clock.now().checked_sub(pace.every).unwrap_or(Timestamp::MIN);
+        self.scrub_before(before, pace, by, None).await
     }
 
     /// The same for somebody who asks: what was last found right before a moment. Asked again with the same
@@ -134,7 +144,27 @@ impl Archive {
         pace: &Pace,
     ) -> Result<Step, Error> {
         permit.live()?;
-        self.scrub_before(before, pace, permit.actor(), Some(permit.caller().request())).await
+        let mut step =
+            self.scrub_before(before, pace, permit.actor(), Some(permit.caller().request())).await?;
+        (step.due, step.due_bytes) = self.still_due(before, &step).await?;
+        Ok(step)
+    }
+
+    /// What is due after a step, counted once for each moment that is asked for: from then on each step takes
+    /// what it read from the count. Nothing becomes due before a moment that has passed. The count says how far it is;
+    /// that it is over, the records say.
+    async fn still_due(&self, before: Timestamp, step: &Step) -> Result<(u64, u64), Error> {
+        let before = before.to_string();
+        let known = self.known.due().take().filter(|(moment, ..)| *moment == before);
+        let left =
+            known.map(|(_, due, bytes)| (due.saturating_sub(step.objects), bytes.saturating_sub(step.bytes)));
+        let (due, bytes) = match (left, self.most_due(&before).await?) {
+            (_, None) => (0, 0),
+            (Some((due, bytes)), Some(_)) if due > 0 => (due, bytes),
+            _ => self.due(&before).await?,
+        };
+        *self.known.due() = Some((before, due, bytes));
+        Ok((due, bytes))
     }
 
     async fn scrub_before(
@@ -156,7 +186,6 @@ impl Archive {
                 step.found.push(checked);
             }
         }
-        (step.due, step.due_bytes) = self.due(&before).await?;
         if step.objects > 0 {
             let Step { objects, bytes, damaged, .. } = step;
             let what = What::ObjectsScrubbed { objects, bytes, damaged };
@@ -169,8 +198,7 @@ impl Archive {
     async fn due(&self, before: &str) -> Result<(u64, u64), Error> {
         let sums: Option<(i64, Option<i64>)> = object::Entity::find()
             .filter(object::Column::ScrubbedAt.lte(before))
-            .filter(object::Column::DeletedAt.is_null())
-            .filter(object::Column::Quarantined.is_null())
+            .filter(Expr::cust(SOUND))
             .select_only()
             .column_as(Expr::cust("COUNT(*)"), "objects")
             .column_as(Expr::cust("CAST(SUM(cipher_length) AS BIGINT)"), "bytes")
@@ -185,8 +213,7 @@ impl Archive {
     async fn most_due(&self, before: &str) -> Result<Option<Object>, Error> {
         let row = object::Entity::find()
             .filter(object::Column::ScrubbedAt.lte(before))
-            .filter(object::Column::DeletedAt.is_null())
-            .filter(object::Column::Quarantined.is_null())
+            .filter(Expr::cust(SOUND))
             .order_by_asc(object::Column::ScrubbedAt)
             .limit(1)
             .one(self.db.reader())
@@ -316,38 +343,74 @@ impl Archive {
         Ok(suspects.len())
     }
 
-    /// What the store holds, by project, counted where it is stored.
+    /// What the store holds, by project: the sums that are kept, and what is rare counted in its index.
     pub async fn stat(&self, permit: &Permit<View, Site>) -> Result<Vec<Stat>, Error> {
         permit.live()?;
-        let sum = |condition: &str| {
-            let sum = format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS BIGINT)");
-            Expr::cust(sum)
-        };
-        let rows: Vec<Counted> = object::Entity::find()
-            .filter(object::Column::DeletedAt.is_null())
+        let sums = count::Entity::find()
+            .filter(count::Column::Versions.gt(0))
+            .order_by_asc(count::Column::Project)
+            .all(self.db.reader())
+            .await?;
+        let (quarantined, held) = (self.counted(QUARANTINED).await?, self.counted(HELD).await?);
+        // What is held and has no floor is locked too, and is told as held.
+        let unlocked = self.counted(&format!("{UNLOCKED} AND kept_until IS NOT NULL")).await?;
+        let mut stats = Vec::with_capacity(sums.len());
+        for sum in sums {
+            let of = |rare: &BTreeMap<String, u64>| rare.get(&sum.project).copied().unwrap_or(0);
+            let (quarantined, held, unlocked) = (of(&quarantined), of(&held), of(&unlocked));
+            let number = |n: i64| u64::try_from(n).map_err(|_| Error::Record);
+            let project = (sum.project != OWN).then(|| sum.project.clone());
+            stats.push(Stat {
+                oldest_check: self.oldest_check(project.as_deref()).await?,
+                project,
+                objects: number(sum.objects)?,
+                versions: number(sum.versions)?,
+                bytes: number(sum.bytes)?,
+                quarantined,
+                held,
+                unlocked,
+            });
+        }
+        Ok(stats)
+    }
+
+    /// How many versions there are under a condition that an index has, by project.
+    async fn counted(&self, condition: &str) -> Result<BTreeMap<String, u64>, Error> {
+        let rows: Vec<(Option<String>, i64)> = object::Entity::find()
+            .filter(Expr::cust(condition.to_owned()))
             .select_only()
             .column(object::Column::Project)
-            .column_as(sum("version = 1"), "objects")
             .column_as(Expr::cust("COUNT(*)"), "versions")
-            .column_as(Expr::cust("CAST(SUM(cipher_length) AS BIGINT)"), "bytes")
-            .column_as(sum("quarantined IS NOT NULL"), "quarantined")
-            .column_as(sum("held <> 0"), "held")
-            .column_as(sum("locked = 0 AND kept_until IS NOT NULL"), "unlocked")
-            .column_as(object::Column::ScrubbedAt.min(), "oldest")
             .group_by(object::Column::Project)
-            .order_by_asc(object::Column::Project)
             .into_tuple()
             .all(self.db.reader())
             .await?;
-        rows.into_iter().map(stat_of).collect()
+        let number = |n: i64| u64::try_from(n).map_err(|_| Error::Record);
+        rows.into_iter().map(|(project, n)| Ok((project.unwrap_or(OWN.to_owned()), number(n)?))).collect()
+    }
+
+    /// When the version of a project that was found right longest ago was found so.
+    async fn oldest_check(&self, project: Option<&str>) -> Result<Option<String>, Error> {
+        let of = match project {
+            Some(project) => object::Column::Project.eq(project),
+            None => object::Column::Project.is_null(),
+        };
+        let oldest: Option<Option<String>> = object::Entity::find()
+            .filter(of)
+            .filter(Expr::cust(SOUND))
+            .select_only()
+            .column_as(object::Column::ScrubbedAt.min(), "oldest")
+            .into_tuple()
+            .one(self.db.reader())
+            .await?;
+        Ok(oldest.flatten())
     }
 
     /// What is in quarantine, with the word for its damage.
     pub async fn quarantine_list(&self, permit: &Permit<View, Site>) -> Result<Vec<Checked>, Error> {
         permit.live()?;
         let rows = object::Entity::find()
-            .filter(object::Column::DeletedAt.is_null())
-            .filter(object::Column::Quarantined.is_not_null())
+            .filter(Expr::cust(QUARANTINED))
             .order_by_asc(object::Column::Position)
             .all(self.db.reader())
             .await?;
@@ -358,11 +421,10 @@ impl Archive {
     /// How many versions are in quarantine, and when the one checked longest ago was checked. For the
     /// site's status: counts alone.
     pub async fn health(&self) -> Result<(u64, Option<Timestamp>), Error> {
-        let present = || object::Entity::find().filter(object::Column::DeletedAt.is_null());
         let quarantined =
-            present().filter(object::Column::Quarantined.is_not_null()).count(self.db.reader()).await?;
-        let oldest: Option<Option<String>> = present()
-            .filter(object::Column::Quarantined.is_null())
+            object::Entity::find().filter(Expr::cust(QUARANTINED)).count(self.db.reader()).await?;
+        let oldest: Option<Option<String>> = object::Entity::find()
+            .filter(Expr::cust(SOUND))
             .select_only()
             .column_as(object::Column::ScrubbedAt.min(), "oldest")
             .into_tuple()
@@ -371,22 +433,4 @@ impl Archive {
         let suspects = u64::try_from(self.suspects().len()).unwrap_or(u64::MAX);
         Ok((quarantined.saturating_add(suspects), oldest.flatten().and_then(|text| text.parse().ok())))
     }
-}
-
-/// Project, objects, versions, bytes, quarantined, held, unlocked, oldest check.
-type Counted = (Option<String>, i64, i64, i64, i64, i64, i64, Option<String>);
-
-fn stat_of(row: Counted) -> Result<Stat, Error> {
-    let (project, objects, versions, bytes, quarantined, held, unlocked, oldest_check) = row;
-    let number = |n: i64| u64::try_from(n).map_err(|_| Error::Record);
-    Ok(Stat {
-        project,
-        objects: number(objects)?,
-        versions: number(versions)?,
-        bytes: number(bytes)?,
-        quarantined: number(quarantined)?,
-        held: number(held)?,
-        unlocked: number(unlocked)?,
-        oldest_check,
-    })
 }

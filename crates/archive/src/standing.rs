@@ -2,8 +2,9 @@
 
 use crate::Archive;
 use crate::archive::Suspect;
+use crate::sweep::{Sweep, Sweeping};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,10 @@ pub(crate) struct Known {
     pub alone: tokio::sync::Mutex<()>,
     /// After which ledger position the next step of locking begins.
     pub locked_to: AtomicI64,
-    strays: AtomicU64,
+    /// The sweep of this opening.
+    pub sweep: Sweeping,
+    /// What was due when it was last counted, by the moment that was asked for: versions and bytes.
+    due: Mutex<Option<(String, u64, u64)>>,
     away: AtomicBool,
     unlocked: Mutex<BTreeMap<Suspect, Duration>>,
 }
@@ -28,15 +32,17 @@ pub(crate) struct Known {
 pub struct Standing {
     /// Whether it was found to hold nothing at all where it should hold bodies.
     pub away: bool,
-    /// Bodies that the sweep at the start would have put aside or removed, and that something locks.
+    /// Bodies that the sweep would have put aside or removed, and that something locks.
     pub strays: u64,
+    /// How far the sweep of this opening is.
+    pub sweep: Sweep,
     /// Versions that it has not locked for longer than a minute.
     pub unlocked: u64,
 }
 
 impl Known {
-    pub fn set_strays(&self, count: usize) {
-        self.strays.store(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+    pub fn due(&self) -> std::sync::MutexGuard<'_, Option<(String, u64, u64)>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn set_away(&self, away: bool) {
@@ -60,9 +66,11 @@ impl Archive {
         let now = self.clock.monotonic();
         let unlocked = self.known.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
         let late = unlocked.values().filter(|since| now.saturating_sub(**since) >= SOON).count();
+        let sweep = self.known.sweep.told();
         Standing {
             away: self.known.away.load(Ordering::Relaxed),
-            strays: self.known.strays.load(Ordering::Relaxed),
+            strays: u64::try_from(sweep.swept.strays).unwrap_or(u64::MAX),
+            sweep,
             unlocked: u64::try_from(late).unwrap_or(u64::MAX),
         }
     }

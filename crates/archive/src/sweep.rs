@@ -1,18 +1,25 @@
-//! What a crash left, put in order when a site is opened.
+//! What a crash left, put in order while a site is open.
+//!
+//! The names of a store fall into 256 *shards* by their first byte. A pass looks through one shard a step, so that a
+//! step takes a bounded time whatever the store holds. It begins with a shard by chance: sites that are never open
+//! for a whole pass come to every shard all the same.
 
 use crate::archive::blocking;
 use crate::store::{Locked, Name};
-use crate::table::object;
+use crate::table::{DELETED, object};
 use crate::{Archive, Error};
+use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::BTreeSet;
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long bodies without record stay aside before they are removed.
 const ASIDE: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Records read at once.
-const PAGE: u64 = 10_000;
+/// Shards of a store.
+pub const SHARDS: u16 = 256;
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,61 +34,174 @@ pub struct Swept {
     pub strays: usize,
 }
 
+/// How far the sweep of this opening is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sweep {
+    /// Shards that were looked through, of [`SHARDS`].
+    pub shards: u16,
+    /// What was done there.
+    pub swept: Swept,
+    /// Whether the last step failed. It is tried again.
+    pub failing: bool,
+}
+
+impl Sweep {
+    /// Whether every shard was looked through.
+    pub fn is_over(&self) -> bool {
+        self.shards >= SHARDS
+    }
+}
+
+/// The sweep of this opening, and the names that it must not touch.
+#[derive(Default)]
+pub(crate) struct Sweeping(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// The shard with which it began, once it has.
+    first: Option<u8>,
+    sweep: Sweep,
+    /// Names of bodies begun by this process. They have no record before their transaction is committed, and none
+    /// of them is what an earlier process left. Forgotten when the sweep is over.
+    begun: BTreeSet<[u8; 20]>,
+}
+
+impl Sweeping {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the sweep from a name, before anything lies under it.
+    pub fn begin(&self, name: &Name) {
+        let mut state = self.state();
+        if !state.sweep.is_over() {
+            state.begun.insert(name.bytes());
+        }
+    }
+
+    pub fn told(&self) -> Sweep {
+        self.state().sweep
+    }
+
+    /// The shard of the next step; none when it is over.
+    fn next(&self, chance: u8) -> Option<u8> {
+        let mut state = self.state();
+        let done = u8::try_from(state.sweep.shards).ok()?;
+        Some(state.first.get_or_insert(chance).wrapping_add(done))
+    }
+
+    fn is_begun(&self, name: &Name) -> bool {
+        self.state().begun.contains(&name.bytes())
+    }
+
+    fn done(&self, step: &Swept) -> Sweep {
+        let mut state = self.state();
+        let Sweep { shards, swept, failing } = &mut state.sweep;
+        *shards = shards.saturating_add(1);
+        *failing = false;
+        swept.aside = swept.aside.saturating_add(step.aside);
+        swept.removed = swept.removed.saturating_add(step.removed);
+        swept.cleared = swept.cleared.saturating_add(step.cleared);
+        swept.strays = swept.strays.saturating_add(step.strays);
+        if state.sweep.is_over() {
+            state.begun.clear();
+        }
+        state.sweep
+    }
+
+    fn failed(&self) {
+        self.state().sweep.failing = true;
+    }
+}
+
+/// What is on record in one shard, in the order of names.
+#[derive(Default)]
+struct Recorded {
+    bodies: Vec<[u8; 20]>,
+    deleted: Vec<[u8; 20]>,
+}
+
 impl Archive {
     /// Puts bodies aside that have no record, removes those of deleted objects, and clears what has been
-    /// aside for thirty days. Part of opening a site, before the first draft is made.
+    /// aside for thirty days: all shards, once for each opening.
+    ///
+    /// # Errors
+    /// The store's or the database's; the next call goes on with the shard at which it failed.
+    pub async fn sweep(&self) -> Result<Swept, Error> {
+        loop {
+            let sweep = self.sweep_step().await?;
+            if sweep.is_over() {
+                return Ok(sweep.swept);
+            }
+        }
+    }
+
+    /// One shard of the sweep. May be called while the site is open.
     ///
     /// A body without record is what a crash leaves of a draft. It is put aside and not removed at once:
     /// when a database is older than it should be, the bodies of its missing records are still there.
-    /// What is locked is left where it is and counted: a lock is no reason for a site not to open.
-    pub async fn sweep(&self) -> Result<Swept, Error> {
-        let known = self.known().await?;
-        let (store, now) = (self.store.clone(), self.clock.now());
-        let swept = blocking(move || {
-            let mut swept = Swept::default();
-            for name in store.names()? {
-                let place = known.binary_search_by_key(&name.bytes(), |(bytes, _)| *bytes).ok();
-                match place.and_then(|place| known.get(place)) {
-                    Some((_, false)) => {}
-                    Some((_, true)) => {
-                        let done = unless_locked(store.remove(&name))?;
-                        *(if done { &mut swept.removed } else { &mut swept.strays }) += 1;
-                    }
-                    None => {
-                        let done = unless_locked(store.set_aside(&name))?;
-                        *(if done { &mut swept.aside } else { &mut swept.strays }) += 1;
-                    }
-                }
+    /// What is locked is left where it is and counted.
+    ///
+    /// 1. The shard's names are listed. 2. The records of the shard are read, after the list: a body that became
+    ///    an object in between has its record there. 3. Each name without record that this process did not
+    ///    begin is put aside. Crash anywhere: each name is where it was or aside, and the next opening begins anew.
+    pub async fn sweep_step(&self) -> Result<Sweep, Error> {
+        let [chance] = base::entropy::bytes(&*self.entropy);
+        let Some(shard) = self.known.sweep.next(chance) else { return Ok(self.known.sweep.told()) };
+        match self.sweep_shard(shard).await {
+            Ok(swept) => Ok(self.known.sweep.done(&swept)),
+            Err(error) => {
+                self.known.sweep.failed();
+                Err(error)
             }
-            let before = now.checked_sub(ASIDE).unwrap_or(base::Timestamp::MIN);
-            swept.cleared = store.clear_aside(before)?;
-            Ok(swept)
-        })
-        .await?;
-        self.known.set_strays(swept.strays);
+        }
+    }
+
+    async fn sweep_shard(&self, shard: u8) -> Result<Swept, Error> {
+        let store = self.store.clone();
+        let names = blocking(move || Ok(store.names_in(Some(shard))?)).await?;
+        let recorded = if names.is_empty() { Recorded::default() } else { self.recorded_in(shard).await? };
+        let archive = self.clone();
+        blocking(move || archive.put_in_order(shard, &names, &recorded)).await
+    }
+
+    /// Blocks.
+    fn put_in_order(&self, shard: u8, names: &[Name], recorded: &Recorded) -> Result<Swept, Error> {
+        let (store, mut swept) = (&self.store, Swept::default());
+        for name in names {
+            let bytes = name.bytes();
+            if recorded.deleted.binary_search(&bytes).is_ok() {
+                let done = unless_locked(store.remove(name))?;
+                *(if done { &mut swept.removed } else { &mut swept.strays }) += 1;
+            } else if recorded.bodies.binary_search(&bytes).is_err() && !self.known.sweep.is_begun(name) {
+                let done = unless_locked(store.set_aside(name))?;
+                *(if done { &mut swept.aside } else { &mut swept.strays }) += 1;
+            }
+        }
+        let before = self.clock.now().checked_sub(ASIDE).unwrap_or(base::Timestamp::MIN);
+        swept.cleared = store.clear_aside(before, Some(shard))?;
         Ok(swept)
     }
 
-    /// The bodies that have a record, in the order of their names, and whether it is a tombstone. Read in pages
-    /// and kept as bytes: a site may have millions.
-    async fn known(&self) -> Result<Vec<([u8; 20], bool)>, Error> {
-        let (mut known, mut last) = (Vec::new(), String::new());
-        loop {
-            let page: Vec<(String, Option<String>)> = object::Entity::find()
+    /// What is on record in a shard. Both questions are answered by an index alone.
+    async fn recorded_in(&self, shard: u8) -> Result<Recorded, Error> {
+        let first = format!("{shard:02x}");
+        // Behind every hexadecimal digit.
+        let behind = format!("{first}g");
+        let of_shard = || {
+            object::Entity::find()
                 .select_only()
-                .columns([object::Column::Body, object::Column::DeletedAt])
-                .filter(object::Column::Body.gt(last.as_str()))
+                .column(object::Column::Body)
+                .filter(object::Column::Body.gte(first.as_str()))
+                .filter(object::Column::Body.lt(behind.as_str()))
                 .order_by_asc(object::Column::Body)
-                .limit(PAGE)
-                .into_tuple()
-                .all(self.db.reader())
-                .await?;
-            let Some((newest, _)) = page.last() else { return Ok(known) };
-            last.clone_from(newest);
-            let named =
-                page.iter().filter_map(|(body, deleted)| Some((Name::parse(body)?, deleted.is_some())));
-            known.extend(named.map(|(name, deleted)| (name.bytes(), deleted)));
-        }
+        };
+        let bodies: Vec<String> = of_shard().into_tuple().all(self.db.reader()).await?;
+        let deleted: Vec<String> =
+            of_shard().filter(Expr::cust(DELETED)).into_tuple().all(self.db.reader()).await?;
+        let bytes =
+            |names: Vec<String>| names.iter().filter_map(|name| Some(Name::parse(name)?.bytes())).collect();
+        Ok(Recorded { bodies: bytes(bodies), deleted: bytes(deleted) })
     }
 }
 

@@ -34,7 +34,57 @@ pub const MIGRATIONS: &[Migration] = &[
             "CREATE INDEX archive_object_created ON archive_object (created_at)",
         ],
     },
+    // Counts that do not grow with the site: sums kept by project, and indexes of what is rare or due. Each index
+    // stands under one of the conditions below, word for word, or the database does not use it.
+    Migration {
+        step: "archive-3",
+        sql: &[
+            "CREATE TABLE archive_count (project TEXT PRIMARY KEY, objects BIGINT NOT NULL, \
+                versions BIGINT NOT NULL, bytes BIGINT NOT NULL)",
+            RECOUNT,
+            "DROP INDEX archive_object_scrubbed",
+            "CREATE INDEX archive_object_deleted ON archive_object (body) WHERE deleted_at IS NOT NULL",
+            "CREATE INDEX archive_object_quarantined ON archive_object (position, project) \
+                WHERE quarantined IS NOT NULL AND deleted_at IS NULL",
+            "CREATE INDEX archive_object_held ON archive_object (project) WHERE held <> 0 AND deleted_at IS NULL",
+            "CREATE INDEX archive_object_unlocked ON archive_object (position, project) \
+                WHERE locked = 0 AND deleted_at IS NULL AND (kept_until IS NOT NULL OR held <> 0)",
+            "CREATE INDEX archive_object_due ON archive_object (scrubbed_at, cipher_length) \
+                WHERE quarantined IS NULL AND deleted_at IS NULL",
+            "CREATE INDEX archive_object_oldest ON archive_object (project, scrubbed_at) \
+                WHERE quarantined IS NULL AND deleted_at IS NULL",
+        ],
+    },
 ];
+
+/// Fills the table of counts.
+pub(crate) const RECOUNT: &str = "INSERT INTO archive_count SELECT COALESCE(project, ''), \
+    CAST(SUM(CASE WHEN version = 1 THEN 1 ELSE 0 END) AS BIGINT), COUNT(*), \
+    CAST(SUM(cipher_length) AS BIGINT) FROM archive_object WHERE deleted_at IS NULL \
+    GROUP BY COALESCE(project, '')";
+
+/// Tombstones.
+pub(crate) const DELETED: &str = "deleted_at IS NOT NULL";
+/// In quarantine.
+pub(crate) const QUARANTINED: &str = "quarantined IS NOT NULL AND deleted_at IS NULL";
+/// Under a hold.
+pub(crate) const HELD: &str = "held <> 0 AND deleted_at IS NULL";
+/// To be locked, and not locked yet.
+pub(crate) const UNLOCKED: &str =
+    "locked = 0 AND deleted_at IS NULL AND (kept_until IS NOT NULL OR held <> 0)";
+/// What a scrub reads.
+pub(crate) const SOUND: &str = "quarantined IS NULL AND deleted_at IS NULL";
+
+db::entity!(
+    /// What a project's objects come to.
+    count, "archive_count", {
+    /// The project; empty for the site's own.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub project: String,
+    pub objects: i64,
+    pub versions: i64,
+    pub bytes: i64,
+});
 
 db::entity!(
     /// One version of an object.

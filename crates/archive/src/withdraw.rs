@@ -1,6 +1,7 @@
 //! Objects taken back before anything shows them.
 
 use crate::archive::blocking;
+use crate::count::{Change, Counted, count};
 use crate::store::Name;
 use crate::table::object;
 use crate::{Archive, Error};
@@ -32,7 +33,7 @@ impl Archive {
     /// 1. The withdrawal is recorded, durably. Crash here: the objects are still there; the package is
     ///    refused again when it is sent again.
     /// 2. The records and the wrapped keys go in `tx`. Crash before its commit: the same.
-    /// 3. The caller commits. Crash here: bodies without record, put aside at the next start.
+    /// 3. The caller commits. Crash here: bodies without record, put aside after the next start.
     /// 4. [`Withdrawn::discard`] removes the bodies.
     ///
     /// # Errors
@@ -45,16 +46,15 @@ impl Archive {
         ids: &[ObjectId],
     ) -> Result<Withdrawn, Error> {
         let project = permit.in_project()?;
-        let mut rows = Vec::with_capacity(ids.len());
         for id in ids {
-            let row = object::Entity::find()
+            let arriving = object::Entity::find()
                 .filter(object::Column::Id.eq(id.as_str()))
                 .filter(object::Column::Project.eq(project.as_str()))
                 .filter(object::Column::Arriving.eq(1))
                 .filter(object::Column::Held.eq(0))
                 .one(&**tx)
                 .await?;
-            rows.push(row.ok_or(Error::NotFound)?);
+            arriving.ok_or(Error::NotFound)?;
         }
         for some in ids.chunks(NAMED_AT_ONCE) {
             let event = Event::new(permit.actor().clone(), What::ObjectsWithdrawn {})
@@ -63,11 +63,16 @@ impl Archive {
                 .about(some.iter().map(ToString::to_string));
             self.audit.gate(&event).await?;
         }
-        let mut bodies = Vec::with_capacity(rows.len());
-        for (row, id) in rows.into_iter().zip(ids) {
-            object::Entity::delete_many().filter(object::Column::Id.eq(id.as_str())).exec(&**tx).await?;
+        let mut bodies = Vec::with_capacity(ids.len());
+        for id in ids {
+            let of_it = || object::Column::Id.eq(id.as_str());
+            let versions = object::Entity::find().filter(of_it()).all(&**tx).await?;
+            object::Entity::delete_many().filter(of_it()).exec(&**tx).await?;
+            count(tx, Some(project.as_str()), versions.iter().map(Counted::from), Change::Go).await?;
             self.keys.forget_session(permit, tx, id).await?;
-            bodies.push(Name::parse(&row.body).ok_or(Error::Record)?);
+            for version in versions {
+                bodies.push(Name::parse(&version.body).ok_or(Error::Record)?);
+            }
         }
         Ok(Withdrawn { archive: self.clone(), bodies })
     }
@@ -77,7 +82,7 @@ impl Withdrawn {
     /// Removes the bodies. Called after the commit.
     pub async fn discard(self) {
         let Self { archive, bodies } = self;
-        // What stays is put aside at the next start.
+        // What stays is put aside after the next start.
         let _ = blocking(move || {
             bodies.iter().for_each(|body| archive.discard(body));
             Ok(())

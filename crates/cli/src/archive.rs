@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::{Error, Failure, text};
-use api::archive::{Check, Checked, Scrub, Scrubbed, Storage};
+use api::archive::{Check, Checked, Scrub, Scrubbed, Storage, Swept};
 use base::ObjectId;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -69,8 +69,24 @@ impl Stat {
                 "{strays} bodies without a record, or of deleted objects, are locked and left"
             ));
         }
+        app.console.say(&sweep_line(&storage.swept));
         storage.quarantine.iter().try_for_each(|one| app.console.line(&damage_line(one)))
     }
+}
+
+/// How far the look for what a crash left is, in a line.
+fn sweep_line(swept: &Swept) -> String {
+    let Swept { parts, of, aside, removed, failing } = swept;
+    let found = match aside.saturating_add(*removed) {
+        0 => "nothing so far".to_owned(),
+        _ => format!("{aside} bodies without a record put aside, {removed} of deleted objects removed"),
+    };
+    let how = match (failing, parts < of) {
+        (true, _) => format!("the store could not be read after {parts} of {of} parts; it is tried again"),
+        (false, true) => format!("{parts} of {of} parts looked through"),
+        (false, false) => "all looked through".to_owned(),
+    };
+    format!("what a crash may have left: {how}; {found}")
 }
 
 /// Read objects through, every version, and compare them with tree, record and ledger.

@@ -139,9 +139,8 @@ async fn archive(
 ) -> Result<Archive> {
     let store = store::open(layout, settings, &site, clock.clone(), entropy.clone()).await?;
     let (db, keys, audit) = (db.clone(), keys.clone(), audit.clone());
-    let archive = Archive::new(ArchiveParts { store, db, keys, audit, clock, entropy, site });
-    archive.sweep().await?;
-    Ok(archive)
+    // What a crash left is put in order while the site is open: `server::care`.
+    Ok(Archive::new(ArchiveParts { store, db, keys, audit, clock, entropy, site }))
 }
 
 /// The database, compared with the ledger; the opening is on record.

@@ -7,7 +7,7 @@ use crate::{Failure, Site};
 use access::thing::Site as SiteThing;
 use access::verb::{Manage, View};
 use access::{Action, Ask, Permit};
-use api::archive::{Check, Checked, Scrub, Scrubbed, Storage, Stored};
+use api::archive::{Check, Checked, Scrub, Scrubbed, Storage, Stored, Swept};
 use archive::Pace;
 use axum::Json as Answer;
 use axum::extract::State;
@@ -25,8 +25,9 @@ pub(crate) async fn stat(
     let projects = site.archive.stat(&permit).await?.into_iter().map(stored).collect();
     let quarantine = site.archive.quarantine_list(&permit).await?.into_iter().map(checked).collect();
     let store = site.archive.store().strength();
-    let strays = site.archive.standing().strays;
-    Ok(Answer(Storage { store, scrub_days: site.care.scrub_days, projects, quarantine, strays }))
+    let archive::Standing { strays, sweep, .. } = site.archive.standing();
+    let swept = swept(&sweep);
+    Ok(Answer(Storage { store, scrub_days: site.care.scrub_days, projects, quarantine, strays, swept }))
 }
 
 pub(crate) async fn check(
@@ -96,6 +97,17 @@ fn stored(stat: archive::Stat) -> Stored {
         held: stat.held,
         unlocked: stat.unlocked,
         oldest_check: stat.oldest_check,
+    }
+}
+
+fn swept(sweep: &archive::Sweep) -> Swept {
+    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    Swept {
+        parts: u64::from(sweep.shards),
+        of: u64::from(archive::sweep::SHARDS),
+        aside: number(sweep.swept.aside),
+        removed: number(sweep.swept.removed),
+        failing: sweep.failing,
     }
 }
 

@@ -1,5 +1,5 @@
-//! What the site does with its store by itself: it has new objects locked, scrubs, records damage that
-//! readers met, and says in its status how the store is.
+//! What the site does with its store by itself: it puts in order what a crash left, has new objects locked, scrubs,
+//! records damage that readers met, and says in its status how the store is.
 
 use crate::{Failure, Site};
 use archive::{Pace, Standing};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// How often the site looks after its store.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long a step of the site's own scrub reads.
+/// How long a step of the site's own scrub reads, and how long it sweeps at once.
 const OWN_STEP: Duration = Duration::from_secs(2);
 const DAY: u64 = 24 * 3600;
 
@@ -57,7 +57,7 @@ pub(crate) async fn limits(site: &Site) -> Result<Vec<String>, Failure> {
 
 /// What the site has met of its store.
 fn standing(standing: &Standing) -> Vec<String> {
-    let Standing { away, strays, unlocked } = *standing;
+    let Standing { away, strays, unlocked, sweep } = *standing;
     let mut limits = Vec::new();
     if away {
         limits.push("the store is not there: it holds no body at all".to_owned());
@@ -68,6 +68,11 @@ fn standing(standing: &Standing) -> Vec<String> {
              `archive stat` says in which projects"
         ));
     }
+    if sweep.failing {
+        limits.push(
+            "the store cannot be looked through for what a crash left; it is tried again by itself".to_owned(),
+        );
+    }
     if strays > 0 {
         limits.push(format!(
             "{strays} bodies without a record, or of deleted objects, are locked: they are left where they are"
@@ -76,8 +81,9 @@ fn standing(standing: &Standing) -> Vec<String> {
     limits
 }
 
-/// Looks after the store until the site stops: records damage that readers met, has the store lock what is
-/// new, destroys the keys of backups whose day has come, and scrubs a little while nobody waits. An error is left for the next look: none of these is
+/// Looks after the store until the site stops: sweeps it for what a crash left, records damage that readers met, has the
+/// store lock what is new, destroys the keys of backups whose day has come, and scrubs a little while nobody waits. An
+/// error is left for the next look: none of these is
 /// anybody's request, and what is behind shows in the status.
 pub async fn care(site: Site) {
     let pace = Pace {
@@ -86,6 +92,7 @@ pub async fn care(site: Site) {
         step: OWN_STEP,
     };
     loop {
+        sweep(&site).await;
         tokio::select! {
             () = site.stopped() => return,
             () = tokio::time::sleep(LOOK) => {}
@@ -94,7 +101,18 @@ pub async fn care(site: Site) {
         let _ = site.archive.lock_settled().await;
         let _ = site.backup.end_epochs().await;
         if site.care.scrub_days > 0 && site.is_quiet() {
-            let _ = site.archive.scrub(&pace, &site.actor(), None).await;
+            let _ = site.archive.scrub_uncounted(&pace, &site.actor()).await;
+        }
+    }
+}
+
+/// Goes on with the sweep of this opening: as long as nobody waits, and at least a step.
+async fn sweep(site: &Site) {
+    let began = site.clock.monotonic();
+    while let Ok(sweep) = site.archive.sweep_step().await {
+        let long = site.clock.monotonic().saturating_sub(began) >= OWN_STEP;
+        if sweep.is_over() || long || !site.is_quiet() {
+            return;
         }
     }
 }

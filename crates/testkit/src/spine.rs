@@ -185,6 +185,13 @@ impl Spine {
     /// Opens the spine that lies in `folder` as a start does: what the ledger and the database hold
     /// is compared, and bodies that a crash left are cleared. Errors are the product's own.
     pub async fn open_in(folder: &Path) -> anyhow::Result<Self> {
+        let spine = Self::open_unswept(folder).await?;
+        spine.archive.sweep().await?;
+        Ok(spine)
+    }
+
+    /// The same, with the sweep left for later, as a site leaves it.
+    pub async fn open_unswept(folder: &Path) -> anyhow::Result<Self> {
         let known = std::fs::read_to_string(folder.join(KNOWN))?;
         let (site, session) = known.split_once(' ').context("no site is known")?;
         let site: SiteId = site.parse().map_err(|_| anyhow::anyhow!("no id of a site"))?;
@@ -195,9 +202,7 @@ impl Spine {
             .reconcile(&Actor::Site(site.clone()), "test", Found::watermark(parts.db.watermark()))
             .await?;
         let folder = Folder { path: folder.to_owned(), _temporary: None };
-        let spine = parts.join(folder, site, session, |_, _| None, None).await?;
-        spine.archive.sweep().await?;
-        Ok(spine)
+        parts.join(folder, site, session, |_, _| None, None).await
     }
 
     /// Ends as a site's process does: what waits is committed, and the database closed.

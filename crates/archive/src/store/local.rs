@@ -83,6 +83,18 @@ impl Local {
         self.folder.join(name.as_str().get(..2).unwrap_or("00"))
     }
 
+    /// The folders of shards that are there.
+    fn shards(&self) -> io::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for shard in fs::read_dir(&self.folder)? {
+            let shard = shard?;
+            if shard.file_name().len() == 2 && shard.file_type()?.is_dir() {
+                found.push(shard.path());
+            }
+        }
+        Ok(found)
+    }
+
     fn flag_parts(&self, name: &Name, on: bool) -> io::Result<()> {
         for part in Part::ALL {
             match File::open(self.path(name, part)) {
@@ -166,14 +178,19 @@ impl Store for Local {
         if removed { File::open(self.shard(name))?.sync_all() } else { Ok(()) }
     }
 
-    fn names(&self) -> io::Result<Vec<Name>> {
+    fn names_in(&self, shard: Option<u8>) -> io::Result<Vec<Name>> {
+        let folders = match shard {
+            Some(shard) => vec![self.folder.join(format!("{shard:02x}"))],
+            None => self.shards()?,
+        };
         let mut names = BTreeSet::new();
-        for shard in fs::read_dir(&self.folder)? {
-            let shard = shard?;
-            if shard.file_name().len() != 2 || !shard.file_type()?.is_dir() {
-                continue;
-            }
-            for file in fs::read_dir(shard.path())? {
+        for folder in folders {
+            let files = match fs::read_dir(&folder) {
+                Ok(files) => files,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            for file in files {
                 let path = file?.path();
                 names.extend(path.file_stem().and_then(|stem| stem.to_str()).and_then(Name::parse));
             }
@@ -182,17 +199,12 @@ impl Store for Local {
     }
 
     fn is_there(&self) -> io::Result<bool> {
-        let shards = match fs::read_dir(&self.folder) {
-            Ok(shards) => shards,
+        let shards = match self.shards() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error),
+            shards => shards?,
         };
         for shard in shards {
-            let shard = shard?;
-            if shard.file_name().len() == 2
-                && shard.file_type()?.is_dir()
-                && fs::read_dir(shard.path())?.next().is_some()
-            {
+            if fs::read_dir(shard)?.next().is_some() {
                 return Ok(true);
             }
         }
@@ -218,7 +230,7 @@ impl Store for Local {
         File::open(self.shard(name))?.sync_all()
     }
 
-    fn clear_aside(&self, moment: Timestamp) -> io::Result<usize> {
+    fn clear_aside(&self, moment: Timestamp, shard: Option<u8>) -> io::Result<usize> {
         let before = moment.strftime("%Y-%m-%d").to_string();
         let days = match fs::read_dir(self.folder.join(ASIDE)) {
             Ok(days) => days,
@@ -233,10 +245,19 @@ impl Store for Local {
             }
             for file in fs::read_dir(day.path())? {
                 let path = file?.path();
-                fs::remove_file(&path)?;
-                cleared.insert(path.file_stem().map(ToOwned::to_owned));
+                let stem = path.file_stem().map(ToOwned::to_owned);
+                let name = stem.as_ref().and_then(|stem| stem.to_str()).and_then(Name::parse);
+                // What is no name belongs to no shard, and goes with the first.
+                if name.is_none_or(|name| name.is_in(shard)) {
+                    fs::remove_file(&path)?;
+                    cleared.insert(stem);
+                }
             }
-            fs::remove_dir(day.path())?;
+            match fs::remove_dir(day.path()) {
+                // Other shards have something there yet.
+                Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => return Err(error),
+                _ => {}
+            }
         }
         Ok(cleared.len())
     }
@@ -282,7 +303,7 @@ impl Incoming for Writing {
 impl Drop for Writing {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
-            // Litter is harmless: sealed, without record, and put aside at the next start.
+            // Litter is harmless: sealed, without record, and put aside after the next start.
             let _ = fs::remove_file(path);
         }
     }

@@ -45,6 +45,11 @@ impl Name {
         bytes
     }
 
+    /// Whether its first byte is `shard`; any is when there is none.
+    pub fn is_in(&self, shard: Option<u8>) -> bool {
+        shard.is_none_or(|shard| self.bytes().first() == Some(&shard))
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -113,16 +118,21 @@ pub trait Store: Send + Sync + 'static {
     fn locked(&self, name: &Name) -> io::Result<Lock>;
     /// Removes both parts of a name.
     fn remove(&self, name: &Name) -> io::Result<()>;
-    /// The names of which any part is there, in no order.
-    fn names(&self) -> io::Result<Vec<Name>>;
+    /// The names of which any part is there, in no order: those whose first byte is `shard`, or all.
+    fn names_in(&self, shard: Option<u8>) -> io::Result<Vec<Name>>;
+    /// All of them. Only for a store that is known to be small.
+    fn names(&self) -> io::Result<Vec<Name>> {
+        self.names_in(None)
+    }
     /// Whether any part of any name is there: a folder or a bucket that holds nothing is another one, or away.
     fn is_there(&self) -> io::Result<bool> {
         Ok(!self.names()?.is_empty())
     }
     /// Puts both parts of a name aside.
     fn set_aside(&self, name: &Name) -> io::Result<()>;
-    /// Removes what was put aside before `moment`; gives how many names that were.
-    fn clear_aside(&self, moment: Timestamp) -> io::Result<usize>;
+    /// Removes what was put aside before `moment`, of the names whose first byte is `shard`, or of all; gives how
+    /// many names that were.
+    fn clear_aside(&self, moment: Timestamp, shard: Option<u8>) -> io::Result<usize>;
     /// How well it locks, in one sentence for people.
     fn strength(&self) -> String;
 }
@@ -176,6 +186,13 @@ mod tests {
         ] {
             assert_eq!(Name::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn every_name_is_in_one_shard() {
+        let name = Name::parse(&format!("c0{}", "1".repeat(38))).unwrap();
+        let shards: Vec<u8> = (0..=255).filter(|shard| name.is_in(Some(*shard))).collect();
+        assert!(shards == [0xc0] && name.is_in(None));
     }
 
     #[test]

@@ -58,6 +58,11 @@ impl S3 {
         format!("{}{}{ending}", self.folder, name.as_str())
     }
 
+    /// What the keys of a shard begin with, or all keys.
+    fn prefix(&self, shard: Option<u8>) -> String {
+        shard.map_or_else(|| self.folder.clone(), |shard| format!("{}{shard:02x}", self.folder))
+    }
+
     fn find(&self, name: &Name) -> Result<Found, Error> {
         let (body, tree) = (self.key(name, Part::Body), self.key(name, Part::Tree));
         let mut found = Found { all: self.bucket.versions(&body)?, ..Found::default() };
@@ -185,9 +190,9 @@ impl Store for S3 {
         self.remove_all(&found)
     }
 
-    fn names(&self) -> io::Result<Vec<Name>> {
+    fn names_in(&self, shard: Option<u8>) -> io::Result<Vec<Name>> {
         let mut names = BTreeMap::new();
-        self.bucket.each_version(&self.folder, &mut |version| {
+        self.bucket.each_version(&self.prefix(shard), &mut |version| {
             if version.marker {
                 return;
             }
@@ -224,10 +229,10 @@ impl Store for S3 {
         Ok(())
     }
 
-    fn clear_aside(&self, moment: Timestamp) -> io::Result<usize> {
+    fn clear_aside(&self, moment: Timestamp, shard: Option<u8>) -> io::Result<usize> {
         let before = moment.strftime("%Y-%m-%d").to_string();
         let mut due = Vec::new();
-        self.bucket.each_version(&self.folder, &mut |version| {
+        self.bucket.each_version(&self.prefix(shard), &mut |version| {
             if let Some((name, day)) = self.day_of(&version.key)
                 && day < before.as_str()
             {

@@ -157,7 +157,7 @@ fn a_mark_does_not_hide_what_is_locked(world: &World) {
     bucket.hold(&key, &version, true).unwrap();
     assert_eq!(read(&*store, &name, Part::Body).unwrap(), b"body");
     assert!(store.names().unwrap().contains(&name));
-    store.clear_aside(Timestamp::now()).unwrap();
+    store.clear_aside(Timestamp::now(), None).unwrap();
     assert_eq!(read(&*store, &name, Part::Body).unwrap(), b"body");
     bucket.hold(&key, &version, false).unwrap();
 }

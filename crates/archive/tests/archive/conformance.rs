@@ -63,6 +63,9 @@ fn created_once_and_read_from_anywhere(store: &dyn Store) {
             assert!(rest == body[start..], "{length} from {start}");
         }
         assert!(store.names().unwrap().contains(&name));
+        let shard = name.bytes()[0];
+        assert!(store.names_in(Some(shard)).unwrap().contains(&name));
+        assert!(!store.names_in(Some(shard.wrapping_add(1))).unwrap().contains(&name));
         store.remove(&name).unwrap();
         store.remove(&name).unwrap();
         assert!(!store.names().unwrap().contains(&name));
@@ -121,8 +124,10 @@ fn aside_is_not_gone(store: &dyn Store) {
     store.set_aside(&name).unwrap();
     assert!(!store.names().unwrap().contains(&name));
     assert_eq!(read(store, &name, Part::Body).unwrap_err().kind(), io::ErrorKind::NotFound);
-    assert_eq!(store.clear_aside(Timestamp::UNIX_EPOCH).unwrap(), 0);
-    assert!(store.clear_aside(Timestamp::from_second(253_000_000_000).unwrap()).unwrap() >= 1);
+    assert_eq!(store.clear_aside(Timestamp::UNIX_EPOCH, None).unwrap(), 0);
+    let (shard, far) = (name.bytes()[0], Timestamp::from_second(253_000_000_000).unwrap());
+    assert_eq!(store.clear_aside(far, Some(shard.wrapping_add(1))).unwrap(), 0, "of another shard");
+    assert!(store.clear_aside(far, Some(shard)).unwrap() >= 1);
 }
 
 /// What an archive on the backend does when the backend fails: each call once, then reads that are short,

@@ -98,9 +98,9 @@ impl Store for Faulty {
         self.inner.remove(name)
     }
 
-    fn names(&self) -> io::Result<Vec<Name>> {
+    fn names_in(&self, shard: Option<u8>) -> io::Result<Vec<Name>> {
         self.call()?;
-        self.inner.names()
+        self.inner.names_in(shard)
     }
 
     fn set_aside(&self, name: &Name) -> io::Result<()> {
@@ -108,9 +108,9 @@ impl Store for Faulty {
         self.inner.set_aside(name)
     }
 
-    fn clear_aside(&self, moment: Timestamp) -> io::Result<usize> {
+    fn clear_aside(&self, moment: Timestamp, shard: Option<u8>) -> io::Result<usize> {
         self.call()?;
-        self.inner.clear_aside(moment)
+        self.inner.clear_aside(moment, shard)
     }
 
     fn strength(&self) -> String {

@@ -10,6 +10,7 @@
 mod bucket;
 mod conformance;
 mod faulty;
+mod grow;
 mod kept;
 mod retain;
 mod scrub;
