@@ -10,12 +10,12 @@ use access::Permit;
 use access::thing::Thing;
 use access::verb::Seals;
 use audit::{Event, Manifest, What};
-use base::{Id, ObjectId, Timestamp};
+use base::{Id, ObjectId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ColumnTrait, EntityTrait, QuerySelect};
+use db::sea_orm::EntityTrait;
 use keys::Binding;
 use keys::wrap::WrappingKey;
 
@@ -38,7 +38,7 @@ impl Archive {
     ///
     /// A draft that was begun for another project than the permit's is refused. A project's object is
     /// kept from its sealing on for as long as the project's class says; the time of sealing is the clock's
-    /// or, when the clock was set back, that of the newest object on record.
+    /// or, when the clock was set back, that of the newest object on record, within a year.
     pub async fn admit<V: Seals, T: Thing>(
         &self,
         permit: &Permit<V, T>,
@@ -49,15 +49,7 @@ impl Archive {
         if let Some(foreign) = drafts.iter().find(|draft| draft.project.as_ref() != permit.project()) {
             return Err(access::Error::NotCovered(foreign.id.to_string()).into());
         }
-        let newest: Option<Option<String>> = object::Entity::find()
-            .select_only()
-            .column_as(object::Column::CreatedAt.max(), "newest")
-            .into_tuple()
-            .one(&**tx)
-            .await?;
-        let newest: Option<Timestamp> = newest.flatten().and_then(|text| text.parse().ok());
-        // INVARIANT (floors only grow): a clock that was set back does not make a floor earlier.
-        let sealed_at = newest.map_or(self.clock.now(), |newest| newest.max(self.clock.now()));
+        let sealed_at = self.sealing_moment(tx).await?;
         let floor = Floor::of(permit.retention(), sealed_at);
         for draft in drafts.iter_mut() {
             self.link(permit, draft).await?;

@@ -1,5 +1,6 @@
 //! What can go wrong with objects.
 
+use crate::store::NotOwn;
 use crate::watched::Damage;
 use base::{Fault, Kind, ObjectId, Timestamp};
 
@@ -68,9 +69,17 @@ pub enum Error {
     /// A next version would be another thing than the one before.
     #[error("the next version of `{0}` has its kind and its subject")]
     Version(ObjectId),
-    /// The store holds nothing, and should.
-    #[error("the store is not there: it holds no body at all")]
+    /// The store holds nothing, and should, or its place is not the site's own.
+    #[error("the store is not there: its place holds no body at all, or is not marked as this site's")]
     Away,
+    /// The clock is before the site was made.
+    #[error("this machine's clock says {now}, and the site was made at {made}")]
+    Clock {
+        /// What the clock says.
+        now: Timestamp,
+        /// When the ledger began.
+        made: Timestamp,
+    },
     /// The record holds it; the store could not be told to.
     #[error("`{object}` is under a legal hold by its record, and the store does not hold all of it yet")]
     HeldOnRecord {
@@ -107,6 +116,10 @@ impl From<std::io::Error> for Error {
             Ok(Damage { object, source }) => return Self::Damaged { object, source },
             Err(error) => error,
         };
+        let error = match error.downcast::<NotOwn>() {
+            Ok(NotOwn) => return Self::Away,
+            Err(error) => error,
+        };
         match seal::Error::from_io(error) {
             seal::Error::Io(error) => match error.downcast::<bucket::Error>() {
                 Ok(error) => Self::Bucket(error),
@@ -131,6 +144,7 @@ impl Error {
             Self::Store(error) => error,
             Self::Bucket(error) => error.into(),
             Self::Seal(error) => error.into(),
+            Self::Away => NotOwn.into(),
             other => std::io::Error::other(other),
         }
     }
@@ -140,7 +154,7 @@ impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::NotFound => Kind::NotFound,
-            Self::Store(_) | Self::Away => Kind::Unavailable,
+            Self::Store(_) | Self::Away | Self::Clock { .. } => Kind::Unavailable,
             Self::HeldOnRecord { source, .. } => source.kind(),
             Self::Moved(_) => Kind::Conflict,
             Self::Damaged { .. } | Self::Changed(_) | Self::Record => Kind::Integrity,
@@ -181,6 +195,7 @@ impl Fault for Error {
             Self::Away => "ARCHIVE-018",
             Self::HeldOnRecord { .. } => "ARCHIVE-019",
             Self::Moved(_) => "ARCHIVE-020",
+            Self::Clock { .. } => "ARCHIVE-021",
             Self::Bucket(e) => e.code(),
             Self::Keys(e) => e.code(),
             Self::Access(e) => e.code(),
@@ -201,7 +216,12 @@ impl Fault for Error {
             Self::Held(_) => Some("a data steward lifts a hold with `object lift`".into()),
             Self::NotHeld(_) => Some("`object show` says whether an object is held".into()),
             Self::Deleted(_) => Some("its record is all that is left; the trail says who deleted it".into()),
-            Self::Away => Some("mount the site's `objects` folder again, or name the right bucket".into()),
+            Self::Away => Some(
+                "mount the site's `objects` folder again, or name the right bucket; see docs/guide/storage.md".into(),
+            ),
+            Self::Clock { .. } => {
+                Some("set the clock; floors are counted from it, so nothing is sealed until then".into())
+            }
             Self::HeldOnRecord { .. } => Some(
                 "nothing here deletes it; the site tells the store again by itself, see `site status`".into(),
             ),

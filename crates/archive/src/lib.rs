@@ -16,6 +16,7 @@
 //! * [`object`]: what is known about an object
 //! * [`retain`]: floors, locks, holds, deletion
 //! * [`scrub`]: checks, the rolling scrub, quarantine
+//! * [`moment`]: from when a floor counts
 //! * [`sweep`]: what a crash left, shard by shard
 //! * [`standing`]: how the store stands, for the status
 //! * [`restored`]: what a backup lists, and what must not come back with one
@@ -24,6 +25,7 @@ pub mod address;
 pub mod admit;
 pub mod archive;
 pub mod draft;
+pub mod moment;
 pub mod object;
 pub mod open;
 pub mod restored;

@@ -3,9 +3,10 @@
 use crate::Archive;
 use crate::archive::Suspect;
 use crate::sweep::{Sweep, Sweeping};
+use base::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// What is not locked for longer than this is told.
@@ -19,6 +20,8 @@ pub(crate) struct Known {
     pub alone: tokio::sync::Mutex<()>,
     /// After which ledger position the next step of locking begins.
     pub locked_to: AtomicI64,
+    /// When the site's ledger began, once it was asked.
+    pub made: OnceLock<Timestamp>,
     /// The sweep of this opening.
     pub sweep: Sweeping,
     /// What was due when it was last counted, by the moment that was asked for: versions and bytes.

@@ -140,7 +140,9 @@ async fn archive(
     let store = store::open(layout, settings, &site, clock.clone(), entropy.clone()).await?;
     let (db, keys, audit) = (db.clone(), keys.clone(), audit.clone());
     // What a crash left is put in order while the site is open: `server::care`.
-    Ok(Archive::new(ArchiveParts { store, db, keys, audit, clock, entropy, site }))
+    let archive = Archive::new(ArchiveParts { store, db, keys, audit, clock, entropy, site });
+    archive.claim().await?;
+    Ok(archive)
 }
 
 /// The database, compared with the ledger; the opening is on record.

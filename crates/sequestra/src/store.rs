@@ -32,7 +32,7 @@ pub async fn open(
     let Some(s3) = &settings.s3 else {
         return match elsewhere {
             Some(name) => Err(Error::InBucket(name).into()),
-            None => local(layout, settings, clock),
+            None => local(layout, settings, site, clock),
         };
     };
     if settings.immutable {
@@ -71,13 +71,18 @@ fn given() -> Option<PathBuf> {
     Some(PathBuf::from(folder).join(credentials::CREDENTIAL))
 }
 
-fn local(layout: &Layout, settings: &ArchiveSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> {
+fn local(
+    layout: &Layout,
+    settings: &ArchiveSettings,
+    site: &SiteId,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Store>> {
     let flag = if settings.immutable { Flag::On } else { Flag::Off };
     let store = Local::open(&layout.objects(), clock, flag).context(match flag {
         Flag::On => "cannot use the folder of objects, or not set its files immutable; see `doctor`",
         Flag::Off => "cannot use the folder of objects",
     })?;
-    Ok(Arc::new(store))
+    Ok(Arc::new(store.of(site)))
 }
 
 fn elsewhere(layout: &Layout) -> Result<Option<String>> {

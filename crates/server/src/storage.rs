@@ -44,6 +44,13 @@ pub(crate) async fn limits(site: &Site) -> Result<Vec<String>, Failure> {
         ));
     }
     limits.extend(standing(&site.archive.standing()));
+    if let Some(ahead) = site.archive.ahead().await?.filter(|ahead| ahead.as_secs() >= DAY) {
+        limits.push(format!(
+            "the newest object was sealed {} days ahead of this machine's clock: one of the two clocks is wrong, and \
+             floors of new objects count from there, for a year at most",
+            ahead.as_secs() / DAY
+        ));
+    }
     // Twice the time: a scrub that is on its way is no alarm.
     let late = site.clock.now().checked_sub(site.care.every().saturating_mul(2)).ok();
     if oldest.is_some_and(|oldest| late.is_some_and(|late| oldest < late)) {
@@ -60,7 +67,10 @@ fn standing(standing: &Standing) -> Vec<String> {
     let Standing { away, strays, unlocked, sweep } = *standing;
     let mut limits = Vec::new();
     if away {
-        limits.push("the store is not there: it holds no body at all".to_owned());
+        limits.push(
+            "the store is not there: its place holds no body at all, or is not marked as this site's"
+                .to_owned(),
+        );
     }
     if unlocked > 0 {
         limits.push(format!(
@@ -70,7 +80,8 @@ fn standing(standing: &Standing) -> Vec<String> {
     }
     if sweep.failing {
         limits.push(
-            "the store cannot be looked through for what a crash left; it is tried again by itself".to_owned(),
+            "the store cannot be looked through for what a crash left; it is tried again by itself"
+                .to_owned(),
         );
     }
     if strays > 0 {

@@ -21,6 +21,9 @@ const OBJECTS: u64 = 4;
 /// Files that carry nothing: the ledger's lock, and what the test itself must know.
 const EMPTY: [&str; 3] = ["ledger/lock", "known.txt", "person.json"];
 
+/// The mark of the site in its store.
+const MARK: &str = "objects/site.mark";
+
 /// A small site, closed.
 pub struct Small {
     room: TempDir,
@@ -45,7 +48,8 @@ impl Small {
             };
             actor::put(&spine, &project, &caller, n, tell).await?;
             // Of the files that are there, those that were not there before are this object's.
-            for file in below(&folder, Path::new("objects"))? {
+            let files = below(&folder, Path::new("objects"))?;
+            for file in files.into_iter().filter(|file| file != Path::new(MARK)) {
                 owners.entry(file).or_insert_with(|| id.borrow().clone());
             }
         }
@@ -137,6 +141,9 @@ async fn damaged_objects(folder: &Path) -> Result<Vec<String>> {
     let view: Permit<View, Project> =
         spine.access.decide(&caller, Ask::new(Action::ViewSamples, [project])).await?;
     let mut damaged = Vec::new();
+    if spine.archive.standing().away {
+        damaged.push(MARK.to_owned());
+    }
     for object in spine.archive.describe(&view, &ids).await? {
         let ask = Ask::new(Action::ViewVariants, [object.id.clone()]);
         let permit: Permit<ReadVerb, Object> = spine.access.decide(&caller, ask).await?;

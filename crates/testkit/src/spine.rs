@@ -345,7 +345,10 @@ impl Parts {
         let Self { db, audit, access, keys, clock, entropy } = self;
         let store = match store {
             Some(store) => store,
-            None => Arc::new(Local::open(&folder.path().join("objects"), clock.clone(), Flag::Off)?),
+            None => {
+                let local = Local::open(&folder.path().join("objects"), clock.clone(), Flag::Off)?;
+                Arc::new(local.of(&site))
+            }
         };
         let archive = Archive::new(ArchiveParts {
             store,
@@ -356,6 +359,7 @@ impl Parts {
             entropy: entropy.clone(),
             site: site.clone(),
         });
+        archive.claim().await?;
         let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
         let more = more(&db, &catalog);
         let places = Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), more };

@@ -1,19 +1,22 @@
-//! A directory: `ab/abcdef…` and `abcdef….tree` beside it, `abcdef….lock` when something forbids removal.
+//! A directory: `ab/abcdef…` and `abcdef….tree` beside it, `abcdef….lock` when something forbids removal; `site.mark`
+//! says whose it is.
 //!
 //! Files are created once, mode 0400, and flushed with their folder before they count. What forbids a
 //! removal stands in the lock file and is asked before every removal; where the file system and the
 //! process's rights allow, the immutable flag makes the kernel refuse as well, whoever asks.
 
-use super::{Incoming, Lock, Locked, Name, Part, Source, Store};
-use base::{Clock, Timestamp};
+use super::{Incoming, Lock, Locked, Name, NotOwn, Part, Source, Store};
+use base::{Clock, SiteId, Timestamp};
 use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, ioctl_setflags};
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The file that says whose folder it is.
+const MARK: &str = "site.mark";
 /// The folder of what was put aside, one folder a day below it.
 const ASIDE: &str = "aside";
 
@@ -31,6 +34,8 @@ pub struct Local {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
     flag: Flag,
+    /// Whose mark the folder has to bear, before anything is put there.
+    owner: Option<SiteId>,
 }
 
 impl Local {
@@ -41,7 +46,33 @@ impl Local {
         if flag == Flag::On {
             Self::try_flag(folder)?;
         }
-        Ok(Self { folder: folder.to_owned(), clock, flag })
+        Ok(Self { folder: folder.to_owned(), clock, flag, owner: None })
+    }
+
+    /// The same as a store of `site`: nothing is put where its mark is missing. A folder under a mount that is gone
+    /// would take bodies that nobody finds when the mount is back.
+    #[must_use]
+    pub fn of(self, site: &SiteId) -> Self {
+        Self { owner: Some(site.clone()), ..self }
+    }
+
+    /// Which folder is there now, when it bears the mark that it has to bear.
+    fn own_place(&self) -> io::Result<Option<(u64, u64)>> {
+        let absent = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(None),
+            _ => Err(error),
+        };
+        if let Some(owner) = &self.owner {
+            match fs::read(self.folder.join(MARK)) {
+                Ok(mark) if mark == marked(owner) => {}
+                Ok(_) => return Ok(None),
+                Err(error) => return absent(error),
+            }
+        }
+        match fs::metadata(&self.folder) {
+            Ok(found) => Ok(Some((found.dev(), found.ino()))),
+            Err(error) => absent(error),
+        }
     }
 
     /// Tries the immutable flag on a file of its own in `folder`.
@@ -110,15 +141,18 @@ impl Local {
 }
 
 impl Store for Local {
+    /// The folder's mark is looked at before and after: a mount that goes or comes in between is noticed.
     fn create(&self, name: &Name, part: Part) -> io::Result<Box<dyn Incoming>> {
-        let path = self.path(name, part);
-        let shard = self.shard(name);
+        let place = self.own_place()?.ok_or(NotOwn)?;
+        let (path, shard) = (self.path(name, part), self.shard(name));
         if !shard.exists() {
             make_folder(&shard)?;
             base::durable::flush_folder_of(&shard)?;
         }
         let file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&path)?;
-        Ok(Box::new(Writing { file, path: Some(path) }))
+        let made = Writing { file, path: Some(path) };
+        let same = made.file.metadata()?.dev() == place.0 && self.own_place()? == Some(place);
+        if same { Ok(Box::new(made)) } else { Err(NotOwn.into()) }
     }
 
     fn open(&self, name: &Name, part: Part) -> io::Result<Box<dyn Source>> {
@@ -209,6 +243,24 @@ impl Store for Local {
             }
         }
         Ok(false)
+    }
+
+    fn is_own(&self) -> io::Result<bool> {
+        Ok(self.own_place()?.is_some())
+    }
+
+    /// 1. The mark is made, whole, or fails where one is. Crash here: it is there or not, and the next opening looks
+    ///    again.
+    fn claim(&self) -> io::Result<()> {
+        let Some(owner) = &self.owner else { return Ok(()) };
+        make_folder(&self.folder)?;
+        match base::durable::create_once(&self.folder.join(MARK), &marked(owner)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !self.is_own()? => {
+                Err(NotOwn.into())
+            }
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn set_aside(&self, name: &Name) -> io::Result<()> {
@@ -307,6 +359,11 @@ impl Drop for Writing {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// What the mark of a site is.
+fn marked(site: &SiteId) -> Vec<u8> {
+    format!("{site}\n").into_bytes()
 }
 
 /// `until <moment or ->` and `hold <yes or no>`, a line each.

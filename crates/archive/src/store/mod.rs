@@ -105,7 +105,9 @@ pub trait Incoming: Write + Send {
 ///    then in force, as read back. The moment never moves to an earlier one. While either forbids it,
 ///    [`Store::remove`] fails with [`Locked`] inside and removes nothing.
 /// 5. **Removal is idempotent.** Removing what is not there is no error.
-/// 6. **Aside is not gone.** [`Store::set_aside`] takes a name out of [`Store::names`] and out of reach of
+/// 6. **Its own place.** Where a place can be swapped for another, as a folder under a mount, [`Store::create`] fails
+///    with [`NotOwn`] inside, and puts nothing, unless the place bears the site's mark.
+/// 7. **Aside is not gone.** [`Store::set_aside`] takes a name out of [`Store::names`] and out of reach of
 ///    [`Store::open`]; its bytes stay until [`Store::clear_aside`] finds it old enough.
 pub trait Store: Send + Sync + 'static {
     /// Begins a part that is not there yet.
@@ -128,6 +130,14 @@ pub trait Store: Send + Sync + 'static {
     fn is_there(&self) -> io::Result<bool> {
         Ok(!self.names()?.is_empty())
     }
+    /// Whether the place is marked as the site's own. A place that tells sites apart by its names needs no mark.
+    fn is_own(&self) -> io::Result<bool> {
+        Ok(true)
+    }
+    /// Marks the place as the site's own, durably.
+    fn claim(&self) -> io::Result<()> {
+        Ok(())
+    }
     /// Puts both parts of a name aside.
     fn set_aside(&self, name: &Name) -> io::Result<()>;
     /// Removes what was put aside before `moment`, of the names whose first byte is `shard`, or of all; gives how
@@ -135,6 +145,17 @@ pub trait Store: Send + Sync + 'static {
     fn clear_aside(&self, moment: Timestamp, shard: Option<u8>) -> io::Result<usize>;
     /// How well it locks, in one sentence for people.
     fn strength(&self) -> String;
+}
+
+/// The place does not bear the site's mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the place of the store is not marked as the site's own")]
+pub struct NotOwn;
+
+impl From<NotOwn> for io::Error {
+    fn from(error: NotOwn) -> Self {
+        Self::new(io::ErrorKind::NotConnected, error)
+    }
 }
 
 /// Why a name was not removed.

@@ -12,6 +12,7 @@ mod conformance;
 mod faulty;
 mod grow;
 mod kept;
+mod place;
 mod retain;
 mod scrub;
 
@@ -319,8 +320,10 @@ fn word(what: &audit::What) -> &'static str {
 
 fn bodies(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
-    for shard in std::fs::read_dir(folder.join("objects")).unwrap() {
-        found.extend(std::fs::read_dir(shard.unwrap().path()).unwrap().map(|f| f.unwrap().path()));
+    let shards = std::fs::read_dir(folder.join("objects")).unwrap().map(|shard| shard.unwrap().path());
+    // Beside them there is the site's mark.
+    for shard in shards.filter(|shard| shard.is_dir()) {
+        found.extend(std::fs::read_dir(shard).unwrap().map(|f| f.unwrap().path()));
     }
     found
 }

@@ -107,7 +107,7 @@ async fn a_clock_set_back_shortens_nothing() {
     let clock = Arc::new(Settable(Mutex::new(now), FixedClock::at(now)));
     let site = Site::at(clock.clone(), None).await;
     let first = site.seen().put(b"first").await.unwrap();
-    *clock.0.lock().unwrap() = "1999-01-01T00:00:00Z".parse().unwrap();
+    *clock.0.lock().unwrap() = now - Duration::from_secs(1_800);
     let second = site.seen().put(b"second").await.unwrap();
     let viewer = site.spine.view(&site.members).await;
     for record in site.spine.archive.describe(&viewer, &[first.clone(), second]).await.unwrap() {
@@ -123,6 +123,48 @@ async fn a_clock_set_back_shortens_nothing() {
     let by = audit::Actor::Site(site.spine.site.clone());
     let pace = archive::Pace { every: Duration::ZERO, per_second: 0, step: DAY };
     assert_eq!(site.spine.archive.scrub(&pace, &by, None).await.unwrap().damaged, 2);
+}
+
+#[tokio::test]
+async fn a_clock_from_before_the_site_seals_nothing() {
+    let now: Timestamp = "2031-05-14T12:00:00Z".parse().unwrap();
+    let clock = Arc::new(Settable(Mutex::new(now), FixedClock::at(now)));
+    let site = Site::at(clock.clone(), None).await;
+    // As after a battery that ran out.
+    for wrong in ["1970-01-01T00:00:00Z", "2031-05-14T10:59:59Z"] {
+        *clock.0.lock().unwrap() = wrong.parse().unwrap();
+        let refused = site.seen().put(b"content").await.unwrap_err();
+        assert_eq!((refused.code(), refused.kind()), ("ARCHIVE-021", Kind::Unavailable), "{wrong}");
+        assert!(refused.hint().is_some());
+    }
+    *clock.0.lock().unwrap() = now;
+    site.seen().put(b"content").await.unwrap();
+    assert_eq!(site.spine.archive.store().names().unwrap().len(), 1);
+}
+
+/// One object sealed under a clock that was decades ahead.
+#[tokio::test]
+async fn a_clock_that_was_ahead_once_lengthens_later_floors_by_a_year_at_most() {
+    let now: Timestamp = "2031-05-14T12:00:00Z".parse().unwrap();
+    let site = Site::at(noon(), None).await;
+    let wrong = site.seen().put(b"sealed too late").await.unwrap();
+    // Nobody's session outlives so great a leap; the record of one that did.
+    sql(
+        &site,
+        "UPDATE archive_object SET created_at = '2099-01-01T00:00:00Z', kept_until = '2099-04-01T00:00:00Z'",
+    )
+    .await;
+    assert!(site.spine.archive.ahead().await.unwrap().unwrap() > 20_000 * DAY, "it is told");
+    let mut ids = vec![wrong];
+    for _ in 0..3 {
+        ids.push(site.seen().put(b"content").await.unwrap());
+    }
+    let viewer = site.spine.view(&site.members).await;
+    let records = site.spine.archive.describe(&viewer, &ids).await.unwrap();
+    let until: Vec<String> = records.iter().map(|record| record.kept_until.unwrap().to_string()).collect();
+    // 90 days, and a year of 366: the same for each, so that the year does not add up.
+    let bounded = (now + (366 + 90) * DAY).to_string();
+    assert_eq!(until, ["2099-04-01T00:00:00Z", &bounded, &bounded, &bounded]);
 }
 
 async fn sql(site: &Site, sql: &str) {

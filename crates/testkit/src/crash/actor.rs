@@ -210,7 +210,7 @@ async fn prepare_objects(folder: &Path) -> Result<()> {
     Person { project: members.project.clone(), token, subject: None }.keep(folder)?;
     spine.close().await;
     // The first start of a site makes it; a loss of power then must not take it away.
-    Ok(std::fs::remove_dir(folder.join("objects"))?)
+    Ok(std::fs::remove_dir_all(folder.join("objects"))?)
 }
 
 /// The project of the objects' actor and a spine on its folder.
