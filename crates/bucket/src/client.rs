@@ -101,6 +101,27 @@ impl Bucket {
         &self.inner.settings
     }
 
+    /// Does `ask`, again after an outage for as long as the settings say. `ask` is told whether it is asked again.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] when the outage lasts longer; every other error at once.
+    pub(crate) fn patiently<T>(&self, mut ask: impl FnMut(bool) -> Result<T>) -> Result<T> {
+        let Inner { settings, clock, .. } = &*self.inner;
+        let began = clock.monotonic();
+        let mut again = false;
+        loop {
+            match ask(again) {
+                Err(Error::Unreachable { .. })
+                    if clock.monotonic().saturating_sub(began) < settings.patience() =>
+                {
+                    std::thread::sleep(LONGEST.min(settings.patience() / 8));
+                    again = true;
+                }
+                done => return done,
+            }
+        }
+    }
+
     /// Asks until there is an answer, at most as often as the settings say, with pauses in between.
     ///
     /// # Errors

@@ -36,6 +36,10 @@ pub struct Settings {
     /// How often a request is tried.
     #[serde(default = "default_tries")]
     pub tries: u32,
+    /// Seconds for which an upload in parts that loses the store waits for it, and then goes on with the part at which
+    /// it was.
+    #[serde(default = "default_patience")]
+    pub patience_seconds: u64,
     /// Mebibytes of the first parts of a large body; it lies in memory that long.
     #[serde(default = "default_part")]
     pub part_mib: usize,
@@ -57,6 +61,10 @@ const fn default_tries() -> u32 {
     5
 }
 
+const fn default_patience() -> u64 {
+    120
+}
+
 const fn default_part() -> usize {
     16
 }
@@ -73,6 +81,7 @@ impl Settings {
             credentials: None,
             timeout_seconds: default_timeout(),
             tries: default_tries(),
+            patience_seconds: default_patience(),
             part_mib: default_part(),
         }
     }
@@ -107,6 +116,9 @@ impl Settings {
         if !(1..=600).contains(&self.timeout_seconds) || !(1..=20).contains(&self.tries) {
             return refuse("`timeout_seconds` is 1 to 600, `tries` is 1 to 20");
         }
+        if self.patience_seconds > 3_600 {
+            return refuse("`patience_seconds` is 0 to 3600");
+        }
         if !(5..=512).contains(&self.part_mib) {
             return refuse("`part_mib` is 5 to 512: stores take no smaller parts");
         }
@@ -119,6 +131,10 @@ impl Settings {
 
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds)
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience_seconds)
     }
 
     pub(crate) fn part(&self) -> usize {
@@ -165,6 +181,7 @@ mod tests {
         assert!(Settings { region: "eu west".to_owned(), ..good.clone() }.check().is_err());
         assert!(Settings { tries: 0, ..good.clone() }.check().is_err());
         assert!(Settings { timeout_seconds: 0, ..good.clone() }.check().is_err());
+        assert!(Settings { patience_seconds: 3_601, ..good.clone() }.check().is_err());
         assert!(Settings { part_mib: 4, ..good }.check().is_err());
     }
 }

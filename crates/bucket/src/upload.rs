@@ -27,7 +27,8 @@ pub struct Kept {
     pub size: u64,
 }
 
-/// Bytes on their way to a key. Dropped before [`Upload::finish`], it leaves nothing but, after a crash, parts
+/// Bytes on their way to a key. An upload in parts outlasts an outage of [`patience_seconds`](crate::Settings::patience_seconds): it goes on with
+/// the part at which it was. What a killed process leaves is not gone on with: the key of its object died with it. Dropped before [`Upload::finish`], it leaves nothing but, after a crash, parts
 /// that [`Bucket::abort_uploads`] clears.
 pub struct Upload {
     bucket: Bucket,
@@ -107,18 +108,17 @@ impl Upload {
         if self.failed {
             return Err(Error::Spent);
         }
-        let sent = match self.parts.take() {
-            None => self.put_whole(),
+        let kept = match self.parts.take() {
+            None => self.settle(self.put_whole()?.as_deref())?,
             Some(mut parts) => {
                 let joined = self.join(&mut parts);
                 if joined.is_err() {
                     self.parts = Some(parts);
                 }
-                joined
+                let version = joined?;
+                self.bucket.patiently(|_| self.settle(version.as_deref()))?
             }
         };
-        let version = sent?;
-        let kept = self.settle(version)?;
         self.buffer = Vec::new();
         Ok(kept)
     }
@@ -148,7 +148,7 @@ impl Upload {
         let call = Call::new("join the parts of an object", Method::Post, Some(&self.key))
             .query("uploadId", parts.id.as_str())
             .body(body.as_bytes());
-        let answer = match self.bucket.send(&call) {
+        let answer = match self.bucket.patiently(|_| self.bucket.send(&call)) {
             // The answer of an earlier try was lost, and the parts are joined.
             Err(Error::Refused { status: 404, .. }) => return Ok(None),
             answer => answer?,
@@ -165,7 +165,7 @@ impl Upload {
     }
 
     /// Which version of the key is ours, when it is the oldest.
-    fn settle(&self, version: Option<String>) -> Result<Kept> {
+    fn settle(&self, version: Option<&str>) -> Result<Kept> {
         let versions = self.bucket.versions_of(&self.key)?;
         let oldest = versions.first().ok_or(Error::Answer("an object that is not there"))?;
         let kept = Kept { version: oldest.id.clone(), size: oldest.size };
@@ -178,7 +178,7 @@ impl Upload {
         }
         let ours = versions.iter().find(|found| found.id == own).map(|found| &found.etag);
         let same = whole && ours == Some(&oldest.etag);
-        self.bucket.remove(&self.key, &own)?;
+        self.bucket.remove(&self.key, own)?;
         if same { Ok(kept) } else { Err(Error::Taken) }
     }
 
@@ -191,21 +191,52 @@ impl Upload {
         Ok(self.bucket.get(&self.key, &found.id, self.written.saturating_add(1))? == self.buffer)
     }
 
+    /// Sends what is in memory as the next part. After an outage it goes on here: the parts before are in the store,
+    /// and so is this one, perhaps, when its answer was what got lost.
     fn send_part(&mut self, parts: &mut Parts) -> Result<()> {
         let number = parts.etags.len().saturating_add(1);
         if number > PARTS {
             return Err(Error::TooLarge);
         }
+        let etag = self.bucket.patiently(|again| match again {
+            true => match self.part_there(&parts.id, number)? {
+                Some(etag) => Ok(etag),
+                None => self.put_part(&parts.id, number),
+            },
+            false => self.put_part(&parts.id, number),
+        })?;
+        parts.etags.push(etag);
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// The tag of a part that the store has, when it is that of what is in memory.
+    fn part_there(&self, id: &str, number: usize) -> Result<Option<String>> {
+        let call = Call::new("list the parts of an upload", Method::Get, Some(&self.key))
+            .query("uploadId", id)
+            .query("part-number-marker", number.saturating_sub(1).to_string())
+            .query("max-parts", "1");
+        let answer = self.bucket.send(&call)?;
+        let document = parse(answer.text()?)?;
+        let part = document.root_element().children().find(|node| node.tag_name().name() == "Part");
+        let Some(part) = part else { return Ok(None) };
+        let says = |name: &str, value: String| text_of(part, name) == Some(value.as_str());
+        let tag = text_of(part, "ETag").unwrap_or_default().trim_matches('"');
+        let same = says("PartNumber", number.to_string())
+            && says("Size", self.buffer.len().to_string())
+            && tag == hex::encode(Md5::digest(&self.buffer));
+        Ok(same.then(|| tag.to_owned()))
+    }
+
+    fn put_part(&self, id: &str, number: usize) -> Result<String> {
         let call = Call::new("put a part of an object", Method::Put, Some(&self.key))
             .query("partNumber", number.to_string())
-            .query("uploadId", parts.id.as_str())
+            .query("uploadId", id)
             .body(&self.buffer);
         let answer = self.bucket.send(&call)?;
         is_of(&answer, &self.buffer)?;
         let etag = answer.header("etag").ok_or(Error::Answer("a part without a tag"))?;
-        parts.etags.push(word(etag.trim_matches('"'))?.to_owned());
-        self.buffer.clear();
-        Ok(())
+        Ok(word(etag.trim_matches('"'))?.to_owned())
     }
 
     fn begin(&self) -> Result<Parts> {
@@ -228,7 +259,7 @@ impl Upload {
         if self.buffer.len() >= size {
             let mut parts = match self.parts.take() {
                 Some(parts) => parts,
-                None => self.begin()?,
+                None => self.bucket.patiently(|_| self.begin())?,
             };
             let sent = self.send_part(&mut parts);
             self.parts = Some(parts);

@@ -1,5 +1,5 @@
-//! A proxy in front of a server of HTTP that makes things go wrong on the way: answers that are lost, late,
-//! cut short, changed, or not the server's.
+//! A proxy in front of a server of HTTP that makes things go wrong on the way: requests that are lost or cut in the
+//! middle, answers that are lost, late, cut short, changed, or not the server's.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -14,6 +14,8 @@ pub enum Trouble {
     None,
     /// It never reaches the server, and the connection ends.
     Lost,
+    /// Half of its body reaches the server, and both connections end.
+    Cut,
     /// The server does it, and its answer is lost.
     AnswerLost,
     /// It never reaches the server; the proxy answers with this status.
@@ -117,6 +119,13 @@ fn exchange(client: &TcpStream, server: SocketAddr, plan: &Mutex<Plan>, count: &
             );
         }
         _ => {}
+    }
+    if trouble == Trouble::Cut {
+        body.truncate(length / 2);
+        let mut upstream = TcpStream::connect(server)?;
+        write!(upstream, "{first}Connection: close\r\n{head}\r\n")?;
+        upstream.write_all(&body)?;
+        return upstream.shutdown(Shutdown::Both);
     }
     let mut answer = ask(server, &first, &head, &body)?;
     match trouble {

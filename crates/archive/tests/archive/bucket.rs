@@ -8,7 +8,7 @@ use base::{Clock, Fault as _, FixedClock, Id, Kind, SiteId, SystemClock, SystemE
 use bucket::{Bucket, Credentials, Settings};
 use rusty_s3::Method;
 use std::io::{Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use testkit::rgw::Person;
 use testkit::{Proxy, Rgw, Trouble};
@@ -27,6 +27,7 @@ impl World {
         Settings {
             timeout_seconds: 2,
             tries: 3,
+            patience_seconds: 0,
             part_mib: 5,
             ..Settings::new(&self.proxy.endpoint(), LOCKED)
         }
@@ -69,6 +70,7 @@ async fn a_bucket() {
     nobody_removes_what_is_locked(&world);
     a_mark_does_not_hide_what_is_locked(&world);
     large_bodies_come_in_parts(&world);
+    a_connection_that_is_cut_costs_a_part_and_no_more(&world);
     trouble_on_the_way(&world);
     damage_on_the_way_is_damage(&world).await;
     buckets_that_do_not_lock_are_refused(&world);
@@ -197,6 +199,75 @@ fn large_bodies_come_in_parts(world: &World) {
     world.store();
     assert_eq!(uploads(), 0);
     store.remove(&name).unwrap();
+}
+
+/// An outage that outlasts all tries of a request, in the middle of the second part of three: the upload waits, and
+/// goes on with that part.
+fn a_connection_that_is_cut_costs_a_part_and_no_more(world: &World) {
+    let body = noise(12 << 20);
+    let before = world.store().names().unwrap().len();
+    let patient = Settings { patience_seconds: 4, tries: 1, ..world.settings() };
+    world.proxy.plan(|_, _| Trouble::None);
+    let store = world.open(&patient).unwrap();
+    let puts = Arc::new(Mutex::new(Vec::<u32>::new()));
+    let number_of = |line: &str| -> Option<u32> {
+        let number = line.split("partNumber=").nth(1)?.split(['&', ' ']).next()?.parse();
+        number.ok().filter(|_| line.starts_with("PUT"))
+    };
+    for (trouble, expected) in [
+        // Three times cut, then sent.
+        (Trouble::Cut, vec![1, 2, 2, 2, 2, 3]),
+        // The store had it and nobody heard: it is asked, and the part is not sent again.
+        (Trouble::AnswerLost, vec![1, 2, 3]),
+    ] {
+        puts.lock().unwrap().clear();
+        let (seen, outage) = (puts.clone(), Arc::new(Mutex::new(3)));
+        world.proxy.plan(move |_, line| {
+            let Some(number) = number_of(line) else { return Trouble::None };
+            seen.lock().unwrap().push(number);
+            let mut left = outage.lock().unwrap();
+            if number != 2 || *left == 0 {
+                return Trouble::None;
+            }
+            *left -= 1;
+            trouble
+        });
+        let name = keep_both(&store, &body);
+        assert_eq!(*puts.lock().unwrap(), expected, "{trouble:?}");
+        world.proxy.plan(|_, _| Trouble::None);
+        assert!(read(&store, &name, Part::Body).unwrap() == body, "{trouble:?}");
+        store.remove(&name).unwrap();
+    }
+    // Everything away for a while, whatever is asked.
+    let outage = Arc::new(Mutex::new(None::<std::time::Instant>));
+    let began = outage.clone();
+    world.proxy.plan(move |_, line| {
+        let mut began = began.lock().unwrap();
+        if number_of(line) == Some(2) && began.is_none() {
+            *began = Some(std::time::Instant::now());
+        }
+        match *began {
+            Some(began) if began.elapsed() < Duration::from_secs(2) => Trouble::Lost,
+            _ => Trouble::None,
+        }
+    });
+    let name = keep_both(&store, &body);
+    assert!(outage.lock().unwrap().is_some());
+    assert!(read(&store, &name, Part::Body).unwrap() == body);
+    store.remove(&name).unwrap();
+    // Longer than patience: the upload fails, says so, and leaves nothing.
+    let short = Settings { patience_seconds: 1, ..patient };
+    let store = world.open(&short).unwrap();
+    world.proxy.plan(move |_, line| if number_of(line) == Some(2) { Trouble::Cut } else { Trouble::None });
+    let mut incoming = store.create(&Name::mint(&SystemEntropy), Part::Body).unwrap();
+    let failed = Error::from(incoming.write_all(&body).unwrap_err());
+    assert_eq!(failed.code(), "BUCKET-003", "{failed}");
+    let spent = Error::from(incoming.write_all(&body).unwrap_err());
+    assert_eq!(spent.code(), "BUCKET-011", "{spent}");
+    drop(incoming);
+    world.proxy.plan(|_, _| Trouble::None);
+    let uploads = world.rgw.ask(&world.owner, Method::Get, LOCKED, "", &[("uploads", "")], &[], b"").1;
+    assert!(!uploads.contains("<Upload>") && store.names().unwrap().len() == before, "{uploads}");
 }
 
 /// Each request of a put, once in each way: what was said to be kept is whole and there once, and an error left
