@@ -24,6 +24,12 @@ pub enum Trouble {
     Truncated(usize),
     /// A bit of the answer's body changes.
     Changed,
+    /// A bit of the request's body changes.
+    ChangedOnTheWayIn,
+    /// The first character of this header's value in the answer, quotes aside, is another; the name in lower case.
+    Header(&'static str),
+    /// Wherever the answer says the first, it says the second, which is as long.
+    Rewritten(&'static str, &'static str),
     /// The answer comes this much later.
     Late(Duration),
 }
@@ -120,6 +126,11 @@ fn exchange(client: &TcpStream, server: SocketAddr, plan: &Mutex<Plan>, count: &
         }
         _ => {}
     }
+    if trouble == Trouble::ChangedOnTheWayIn
+        && let Some(last) = body.last_mut()
+    {
+        *last ^= 1;
+    }
     if trouble == Trouble::Cut {
         body.truncate(length / 2);
         let mut upstream = TcpStream::connect(server)?;
@@ -136,10 +147,33 @@ fn exchange(client: &TcpStream, server: SocketAddr, plan: &Mutex<Plan>, count: &
                 *last ^= 1;
             }
         }
+        Trouble::Header(name) => change_header(&mut answer, name),
+        Trouble::Rewritten(from, to) => rewrite(&mut answer, from.as_bytes(), to.as_bytes()),
         Trouble::Late(by) => std::thread::sleep(by),
         _ => {}
     }
     client.write_all(&answer)
+}
+
+/// Another first character, of the same kind.
+fn change_header(answer: &mut [u8], name: &str) {
+    let head = String::from_utf8_lossy(answer).to_ascii_lowercase();
+    let Some(at) = head.find(&format!("\r\n{name}:")).map(|at| at + name.len() + 3) else { return };
+    let value = answer.iter_mut().skip(at).find(|byte| byte.is_ascii_alphanumeric());
+    if let Some(byte) = value {
+        *byte = if *byte == b'0' { b'1' } else { b'0' };
+    }
+}
+
+fn rewrite(answer: &mut Vec<u8>, from: &[u8], to: &[u8]) {
+    assert_eq!(from.len(), to.len(), "an answer keeps its length");
+    let mut at = 0;
+    while let Some(found) = answer.get(at..).and_then(|rest| rest.windows(from.len()).position(|w| w == from))
+    {
+        let begins = at + found;
+        answer.splice(begins..begins + from.len(), to.iter().copied());
+        at = begins + to.len();
+    }
 }
 
 fn ask(server: SocketAddr, first: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {

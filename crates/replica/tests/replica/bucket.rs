@@ -83,6 +83,8 @@ fn a_bucket_takes_everything_once_and_gives_nothing_up() {
     assert!(report.is_sound(), "{:?}", report.findings);
     caught_up(copier().round().unwrap(), &site);
 
+    guards(&site, &proxy, || place(&proxy.endpoint(), &owner));
+
     // A store that is away is away, and nothing else.
     proxy.plan(|_, _| Trouble::Status(503));
     let error = copier().round().unwrap_err();
@@ -98,4 +100,41 @@ fn a_bucket_takes_everything_once_and_gives_nothing_up() {
     let chain = base::fault::chain(&error);
     assert!(chain.contains("InvalidAccessKeyId") && !chain.contains("secret-of-none"), "{chain}");
     assert!(error.hint().is_some());
+}
+
+/// What the store answers is changed on its way: each guard of a round is seen to refuse it, and the round after it
+/// is well.
+fn guards(site: &Site, proxy: &Proxy, place: impl Fn() -> InBucket) {
+    let round = |method: &'static str, word: String, trouble: Trouble| {
+        site.grow(1);
+        proxy.plan(move |_, line| match line.starts_with(method) && line.contains(&word) {
+            true => trouble,
+            false => Trouble::None,
+        });
+        let found = site.copier(Box::new(place())).round();
+        proxy.plan(|_, _| Trouble::None);
+        caught_up(site.copier(Box::new(place())).round().unwrap(), site);
+        found.expect_err("a round that was lied to")
+    };
+    // Locks are read back: a yes that locks nothing, and a lock that an administrator of the store may end.
+    for (method, word, trouble) in [
+        ("PUT", "retention", Trouble::Status(200)),
+        ("HEAD", "checkpoints", Trouble::Rewritten("COMPLIANCE", "GOVERNANCE")),
+    ] {
+        let error = round(method, word.to_owned(), trouble);
+        assert_eq!(error.code(), "BUCKET-007", "{method}: {error}");
+    }
+    // Another version than the one that was asked for.
+    let error = round("GET", "vkey".to_owned(), Trouble::Header("x-amz-version-id"));
+    assert!(base::fault::chain(&error).contains("another version"), "{error}");
+    // A changed tile, which the walk over old files meets.
+    let error = round("GET", "tile/0/000".to_owned(), Trouble::Changed);
+    assert!(matches!(&error, Error::Differs(path) if path.contains("tile/0/000")), "{error}");
+    // A changed checkpoint, and one that is hidden behind an older one: rolled back.
+    let newest = || format!("{:020}", site.ledger.size());
+    let error = round("GET", format!("checkpoints/{}", newest()), Trouble::Changed);
+    assert_eq!(error.word(), Some("differs"), "{error}");
+    let hidden = Trouble::Rewritten(Box::leak(newest().into_boxed_str()), "00000000000000000300");
+    let error = round("GET", "versions".to_owned(), hidden);
+    assert!(matches!(error, Error::Lost { .. }), "{error}");
 }
