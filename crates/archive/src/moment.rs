@@ -1,4 +1,4 @@
-//! From which moment a floor counts, when clocks were wrong. Why it is so: `docs/decisions/0022-floors-and-wrong-clocks.md`.
+//! From which moment a floor counts, when clocks were wrong. Why it is so: `docs/decisions/0023-floors-and-wrong-clocks.md`.
 
 use crate::table::object;
 use crate::{Archive, Error};
