@@ -22,6 +22,7 @@
 //! * [`receive`]: one file: streamed once, checked, sealed
 //! * [`error`]: the one error, with its codes
 
+mod beside;
 pub mod check;
 pub mod child;
 mod claim;

@@ -10,10 +10,11 @@ use base::{ObjectId, PackageId};
 use catalog::{FileState, Package, PackageFile};
 use tokio::runtime::Handle;
 
+use crate::beside::Beside;
 use crate::check::Checked;
 use crate::child::Outcome;
 use crate::fastq::FastqFault;
-use crate::manifest::{Digest, Hasher};
+use crate::manifest::Digest;
 use crate::sheet::place;
 use crate::{Door, Error, Verdict, check_pair};
 
@@ -127,7 +128,7 @@ impl Door {
         let draft = self.archive.draft(runtime.block_on(lease.live())?, spec)?;
         let mut tap = Tap {
             body,
-            hasher: expected.hasher(),
+            hasher: Beside::new(expected.hasher()),
             draft,
             lease,
             runtime,
@@ -142,6 +143,7 @@ impl Door {
             Some(Failed::Body) => return Err(Error::Interrupted { file: at, got: taken }),
             Some(Failed::Lease(error)) => return Err(error.into()),
             Some(Failed::Draft(error)) => return Err(archive::Error::Store(error).into()),
+            Some(Failed::Digest) => return Err(Error::Task),
             None => {}
         }
         if ended && length.is_some_and(|length| length != taken) {
@@ -155,7 +157,7 @@ impl Door {
                 return Err(refusal.of(at));
             }
         };
-        let found = hasher.finish();
+        let found = hasher.finish().map_err(|_| Error::Task)?;
         if found != expected {
             return Err(Error::Digest { file: at, expected, found });
         }
@@ -221,10 +223,10 @@ fn judge(checked: Checked, whole: Option<u64>) -> Result<Verdict, Refusal> {
     }
 }
 
-/// The bytes of an upload on their way to the check: each read hashes and seals what it gives.
+/// The bytes of an upload on their way to the check: each read seals what it gives, and has it hashed beside.
 struct Tap<'a, R> {
     body: R,
-    hasher: Hasher,
+    hasher: Beside,
     draft: Draft,
     lease: &'a mut Lease,
     runtime: &'a Handle,
@@ -237,6 +239,7 @@ enum Failed {
     Body,
     Lease(access::Error),
     Draft(io::Error),
+    Digest,
 }
 
 impl<R: Read> Tap<'_, R> {
@@ -253,7 +256,7 @@ impl<R: Read> Tap<'_, R> {
             self.runtime.block_on(self.lease.live()).map_err(Failed::Lease)?;
         }
         let piece = buffer.get(..count).unwrap_or_default();
-        self.hasher.update(piece);
+        self.hasher.update(piece).map_err(|_| Failed::Digest)?;
         self.draft.write_all(piece).map_err(Failed::Draft)?;
         self.ended = count == 0;
         Ok(count)
