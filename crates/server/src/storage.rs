@@ -9,6 +9,8 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_secs(5);
 /// How long a step of the site's own scrub reads, and how long it sweeps at once.
 const OWN_STEP: Duration = Duration::from_secs(2);
+/// How long it sweeps at once while somebody uses the site.
+const BRIEF: Duration = Duration::from_millis(100);
 const DAY: u64 = 24 * 3600;
 
 /// How the site looks after its store.
@@ -117,12 +119,12 @@ pub async fn care(site: Site) {
     }
 }
 
-/// Goes on with the sweep of this opening: as long as nobody waits, and at least a step.
+/// Goes on with the sweep of this opening: for longer while nobody waits, and for at least a step.
 async fn sweep(site: &Site) {
     let began = site.clock.monotonic();
     while let Ok(sweep) = site.archive.sweep_step().await {
-        let long = site.clock.monotonic().saturating_sub(began) >= OWN_STEP;
-        if sweep.is_over() || long || !site.is_quiet() {
+        let most = if site.is_quiet() { OWN_STEP } else { BRIEF };
+        if sweep.is_over() || site.clock.monotonic().saturating_sub(began) >= most {
             return;
         }
     }
