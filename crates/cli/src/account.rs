@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::app::App;
 use crate::file::NewFile;
-use crate::init::keep_token;
+use crate::init::{json_with_token, keep_token};
 use api::people::{self, Invitation, NewAccount, NewRole};
 use base::Role;
 use clap::{Args, Subcommand};
@@ -121,7 +121,7 @@ impl Grant {
 fn invite(app: &mut App<'_>, invitation: &Invitation, file: Option<NewFile>) -> Result<(), Failure> {
     let apart = keep_token(file, &invitation.token)?;
     if app.console.is_json() {
-        return app.console.json(invitation);
+        return json_with_token(app.console, invitation, apart);
     }
     let account = &invitation.account;
     app.console.say(&format!("{} is {}; hand the one-time token to its owner", account.name, account.id));

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::file::{NewFile, read_line};
-use crate::init::keep_token;
+use crate::init::{json_with_token, keep_token};
 use crate::{Console, Error, Failure, RestoreArgs, RestoredSite, passphrase, text};
 use api::backup::{Create, Created, Verified, Verify};
 use clap::{ArgGroup, Args, Subcommand};
@@ -236,7 +236,7 @@ fn forget_token(site: &Path, file: &Path) -> Result<(), Failure> {
 fn handed(console: &mut Console, token: Option<NewFile>, done: &RestoredSite) -> Result<(), Failure> {
     let apart = keep_token(token, &done.token)?;
     if console.is_json() {
-        return console.json(done);
+        return json_with_token(console, done, apart);
     }
     let count = text::count;
     console.say(&format!("restored set {} of {} into {}", done.set, done.made, done.folder.display()));

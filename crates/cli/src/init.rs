@@ -2,8 +2,9 @@
 
 use crate::app::App;
 use crate::file::NewFile;
-use crate::{Failure, InitArgs, passphrase};
+use crate::{Console, Error, Failure, InitArgs, passphrase};
 use clap::Args;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// Make a site: a folder with an encrypted database, sealed keys and an empty ledger.
@@ -47,7 +48,7 @@ impl Init {
         }
         let apart = keep_token(token, &made.token)?;
         if app.console.is_json() {
-            return app.console.json(&made);
+            return json_with_token(app.console, &made, apart);
         }
         let folder = made.folder.display().to_string();
         app.console.say(&format!("made site {} in {folder}, ledger {}", made.site, made.ledger));
@@ -83,4 +84,13 @@ pub fn keep_token(file: Option<NewFile>, token: &str) -> Result<bool, Failure> {
     file.write(b"\n")?;
     file.keep()?;
     Ok(true)
+}
+
+/// Prints what came with a one-time token as JSON: without it, once it is in a file of its own.
+pub fn json_with_token(console: &mut Console, made: &impl Serialize, apart: bool) -> Result<(), Failure> {
+    let mut value = serde_json::to_value(made).map_err(|e| Error::Output(e.to_string()))?;
+    if let Some(fields) = value.as_object_mut().filter(|_| apart) {
+        fields.remove("token");
+    }
+    console.json(&value)
 }

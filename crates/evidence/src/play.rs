@@ -77,6 +77,11 @@ impl Play {
         Duration::from_millis(u64::from(random % below.max(1)))
     }
 
+    /// A random text that is looked for afterwards.
+    pub fn secret(&self) -> String {
+        hex::encode(entropy::bytes::<24>(&*self.world.entropy))
+    }
+
     /// Time since an arbitrary start.
     pub fn time(&self) -> Duration {
         self.world.clock.monotonic()

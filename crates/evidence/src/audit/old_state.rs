@@ -1,15 +1,18 @@
 //! C-AUD-09: an old state cannot start as live.
 
-use crate::site::{Done, Site, Who};
+use super::witnessed::{Witness, ask};
+use crate::site::{Done, Site, Who, text};
 use crate::{Control, Error, Play, Result};
+use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub const CONTROL: Control = Control {
     id: "C-AUD-09",
     statement: "An older ledger under a newer database, or an older database under a newer ledger, does not start; \
-                both together are refused where a witness remembers (C-AUD-08)",
-    test: "keep a copy of the locked site, let it go on, then put back the copy's ledger alone and its database alone",
+                both together, and yesterday's backup without the newer ledger, are refused where a witness remembers",
+    test: "keep a copy of the locked site, let it go on, then put back the copy's ledger alone and its database alone; \
+           beside a witness, restore yesterday's backup without the ledger of today, and with it",
     references: &["53 AU-9"],
     scenario,
 };
@@ -30,14 +33,57 @@ fn scenario(play: &mut Play) -> Result<()> {
     play.does("leave the site as it is");
     let done = start(&site)?;
     play.expect("the site itself starts", done.is_done(), done.told());
-    Ok(())
+    site.lock()?;
+    from_backup(play)
 }
 
-fn start(site: &Site) -> Result<Done> {
+/// Both together (C-AUD-08) is what a backup holds.
+fn from_backup(play: &mut Play) -> Result<()> {
+    let site = play.site()?;
+    let project = site.project("research")?;
+    let witness = Witness::of(&site)?;
+    site.lock()?;
+    witness.set(&site)?;
+    site.open()?;
+    ask(|| Ok(witness.has_cosigned(&site)))?;
+    let (backup, recovery) = (site.beside("backup"), site.beside("recovery"));
+    let create = ["backup", "create", text(&backup)?, "--recovery", text(&recovery)?];
+    let made = site.json(Who::Administrator, &create)?;
+    let recovery = made.get("recovery").and_then(Value::as_str).map(PathBuf::from);
+    let recovery = recovery.ok_or_else(|| Error::unplayable("the backup has no recovery file"))?;
+    site.package(&project, 89)?;
+    site.lock()?;
+    let newer = site.folder().join("ledger");
+    play.attack("restore yesterday's backup without the ledger of today", || Ok(()))?;
+    let given = play.is_spoiled().then_some(newer.as_path());
+    let (_older, done) = restored(&site, &backup, &recovery, given)?;
+    play.expect("does not start, WITNESS-009", done.refused("WITNESS-009"), done.told());
+    play.does("restore it with the ledger of today");
+    let (back, done) = restored(&site, &backup, &recovery, Some(&newer))?;
+    play.expect("starts", done.is_done(), done.told());
+    back.lock()
+}
+
+/// A site out of a backup, and what came of its first start.
+fn restored(site: &Site, backup: &Path, recovery: &Path, newer: Option<&Path>) -> Result<(Site, Done)> {
+    let back = site.elsewhere()?;
+    let (folder, token) = (text(back.folder())?, back.beside("admin.token"));
+    let mut words = vec!["backup", "restore", text(backup)?, folder, "--recovery", text(recovery)?];
+    words.extend(["--token-out", text(&token)?]);
+    match newer {
+        Some(ledger) => words.extend(["--ledger", text(ledger)?]),
+        None => words.push("--without-newer-ledger"),
+    }
+    back.alone(&words)?;
+    let done = back.run(Who::Administrator, &["login", "--token-file", text(&token)?])?;
+    Ok((back, done))
+}
+
+pub(crate) fn start(site: &Site) -> Result<Done> {
     site.run(Who::Administrator, &["whoami"])
 }
 
-fn put_back(from: &Site, to: &Site, what: &str) -> Result<()> {
+pub(crate) fn put_back(from: &Site, to: &Site, what: &str) -> Result<()> {
     let (old, live) = (from.folder().join(what), to.folder().join(what));
     if live.is_dir() {
         fs::remove_dir_all(&live).map_err(Error::io(&live))?;

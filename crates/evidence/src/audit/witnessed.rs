@@ -53,7 +53,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     Ok(())
 }
 
-fn ask(seen: impl Fn() -> Result<bool>) -> Result<bool> {
+pub(super) fn ask(seen: impl Fn() -> Result<bool>) -> Result<bool> {
     for _ in 0..ASKED.1 {
         if seen()? {
             return Ok(true);
@@ -71,7 +71,7 @@ fn limits(site: &Site) -> Result<String> {
 const NAME: &str = "witness.example/controls";
 
 /// A witness as a process of its own. It ends with its value.
-struct Witness<'a> {
+pub(super) struct Witness<'a> {
     site: &'a Site,
     key: String,
     address: String,
@@ -79,7 +79,7 @@ struct Witness<'a> {
 }
 
 impl<'a> Witness<'a> {
-    fn of(site: &'a Site) -> Result<Self> {
+    pub(super) fn of(site: &'a Site) -> Result<Self> {
         let folder = site.beside("witness");
         let at = text(&folder)?;
         let made = site.done(&mut site.bare(&["witness", "init", at, "--name", NAME]))?;
@@ -120,12 +120,12 @@ impl<'a> Witness<'a> {
         Ok(())
     }
 
-    fn set(&self, site: &Site) -> Result<()> {
+    pub(super) fn set(&self, site: &Site) -> Result<()> {
         let (url, key) = (&self.address, &self.key);
         site.set(&format!("[witness]\nurl = \"http://{url}\"\nkey = \"{key}\"\nalarm_seconds = 1\n"))
     }
 
-    fn has_cosigned(&self, site: &Site) -> bool {
+    pub(super) fn has_cosigned(&self, site: &Site) -> bool {
         fs::read_to_string(site.folder().join("ledger/witnessed")).is_ok_and(|note| note.contains(NAME))
     }
 }

@@ -73,21 +73,34 @@ impl Site {
 
     /// Room for a site that the scenario makes itself, with a passphrase.
     pub(crate) fn unmade(program: &Path, random: &Arc<dyn Entropy>) -> Result<Self> {
+        let site = Self::place(program, random)?;
+        let random = entropy::bytes::<24>(&**random);
+        site.write("passphrase", hex::encode(random).as_bytes())?;
+        Ok(site)
+    }
+
+    /// Room for a site that comes out of what is left of this one: under its passphrase, with nobody signed in.
+    pub fn elsewhere(&self) -> Result<Self> {
+        let site = Self::place(&self.program, &self.random)?;
+        let passphrase = self.beside("passphrase");
+        let bytes = fs::read(&passphrase).map_err(Error::io(&passphrase))?;
+        site.write("passphrase", &bytes)?;
+        Ok(site)
+    }
+
+    fn place(program: &Path, random: &Arc<dyn Entropy>) -> Result<Self> {
         let keep = tempfile::Builder::new().prefix("sequestra-control-").tempdir();
         let keep = keep.map_err(Error::io(Path::new("the temporary folder")))?;
         let room = keep.path().join("room");
         fs::create_dir(&room).map_err(Error::io(&room))?;
-        let site = Self {
+        Ok(Self {
             program: program.to_owned(),
             folder: keep.path().join("site"),
             room,
             random: Arc::clone(random),
             disks: Vec::new(),
             keep,
-        };
-        let random = entropy::bytes::<24>(&**random);
-        site.write("passphrase", hex::encode(random).as_bytes())?;
-        Ok(site)
+        })
     }
 
     /// Another copy of the site as it lies there, with the same people. The site must be locked.
