@@ -38,6 +38,9 @@ pub enum Error {
         /// The newest that is on record.
         known: u64,
     },
+    /// The sealed keys were not written by this site since it was restored.
+    #[error("the sealed keys are those of the site before it was restored, or of another restored one")]
+    KeysOfAnotherBranch,
     /// A place to go on from that no page of this search gave.
     #[error("the cursor is not one that a page of this search gave")]
     Cursor,
@@ -53,7 +56,8 @@ impl Fault for Error {
             Self::Unknown { .. }
             | Self::LedgerRolledBack(_)
             | Self::DatabaseRolledBack(_)
-            | Self::KeysRolledBack { .. } => Kind::Integrity,
+            | Self::KeysRolledBack { .. }
+            | Self::KeysOfAnotherBranch => Kind::Integrity,
             Self::Cursor => Kind::Invalid,
             Self::Field(_) => Kind::Internal,
         }
@@ -69,6 +73,7 @@ impl Fault for Error {
             Self::Field(_) => "AUDIT-006",
             Self::Cursor => "AUDIT-007",
             Self::KeysRolledBack { .. } => "AUDIT-008",
+            Self::KeysOfAnotherBranch => "AUDIT-009",
         }
     }
 
@@ -85,6 +90,9 @@ impl Fault for Error {
             Self::DatabaseRolledBack(_) => Some("restore the newest copy of the site's `metadata.db`".into()),
             Self::KeysRolledBack { .. } => {
                 Some("restore the newest copy of the site's `keys` folder; an older one opens with credentials that no longer count".into())
+            }
+            Self::KeysOfAnotherBranch => {
+                Some("put back the `keys` folder that the restore made, or restore the backup once more".into())
             }
             Self::Cursor => Some("ask again without `--cursor`, with the same conditions".into()),
             _ => None,

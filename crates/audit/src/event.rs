@@ -210,7 +210,7 @@ pub enum What {
         deleted: u64,
         /// Accounts whose roles were taken away, since something was decided about them after the backup.
         rights: u64,
-        /// The number of the sealing of the file that came back: from here on that is the newest known.
+        /// The number of the sealing that the restore made, on a branch of its own: no file of another counts.
         sealing: u64,
     },
     /// Objects and things belong together: this is how a subject's or sample's chain leads to

@@ -11,7 +11,7 @@ impl Audit {
     /// 2. An outcome that says the database stood at its decision or above, while the watermark
     ///    is below: the database was rolled back. Refuse.
     /// 3. A sealed file of an earlier sealing than the ledger knows: it was rolled back. Refuse. A restore
-    ///    on record brought back the file that it names, and the count goes on from there.
+    ///    on record begins a branch of sealings: a file of any other branch is refused too.
     /// 4. Decisions since the last start without an outcome: record `unknown` for each.
     /// 5. Record the opening, with watermark and sealing, as the anchor for the next start.
     ///
@@ -43,10 +43,13 @@ impl Audit {
                 _ => {}
             }
         }
-        if let (Some(known), Some(own)) = (sealing, found.sealing)
-            && own < known
-        {
-            return Err(Error::KeysRolledBack { own, known });
+        if let (Some(known), Some(own)) = (sealing, found.sealing) {
+            if branch(own) != branch(known) {
+                return Err(Error::KeysOfAnotherBranch);
+            }
+            if own < known {
+                return Err(Error::KeysRolledBack { own: count(own), known: count(known) });
+            }
         }
         if let Some(anchor) = since.watermark.filter(|anchor| watermark.is_none_or(|w| w < *anchor)) {
             return Err(Error::DatabaseRolledBack(anchor));
@@ -80,6 +83,16 @@ impl Audit {
         }
         Ok(Opening { start: 0, watermark: None, sealing: None })
     }
+}
+
+/// The branch of a sealing: 0, or what the newest restore drew.
+const fn branch(sealing: u64) -> u64 {
+    sealing >> 32
+}
+
+/// The number of a sealing in its branch.
+const fn count(sealing: u64) -> u64 {
+    sealing & u32::MAX as u64
 }
 
 /// What a start found beside the ledger.
@@ -229,30 +242,39 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_restore_on_record_brings_its_sealed_file_back_and_no_older_one() {
+    async fn after_a_restore_no_sealed_file_of_another_branch_is_taken() {
         let trail = Trail::new();
         let audit = trail.open();
         let found = |sealing| Found { watermark: None, sealing: Some(sealing) };
         audit.reconcile(&trail.site, "1", found(4)).await.unwrap();
         trail.record(&audit, What::KeysSealed { sealing: 5 }).await;
-        let back = What::SiteRestored {
-            set: 1,
-            digest: base::Blake3([4; 32]),
-            made: Timestamp::UNIX_EPOCH,
-            newer: true,
-            shredded: 0,
-            deleted: 0,
-            rights: 0,
-            sealing: 3,
-        };
-        trail.record(&audit, back).await;
-        let older = audit.reconcile(&trail.site, "1", found(2)).await;
-        assert!(matches!(older, Err(Error::KeysRolledBack { own: 2, known: 3 })), "{older:?}");
-        for own in [3, 3, 4] {
-            audit.reconcile(&trail.site, "1", found(own)).await.unwrap();
+        let branch = |of: u64, count: u64| of << 32 | count;
+        for (of, other) in [(9, 0), (3, 9)] {
+            let back = What::SiteRestored {
+                set: 1,
+                digest: base::Blake3([4; 32]),
+                made: Timestamp::UNIX_EPOCH,
+                newer: true,
+                shredded: 0,
+                deleted: 0,
+                rights: 0,
+                sealing: branch(of, 3),
+            };
+            trail.record(&audit, back).await;
+            let older = audit.reconcile(&trail.site, "1", found(branch(of, 2))).await;
+            assert!(matches!(older, Err(Error::KeysRolledBack { own: 2, known: 3 })), "{older:?}");
+            // What the lost site wrote, whatever its number.
+            for count in [2, 3, 6, 5_000] {
+                let foreign = audit.reconcile(&trail.site, "1", found(branch(other, count))).await;
+                assert!(matches!(foreign, Err(Error::KeysOfAnotherBranch)), "{foreign:?}");
+            }
+            for own in [3, 3, 4] {
+                audit.reconcile(&trail.site, "1", found(branch(of, own))).await.unwrap();
+            }
+            let foreign = audit.reconcile(&trail.site, "1", found(branch(other, 6))).await;
+            assert!(matches!(foreign, Err(Error::KeysOfAnotherBranch)), "{foreign:?}");
         }
-        // From there it counts as ever.
-        let older = audit.reconcile(&trail.site, "1", found(3)).await;
+        let older = audit.reconcile(&trail.site, "1", found(branch(3, 3))).await;
         assert!(matches!(older, Err(Error::KeysRolledBack { own: 3, known: 4 })), "{older:?}");
     }
 }

@@ -135,20 +135,20 @@ pub fn goes_on(place: &Place, audit: &Audit) -> Result<(), Error> {
     }
 }
 
-/// Puts the database and the small files back; `site.toml` comes last, by [`open_for_business`].
+/// Puts the database and what belongs to it back. The secrets are sealed anew by the caller, and `site.toml`
+/// comes last, by [`open_for_business`].
 pub fn put_back_database(set: &Set, key: &SessionKey, into: &Path) -> Result<(), Error> {
     for name in ["metadata.db", "metadata.db-wal", "metadata.db-shm"] {
         files::clear(&into.join(name))?;
     }
     sealed::read(set, key, &into.join("metadata.db"))?;
-    for (name, to) in [("site.sealed", "keys/site.sealed"), ("site.pub", "site.pub")] {
-        files::write(&into.join(to), &set.read_file(name)?)?;
-    }
+    files::write(&into.join("site.pub"), &set.read_file("site.pub")?)?;
+    files::folder(&into.join("keys"))?;
     files::folder(&into.join("run"))
 }
 
 /// Records the restore and takes away what must not come back. `newer` says whether a newer ledger was given,
-/// `sealing` is the number of the sealing of the file that came back.
+/// `sealing` is the number of the sealing that the restore made.
 ///
 /// 1. The restore is on record, durably. Crash here: nothing opens the folder; it is done again.
 /// 2. One transaction that carries out that record: keys of what was shredded since, records of what was

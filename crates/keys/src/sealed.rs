@@ -21,7 +21,8 @@ pub struct SiteSecrets {
     /// Seed of the receipts' signing key.
     pub receipts: Zeroizing<[u8; 32]>,
     /// How often they were sealed before, by the file they came from: 0 for new ones, and from files made
-    /// before this was counted. The ledger knows the newest, so that an older file is noticed.
+    /// before this was counted. The ledger knows the newest, so that an older file is noticed. Its upper
+    /// half is the branch: 0, or what a restore drew.
     pub sealings: u64,
 }
 
@@ -74,6 +75,16 @@ impl SiteSecrets {
         let fresh = || Zeroizing::new(base::entropy::bytes(entropy));
         let roots = Roots::first(WrappingKey::mint(entropy));
         Self { roots, database: fresh(), ledger: fresh(), receipts: fresh(), sealings: 0 }
+    }
+
+    /// Begins a branch of sealings: from here on a file that the lost site wrote, before or after, is told from
+    /// this site's own.
+    pub fn branch_off(&mut self, entropy: &dyn Entropy) {
+        let drawn = u64::from(u32::from_be_bytes(base::entropy::bytes(entropy)));
+        let (old, count) = (self.sealings >> 32, self.sealings & u64::from(u32::MAX));
+        // Never the branch that it leaves, nor the first.
+        let branch = if drawn == old || drawn == 0 { old ^ 1 | 2 } else { drawn };
+        self.sealings = branch << 32 | count;
     }
 
     /// The file that holds them under `provider`, as the next sealing.
@@ -252,6 +263,30 @@ mod tests {
         let opened = SealedFile::parse(file.to_string().as_bytes()).unwrap().open(&under).unwrap();
         assert_eq!((*opened.database, *opened.ledger, *opened.receipts), ([2; 32], [3; 32], [4; 32]));
         assert!(opened.roots.same_as(&secrets.roots) && opened.sealings == 0);
+    }
+
+    #[test]
+    fn a_branch_goes_on_counting_and_is_another_each_time() {
+        let mut secrets = SiteSecrets::mint(&SystemEntropy);
+        secrets.sealings = 7;
+        let mut seen = std::collections::BTreeSet::from([0]);
+        for _ in 0..50 {
+            secrets.branch_off(&SystemEntropy);
+            assert_eq!(secrets.sealings & u64::from(u32::MAX), 7);
+            assert!(seen.insert(secrets.sealings >> 32));
+        }
+        // Randomness that repeats itself still leaves the branch.
+        struct Zeros;
+        impl Entropy for Zeros {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(0);
+            }
+        }
+        for _ in 0..3 {
+            let before = secrets.sealings;
+            secrets.branch_off(&Zeros);
+            assert!(secrets.sealings != before && secrets.sealings >> 32 != 0);
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use backup::{Place, Recovery, Set, Tombs, restore};
 use base::{Clock, Entropy};
 use cli::{RestoreArgs, RestoredSite};
 use db::{Db, DbKey};
-use keys::{Credential, Custody, Reach, Safe, SiteSecrets};
+use keys::{Credential, Custody, Provider, Reach, Safe, SiteSecrets};
 use ledger::storage::Disk;
 use ledger::{Ledger, SigningKey};
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ pub async fn restore(
         set.check(&stated.name)?;
     }
     restore::still_opens(&set, clock.now())?;
-    let secrets = unseal(args, &set, credential)?;
+    let (mut secrets, provider) = unseal(args, &set, credential)?;
     let said = settings_of(&set)?;
     if said.site != *place.site() {
         bail!("the sealed keys of the set are those of another site");
@@ -89,6 +89,10 @@ pub async fn restore(
         say(done, total);
     })?;
     restore::put_back_database(&set, &key, layout.root())?;
+    // Sealed anew, as a branch: no file that the lost site wrote opens this one.
+    secrets.branch_off(&*entropy);
+    let safe = Safe::new(layout.sealed_keys(), Reach::default());
+    secrets.sealings = safe.replace(&settings.site, &secrets, &*provider, &*entropy)?.0;
     let rooms = (audit, layout.database(), clock, entropy);
     let restored = settle(args, &set, &tombs, &secrets, rooms).await?;
     hand(&RestoredSite {
@@ -110,7 +114,11 @@ pub async fn restore(
 
 /// The site's secrets. How a token or a key service is reached, the operator says: a library would be run and an
 /// address be given the credential before anything is known of who wrote them.
-fn unseal(args: &RestoreArgs, set: &Set, credential: &Credential) -> Result<SiteSecrets> {
+fn unseal(
+    args: &RestoreArgs,
+    set: &Set,
+    credential: &Credential,
+) -> Result<(SiteSecrets, Box<dyn Provider>)> {
     let reach = match &args.settings {
         Some(path) => settings(path)?.keys,
         None => Reach::default(),
@@ -119,11 +127,11 @@ fn unseal(args: &RestoreArgs, set: &Set, credential: &Credential) -> Result<Site
     if args.settings.is_none() && matches!(safe.file()?.custody(), Custody::Token | Custody::Service) {
         return Err(backup::Error::Reach.into());
     }
-    let (sealed, secrets, _) = safe.unseal(credential)?;
+    let (sealed, secrets, provider) = safe.unseal(credential)?;
     if *sealed.site() != set.head.site {
         bail!("the sealed keys of the set are those of another site");
     }
-    Ok(secrets)
+    Ok((secrets, provider))
 }
 
 /// The ledger in its place, and what it says, once it vouches for the set.

@@ -262,7 +262,10 @@ fn words(what: &What) -> String {
         What::SiteCreated { program } => format!("site created by version {program}"),
         What::SiteOpened { program, .. } => format!("site unsealed by version {program}"),
         What::SiteClosed {} => "site locked".into(),
-        What::KeysSealed { sealing } => format!("site's secrets sealed anew, sealing {sealing}"),
+        // Its upper half is the branch, which a restore drew.
+        What::KeysSealed { sealing } => {
+            format!("site's secrets sealed anew, sealing {}", sealing & u64::from(u32::MAX))
+        }
         What::SessionOpened {} => "signed in".into(),
         What::SessionEnded {} => "signed out".into(),
         What::SessionsRefused { count } => format!("{count} tokens refused"),

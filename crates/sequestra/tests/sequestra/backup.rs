@@ -146,29 +146,47 @@ fn a_lost_site_comes_back_without_what_was_erased_since() {
 }
 
 #[test]
-fn a_fresh_backup_opens_after_the_secrets_were_sealed_anew() {
+fn a_restored_site_takes_no_sealed_file_of_the_lost_one() {
     let site = Site::copy();
     let places = Places::new();
     let (backup, recovery, into) = (places.at("backup"), places.at("recovery"), places.at("site"));
-    let older = fs::read(site.folder.join("keys/site.sealed")).unwrap();
+    let sealed = site.folder.join("keys/site.sealed");
+    let mut lost = vec![fs::read(&sealed).unwrap()];
     for _ in 0..2 {
         site.json("admin", &["keys", "rotate", "--root"]);
     }
     site.json("admin", &["backup", "create", &backup, "--recovery", &recovery]);
-    let fresh = fs::read(site.folder.join("keys/site.sealed")).unwrap();
+    lost.push(fs::read(&sealed).unwrap());
+    // What is sealed after the set has a higher number, and the same roots and passphrase.
+    let passphrase = site.room.join("passphrase").to_str().unwrap().to_owned();
+    for words in [["--to", "passphrase"].as_slice(), &["--complete"]] {
+        site.json("admin", &[&["keys", "migrate", "--new-file", &passphrase], words].concat());
+    }
+    lost.push(fs::read(&sealed).unwrap());
     site.lock();
     let (file, token) = (places.recovery_file(), places.at("token"));
     let restore = ["backup", "restore", &backup, &into, "--recovery", &file, "--without-newer-ledger"];
-    site.json("admin", &[&restore[..], &["--token-out", &token]].concat());
+    let told = site.json("admin", &[&restore[..], &["--token-out", &token]].concat());
+    assert!(told.get("token").is_none(), "the token is in its file alone");
     let back = site.restored(PathBuf::from(&into));
     let sealed = PathBuf::from(&into).join("keys/site.sealed");
-    assert_eq!(fs::read(&sealed).unwrap(), fresh);
-    // The file of before the rotations is as little taken as before the restore.
-    fs::write(&sealed, older).unwrap();
-    let refused = back.run("admin", &["login", "--token-file", &token]);
-    assert!(refused.exit != 0 && refused.err.contains("AUDIT-008"), "{}", refused.err);
-    fs::write(&sealed, fresh).unwrap();
+    let own = fs::read(&sealed).unwrap();
+    for file in lost {
+        fs::write(&sealed, file).unwrap();
+        let refused = back.run("admin", &["login", "--token-file", &token]);
+        assert!(refused.exit == 7 && refused.err.contains("AUDIT-009"), "{}", refused.err);
+    }
+    fs::write(&sealed, own).unwrap();
     assert_eq!(back.run("admin", &["login", "--token-file", &token]).exit, 0);
+    // The site's own count goes on.
+    let older = fs::read(&sealed).unwrap();
+    back.json("admin", &["keys", "rotate", "--root"]);
+    back.lock();
+    let newer = fs::read(&sealed).unwrap();
+    fs::write(&sealed, older).unwrap();
+    let refused = back.run("admin", &["whoami"]);
+    assert!(refused.exit == 7 && refused.err.contains("AUDIT-008"), "{}", refused.err);
+    fs::write(&sealed, newer).unwrap();
     back.json("admin", &["keys", "status"]);
 }
 
