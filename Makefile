@@ -24,7 +24,7 @@ PACKAGES := \
 	build-essential pkg-config libssl-dev git ca-certificates \
 	bubblewrap uidmap gocryptfs fuse3 \
 	bwa samtools bcftools tabix fastp \
-	strace python3-venv softhsm2 opensc \
+	strace libfaketime python3-venv softhsm2 opensc \
 	openssl radosgw ceph-mon ceph-osd
 
 # An independent implementation of Crypt4GH, to read what we write.

@@ -4,7 +4,7 @@ use crate::account::usable;
 use crate::table::{session, token};
 use crate::{Access, Caller, Error};
 use audit::{Actor, Event, What};
-use base::{Entropy, Id, RequestId};
+use base::{Entropy, Id, RequestId, Timestamp};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -130,6 +130,18 @@ impl Access {
                 .await;
         }
         Ok(Caller::new(user, RequestId::mint(&*self.inner.entropy)))
+    }
+
+    /// The newest time at which anybody used a session, if there is one.
+    pub async fn last_use(&self) -> Result<Option<Timestamp>, Error> {
+        let rows = session::Entity::find().all(self.inner.db.reader()).await?;
+        let newest = rows.into_iter().map(|row| row.used_at.max(row.created_at)).max();
+        Ok(newest.and_then(|seconds| Timestamp::from_second(seconds).ok()))
+    }
+
+    /// The time by which sessions, tokens and roles end.
+    pub fn judged_at(&self) -> Timestamp {
+        self.inner.clock.now()
     }
 
     /// Ends the caller's session, on record. Ending one that is not there is no error.

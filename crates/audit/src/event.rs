@@ -71,6 +71,10 @@ pub enum What {
         /// The number of the sealed file's sealing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sealing: Option<u64>,
+        /// The newest time that was on record before: what ended by then stays ended, also where the
+        /// machine's clock was set back since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        latest: Option<Timestamp>,
     },
     /// The site was locked in good order.
     SiteClosed {},

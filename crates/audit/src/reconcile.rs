@@ -1,6 +1,7 @@
 //! What start-up compares between ledger and database.
 
 use crate::{Actor, Audit, Error, Event, Outcome, What};
+use base::Timestamp;
 use std::collections::BTreeMap;
 
 impl Audit {
@@ -18,6 +19,7 @@ impl Audit {
     /// All rolled back together is not noticed here; a witness or a checkpoint kept elsewhere is
     /// needed for that.
     pub async fn reconcile(&self, site: &Actor, program: &str, found: Found) -> Result<(), Error> {
+        let latest = self.latest(site)?;
         let watermark = found.watermark;
         let size = self.ledger().size();
         if let Some(position) = watermark.filter(|w| *w >= size) {
@@ -65,10 +67,21 @@ impl Audit {
             };
             self.follow(&Event::new(site.clone(), what).in_project(project).about(about)).await?;
         }
-        let what =
-            What::SiteOpened { program: program.to_owned(), watermark, sealing: found.sealing.max(sealing) };
+        let (program, sealing) = (program.to_owned(), found.sealing.max(sealing));
+        let what = What::SiteOpened { program, watermark, sealing, latest };
         self.gate(&Event::new(site.clone(), what)).await?;
         Ok(())
+    }
+
+    /// The newest time on record: of the last event, of the last opening, and what that knew. Events between
+    /// are not looked at: a clock that went forward and back while the site was open was corrected.
+    pub fn latest(&self, site: &Actor) -> Result<Option<Timestamp>, Error> {
+        let last = match self.ledger().size().checked_sub(1) {
+            Some(last) => Some(self.recorded(last)?.time),
+            None => None,
+        };
+        let since = self.last_opening(site)?;
+        Ok(last.max(since.time).max(since.latest))
     }
 
     fn last_opening(&self, site: &Actor) -> Result<Opening, Error> {
@@ -76,12 +89,13 @@ impl Audit {
         let mut next = self.ledger().head(&chain).map_err(Error::Unreadable)?;
         while let Some(position) = next {
             let recorded = self.recorded(position)?;
-            if let What::SiteOpened { watermark, sealing, .. } = recorded.event.what {
-                return Ok(Opening { start: position, watermark, sealing });
+            if let What::SiteOpened { watermark, sealing, latest, .. } = recorded.event.what {
+                let time = Some(recorded.time);
+                return Ok(Opening { start: position, watermark, sealing, time, latest });
             }
             next = recorded.before(&chain)?;
         }
-        Ok(Opening { start: 0, watermark: None, sealing: None })
+        Ok(Opening::default())
     }
 }
 
@@ -111,16 +125,19 @@ impl Found {
     }
 }
 
+#[derive(Default)]
 struct Opening {
     start: u64,
     watermark: Option<u64>,
     sealing: Option<u64>,
+    time: Option<Timestamp>,
+    latest: Option<Timestamp>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base::{FixedClock, Id, SiteId, SystemEntropy, Timestamp};
+    use base::{FixedClock, Id, SiteId, SystemEntropy};
     use ledger::{Ledger, SigningKey};
     use std::sync::Arc;
 
@@ -239,6 +256,20 @@ mod tests {
             assert!(matches!(older, Err(Error::KeysRolledBack { known: 3, .. })), "{own}");
         }
         audit.reconcile(&trail.site, "1", found(Some(3))).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_time_once_on_record_is_known_however_often_the_clock_is_set_back() {
+        let trail = Trail::new();
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        for (now, known) in [(1_000, 0), (5_000, 1_000), (2_000, 5_000), (1_500, 5_000), (1_200, 5_000)] {
+            let clock = Arc::new(FixedClock::at(at(now)));
+            let audit = Audit::new(Ledger::open(&trail.path(), key(), clock).unwrap());
+            let latest = audit.latest(&trail.site).unwrap();
+            assert_eq!(latest, (known > 0).then(|| at(known)), "{now}");
+            audit.reconcile(&trail.site, "1", Found::watermark(None)).await.unwrap();
+            audit.ledger().close().unwrap();
+        }
     }
 
     #[tokio::test]

@@ -81,7 +81,12 @@ fn all() -> Vec<Event> {
         Event::new(site.clone(), What::SiteCreated { program: "1".into() }),
         Event::new(
             site.clone(),
-            What::SiteOpened { program: "1".into(), watermark: Some(3), sealing: Some(2) },
+            What::SiteOpened {
+                program: "1".into(),
+                watermark: Some(3),
+                sealing: Some(2),
+                latest: Some(Timestamp::UNIX_EPOCH),
+            },
         ),
         Event::new(site.clone(), What::SiteClosed {}),
         asked(person(), What::KeysSealed { sealing: 3 }),

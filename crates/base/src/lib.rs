@@ -20,7 +20,7 @@ pub mod id;
 pub mod role;
 pub mod sensitive;
 
-pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
+pub use clock::{Clock, FixedClock, ForwardClock, SystemClock, Timestamp};
 pub use digest::{Blake3, Md5, Sha256};
 pub use entropy::{Entropy, SystemEntropy};
 pub use fault::{Fault, Kind};

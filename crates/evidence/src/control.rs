@@ -38,6 +38,7 @@ pub const CONTROLS: &[Control] = &[
     audit::schema::CONTROL,
     audit::alarmed::CONTROL,
     audit::room::CONTROL,
+    audit::clock::CONTROL,
     audit::witnessed::CONTROL,
     audit::old_state::CONTROL,
     audit::clean::CONTROL,

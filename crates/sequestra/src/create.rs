@@ -56,6 +56,7 @@ pub async fn create(
         ledger: ledger_name(name, &site)?,
         site: site.clone(),
         idle_minutes: 30,
+        clock_corrected: None,
         witness: Vec::new(),
         witnessing: Default::default(),
         keys: reach,

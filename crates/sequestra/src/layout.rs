@@ -25,6 +25,9 @@ pub struct Settings {
     /// Minutes without a request after which the site locks itself.
     #[serde(default = "default_idle_minutes")]
     pub idle_minutes: u64,
+    /// Times on record later than this were a wrong clock's: sessions and roles are not judged by them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_corrected: Option<base::Timestamp>,
     /// Who cosigns the ledger's checkpoints: `[witness]`, or `[[witness]]` for several.
     #[serde(default, deserialize_with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
     pub witness: Vec<WitnessSettings>,

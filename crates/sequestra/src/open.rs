@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use archive::{Archive, ArchiveParts};
 use audit::{Actor, Audit, Found};
 use backup::Backup;
-use base::{Clock, Entropy, SiteId};
+use base::{Clock, Entropy, ForwardClock, SiteId, Timestamp};
 use catalog::Catalog;
 use db::{Db, DbKey, Migration};
 use feed::Alarms;
@@ -59,9 +59,10 @@ pub async fn open(
     let room = room(layout, &settings.room, reserved.watch());
     let (audit, attest, replicas) = open_ledger(layout, &settings, key, reserved, &clock).await?;
     let streams = Streams::open(layout, &settings, &audit, &clock)?;
+    let seen = Seen::on_record(&audit, &site, settings.clock_corrected)?;
     let db = reconciled(layout, &secrets, &audit, &site).await?;
 
-    let access = access(&db, &audit, &clock, &entropy)?;
+    let access = access(&db, &audit, &clock, &entropy, seen).await?;
     let keys = Keys::open(db.clone(), secrets.roots, sealed.custody(), entropy.clone()).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
@@ -153,9 +154,37 @@ async fn reconciled(layout: &Layout, secrets: &SiteSecrets, audit: &Audit, site:
     Ok(db)
 }
 
-pub fn access(db: &Db, audit: &Audit, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Access> {
+pub async fn access(
+    db: &Db,
+    audit: &Audit,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+    seen: Seen,
+) -> Result<Access> {
     let policies = policy::Policies::shipped()?;
-    Ok(Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone()))
+    // What ended stays ended when the machine's clock is set back, also over a start.
+    let forward = Arc::new(ForwardClock::new(clock.clone()));
+    let access = Access::new(db.clone(), audit.clone(), policies, forward.clone(), entropy.clone());
+    let used = access.last_use().await?;
+    for time in [seen.latest, used].into_iter().flatten() {
+        forward.raise(seen.corrected.map_or(time, |corrected| time.min(corrected)));
+    }
+    Ok(access)
+}
+
+/// Times that were seen before.
+#[derive(Clone, Copy)]
+pub struct Seen {
+    latest: Option<Timestamp>,
+    /// What is later was a wrong clock's, says the administrator.
+    corrected: Option<Timestamp>,
+}
+
+impl Seen {
+    /// The newest time on record, before this opening is.
+    pub fn on_record(audit: &Audit, site: &SiteId, corrected: Option<Timestamp>) -> Result<Self> {
+        Ok(Self { latest: audit.latest(&Actor::Site(site.clone()))?, corrected })
+    }
 }
 
 fn how_to_run() -> runs::Settings {

@@ -3,7 +3,7 @@
 //! the site could read everything by other means. What it leaves is a record, before anything opens.
 
 use crate::layout::{Layout, Settings, Witnessing};
-use crate::open::{MIGRATIONS, access};
+use crate::open::{MIGRATIONS, Seen, access};
 use crate::store;
 use anyhow::{Context, Result, bail};
 use audit::Audit;
@@ -179,7 +179,8 @@ async fn settle(
     (audit, database, clock, entropy): Rooms,
 ) -> Result<restore::Restored> {
     let db = Db::open(&database, &DbKey::new(*secrets.database), MIGRATIONS).await?;
-    let access = access(&db, &audit, &clock, &entropy)?;
+    let seen = Seen::on_record(&audit, &set.head.site, None)?;
+    let access = access(&db, &audit, &clock, &entropy, seen).await?;
     let facts = (args.ledger.is_some(), secrets.sealings);
     let settled = restore::settle(set, tombs, facts, &args.administrator, (&audit, &db, &access)).await;
     db.close().await?;

@@ -11,6 +11,9 @@ use axum::Json;
 use axum::extract::State;
 use tokio::sync::watch;
 
+/// Seconds that a time server may set a clock back without a word here.
+const CLOCK_MAY_STEP: i64 = 60;
+
 pub(crate) async fn health(State(site): State<Site>) -> Json<Health> {
     Json(Health {
         site: site.id.clone(),
@@ -58,6 +61,7 @@ pub(crate) async fn status(
     limits.extend(
         site.replicas.all.iter().zip(&replicas).filter_map(|(one, told)| lagging(&one.borrow(), told)),
     );
+    limits.extend(clock_behind(&site));
     limits.extend(crate::storage::limits(&site).await?);
     Ok(Json(Status {
         site: site.id.clone(),
@@ -73,6 +77,17 @@ pub(crate) async fn status(
         replicas,
         limits,
     }))
+}
+
+/// The clock was set back, or showed the future once.
+fn clock_behind(site: &Site) -> Option<String> {
+    let behind = site.access.judged_at().as_second().saturating_sub(site.clock.now().as_second());
+    (behind > CLOCK_MAY_STEP).then(|| {
+        format!(
+            "the machine's clock is {behind} s behind the newest time on record: sessions, tokens and roles end by \
+             that time; if it was wrong, set `clock_corrected` in site.toml"
+        )
+    })
 }
 
 fn streams(site: &Site) -> Vec<Stream> {

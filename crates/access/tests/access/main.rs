@@ -5,7 +5,9 @@ use access::thing::{Project, Site};
 use access::verb::{Manage, Read, View};
 use access::{Action, Ask, Error, Permit};
 use audit::{Actor, Event, What};
-use base::{Class, Id, ReadsetId, RequestId, Role, SystemEntropy};
+use base::{Class, Clock, FixedClock, ForwardClock, Id, ReadsetId, RequestId, Role, SystemEntropy};
+use std::sync::Arc;
+use std::time::Duration;
 use testkit::Spine;
 
 #[tokio::test]
@@ -33,6 +35,39 @@ async fn a_one_time_token_signs_in_once() {
     spine.audit.flush_refused_sessions(&site).await.unwrap();
     spine.audit.gate(&Event::new(site, What::SiteClosed {})).await.unwrap();
     assert_eq!(spine.audit.recorded(before).unwrap().event.what, What::SessionsRefused { count: 4 });
+}
+
+/// What a door under a clock that never goes back, and one under the machine's, make of a clock set back.
+#[tokio::test]
+async fn a_clock_that_is_set_back_brings_no_session_and_no_token_back() {
+    let day = Duration::from_secs(24 * 3600);
+    for follows in [true, false] {
+        let spine = Spine::new(&[]).await;
+        let right = spine.clock.now();
+        let machine = Arc::new(FixedClock::at(right));
+        let clock: Arc<dyn Clock> =
+            if follows { Arc::new(ForwardClock::new(machine.clone())) } else { machine.clone() };
+        let (db, audit, entropy) = (spine.db.clone(), spine.audit.clone(), spine.entropy.clone());
+        let access =
+            access::Access::new(db, audit, policy::Policies::shipped().unwrap(), clock.clone(), entropy);
+        let permit: Permit<Manage, Site> =
+            spine.permit(&spine.admin, Action::ManageAccounts, &spine.site).await;
+        let tx = spine.db.begin(permit.decision()).await.unwrap();
+        let (_, first) = access.create_account(&permit, &tx, "first-one").await.unwrap();
+        let (_, second) = access.create_account(&permit, &tx, "second-one").await.unwrap();
+        tx.commit().await.unwrap();
+        let request = RequestId::mint(&SystemEntropy);
+        let session = access.redeem(&first, &request).await.unwrap();
+        access.authenticate(session.expose()).await.unwrap();
+        assert_eq!(access.last_use().await.unwrap().unwrap().as_second(), clock.now().as_second());
+
+        machine.advance(day);
+        assert!(access.authenticate(session.expose()).await.is_err());
+        machine.set(right);
+        let back = access.authenticate(session.expose()).await;
+        assert_eq!(back.is_err(), follows, "the test sees what the clock is for");
+        assert_eq!(access.redeem(&second, &request).await.is_err(), follows);
+    }
 }
 
 #[tokio::test]

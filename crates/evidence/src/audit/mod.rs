@@ -3,6 +3,7 @@
 pub mod alarmed;
 pub mod append_only;
 pub mod clean;
+pub mod clock;
 pub mod old_state;
 pub mod recorded;
 pub mod room;
