@@ -4,7 +4,7 @@
 //! Bodies are JSON in UTF-8 unless a route says otherwise. Times are RFC 3339. A request carries
 //! its session as `Authorization: Bearer …`. An answer other than 2xx is a [`Problem`].
 //!
-//! * [`route`]: every route and its rule
+//! * [`route`]: every route and its rule; [`trail`]: what it leaves in the ledger
 //! * [`problem`]: how a failure is told
 //! * [`people`]: sessions, accounts, members
 //! * [`project`]: projects, packages, samples, objects
@@ -26,6 +26,7 @@ pub mod record;
 pub mod route;
 pub mod run;
 pub mod site;
+pub mod trail;
 pub mod variant;
 
 pub use problem::Problem;

@@ -36,6 +36,7 @@ pub const CONTROLS: &[Control] = &[
     audit::recorded::CONTROL,
     audit::append_only::CONTROL,
     audit::schema::CONTROL,
+    audit::routes::CONTROL,
     audit::alarmed::CONTROL,
     audit::room::CONTROL,
     audit::clock::CONTROL,

@@ -61,6 +61,12 @@ impl Play {
         Site::make(&self.program, &self.world.entropy)
     }
 
+    /// A site in which the whole story was played, locked.
+    pub fn story(&mut self) -> Result<Site> {
+        self.does("make a throw-away site and play the whole story in it");
+        Site::story(&self.program, &self.world.entropy)
+    }
+
     /// The program that is tested.
     pub fn program(&self) -> &Path {
         &self.program

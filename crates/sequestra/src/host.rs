@@ -134,6 +134,7 @@ impl Host for Program {
         let words: Vec<&str> = args.iter().filter_map(|word| word.to_str()).collect();
         let done = match words.as_slice() {
             ["serve", site] => serve(Path::new(site)),
+            ["routes"] => routes(),
             ["check-fastq", caps] => intake::child::run(caps).context("the check could not be done"),
             _ => Err(anyhow::anyhow!("there is no such internal command")),
         };
@@ -146,6 +147,12 @@ impl Host for Program {
     fn environment(&self, name: &str) -> Option<OsString> {
         std::env::var_os(name).filter(|value| !value.is_empty())
     }
+}
+
+/// Prints the product's own list of routes and of what each leaves in the ledger, for controls.
+fn routes() -> Result<()> {
+    println!("{}", serde_json::to_string(&api::trail::catalogue())?);
+    Ok(())
 }
 
 /// Serves; a site that cannot be opened says why on standard output, where its starter listens.

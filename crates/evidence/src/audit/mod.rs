@@ -7,6 +7,7 @@ pub mod clock;
 pub mod old_state;
 pub mod recorded;
 pub mod room;
+pub mod routes;
 pub mod schema;
 pub mod witnessed;
 

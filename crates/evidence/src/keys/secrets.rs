@@ -3,7 +3,6 @@
 use crate::site::{Done, Site, Who, below, change, text};
 use crate::{Control, Error, Play, Result};
 use rustix::process::Pid;
-use serde_json::Value;
 use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
@@ -124,12 +123,7 @@ impl Watch<'_> {
     }
 
     fn keep_session(&mut self) -> Result<()> {
-        let path = self.site.beside("admin.session");
-        let kept = fs::read(&path).map_err(Error::io(&path))?;
-        let kept: Value = serde_json::from_slice(&kept).unwrap_or_default();
-        let token = kept.get("token").and_then(Value::as_str);
-        let token = token.ok_or_else(|| Error::unplayable("nobody could sign in"))?;
-        self.secrets.push(("session token", token.to_owned()));
+        self.secrets.push(("session token", self.site.session(Who::Administrator)?));
         Ok(())
     }
 

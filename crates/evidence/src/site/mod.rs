@@ -1,6 +1,7 @@
 //! A throw-away site, made and used by the ordinary commands of the program that is tested.
 
 mod files;
+mod http;
 mod people;
 
 use files::free;
@@ -85,6 +86,21 @@ impl Site {
         let passphrase = self.beside("passphrase");
         let bytes = fs::read(&passphrase).map_err(Error::io(&passphrase))?;
         site.write("passphrase", &bytes)?;
+        Ok(site)
+    }
+
+    /// A site in which the whole story was played: reads, a reference, runs, reports. It is locked.
+    pub(crate) fn story(program: &Path, random: &Arc<dyn Entropy>) -> Result<Self> {
+        let mut site = Self::place(program, random)?;
+        let words = ["demo", "--site", text(&site.folder)?, "--json", "--quiet"];
+        let done = site.done(site.bare(&words).env("TMPDIR", &site.room))?;
+        if !done.is_done() {
+            return Err(Error::Command { command: "demo".to_owned(), exit: done.exit, said: done.told() });
+        }
+        // It keeps passphrase and sessions beside the site that it was told to make.
+        let beside = fs::read_dir(&site.room).map_err(Error::io(&site.room))?.flatten().map(|one| one.path());
+        let story = beside.into_iter().find(|path| path.join("passphrase").exists());
+        site.room = story.ok_or_else(|| Error::unplayable("the story left no passphrase"))?;
         Ok(site)
     }
 

@@ -1,0 +1,324 @@
+//! C-AUD-04: each route and each act of the site leaves what is declared, and nothing else.
+
+use crate::site::{Site, Who, text};
+use crate::{Control, Error, Play, Result};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::time::Duration;
+
+pub const CONTROL: Control = Control {
+    id: "C-AUD-04",
+    statement: "Each route leaves the events that are declared for it and no other: a decision, an outcome if it was \
+                allowed, and what its act is declared to leave; what nobody asked for is of the declared kinds",
+    test: "read the product's own list of routes; play the whole story and everything else that people may do; then ask \
+           every route as somebody without any role; read the whole ledger with its proofs and compare each event",
+    references: &["53 AU-2", "53 AU-12"],
+    scenario,
+};
+
+/// The product's own list, as `sequestra internal routes` prints it.
+#[derive(Deserialize)]
+struct Catalogue {
+    routes: Vec<Route>,
+    unasked: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Route {
+    name: String,
+    method: String,
+    path: String,
+    action: Option<String>,
+    events: Vec<String>,
+}
+
+/// An event as it lies in the ledger.
+struct Event {
+    position: u64,
+    kind: String,
+    body: Value,
+}
+
+/// How often it is asked whether a run has ended, and how many times.
+const ASKED: (Duration, u32) = (Duration::from_millis(100), 300);
+
+fn scenario(play: &mut Play) -> Result<()> {
+    let site = play.story()?;
+    let catalogue = catalogue(&site)?;
+    let things = Things::of(&site)?;
+    rest(&site, &things, &catalogue)?;
+    let (stranger, token) = stranger(&site)?;
+    play.does("ask every route as somebody without any role");
+    let decided: Vec<&Route> = catalogue.routes.iter().filter(|route| route.action.is_some()).collect();
+    let mut asked = Vec::new();
+    for route in &decided {
+        let status = site.ask(&token, &route.method, &things.fill(&route.path), &things.body(&route.name))?;
+        asked.push(status);
+    }
+    let mut events = read(&site)?;
+    play.spoil("a decision and an outcome are taken from what is read", || {
+        let denied = |one: &Event| one.kind == "decision" && one.body.get("allowed") == Some(&false.into());
+        events.retain({
+            let last = events.iter().rfind(|one| denied(one)).map(|one| one.position);
+            let outcome = events.iter().find(|one| one.kind == "outcome").map(|one| one.position);
+            move |one| Some(one.position) != last && Some(one.position) != outcome
+        });
+        Ok(())
+    })?;
+    let wrong = each_once(&decided, &asked, &events, &stranger);
+    let told = format!("{} routes, {}", decided.len(), wrong.first().map_or("each as declared", String::as_str));
+    play.expect("each left one decision of its action, and an outcome if it was allowed", wrong.is_empty(), told);
+    play.does("compare every event of the ledger with what is declared");
+    let undeclared = undeclared(&catalogue, &events);
+    let told = undeclared.first().cloned().unwrap_or_else(|| format!("{} events", events.len()));
+    play.expect("no event is of another kind than declared", undeclared.is_empty(), told);
+    let unended = unended(&events);
+    let told = unended.first().cloned().unwrap_or_else(|| "each has one".to_owned());
+    play.expect("each act that was allowed has one outcome", unended.is_empty(), told);
+    let (seen, missing) = coverage(&decided, &events);
+    let told = format!("{seen} actions, missing: {missing:?}");
+    play.expect("every action of the list was allowed and carried out at least once", missing.is_empty(), told);
+    site.lock()
+}
+
+/// What the story does not do. One object is asked to be deleted before its floor: allowed, on record, and not done.
+fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
+    let acts = [
+        (Who::Administrator, "keys status"),
+        (Who::Administrator, "keys rotate"),
+        (Who::Steward, "object hold"),
+        (Who::Steward, "object lift"),
+        (Who::Steward, "object delete"),
+        (Who::Administrator, "archive stat"),
+        (Who::Administrator, "archive scrub"),
+        (Who::Administrator, "backup create"),
+        (Who::Analyst, "tool list"),
+        (Who::Analyst, "reference list"),
+        (Who::Auditor, "audit volume"),
+    ];
+    for (who, name) in acts {
+        let route = catalogue.routes.iter().find(|route| route.name == name);
+        let route = route.ok_or_else(|| Error::unplayable(format!("there is no route `{name}`")))?;
+        let status = site.ask(&site.session(who)?, &route.method, &things.fill(&route.path), &things.body(name))?;
+        let refused = name == "object delete" && status == 409;
+        if !(200..300).contains(&status) && !refused {
+            return Err(Error::unplayable(format!("`{name}` was answered with {status}")));
+        }
+    }
+    let start = ["run", "start", "germline", "--sample", &things.sample, "--reference", &things.reference];
+    let started = site.json(Who::Analyst, &start)?;
+    let run = started.get("id").and_then(Value::as_str).unwrap_or_default();
+    site.json(Who::Analyst, &["run", "cancel", run])?;
+    for _ in 0..ASKED.1 {
+        let shown = site.json(Who::Analyst, &["run", "show", run])?;
+        if !["queued", "running"].contains(&shown.get("state").and_then(Value::as_str).unwrap_or_default()) {
+            break;
+        }
+        std::thread::sleep(ASKED.0);
+    }
+    // A project of its own goes with its keys.
+    let gone = site.project("sandbox")?;
+    site.json(Who::Steward, &["keys", "shred", "--project", &gone, "--yes"])?;
+    Ok(())
+}
+
+fn catalogue(site: &Site) -> Result<Catalogue> {
+    let done = site.done(&mut site.bare(&["internal", "routes"]))?;
+    serde_json::from_str(&done.out).map_err(|_| Error::unplayable("the list of routes is none"))
+}
+
+/// An account that holds nothing; its id and its session's token.
+fn stranger(site: &Site) -> Result<(String, String)> {
+    let invited = site.json(Who::Administrator, &["account", "create", "stranger"])?;
+    let id = invited.pointer("/account/id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let token = invited.get("token").and_then(Value::as_str).unwrap_or_default();
+    let file = site.write("stranger.token", token.as_bytes())?;
+    let session = site.beside("stranger.session");
+    let mut login = site.bare(&["login", "--token-file", text(&file)?, "--session", text(&session)?]);
+    site.done(login.arg("--site").arg(site.folder()))?;
+    Ok((id, site.session_in("stranger.session")?))
+}
+
+/// The whole ledger, by an export with proofs.
+fn read(site: &Site) -> Result<Vec<Event>> {
+    let out = site.beside("everything.jsonl");
+    let words = ["audit", "export", "--form", "proof", "--from", "0", "--out", text(&out)?];
+    let done = site.run(Who::Auditor, &words)?;
+    if !done.is_done() {
+        return Err(Error::Command { command: "audit export".to_owned(), exit: done.exit, said: done.told() });
+    }
+    let all = fs::read_to_string(&out).map_err(Error::io(&out))?;
+    let leaves = all.lines().skip(1).filter_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let leaf: Value = serde_json::from_str(line.get("leaf")?.as_str()?).ok()?;
+        let body = leaf.get("event")?.clone();
+        let kind = body.get("event")?.as_str()?.to_owned();
+        Some(Event { position: leaf.get("position")?.as_u64()?, kind, body })
+    });
+    Ok(leaves.collect())
+}
+
+fn word<'a>(event: &'a Event, field: &str) -> &'a str {
+    event.body.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The routes that did not leave just what they had to for somebody who may do next to nothing.
+fn each_once(routes: &[&Route], asked: &[u16], events: &[Event], stranger: &str) -> Vec<String> {
+    let mut requests: Vec<(&str, Vec<&Event>)> = Vec::new();
+    let own = events.iter().filter(|one| word(one, "actor") == stranger && one.kind != "session-opened");
+    for event in own {
+        let request = word(event, "request");
+        match requests.iter_mut().find(|(known, _)| *known == request) {
+            Some((_, of_it)) => of_it.push(event),
+            None => requests.push((request, vec![event])),
+        }
+    }
+    let mut left = requests.into_iter();
+    let mut wrong = Vec::new();
+    for (route, status) in routes.iter().zip(asked) {
+        let of_it = left.next().map(|(_, events)| events).unwrap_or_default();
+        let kinds: Vec<&str> = of_it.iter().map(|event| event.kind.as_str()).collect();
+        let first = of_it.first().map(|event| (word(event, "action"), event.body.get("allowed")));
+        let as_declared = match (first, kinds.as_slice()) {
+            (Some((action, Some(Value::Bool(false)))), ["decision"])
+            | (Some((action, Some(Value::Bool(true)))), ["decision", "outcome"]) => {
+                route.action.as_deref() == Some(action)
+            }
+            _ => false,
+        };
+        if !as_declared {
+            wrong.push(format!("{} was answered with {status} and left {kinds:?}", route.name));
+        }
+    }
+    wrong.extend(left.map(|(request, _)| format!("{request} belongs to no route that was asked")));
+    wrong
+}
+
+/// Events of kinds that nothing declares where they stand.
+fn undeclared(catalogue: &Catalogue, events: &[Event]) -> Vec<String> {
+    let mut by_action: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for route in &catalogue.routes {
+        if let Some(action) = &route.action {
+            by_action.entry(action).or_default().extend(route.events.iter().map(String::as_str));
+        }
+    }
+    let mut acts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for event in events.iter().filter(|event| event.kind == "decision") {
+        acts.entry(word(event, "request")).or_default().insert(word(event, "action"));
+    }
+    let fits = |event: &Event| match event.kind.as_str() {
+        "decision" => by_action.contains_key(word(event, "action")),
+        "outcome" => event.body.get("decision").is_some(),
+        kind if catalogue.unasked.iter().any(|one| one == kind) => true,
+        kind => acts.get(word(event, "request")).is_some_and(|actions| {
+            actions.iter().any(|action| by_action.get(action).is_some_and(|kinds| kinds.contains(kind)))
+        }),
+    };
+    let wrong = events.iter().filter(|event| !fits(event));
+    wrong.map(|event| format!("`{}` at position {}", event.kind, event.position)).collect()
+}
+
+/// Allowed acts without an outcome, or with two. The export that read them is under way itself.
+fn unended(events: &[Event]) -> Vec<String> {
+    let mut ended: BTreeMap<u64, u32> = BTreeMap::new();
+    for outcome in events.iter().filter(|event| event.kind == "outcome") {
+        if let Some(decision) = outcome.body.get("decision").and_then(Value::as_u64) {
+            *ended.entry(decision).or_default() += 1;
+        }
+    }
+    let allowed = |one: &&Event| one.kind == "decision" && one.body.get("allowed") == Some(&true.into());
+    let reading = events.iter().rfind(|one| word(one, "action").starts_with("search-audit"));
+    let reading = reading.map(|event| event.position);
+    let open = events.iter().filter(allowed).filter(|one| Some(one.position) != reading);
+    let wrong = open.filter(|one| ended.get(&one.position) != Some(&1));
+    wrong.map(|one| format!("`{}` at position {}", word(one, "action"), one.position)).collect()
+}
+
+/// How many actions were allowed, and those of the list that never were.
+fn coverage(routes: &[&Route], events: &[Event]) -> (usize, Vec<String>) {
+    let allowed = events.iter().filter(|one| one.body.get("allowed") == Some(&true.into()));
+    let done: BTreeSet<&str> = allowed.map(|one| word(one, "action")).collect();
+    let all: BTreeSet<&str> = routes.iter().filter_map(|route| route.action.as_deref()).collect();
+    (done.len(), all.difference(&done).map(|action| (*action).to_owned()).collect())
+}
+
+/// What requests are about: things that are there.
+struct Things {
+    project: String,
+    sample: String,
+    object: String,
+    run: String,
+    reference: String,
+    backup: String,
+    recovery: String,
+}
+
+impl Things {
+    fn of(site: &Site) -> Result<Self> {
+        let first = |who, words: &[&str]| {
+            let found = site.ids(who, words)?.into_iter().next();
+            found.ok_or_else(|| Error::unplayable(format!("`{}` is empty", words.join(" "))))
+        };
+        let project = first(Who::Analyst, &["project", "list"])?;
+        let sample = first(Who::Analyst, &["sample", "list", &project])?;
+        Ok(Self {
+            object: first(Who::Exporter, &["object", "list", &sample])?,
+            run: first(Who::Analyst, &["run", "list", &project])?,
+            reference: first(Who::Analyst, &["reference", "list"])?,
+            backup: text(&site.beside("backup"))?.to_owned(),
+            recovery: text(&site.beside("recovery"))?.to_owned(),
+            project,
+            sample,
+        })
+    }
+
+    fn fill(&self, path: &str) -> String {
+        path.replace("{project}", &self.project)
+            .replace("{sample}", &self.sample)
+            .replace("{object}", &self.object)
+            .replace("{run}", &self.run)
+            .replace("{about}", &self.run)
+            .replace("{package}", "pkg_00000000000000000000")
+            .replace("{upload}", "req_00000000000000000000")
+            .replace("{role}", "reference.fa")
+            .replace("{number}", "0")
+            .replace("{name}", "viewer")
+            + if path == "/v1/audit" { "?about=smp_00000000000000000000" } else { "" }
+    }
+
+    /// A body that the route takes; an empty object where it needs nothing.
+    fn body(&self, route: &str) -> String {
+        let because = || json!({"reason": "control"});
+        let value = match route {
+            "keys rotate" => json!({"scope": "site", "begin": true}),
+            "keys prepare" => json!({"credential": "none", "to": {"provider": "passphrase"}, "new": "none"}),
+            "keys complete" => json!({"credential": "none"}),
+            "account create" => json!({"name": "another"}),
+            "account grant" => json!({"role": "auditor"}),
+            "project create" => json!({
+                "name": "Throw-away", "class": "research", "purpose": "research", "terms": ["DUO:0000042"],
+                "region": "EU", "retention": "90-days", "consent": "NONE-2",
+            }),
+            "member add" => json!({"account": "viewer", "role": "viewer"}),
+            "package begin" => json!({"sheet": "", "manifest": ""}),
+            "object get" => json!({"recipient": "", "reason": "control"}),
+            "object hold" | "object lift" | "object delete" => because(),
+            "archive check" => json!({"objects": [self.object]}),
+            "archive scrub" => json!({"all": true}),
+            "backup create" => {
+                json!({"folder": self.backup, "recovery": self.recovery, "days": 30, "from": 0})
+            }
+            "backup verify" => json!({"folder": self.backup, "from": 0}),
+            "tool add" => json!({"name": "bwa"}),
+            "reference begin" => json!({"label": "another"}),
+            "run start" => json!({"workflow": "germline", "reference": self.reference}),
+            "ledger prove" => json!({"position": 0}),
+            "ledger watch" => json!({"from": 0}),
+            "audit export" => json!({"search": {"about": self.sample}}),
+            _ => json!({}),
+        };
+        value.to_string()
+    }
+}
