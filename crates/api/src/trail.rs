@@ -23,7 +23,7 @@ const BESIDE: &[Beside] = &[
     Beside { action: "check-storage", events: &["objects-scrubbed", "object-damaged", "object-whole"] },
     Beside {
         action: "register-reference",
-        events: &["job-started", "job-ended", "object-sealed", "receipt-issued", "object-damaged"],
+        events: &["job-started", "job-ended", "linked", "object-sealed", "receipt-issued", "object-damaged"],
     },
     Beside {
         action: "start-run",

@@ -9,6 +9,7 @@
 //! * [`clock`], [`entropy`]: time and randomness as parameters
 //! * [`fault`]: what every room's error can say about itself
 //! * [`role`]: the roles a person can hold, the classes a project can have, and how long it keeps
+//! * [`host`]: where programs of the machine are found
 //! * [`durable`]: files written so that a crash leaves the old or the new one, whole
 
 pub mod clock;
@@ -16,6 +17,7 @@ pub mod digest;
 pub mod durable;
 pub mod entropy;
 pub mod fault;
+pub mod host;
 pub mod id;
 pub mod role;
 pub mod sensitive;

@@ -299,7 +299,7 @@ impl Sending {
 async fn run(program: &Path, record: &Record) -> Result<(), Error> {
     let mut child = Command::new(program)
         .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("PATH", base::host::PATH)
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -12,7 +12,7 @@ use crate::safe::{Credential, Safe, Sealing};
 use crate::scope::{field_binding, key_binding};
 use crate::table::{backup, field, key, session};
 use crate::wrap::WrappingKey;
-use crate::{Binding, Error, Keys};
+use crate::{Binding, Error, Keys, Roots};
 use access::Permit;
 use access::thing::Site;
 use access::verb::Manage;
@@ -224,15 +224,7 @@ impl Keys {
         safe: &Safe,
         credential: &Credential,
     ) -> Result<Sealing, Error> {
-        permit.live()?;
-        let (file, mut secrets, provider) = safe.unseal(credential)?;
-        if !secrets.roots.same_as(&self.roots()) {
-            return Err(Error::SealedFile);
-        }
-        secrets.roots.grow(&*self.inner.entropy);
-        let sealing = safe.replace(file.site(), &secrets, &*provider, &*self.inner.entropy)?;
-        *self.inner.roots.write().unwrap_or_else(PoisonError::into_inner) = secrets.roots;
-        Ok(sealing)
+        self.reseal(permit, safe, credential, |roots| roots.grow(&*self.inner.entropy))
     }
 
     /// Step 2 for the root: wraps at most `most` keys of scopes and backups anew, and gives how many
@@ -297,12 +289,23 @@ impl Keys {
         safe: &Safe,
         credential: &Credential,
     ) -> Result<Sealing, Error> {
+        self.reseal(permit, safe, credential, Roots::settle)
+    }
+
+    /// Seals the secrets with other roots: first the file, then what is in memory.
+    fn reseal(
+        &self,
+        permit: &Permit<Manage, Site>,
+        safe: &Safe,
+        credential: &Credential,
+        change: impl FnOnce(&mut Roots),
+    ) -> Result<Sealing, Error> {
         permit.live()?;
         let (file, mut secrets, provider) = safe.unseal(credential)?;
         if !secrets.roots.same_as(&self.roots()) {
             return Err(Error::SealedFile);
         }
-        secrets.roots.settle();
+        change(&mut secrets.roots);
         let sealing = safe.replace(file.site(), &secrets, &*provider, &*self.inner.entropy)?;
         *self.inner.roots.write().unwrap_or_else(PoisonError::into_inner) = secrets.roots;
         Ok(sealing)

@@ -252,6 +252,7 @@ impl Runs {
         predicate.tools = tools.iter().map(Tool::in_receipt).collect();
         inner.receipts.issue(permit, &tx, predicate, &outputs).await?;
         let linked = Event::new(permit.actor().clone(), What::Linked {})
+            .during(Some(permit.caller().request().clone()))
             .about(std::iter::once(made.id.to_string()).chain(outputs.iter().map(|(id, _)| id.to_string())));
         inner.audit.follow(&linked).await?;
         permit.live()?;

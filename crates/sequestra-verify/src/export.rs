@@ -22,6 +22,8 @@ pub struct Exported {
     pub search: Option<Value>,
     /// Whether the site says that nothing that answers is missing.
     pub said_complete: bool,
+    /// Why it does not say so, in the site's words.
+    pub why_not: Option<String>,
     /// The checkpoint.
     pub checkpoint: Checkpoint,
 }
@@ -67,8 +69,11 @@ pub fn verify(mut file: impl BufRead, trust: &Trust) -> Result<Exported> {
     if head.ledger != checkpoint.origin {
         return refused("it says that it is of another ledger than its checkpoint");
     }
-    if head.broken || head.why_not.is_some() && head.complete {
+    if head.broken {
         return refused("the site says that a chain has a gap");
+    }
+    if head.complete && head.why_not.is_some() {
+        return refused("it says that it is complete, and why it is not");
     }
     let (mut events, mut after) = (0u64, head.positions.map(|[first, _]| first));
     while let Some(line) = next(&mut file)? {
@@ -97,6 +102,7 @@ pub fn verify(mut file: impl BufRead, trust: &Trust) -> Result<Exported> {
         positions: head.positions.map(|[first, end]| (first, end)),
         search: head.search,
         said_complete: head.complete,
+        why_not: head.why_not,
         checkpoint,
     })
 }

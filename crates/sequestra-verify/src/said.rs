@@ -91,6 +91,7 @@ impl Said {
                 "positions": exported.positions,
                 "search": exported.search,
                 "said_complete": exported.said_complete,
+                "why_not": exported.why_not,
                 "checkpoint": document(&exported.checkpoint),
             }),
         }
@@ -179,6 +180,7 @@ fn export(exported: &Exported) -> Vec<String> {
                 "  chosen by {}; the site {word} that none is missing",
                 clean(&search.to_string())
             ));
+            lines.extend(exported.why_not.iter().map(|why| format!("  its reason: {}", clean(why))));
         }
         (None, None) => {}
     }

@@ -8,9 +8,6 @@ use runs::Recipe;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// Where the programs of known tools are looked for.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-
 /// Looks at sandbox, scratch, kernel and tools.
 pub fn diagnose(site: Option<&Path>) -> Result<Diagnosis> {
     let mut findings: Vec<Finding> = executor::capabilities::capabilities()
@@ -136,7 +133,7 @@ fn tool(name: &str, helper: &Path) -> Finding {
         detail,
         remedy,
     };
-    let recipe = match Recipe::find(name, OsStr::new(PATH), helper) {
+    let recipe = match Recipe::find(name, OsStr::new(base::host::PATH), helper) {
         Ok(recipe) => recipe,
         Err(error) => return missing(base::fault::chain(&error), base::Fault::hint(&error)),
     };

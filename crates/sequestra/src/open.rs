@@ -59,8 +59,7 @@ pub async fn open(
     let room = room(layout, &settings.room, reserved.watch());
     let (audit, attest, replicas) = open_ledger(layout, &settings, key, reserved, &clock).await?;
     let streams = Streams::open(layout, &settings, &audit, &clock)?;
-    let seen = Seen::on_record(&audit, &site, settings.clock_corrected)?;
-    let db = reconciled(layout, &secrets, &audit, &site).await?;
+    let (db, seen) = reconciled(layout, &secrets, &audit, &settings).await?;
 
     let access = access(&db, &audit, &clock, &entropy, seen).await?;
     let keys = Keys::open(db.clone(), secrets.roots, sealed.custody(), entropy.clone()).await?;
@@ -146,12 +145,18 @@ async fn archive(
     Ok(archive)
 }
 
-/// The database, compared with the ledger; the opening is on record.
-async fn reconciled(layout: &Layout, secrets: &SiteSecrets, audit: &Audit, site: &SiteId) -> Result<Db> {
+/// The database, compared with the ledger; the opening is on record. And the times that were on record before.
+async fn reconciled(
+    layout: &Layout,
+    secrets: &SiteSecrets,
+    audit: &Audit,
+    settings: &Settings,
+) -> Result<(Db, Seen)> {
+    let seen = Seen::on_record(audit, &settings.site, settings.clock_corrected)?;
     let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
     let found = Found { watermark: db.watermark(), sealing: Some(secrets.sealings) };
-    audit.reconcile(&Actor::Site(site.clone()), VERSION, found).await?;
-    Ok(db)
+    audit.reconcile(&Actor::Site(settings.site.clone()), VERSION, found).await?;
+    Ok((db, seen))
 }
 
 pub async fn access(

@@ -28,7 +28,7 @@ pub fn start(root: &Path, passphrase: &str) -> Result<()> {
         .args(["internal", "serve"])
         .arg(root)
         .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("PATH", base::host::PATH)
         .envs(std::env::var_os(CREDENTIALS).map(|folder| (CREDENTIALS, folder)))
         .current_dir("/")
         .stdin(Stdio::piped())

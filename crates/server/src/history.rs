@@ -256,16 +256,18 @@ fn erased(by: audit::field::Erased) -> Erased {
     Erased { scope: by.scope, position: by.position, certificate: by.certificate }
 }
 
+/// The upper half of a sealing's number is the branch, which a restore drew.
+fn sealed_anew(sealing: u64) -> String {
+    format!("site's secrets sealed anew, sealing {}", sealing & u64::from(u32::MAX))
+}
+
 /// One line for people.
 fn words(what: &What) -> String {
     match what {
         What::SiteCreated { program } => format!("site created by version {program}"),
         What::SiteOpened { program, .. } => format!("site unsealed by version {program}"),
         What::SiteClosed {} => "site locked".into(),
-        // Its upper half is the branch, which a restore drew.
-        What::KeysSealed { sealing } => {
-            format!("site's secrets sealed anew, sealing {}", sealing & u64::from(u32::MAX))
-        }
+        What::KeysSealed { sealing } => sealed_anew(*sealing),
         What::SessionOpened {} => "signed in".into(),
         What::SessionEnded {} => "signed out".into(),
         What::SessionsRefused { count } => format!("{count} tokens refused"),

@@ -14,9 +14,6 @@ use axum::response::Response;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-/// Where the programs of known tools are looked for.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-
 pub(crate) async fn add(
     State(site): State<Site>,
     Signed(caller): Signed,
@@ -24,7 +21,7 @@ pub(crate) async fn add(
 ) -> Result<Response, Failure> {
     let permit: Permit<Manage, thing::Site> = site.permit(&caller, Action::RegisterTool, &site.id).await?;
     let programs: Vec<(String, PathBuf)> = if body.programs.is_empty() {
-        site.runs.recipe(&body.name, OsStr::new(PATH))?.programs
+        site.runs.recipe(&body.name, OsStr::new(base::host::PATH))?.programs
     } else {
         body.programs.into_iter().map(|(name, path)| (name, PathBuf::from(path))).collect()
     };

@@ -63,6 +63,7 @@ impl Site {
             program: "test".to_owned(),
             watermark: Some(watermark),
             sealing: Some(SEALING),
+            latest: None,
         };
         self.note(what, None, &[]).await;
     }

@@ -73,7 +73,7 @@ fn expect_ended(play: &mut Play, site: &Site, words: &[&str], token: &Path) -> R
     let done = site.run(Who::Analyst, words)?;
     play.expect("the session has ended, ACCESS-003", done.refused("ACCESS-003"), done.told());
     // With a session file of its own, which it must not get.
-    let mut login = site.bare(&["login", "--token-file", text(token)?, "--json"]);
+    let mut login = site.bare(&["login", "--token-file", text(token)?]);
     login.arg("--site").arg(site.folder()).arg("--session").arg(site.beside("late.session"));
     if play.is_spoiled() {
         return Ok(());

@@ -68,8 +68,13 @@ fn scenario(play: &mut Play) -> Result<()> {
         Ok(())
     })?;
     let wrong = each_once(&decided, &asked, &events, &stranger);
-    let told = format!("{} routes, {}", decided.len(), wrong.first().map_or("each as declared", String::as_str));
-    play.expect("each left one decision of its action, and an outcome if it was allowed", wrong.is_empty(), told);
+    let told =
+        format!("{} routes, {}", decided.len(), wrong.first().map_or("each as declared", String::as_str));
+    play.expect(
+        "each left one decision of its action, and an outcome if it was allowed",
+        wrong.is_empty(),
+        told,
+    );
     play.does("compare every event of the ledger with what is declared");
     let undeclared = undeclared(&catalogue, &events);
     let told = undeclared.first().cloned().unwrap_or_else(|| format!("{} events", events.len()));
@@ -79,7 +84,11 @@ fn scenario(play: &mut Play) -> Result<()> {
     play.expect("each act that was allowed has one outcome", unended.is_empty(), told);
     let (seen, missing) = coverage(&decided, &events);
     let told = format!("{seen} actions, missing: {missing:?}");
-    play.expect("every action of the list was allowed and carried out at least once", missing.is_empty(), told);
+    play.expect(
+        "every action of the list was allowed and carried out at least once",
+        missing.is_empty(),
+        told,
+    );
     site.lock()
 }
 
@@ -94,6 +103,7 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
         (Who::Administrator, "archive stat"),
         (Who::Administrator, "archive scrub"),
         (Who::Administrator, "backup create"),
+        (Who::Manager, "project show"),
         (Who::Analyst, "tool list"),
         (Who::Analyst, "reference list"),
         (Who::Auditor, "audit volume"),
@@ -101,7 +111,8 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
     for (who, name) in acts {
         let route = catalogue.routes.iter().find(|route| route.name == name);
         let route = route.ok_or_else(|| Error::unplayable(format!("there is no route `{name}`")))?;
-        let status = site.ask(&site.session(who)?, &route.method, &things.fill(&route.path), &things.body(name))?;
+        let status =
+            site.ask(&site.session(who)?, &route.method, &things.fill(&route.path), &things.body(name))?;
         let refused = name == "object delete" && status == 409;
         if !(200..300).contains(&status) && !refused {
             return Err(Error::unplayable(format!("`{name}` was answered with {status}")));
@@ -147,7 +158,11 @@ fn read(site: &Site) -> Result<Vec<Event>> {
     let words = ["audit", "export", "--form", "proof", "--from", "0", "--out", text(&out)?];
     let done = site.run(Who::Auditor, &words)?;
     if !done.is_done() {
-        return Err(Error::Command { command: "audit export".to_owned(), exit: done.exit, said: done.told() });
+        return Err(Error::Command {
+            command: "audit export".to_owned(),
+            exit: done.exit,
+            said: done.told(),
+        });
     }
     let all = fs::read_to_string(&out).map_err(Error::io(&out))?;
     let leaves = all.lines().skip(1).filter_map(|line| {
@@ -253,6 +268,7 @@ struct Things {
     reference: String,
     backup: String,
     recovery: String,
+    recipient: String,
 }
 
 impl Things {
@@ -263,18 +279,21 @@ impl Things {
         };
         let project = first(Who::Analyst, &["project", "list"])?;
         let sample = first(Who::Analyst, &["sample", "list", &project])?;
+        let recipient = site.beside("recipient.pub");
         Ok(Self {
             object: first(Who::Exporter, &["object", "list", &sample])?,
             run: first(Who::Analyst, &["run", "list", &project])?,
             reference: first(Who::Analyst, &["reference", "list"])?,
             backup: text(&site.beside("backup"))?.to_owned(),
             recovery: text(&site.beside("recovery"))?.to_owned(),
+            recipient: fs::read_to_string(&recipient).map_err(Error::io(&recipient))?,
             project,
             sample,
         })
     }
 
     fn fill(&self, path: &str) -> String {
+        let query = if path == "/v1/audit" { format!("?about={}", self.sample) } else { String::new() };
         path.replace("{project}", &self.project)
             .replace("{sample}", &self.sample)
             .replace("{object}", &self.object)
@@ -285,7 +304,7 @@ impl Things {
             .replace("{role}", "reference.fa")
             .replace("{number}", "0")
             .replace("{name}", "viewer")
-            + if path == "/v1/audit" { "?about=smp_00000000000000000000" } else { "" }
+            + &query
     }
 
     /// A body that the route takes; an empty object where it needs nothing.
@@ -303,7 +322,7 @@ impl Things {
             }),
             "member add" => json!({"account": "viewer", "role": "viewer"}),
             "package begin" => json!({"sheet": "", "manifest": ""}),
-            "object get" => json!({"recipient": "", "reason": "control"}),
+            "object get" => json!({"recipient": self.recipient, "reason": "control"}),
             "object hold" | "object lift" | "object delete" => because(),
             "archive check" => json!({"objects": [self.object]}),
             "archive scrub" => json!({"all": true}),

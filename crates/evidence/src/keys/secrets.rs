@@ -98,7 +98,8 @@ fn used(watch: &mut Watch<'_>) -> Result<(Done, Seen)> {
     let migrate = ["keys", "migrate", "--to", "shares", "--split", "2-of-3", "--shares-out"];
     let (shares, typed) = (path("")?, path("wrong share")?);
     watch.run(&[&migrate[..], &[&shares], &right].concat())?;
-    for (name, file) in [("first share", "share-1"), ("second share", "share-2"), ("third share", "share-3")] {
+    for (name, file) in [("first share", "share-1"), ("second share", "share-2"), ("third share", "share-3")]
+    {
         watch.keep_file(name, file)?;
     }
     let [one, two] = [path("share-1")?, path("share-2")?];
@@ -137,7 +138,11 @@ impl Watch<'_> {
     /// Runs a command and looks at it all the while.
     fn look(&mut self, words: &[&str]) -> Result<Seen> {
         let mut command = self.site.bare(words);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(Error::io(self.site.folder()))?;
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(Error::io(self.site.folder()))?;
         let mut seen = Seen::default();
         while child.try_wait().map_err(Error::io(self.site.folder()))?.is_none() {
             seen.look(i32::try_from(child.id()).ok().and_then(Pid::from_raw));

@@ -186,6 +186,8 @@ fn every_call_leaves_its_events_and_only_those() {
     let pass = pass();
     let wrong: Vec<String> = pass.cells.iter().flat_map(|cell| faults(cell, &pass.events)).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+    let undeclared: Vec<String> = pass.cells.iter().flat_map(|cell| undeclared(cell, &pass.events)).collect();
+    assert!(undeclared.is_empty(), "declare it in api::trail: {undeclared:#?}");
     // Nothing else is in the ledger than what belongs to a call that was made.
     let asked: BTreeSet<&str> = pass.cells.iter().filter_map(|cell| cell.request.as_deref()).collect();
     let stray: Vec<&Value> = pass.events[pass.began..]
@@ -241,6 +243,19 @@ fn of_cell<'a>(cell: &'a Cell, events: &'a [Value]) -> impl Iterator<Item = &'a 
         .filter(|e| cell.request.is_some() && e["event"]["request"].as_str() == cell.request.as_deref())
 }
 
+/// Kinds that a call left and that nothing declares for what it was decided as.
+fn undeclared(cell: &Cell, events: &[Value]) -> Vec<String> {
+    let own: Vec<&Value> = of_cell(cell, events).collect();
+    let actions = || own.iter().filter_map(|event| event["event"]["action"].as_str());
+    let declared = |kind: &str| {
+        ["decision", "outcome"].contains(&kind)
+            || api::trail::UNASKED.contains(&kind)
+            || actions().any(|action| api::trail::beside(action).contains(&kind))
+    };
+    let wrong = own.iter().map(|event| kind(event)).filter(|kind| !declared(kind));
+    wrong.map(|kind| format!("{}: {kind}", cell.route.name)).collect()
+}
+
 /// What is wrong with the trail of one call.
 fn faults(cell: &Cell, events: &[Value]) -> Vec<String> {
     let Some(action) = cell.route.action else { return Vec::new() };
@@ -278,6 +293,26 @@ fn faults(cell: &Cell, events: &[Value]) -> Vec<String> {
 }
 
 #[test]
+fn every_kind_of_event_is_declared_somewhere_and_no_other() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/spec/audit-event.schema.json");
+    let schema: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let mut kinds = BTreeSet::new();
+    let mut waiting = vec![&schema];
+    while let Some(value) = waiting.pop() {
+        kinds.extend(value.pointer("/properties/event/const").and_then(Value::as_str));
+        match value {
+            Value::Array(values) => waiting.extend(values),
+            Value::Object(fields) => waiting.extend(fields.values()),
+            _ => {}
+        }
+    }
+    let mut declared = BTreeSet::from(["decision", "outcome"]);
+    declared.extend(api::trail::UNASKED);
+    declared.extend(api::trail::catalogue().routes.iter().flat_map(|route| route.events));
+    assert_eq!(declared, kinds);
+}
+
+#[test]
 fn a_call_without_its_event_is_noticed() {
     let route = api::route::named("variant query").unwrap();
     let reply = |status| Reply { status, body: b"{\"code\": \"ACCESS-002\"}".to_vec() };
@@ -286,6 +321,9 @@ fn a_call_without_its_event_is_noticed() {
     let outcome = json!({"position": 1, "event": {"event": "outcome", "request": "req_1", "decision": 0}});
     assert_eq!(faults(&cell(200), &[decision(true), outcome.clone()]), Vec::<String>::new());
     assert_eq!(faults(&cell(403), &[decision(false)]), Vec::<String>::new());
+    let stray = json!({"position": 2, "event": {"event": "keys-sealed", "request": "req_1", "sealing": 4}});
+    let told = undeclared(&cell(200), &[decision(true), outcome.clone(), stray]);
+    assert_eq!(told, ["variant query: keys-sealed"]);
     for (status, events) in [
         (200, vec![]),
         (200, vec![decision(true)]),
