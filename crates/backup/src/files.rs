@@ -11,6 +11,12 @@ use std::path::{Path, PathBuf};
 /// Most bytes of a file that is read whole and whose length nobody has stated.
 const SMALL: u64 = 256 << 20;
 
+/// A folder that somebody named: made if it is absent, and as it is called without links.
+pub(crate) fn named(path: &Path) -> Result<PathBuf, Error> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::io(path))?;
+    path.canonicalize().map_err(Error::io(path))
+}
+
 /// A folder that only its owner enters, with those above it. A link is none: it would lead what is written
 /// there elsewhere.
 pub(crate) fn folder(path: &Path) -> Result<(), Error> {

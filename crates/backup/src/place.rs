@@ -32,8 +32,10 @@ impl Place {
     /// The backup in `root`.
     pub fn open(root: &Path) -> Result<Self, Error> {
         let place = |why| Error::Place { path: root.to_owned(), why };
+        // Whoever named the folder may have named a link; none is followed below it.
+        let root = &root.canonicalize().map_err(|_| place("is not there"))?;
         let path = root.join("backup.toml");
-        if !path.exists() {
+        if fs::symlink_metadata(&path).is_err() {
             return Err(place("is not a backup: it has no `backup.toml`"));
         }
         let text = String::from_utf8(files::read(&path)?).unwrap_or_default();
@@ -62,7 +64,7 @@ impl Place {
             if !files::has_at_most(root, "backup.toml.new") {
                 return place("is not empty and no backup");
             }
-            files::folder(root)?;
+            let root = files::named(root)?;
             let mark = Mark { format: FORMAT.to_owned(), site: site.clone() };
             let text = toml::to_string(&mark).unwrap_or_default();
             files::write(&root.join("backup.toml"), text.as_bytes())?;

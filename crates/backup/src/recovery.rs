@@ -54,7 +54,7 @@ impl Recovery {
     /// before it was lost, and that no record told of. It opens that site's backups, so it is not replaced; and
     /// taken for this one it would leave backups that nothing opens.
     pub(crate) fn keep(&self, folder: &Path) -> Result<PathBuf, Error> {
-        let path = folder.join(self.file_name());
+        let path = files::named(folder)?.join(self.file_name());
         let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
         text.push(b'\n');
         if std::fs::symlink_metadata(&path).is_err() {

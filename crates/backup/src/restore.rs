@@ -15,7 +15,7 @@ use keys::wrap::WrappingKey;
 use ledger::VerifierKey;
 use seal::SessionKey;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The file that says which set is being restored.
 const MARK: &str = "restoring";
@@ -49,17 +49,19 @@ pub fn key_of(set: &Set, by: &WrappingKey) -> Result<SessionKey, Error> {
 }
 
 /// Takes the folder: absent, empty, or one in which this very set was begun.
-pub fn claim(into: &Path, set: &Set) -> Result<(), Error> {
+/// Gives it as it is called without links.
+pub fn claim(into: &Path, set: &Set) -> Result<PathBuf, Error> {
     let (mark, own) = (into.join(MARK), format!("{}\n", set.digest));
     let begun = mark.exists() && files::read(&mark)? == own.as_bytes();
     let empty = files::has_at_most(into, &format!("{MARK}.new"));
     if into.join("site.toml").exists() || !(begun || empty) {
         return Err(Error::Occupied(into.to_owned()));
     }
-    files::folder(into)?;
+    let into = files::named(into)?;
     let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    fs::set_permissions(into, closed).map_err(Error::io(into))?;
-    files::write(&mark, own.as_bytes())
+    fs::set_permissions(&into, closed).map_err(Error::io(&into))?;
+    files::write(&into.join(MARK), own.as_bytes())?;
+    Ok(into)
 }
 
 /// What the ledger says about a set: read before anything of the set is believed or written.

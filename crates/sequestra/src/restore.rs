@@ -76,13 +76,14 @@ pub async fn restore(
     }
     let by = Recovery::read(&args.recovery)?.open(&said.site, set.head.epoch, &secrets.roots)?;
     let key = restore::key_of(&set, &by)?;
-    restore::claim(&args.site, &set)?;
-    let layout = Layout::at(&args.site)?;
+    let layout = Layout::at(&restore::claim(&args.site, &set)?)?;
     let (audit, tombs) = vouched(args, &place, &set, &secrets, &said.ledger, &layout, &clock)?;
     // From here on the set's own words count.
     let (settings, instead) = if args.rehearse { alone(said)? } else { (said, None) };
     let from = place.store(clock.clone())?;
     let to = store::open(&layout, &settings.archive, &settings.site, clock.clone(), entropy.clone()).await?;
+    // The folder is new, or this restore's own: it is marked as the site's before the first body.
+    to.claim().map_err(archive::Error::from)?;
     let (total, mut done) = (set.head.bytes, 0u64);
     let missing = restore::put_back(&place, &set, layout.root(), &from, &*to, &mut |bytes| {
         done = done.saturating_add(bytes);

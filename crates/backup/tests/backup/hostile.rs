@@ -130,6 +130,21 @@ async fn nothing_is_written_through_a_link() {
 }
 
 #[tokio::test]
+async fn folders_that_their_owner_names_may_be_links() {
+    let site = Site::new().await;
+    let at = |name: &str| site.beside.path().join(name);
+    for name in ["one", "two", "three"] {
+        fs::create_dir(at(&format!("real-{name}"))).unwrap();
+        symlink(at(&format!("real-{name}")), at(name)).unwrap();
+    }
+    site.create_in(&at("one"), &at("two")).await.unwrap();
+    assert!(site.verify_in(&at("one"), None).await.unwrap().findings.is_empty());
+    let set = Set::read(&Place::open(&at("one")).unwrap(), None).unwrap();
+    let into = restore::claim(&at("three"), &set).unwrap();
+    assert_eq!(into, at("real-three").canonicalize().unwrap());
+}
+
+#[tokio::test]
 async fn a_draft_that_was_changed_is_not_gone_on_with() {
     let site = Site::new().await;
     site.stopped().await;

@@ -85,6 +85,22 @@ async fn what_is_damaged_in_the_site_is_named_and_not_copied() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_in_the_site_does_not_count_as_compared() {
+    let site = Site::new().await;
+    site.create().await;
+    let (path, bytes) = files(&site.spine.folder.path().join("objects")).remove(0);
+    // What the site has let go since is compared with its root alone.
+    fs::remove_file(&path).unwrap();
+    assert!(site.verify().await.unwrap().findings.is_empty());
+    std::os::unix::fs::symlink(&path, &path).unwrap();
+    let looked = site.verify().await;
+    assert!(matches!(looked, Err(backup::Error::Io { .. })), "{looked:?}");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, bytes).unwrap();
+    assert!(site.verify().await.unwrap().findings.is_empty());
+}
+
+#[tokio::test]
 async fn an_interrupted_backup_goes_on_from_every_state() {
     let site = Site::new().await;
     fs::create_dir(site.folder()).unwrap();

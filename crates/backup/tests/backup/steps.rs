@@ -2,8 +2,9 @@
 
 use crate::{DAY, Site, files, put};
 use backup::{Backup, Error, Parts, mirror};
-use base::{Clock, FixedClock, Timestamp};
+use base::{Clock, Entropy, FixedClock, SystemEntropy, Timestamp};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -27,7 +28,7 @@ impl Clock for Slow {
 }
 
 impl Site {
-    fn parts(&self, clock: Arc<dyn Clock>) -> Parts {
+    fn parts(&self, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Parts {
         Parts {
             site: self.spine.site.clone(),
             folder: self.spine.folder.path().to_owned(),
@@ -36,7 +37,7 @@ impl Site {
             keys: self.spine.keys.clone(),
             archive: self.spine.archive.clone(),
             clock,
-            entropy: self.spine.entropy.clone(),
+            entropy,
             program: "test",
         }
     }
@@ -54,10 +55,11 @@ async fn bodies_that_take_longer_than_a_permit_lasts_do_not_keep_a_set_from_its_
     bytes[70_000] ^= 1;
     fs::remove_file(&path).unwrap();
     fs::write(&path, bytes).unwrap();
+    put(&site.spine, &site.members, b"the last one is whole", None).await;
     let slow = Slow { clock: site.clock.clone(), asked: AtomicU32::new(0) };
-    site.backup = Backup::new(site.parts(Arc::new(slow))).unwrap();
+    site.backup = Backup::new(site.parts(Arc::new(slow), Arc::new(SystemEntropy))).unwrap();
     let made = site.create().await;
-    assert_eq!((made.copied, made.damaged.len()), (1, 1));
+    assert_eq!((made.copied, made.damaged.len()), (2, 1));
     assert_eq!(made.done.unwrap()[0].object, site.objects[1]);
     // It is in quarantine, although its permit had ended when it was found.
     let (damaged, _) = site.spine.archive.health().await.unwrap();
@@ -72,7 +74,32 @@ async fn copies_of_the_database_do_not_outlive_a_crash() {
         fs::create_dir_all(own.join(left).parent().unwrap()).unwrap();
         fs::write(own.join(left), "left").unwrap();
     }
-    Backup::new(site.parts(site.clock.clone())).unwrap();
+    Backup::new(site.parts(site.clock.clone(), Arc::new(SystemEntropy))).unwrap();
+    assert!(files(&own).is_empty(), "{:?}", files(&own));
+}
+
+/// Takes a backup's medium away when the database was copied and is about to be sealed.
+struct Away {
+    copy: PathBuf,
+    sets: PathBuf,
+}
+
+impl Entropy for Away {
+    fn fill(&self, bytes: &mut [u8]) {
+        if self.copy.exists() {
+            fs::remove_dir_all(&self.sets).unwrap();
+        }
+        SystemEntropy.fill(bytes);
+    }
+}
+
+#[tokio::test]
+async fn copies_of_the_database_do_not_outlive_a_failure() {
+    let mut site = Site::new().await;
+    let own = site.spine.folder.path().join("backup");
+    let away = Away { copy: own.join("room/copy.db"), sets: site.folder().join("sets") };
+    site.backup = Backup::new(site.parts(site.clock.clone(), Arc::new(away))).unwrap();
+    assert!(site.create_in(&site.folder(), &site.recovery()).await.is_err());
     assert!(files(&own).is_empty(), "{:?}", files(&own));
 }
 
@@ -119,7 +146,7 @@ async fn a_restored_site_knows_every_epoch_and_leaves_a_newer_ledger_alone() {
     assert_eq!(files(&aside.join("ledger")), before, "nothing was written over");
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+fn copy(from: &Path, to: &Path) {
     for (path, bytes) in files(from) {
         let to = to.join(path.strip_prefix(from).unwrap());
         fs::create_dir_all(to.parent().unwrap()).unwrap();

@@ -4,7 +4,7 @@ use crate::site::{Site, scratch, until};
 use crate::story::sample_of;
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -234,6 +234,19 @@ fn a_killed_backup_and_a_killed_restore_go_on() {
     assert_eq!(kinds.iter().filter(|kind| *kind == "site-restored").count(), 1);
 }
 
+/// Writes a file of a set and states it in the head, as who can write the backup could.
+fn state(set: &Path, name: &str, bytes: &[u8]) {
+    fs::write(set.join(name), bytes).unwrap();
+    let mut head: Value = serde_json::from_slice(&fs::read(set.join("set.json")).unwrap()).unwrap();
+    for stated in head["files"].as_array_mut().unwrap() {
+        if stated["name"] == name {
+            stated["length"] = bytes.len().into();
+            stated["digest"] = blake3::hash(bytes).to_hex().to_string().into();
+        }
+    }
+    fs::write(set.join("set.json"), serde_json::to_vec(&head).unwrap()).unwrap();
+}
+
 #[test]
 fn what_nobody_vouches_for_is_not_acted_on() {
     let site = Site::copy();
@@ -250,15 +263,7 @@ fn what_nobody_vouches_for_is_not_acted_on() {
         "{}\n[keys]\npkcs11_module = \"/nowhere/evil.so\"\n",
         String::from_utf8(own[0].clone()).unwrap()
     );
-    fs::write(set.join("site.toml"), &evil).unwrap();
-    let mut head: Value = serde_json::from_slice(&own[1]).unwrap();
-    for stated in head["files"].as_array_mut().unwrap() {
-        if stated["name"] == "site.toml" {
-            stated["length"] = evil.len().into();
-            stated["digest"] = blake3::hash(evil.as_bytes()).to_hex().to_string().into();
-        }
-    }
-    fs::write(set.join("set.json"), serde_json::to_vec(&head).unwrap()).unwrap();
+    state(&set, "site.toml", evil.as_bytes());
     refused(&site, &restore, 7, "BACKUP-005");
     for written in ["objects", "tools", "metadata.db", "keys", "site.toml"] {
         assert!(!PathBuf::from(&into).join(written).exists(), "{written}");
@@ -266,6 +271,21 @@ fn what_nobody_vouches_for_is_not_acted_on() {
     fs::remove_dir_all(&into).unwrap();
     fs::write(set.join("site.toml"), &own[0]).unwrap();
     fs::write(set.join("set.json"), &own[1]).unwrap();
+    // Nor a library that it names: how a token is reached, the operator says.
+    let sealed = fs::read(set.join("site.sealed")).unwrap();
+    let mut token: Value = serde_json::from_slice(&sealed).unwrap();
+    token["under"] =
+        serde_json::json!({"provider": "pkcs11", "token": "t", "label": "l", "key": "A".repeat(80)});
+    state(&set, "site.sealed", &serde_json::to_vec(&token).unwrap());
+    state(&set, "site.toml", evil.as_bytes());
+    refused(&site, &restore, 2, "BACKUP-012");
+    let mine = places.at("mine.toml");
+    fs::write(&mine, evil.replace("evil", "mine")).unwrap();
+    let said = site.run("admin", &[&restore[..], &["--settings", &mine]].concat());
+    assert!(said.exit != 0 && said.err.contains("its library cannot be loaded"), "{}", said.err);
+    for (name, bytes) in [("site.sealed", &sealed), ("site.toml", &own[0]), ("set.json", &own[1])] {
+        fs::write(set.join(name), bytes).unwrap();
+    }
 
     // A rehearsal makes a site that opens, and knows nobody outside.
     let token = places.at("token");
