@@ -192,11 +192,12 @@ async fn settle(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base::{Id, SiteId};
 
     #[test]
     fn a_rehearsal_knows_nobody_outside() {
+        let site = SiteId::mint(&base::SystemEntropy);
         let text = r#"
-            site = "sit_0000000000000000000000000000000000000000000000000000"
             ledger = "example/site"
             [[witness]]
             url = "https://witness.example:1"
@@ -206,7 +207,7 @@ mod tests {
             [archive]
             immutable = true
         "#;
-        let mut settings: Settings = toml::from_str(text).unwrap();
+        let mut settings: Settings = toml::from_str(&format!("site = \"{site}\"\n{text}")).unwrap();
         settings.archive.scrub_days = Some(3);
         let (_, text) = alone(settings).unwrap();
         let again: Settings = toml::from_str(&text.unwrap()).unwrap();
