@@ -122,6 +122,7 @@ soak: packages rust
 	@cargo build --locked --workspace --bin soak
 	"$(TARGET)/debug/soak" flip 97
 	"$(TARGET)/debug/soak" crash
+	cargo run --locked --quiet --package policy --example differ
 	for actor in ledger objects; do unshare -m --propagation private "$(TARGET)/debug/soak" full "$$actor"; done
 
 fuzz: rust

@@ -2,6 +2,7 @@
 
 use audit::Actor;
 use base::{ProjectId, RequestId, UserId};
+use policy::Network;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Someone who signed in, within one request. Cheap to clone; the clones share the list of acts.
@@ -14,6 +15,7 @@ pub struct Caller {
 struct Inner {
     actor: Actor,
     request: RequestId,
+    network: Network,
     acts: Mutex<Vec<Act>>,
 }
 
@@ -29,18 +31,25 @@ pub(crate) struct Act {
 
 impl Caller {
     pub(crate) fn new(user: UserId, request: RequestId) -> Self {
-        Self { inner: Arc::new(Inner { actor: Actor::User(user), request, acts: Mutex::default() }) }
+        let (actor, network, acts) = (Actor::User(user), Network::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { actor, request, network, acts }) }
+    }
+
+    /// The same caller, as the transport saw where they speak from. For the beginning of a request.
+    #[must_use]
+    pub fn speaking_from(&self, network: Network) -> Self {
+        self.anew(network)
+    }
+
+    fn anew(&self, network: Network) -> Self {
+        let (actor, request) = (self.inner.actor.clone(), self.inner.request.clone());
+        Self { inner: Arc::new(Inner { actor, request, network, acts: Mutex::default() }) }
     }
 
     /// The same person in work that outlives the request that started it, with acts of its own.
     #[must_use]
     pub fn detached(&self) -> Self {
-        let inner = Inner {
-            actor: self.inner.actor.clone(),
-            request: self.inner.request.clone(),
-            acts: Mutex::default(),
-        };
-        Self { inner: Arc::new(inner) }
+        self.anew(self.inner.network)
     }
 
     /// The account.
@@ -54,6 +63,11 @@ impl Caller {
             Actor::User(id) => Some(id),
             _ => None,
         }
+    }
+
+    /// Where they speak from.
+    pub fn network(&self) -> Network {
+        self.inner.network
     }
 
     /// The request.

@@ -1,7 +1,9 @@
 //! From a caller and a question to a permit.
 
 use crate::caller::Act;
+use crate::judge::{Checks, Judge, Judgement};
 use crate::permit::{Ground, Permit};
+use crate::settings::Checked;
 use crate::thing::Thing;
 use crate::verb::Verb;
 use crate::{Caller, Error, Facts, Place};
@@ -28,7 +30,8 @@ pub(crate) struct Inner {
     pub audit: Audit,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    policies: Policies,
+    judge: Judge,
+    settings: OnceLock<Checked>,
     facts: OnceLock<Arc<dyn Facts>>,
     sealer: OnceLock<Arc<dyn FieldSealer>>,
     read_only: Mutex<Option<String>>,
@@ -104,8 +107,41 @@ impl Access {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let (facts, sealer, read_only) = (OnceLock::new(), OnceLock::new(), Mutex::default());
-        let inner = Inner { db, audit, clock, entropy, policies, facts, sealer, read_only };
+        let (judge, settings) = (Judge::new(policies), OnceLock::new());
+        let inner = Inner { db, audit, clock, entropy, judge, settings, facts, sealer, read_only };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Takes what the site sets about its decisions. Once; later calls change nothing.
+    pub fn configure(&self, settings: Checked) {
+        let _ = self.inner.settings.set(settings);
+    }
+
+    /// Why Cedar alone decides now, if so.
+    pub fn distrust(&self) -> Option<String> {
+        self.inner.judge.is_distrusted().then(|| {
+            "the compiled form of the policies disagreed with Cedar, which decides alone since".to_owned()
+        })
+    }
+
+    /// The policies that have no compiled form, and why.
+    pub fn interpreted(&self) -> Vec<policy::Interpreted> {
+        self.inner.judge.policies().interpreted().to_vec()
+    }
+
+    /// Records how many decisions there were since the last such record, and how many were checked.
+    pub async fn record_checks(&self, actor: &Actor) -> Result<(), Error> {
+        let Checks { decisions, compiled, checked, disagreed } = self.inner.judge.take_checks();
+        if decisions == 0 {
+            return Ok(());
+        }
+        let what = What::PolicyChecked { decisions, compiled, checked, disagreed };
+        self.inner.audit.follow(&Event::new(actor.clone(), what)).await?;
+        Ok(())
+    }
+
+    pub(crate) fn settings(&self) -> &Checked {
+        self.inner.settings.get_or_init(Checked::default)
     }
 
     /// Attaches what knows the places of things, and what seals readable fields. Once; later
@@ -133,7 +169,7 @@ impl Access {
 
     /// The digest of the policies in force.
     pub fn policy_digest(&self) -> base::Sha256 {
-        self.inner.policies.digest()
+        self.inner.judge.digest()
     }
 
     /// Decides, records the decision durably, and gives a permit when it was allowed.
@@ -163,17 +199,23 @@ impl Access {
         }
         let place = self.place_of_all::<T>(&ask).await?;
         let Some(place) = place else {
-            self.record(caller, &ask, None, false, Vec::new()).await?;
+            let by = By { allowed: false, policies: Vec::new(), set: self.policy_digest() };
+            self.record(caller, &ask, None, by).await?;
             return Err(Error::NotFound);
         };
         let roles = self.roles_of(caller, place.project.as_ref()).await?;
-        let decision = self.ask_policy(caller, &ask, &place, &roles);
+        let Judgement { decision, cedar } = self.ask_policy(caller, &ask, &place, &roles);
+        if let Some(cedar) = cedar {
+            self.disagreed(caller, ask.action, cedar).await?;
+        }
         if let Some(why) = hindered.filter(|_| decision.allowed) {
-            self.record(caller, &ask, Some(&place), false, vec![READ_ONLY.to_owned()]).await?;
+            let by = By { allowed: false, policies: vec![READ_ONLY.to_owned()], set: decision.policy };
+            self.record(caller, &ask, Some(&place), by).await?;
             return Err(Error::ReadOnly(why));
         }
-        let committed =
-            self.record(caller, &ask, Some(&place), decision.allowed, decision.reasons.clone()).await?;
+        let policies = decision.reasons.clone();
+        let by = By { allowed: decision.allowed, policies, set: decision.policy };
+        let committed = self.record(caller, &ask, Some(&place), by).await?;
         if !decision.allowed {
             let refused = refusal(ask.action, &roles, place.project.is_some(), &decision.reasons);
             return Err(match refused {
@@ -254,24 +296,29 @@ impl Access {
         Ok(common)
     }
 
-    fn ask_policy<T: Thing>(
-        &self,
-        caller: &Caller,
-        ask: &Ask<T>,
-        place: &Place,
-        roles: &Roles,
-    ) -> policy::Decision {
+    fn ask_policy<T: Thing>(&self, caller: &Caller, ask: &Ask<T>, place: &Place, roles: &Roles) -> Judgement {
         let resource = Resource {
             kind: T::KIND,
             id: ask.things.first().map(|id| id.as_str().to_owned()).unwrap_or_default(),
             project: place.project.as_ref().map(ToString::to_string),
             class: place.class,
+            region: place.region.clone(),
         };
+        let Checked { settings, zone } = self.settings();
+        let time = self.inner.clock.now().to_zoned(zone.clone());
+        let may_lie_here = |region: &String| settings.regions.contains(region);
         let context = policy::Context {
             purpose: ask.reason.as_ref().map(|r| r.reveal().clone()),
             strong_authentication: false,
             on_behalf_of: None,
             target: ask.target.as_ref().map(ToString::to_string),
+            same_person: false,
+            network: caller.network(),
+            hour: time.hour().unsigned_abs(),
+            weekday: time.weekday().to_monday_one_offset().unsigned_abs(),
+            out_of_region: place.project.is_some()
+                && !settings.regions.is_empty()
+                && !place.region.as_ref().is_some_and(may_lie_here),
         };
         let actor = policy::Actor {
             id: caller.actor().to_string(),
@@ -279,7 +326,16 @@ impl Access {
             site_roles: roles.site.clone(),
             project_roles: roles.project.clone(),
         };
-        self.inner.policies.decide(&Request { actor, action: ask.action, resource, context })
+        let request = Request { actor, action: ask.action, resource, context };
+        self.inner.judge.decide(&request, settings.check_one_in, &*self.inner.entropy)
+    }
+
+    /// Puts on record that Cedar said something else than the compiled form.
+    async fn disagreed(&self, caller: &Caller, action: Action, cedar: bool) -> Result<(), Error> {
+        let (action, policy) = (action.as_str().to_owned(), self.inner.judge.digest());
+        let event = Event::new(caller.actor().clone(), What::PolicyDisagreed { action, policy, cedar });
+        self.inner.audit.gate(&event.during(Some(caller.request().clone()))).await?;
+        Ok(())
     }
 
     async fn record<T: Thing>(
@@ -287,17 +343,16 @@ impl Access {
         caller: &Caller,
         ask: &Ask<T>,
         place: Option<&Place>,
-        allowed: bool,
-        policies: Vec<String>,
+        by: By,
     ) -> Result<u64, Error> {
         let project = place.and_then(|p| p.project.clone());
         let words = self.seal_reason(project.as_ref(), ask).await?;
         let (sealed_reason, sealed_under) = words.map(|words| (words.text, words.subject)).unzip();
         let what = What::Decision {
             action: ask.action.as_str().to_owned(),
-            allowed,
-            policies,
-            policy: self.inner.policies.digest(),
+            allowed: by.allowed,
+            policies: by.policies,
+            policy: by.set,
             changes: ask.action.changes_state(),
             sealed_reason,
             sealed_under: sealed_under.flatten(),
@@ -368,6 +423,14 @@ pub struct Ended<'a> {
     pub released: Option<u64>,
     /// Ids of what it made.
     pub made: &'a [String],
+}
+
+/// What decided, for the record.
+struct By {
+    allowed: bool,
+    policies: Vec<String>,
+    /// The digest of the set.
+    set: base::Sha256,
 }
 
 #[derive(Debug, Default)]

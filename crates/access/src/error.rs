@@ -65,6 +65,14 @@ pub enum Error {
     /// The site changes nothing now.
     #[error("the site changes nothing now: {0}")]
     ReadOnly(String),
+    /// A site's setting about decisions that cannot be.
+    #[error("`{what}` of [policy] in site.toml is not valid: {why}")]
+    Settings {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
     /// The decision could not be recorded, so there is none.
     #[error("the decision could not be recorded")]
     Audit(#[from] audit::Error),
@@ -93,9 +101,11 @@ impl Fault for Error {
             | Self::Takeover
             | Self::NotCovered(_) => Kind::Denied,
             Self::NameTaken => Kind::Conflict,
-            Self::Name(_) | Self::RolePlace { .. } | Self::MixedProjects | Self::LongReason(_) => {
-                Kind::Invalid
-            }
+            Self::Name(_)
+            | Self::RolePlace { .. }
+            | Self::MixedProjects
+            | Self::LongReason(_)
+            | Self::Settings { .. } => Kind::Invalid,
             Self::ReadOnly(_) => Kind::Unavailable,
             Self::Verb { .. } | Self::Facts(_) => Kind::Internal,
             Self::Audit(e) => e.kind(),
@@ -121,6 +131,7 @@ impl Fault for Error {
             Self::LongReason(_) => "ACCESS-014",
             Self::NoAccount(_) => "ACCESS-015",
             Self::ReadOnly(_) => "ACCESS-016",
+            Self::Settings { .. } => "ACCESS-017",
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
         }
@@ -152,6 +163,7 @@ impl Fault for Error {
             Self::RolePlace { role, .. } => {
                 Some(format!("the project's administrator gives it: `member add PROJECT NAME --role {role}`"))
             }
+            Self::Settings { .. } => Some("docs/spec/policy.md says what `[policy]` takes".into()),
             Self::Audit(e) => e.hint(),
             Self::Db(e) => e.hint(),
             _ => None,

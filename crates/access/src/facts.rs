@@ -11,6 +11,8 @@ pub struct Place {
     pub project: Option<ProjectId>,
     /// The project's class.
     pub class: Option<Class>,
+    /// Where the project's data may lie: a country code, or `EU`.
+    pub region: Option<String>,
     /// The project's purpose, one of the closed words.
     pub purpose: Option<String>,
     /// How long the project keeps its objects at least.
@@ -20,7 +22,7 @@ pub struct Place {
 impl Place {
     /// The place of what belongs to the site as a whole.
     pub fn of_site() -> Self {
-        Self { project: None, class: None, purpose: None, retention: None }
+        Self { project: None, class: None, region: None, purpose: None, retention: None }
     }
 }
 

@@ -7,6 +7,8 @@
 //! * [`permit`]: the lease that functions on protected data ask for
 //! * [`decide`]: from a caller and a question to a permit
 //! * [`caller`]: who asks, and the acts of one request
+//! * `judge`: the policies in force, and the check of their compiled form
+//! * [`settings`]: what a site sets about its decisions
 //! * [`facts`]: what this room needs to know and cannot vouch for itself
 //! * [`account`], [`session`], [`grant`]: people, how they sign in, what they hold
 //! * [`restored`]: people of a site that was restored
@@ -19,8 +21,10 @@ pub mod grant;
 pub mod permit;
 pub mod restored;
 pub mod session;
+pub mod settings;
 
 mod error;
+mod judge;
 mod table;
 
 pub use account::Account;
@@ -29,7 +33,9 @@ pub use decide::{Access, Ask};
 pub use error::Error;
 pub use facts::{Facts, Place};
 pub use grant::Grant;
+pub use judge::Checks;
 pub use permit::{Permit, thing, verb};
-pub use policy::Action;
+pub use policy::{Action, Network};
 pub use session::{OneTimeToken, SessionToken};
+pub use settings::Settings;
 pub use table::MIGRATIONS;

@@ -53,6 +53,8 @@ pub const UNASKED: &[&str] = &[
     "replica-differs",
     "stream-lags",
     "stream-caught-up",
+    "policy-checked",
+    "policy-disagreed",
     "room-low",
     "room-back",
     "witness-silent",

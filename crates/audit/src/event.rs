@@ -113,6 +113,28 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sealed_under: Option<SubjectId>,
     },
+    /// How many decisions there were since the last such event, and how many of them were put to Cedar as
+    /// well as to the compiled form of the policies.
+    PolicyChecked {
+        /// Decisions.
+        decisions: u64,
+        /// Those that the compiled form answered.
+        compiled: u64,
+        /// Those of these that were put to Cedar as well.
+        checked: u64,
+        /// Those of these that Cedar answered differently.
+        disagreed: u64,
+    },
+    /// The compiled form of the policies and Cedar answered differently: denied, and Cedar alone decides
+    /// from then on.
+    PolicyDisagreed {
+        /// The policy's action.
+        action: String,
+        /// The digest of the set.
+        policy: Sha256,
+        /// What Cedar said.
+        cedar: bool,
+    },
     /// How a decided act ended.
     Outcome {
         /// The decision's position.
@@ -330,6 +352,8 @@ impl What {
             Self::SessionEnded {} => "session-ended",
             Self::SessionsRefused { .. } => "sessions-refused",
             Self::Decision { .. } => "decision",
+            Self::PolicyChecked { .. } => "policy-checked",
+            Self::PolicyDisagreed { .. } => "policy-disagreed",
             Self::Outcome { .. } => "outcome",
             Self::ObjectSealed(_) => "object-sealed",
             Self::ObjectsWithdrawn {} => "objects-withdrawn",

@@ -109,6 +109,11 @@ fn all() -> Vec<Event> {
         asked(person(), What::JobStarted { closures: vec![Blake3([2; 32])] }),
         asked(person(), ended),
         asked(person(), What::ReceiptIssued { payload: Sha256([3; 32]) }),
+        Event::new(site.clone(), What::PolicyChecked { decisions: 4, compiled: 3, checked: 2, disagreed: 1 }),
+        asked(
+            person(),
+            What::PolicyDisagreed { action: "view-run".into(), policy: Sha256([0; 32]), cedar: true },
+        ),
         Event::new(site.clone(), What::RoomLow { free: 7 }),
         Event::new(site.clone(), What::RoomBack { free: 9 }),
         Event::new(site.clone(), What::WitnessSilent { witness: "0a1b2c3d".into(), size: 4 }),

@@ -52,6 +52,7 @@ impl Catalog {
         Ok(project.map(|p| Place {
             project: Some(p.id),
             class: Some(p.class),
+            region: Some(p.region),
             purpose: Some(p.purpose.as_str().to_owned()),
             retention: Some(p.retention),
         }))

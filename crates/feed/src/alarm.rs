@@ -102,6 +102,8 @@ pub enum Cause {
     StreamLags,
     /// A replica of the ledger differs, is away or is behind.
     ReplicaBehind,
+    /// The compiled form of the policies and Cedar answered differently.
+    PolicyDisagrees,
     /// Stored bytes of objects are not those that were sealed.
     ObjectsDamaged,
     /// The site was not opened: something is not what was stored.
@@ -120,6 +122,7 @@ impl Cause {
             Self::WitnessRefused => "witness-refused",
             Self::StreamLags => "stream-lags",
             Self::ReplicaBehind => "replica-behind",
+            Self::PolicyDisagrees => "policy-disagrees",
             Self::ObjectsDamaged => "objects-damaged",
             Self::NotOpened => "not-opened",
         }

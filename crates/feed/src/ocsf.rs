@@ -114,6 +114,7 @@ const fn class_of(what: &What) -> Class {
         What::ObjectDamaged { .. } => class(DATASTORE, 99),
         What::ObjectWhole { .. } | What::ReplicaDiffers { .. } => class(DATASTORE, 99),
         What::Linked {} | What::HoldChanged { .. } | What::KeysSealed { .. } => class(ENTITY, 3),
+        What::PolicyChecked { .. } | What::PolicyDisagreed { .. } => class(LIFECYCLE, 99),
         What::ReceiptIssued { .. } => class(ENTITY, 1),
     }
 }
@@ -132,6 +133,7 @@ const fn severity(what: &What) -> u32 {
         What::ObjectDamaged { .. }
         | What::ReplicaDiffers { .. }
         | What::RoomLow { .. }
+        | What::PolicyDisagreed { .. }
         | What::SiteStopped { .. } => 4,
         _ => 1,
     }

@@ -1,7 +1,8 @@
 //! The decision.
 
+use crate::compiled::bit;
 use crate::{Policies, Request, Resource};
-use base::Sha256;
+use base::{Role, Sha256};
 use cedar_policy::{
     Context, Decision as Verdict, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId,
     RestrictedExpression,
@@ -23,8 +24,32 @@ pub struct Decision {
 impl Policies {
     /// Decides one request. It has no error: a missing or contradictory fact, an unknown action
     /// and a policy that fails to evaluate all deny, and the reasons say which it was.
+    ///
+    /// The compiled form answers what it can say exactly as Cedar would, and Cedar the rest.
     pub fn decide(&self, request: &Request) -> Decision {
+        self.compiled(request).unwrap_or_else(|| self.interpret(request))
+    }
+
+    /// What the compiled form says by itself: none for facts that do not fit, and in the scope of a policy
+    /// that has no compiled form.
+    pub fn compiled(&self, request: &Request) -> Option<Decision> {
+        let (allowed, reasons) = self.compiled.answer(request)?;
+        Some(Decision { allowed, reasons, policy: self.digest() })
+    }
+
+    /// Decides one request by Cedar alone: what [`decide`](Self::decide) is checked against.
+    pub fn interpret(&self, request: &Request) -> Decision {
         self.decide_named(request, request.action.as_str())
+    }
+
+    /// The roles that an actor can be in as a member of `kind`, as bits: what the schema says.
+    pub(crate) fn held(&self, kind: &EntityTypeName) -> u16 {
+        let can = |role: &&Role| {
+            let parents = HashSet::from([uid(kind, role.as_str())]);
+            let actor = Entity::new_no_attrs(uid(&self.names.person, "someone"), parents);
+            Entities::from_entities([actor], Some(&self.schema)).is_ok()
+        };
+        Role::ALL.iter().filter(can).fold(0, |all, role| all | bit(*role))
     }
 
     fn decide_named(&self, request: &Request, action: &str) -> Decision {
@@ -92,15 +117,15 @@ impl Policies {
         }
         let names = &self.names;
         let kind = ("kind".to_owned(), RestrictedExpression::new_string(resource.kind.to_owned()));
+        let region = resource.region().map(|region| RestrictedExpression::new_string(region.to_owned()));
         let (id, attributes, parents) = match (&resource.project, resource.class) {
             (None, None) => (uid(&names.site_thing, &resource.id), HashMap::from([kind]), HashSet::new()),
             (Some(project), Some(class)) if !project.is_empty() => {
                 let class = RestrictedExpression::new_entity_uid(uid(&names.class, class.as_str()));
-                (
-                    uid(&names.project_thing, &resource.id),
-                    HashMap::from([kind, ("class".to_owned(), class)]),
-                    HashSet::from([uid(&names.project, project)]),
-                )
+                let mut attributes = HashMap::from([kind, ("class".to_owned(), class)]);
+                attributes.extend(region.map(|region| ("region".to_owned(), region)));
+                let project = HashSet::from([uid(&names.project, project)]);
+                (uid(&names.project_thing, &resource.id), attributes, project)
             }
             _ => return Err(Unfit("a thing's project and its class come together")),
         };
@@ -109,24 +134,28 @@ impl Policies {
 
     fn context(&self, request: &Request) -> Result<Context, Unfit> {
         let given = &request.context;
-        let stated = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-        let mut pairs = vec![(
-            "strong_authentication".to_owned(),
-            RestrictedExpression::new_bool(given.strong_authentication),
-        )];
-        if let Some(purpose) = stated(&given.purpose) {
-            pairs.push(("purpose".to_owned(), RestrictedExpression::new_string(purpose)));
-        }
-        for (key, account) in [("on_behalf_of", &given.on_behalf_of), ("target", &given.target)] {
-            if let Some(account) = stated(account) {
-                let person = uid(&self.names.person, &account);
-                pairs.push((key.to_owned(), RestrictedExpression::new_entity_uid(person)));
-            }
-        }
+        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+        let person = |account: &str| RestrictedExpression::new_entity_uid(uid(&self.names.person, account));
+        let network = uid(&self.names.network, given.network.as_str());
+        let always = [
+            ("strong_authentication", RestrictedExpression::new_bool(given.strong_authentication)),
+            ("same_person", RestrictedExpression::new_bool(given.same_person)),
+            ("out_of_region", RestrictedExpression::new_bool(given.out_of_region)),
+            ("network", RestrictedExpression::new_entity_uid(network)),
+            ("hour", RestrictedExpression::new_long(given.hour.into())),
+            ("weekday", RestrictedExpression::new_long(given.weekday.into())),
+        ];
+        let perhaps = [
+            ("purpose", given.purpose().map(text)),
+            ("on_behalf_of", given.on_behalf_of().map(person)),
+            ("target", given.target().map(person)),
+        ];
+        let stated = perhaps.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        let pairs = always.into_iter().chain(stated).map(|(key, value)| (key.to_owned(), value));
         Context::from_pairs(pairs).map_err(|_| Unfit("circumstances that cannot be described"))
     }
 
-    fn reason(&self, id: &PolicyId) -> String {
+    pub(crate) fn reason(&self, id: &PolicyId) -> String {
         let why = self.policies.annotation(id, "why").unwrap_or_default();
         match self.policies.policy(id).map(cedar_policy::Policy::effect) {
             Some(Effect::Permit) => format!("permitted by `{id}`"),
@@ -146,7 +175,7 @@ fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
 mod tests {
     use super::*;
     use crate::{Action, Actor};
-    use base::{Class, Role};
+    use base::Class;
 
     /// An analyst who looks at variants: allowed by the shipped policies.
     fn allowed() -> Request {

@@ -15,16 +15,26 @@
 //! * [`request`]: who wants what, on which thing, under which circumstances
 //! * [`set`]: a checked set of policies and its digest
 //! * [`decide`]: the decision
+//! * `compiled`: the same policies in a form that is quick to ask; Cedar stays the truth
 //! * [`error`]: why a set of policies does not load
 
+// The differential test is an example as well, and speaks of the room by its name.
+#[cfg(test)]
+extern crate self as policy;
+#[cfg(test)]
+#[path = "../tests/random/mod.rs"]
+mod random;
+
 pub mod action;
+mod compiled;
 pub mod decide;
 pub mod error;
 pub mod request;
 pub mod set;
 
 pub use action::Action;
+pub use compiled::Interpreted;
 pub use decide::Decision;
 pub use error::{Error, Result};
-pub use request::{Actor, Context, Request, Resource};
+pub use request::{Actor, Context, Network, Request, Resource};
 pub use set::Policies;

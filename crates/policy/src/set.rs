@@ -1,5 +1,6 @@
 //! A checked set of policies and its digest.
 
+use crate::compiled::{Compiled, Interpreted};
 use crate::{Action, Error, Result, action::Scope};
 use base::Sha256;
 use cedar_policy::{
@@ -9,11 +10,14 @@ use sha2::Digest as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+/// The schema that this version ships. The compiled form knows its attributes and no others.
+pub const SCHEMA: &str = include_str!("../policies/sequestra.cedarschema");
+
 /// The files that this version ships, as reviewed text.
 pub const SHIPPED: &[(&str, &str)] = &[
     ("limits.cedar", include_str!("../policies/limits.cedar")),
     ("project.cedar", include_str!("../policies/project.cedar")),
-    ("sequestra.cedarschema", include_str!("../policies/sequestra.cedarschema")),
+    ("sequestra.cedarschema", SCHEMA),
     ("site.cedar", include_str!("../policies/site.cedar")),
 ];
 
@@ -23,6 +27,7 @@ pub struct Policies {
     pub(crate) schema: Schema,
     pub(crate) authorizer: Authorizer,
     pub(crate) names: Names,
+    pub(crate) compiled: Compiled,
     digest: Sha256,
 }
 
@@ -49,7 +54,23 @@ impl Policies {
         let validator = Validator::new(schema);
         check_fit(&validator, &policies)?;
         let schema = validator.schema().clone();
-        Ok(Self { policies, schema, authorizer: Authorizer::new(), names: Names::new()?, digest })
+        let (authorizer, names, compiled) = (Authorizer::new(), Names::new()?, Compiled::default());
+        let mut checked = Self { policies, schema, authorizer, names, compiled, digest };
+        let text =
+            texts.iter().find(|(name, _)| name.ends_with(".cedarschema")).map(|(_, text)| text.as_str());
+        checked.compiled = Compiled::of(&checked, text.unwrap_or_default());
+        Ok(checked)
+    }
+
+    /// How many policies there are.
+    pub fn count(&self) -> usize {
+        self.policies.num_of_policies()
+    }
+
+    /// The policies that have no compiled form, and why: Cedar evaluates them, and every request in
+    /// their scope.
+    pub fn interpreted(&self) -> &[Interpreted] {
+        self.compiled.interpreted()
     }
 
     /// SHA-256 over the file names and texts of the set, schema included.
@@ -63,7 +84,7 @@ impl Policies {
 
 impl std::fmt::Debug for Policies {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let count = self.policies.num_of_policies();
+        let count = self.count();
         f.debug_struct("Policies").field("count", &count).field("digest", &self.digest).finish()
     }
 }
@@ -180,6 +201,7 @@ pub(crate) struct Names {
     pub(crate) project_role: EntityTypeName,
     pub(crate) project: EntityTypeName,
     pub(crate) class: EntityTypeName,
+    pub(crate) network: EntityTypeName,
     pub(crate) site_thing: EntityTypeName,
     pub(crate) project_thing: EntityTypeName,
 }
@@ -197,6 +219,7 @@ impl Names {
             project_role: name("ProjectRole")?,
             project: name("Project")?,
             class: name("Class")?,
+            network: name("Network")?,
             site_thing: name("SiteThing")?,
             project_thing: name("ProjectThing")?,
         })

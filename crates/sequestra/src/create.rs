@@ -62,6 +62,7 @@ pub async fn create(
         keys: reach,
         archive: Default::default(),
         replica: Vec::new(),
+        policy: Default::default(),
         audit: Trail::default(),
         room: Default::default(),
         alarm: Vec::new(),

@@ -49,6 +49,9 @@ pub struct Settings {
     /// Copies of the ledger elsewhere, `[[replica]]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replica: Vec<replica::Settings>,
+    /// How decisions are made and checked.
+    #[serde(default, skip_serializing_if = "access::Settings::is_usual")]
+    pub policy: access::Settings,
     /// What becomes of the trail outside the site.
     #[serde(default, skip_serializing_if = "Trail::is_empty")]
     pub audit: Trail,

@@ -61,7 +61,7 @@ pub async fn open(
     let streams = Streams::open(layout, &settings, &audit, &clock)?;
     let (db, seen) = reconciled(layout, &secrets, &audit, &settings).await?;
 
-    let access = access(&db, &audit, &clock, &entropy, seen).await?;
+    let access = access(&db, &audit, settings.policy.clone(), &clock, &entropy, seen).await?;
     let keys = Keys::open(db.clone(), secrets.roots, sealed.custody(), entropy.clone()).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
@@ -162,14 +162,16 @@ async fn reconciled(
 pub async fn access(
     db: &Db,
     audit: &Audit,
+    decisions: access::Settings,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
     seen: Seen,
 ) -> Result<Access> {
-    let policies = policy::Policies::shipped()?;
+    let (decisions, policies) = (decisions.checked()?, policy::Policies::shipped()?);
     // What ended stays ended when the machine's clock is set back, also over a start.
     let forward = Arc::new(ForwardClock::new(clock.clone()));
     let access = Access::new(db.clone(), audit.clone(), policies, forward.clone(), entropy.clone());
+    access.configure(decisions);
     let used = access.last_use().await?;
     for time in [seen.latest, used].into_iter().flatten() {
         forward.raise(seen.corrected.map_or(time, |corrected| time.min(corrected)));

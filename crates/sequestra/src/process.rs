@@ -91,7 +91,8 @@ async fn run(site: &Site, listener: UnixListener, attest: &mut Attest) -> Result
     };
     let caring = tokio::spawn(server::care(site.clone()));
     let watching = tokio::spawn(server::vigil::vigil(site.clone()));
-    let served = axum::serve(listener, server::router(site.clone())).with_graceful_shutdown(stop);
+    let router = server::router(site.clone()).layer(axum::Extension(access::Network::Local));
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop);
     let served = async { served.await.context("the socket failed") };
     let too_long = async {
         site.stopped().await;
@@ -150,6 +151,7 @@ async fn close(site: &Site, attest: &mut Attest) {
     }
     // If the ledger failed, the stop cannot be recorded; the next start says so.
     let _ = site.audit.flush_refused_sessions(&site.actor()).await;
+    let _ = site.access.record_checks(&site.actor()).await;
     let _ = site.audit.gate(&Event::new(site.actor(), What::SiteClosed {})).await;
     // The witness knows the whole ledger, if it can be reached: the next start is compared with that.
     let _ = attest.catch_up().await;

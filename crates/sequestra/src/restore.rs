@@ -181,7 +181,7 @@ async fn settle(
 ) -> Result<restore::Restored> {
     let db = Db::open(&database, &DbKey::new(*secrets.database), MIGRATIONS).await?;
     let seen = Seen::on_record(&audit, &set.head.site, None)?;
-    let access = access(&db, &audit, &clock, &entropy, seen).await?;
+    let access = access(&db, &audit, Default::default(), &clock, &entropy, seen).await?;
     let facts = (args.ledger.is_some(), secrets.sealings);
     let settled = restore::settle(set, tombs, facts, &args.administrator, (&audit, &db, &access)).await;
     db.close().await?;

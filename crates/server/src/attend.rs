@@ -36,7 +36,8 @@ pub(crate) async fn attend(State(site): State<Site>, request: Request, next: Nex
 async fn attended(site: Site, mut request: Request, next: Next) -> Response {
     let _used = site.in_use();
     let caller = match site.access.authenticate(bearer(&request).unwrap_or_default()).await {
-        Ok(caller) => caller,
+        // A transport that does not say where its callers speak from counts as the outside.
+        Ok(caller) => caller.speaking_from(network(&request)),
         Err(error) => return Failure::from(error).into_response(),
     };
     request.extensions_mut().insert(caller.clone());
@@ -52,6 +53,10 @@ async fn attended(site: Site, mut request: Request, next: Next) -> Response {
         Err(_) if code.is_some() => response,
         Err(error) => Failure::from(error).into_response(),
     }
+}
+
+fn network(request: &Request) -> access::Network {
+    request.extensions().get::<access::Network>().copied().unwrap_or_default()
 }
 
 fn bearer(request: &Request) -> Option<&str> {

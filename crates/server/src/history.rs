@@ -273,19 +273,7 @@ fn words(what: &What) -> String {
         What::SessionsRefused { count } => format!("{count} tokens refused"),
         What::Decision { action, allowed: true, .. } => format!("{action}: allowed"),
         What::Decision { action, .. } => format!("{action}: DENIED"),
-        What::Outcome { decision, result, code, bytes, unwraps, .. } => {
-            let mut text = ended(*result, *decision);
-            if let Some(code) = code {
-                text.push_str(&format!(", {code}"));
-            }
-            if let Some(bytes) = bytes {
-                text.push_str(&format!(", {bytes} bytes released"));
-            }
-            if let Some(unwraps) = unwraps {
-                text.push_str(&format!(", {unwraps} keys unwrapped"));
-            }
-            text
-        }
+        What::Outcome { .. } => how_it_ended(what),
         What::ObjectSealed(manifest) => format!("object sealed, {} bytes", manifest.plain_length),
         What::ObjectsWithdrawn {} => "withdrawn at the door: package refused".into(),
         What::BackupMade { set, objects, epoch, expires, .. } => {
@@ -319,6 +307,7 @@ fn words(what: &What) -> String {
         What::ReplicaDiffers { replica, found } => format!("REPLICA {replica} of the ledger: {found}"),
         What::StreamLags { stream, next } => format!("stream {stream} lags: events from {next} on wait"),
         What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
+        What::PolicyChecked { .. } | What::PolicyDisagreed { .. } => of_policies(what),
         What::RoomLow { free } => format!("LITTLE ROOM, {free} bytes free: nothing is changed"),
         What::RoomBack { free } => format!("room again, {free} bytes free"),
         What::WitnessSilent { witness, size } => {
@@ -329,6 +318,35 @@ fn words(what: &What) -> String {
         }
         What::SiteStopped { cause } => format!("site STOPPED by itself: {cause}"),
         What::ReceiptIssued { .. } => "receipt issued".into(),
+    }
+}
+
+/// The line of a decided act that ended.
+fn how_it_ended(what: &What) -> String {
+    let What::Outcome { decision, result, code, bytes, unwraps, .. } = what else { return String::new() };
+    let mut text = ended(*result, *decision);
+    if let Some(code) = code {
+        text.push_str(&format!(", {code}"));
+    }
+    if let Some(bytes) = bytes {
+        text.push_str(&format!(", {bytes} bytes released"));
+    }
+    if let Some(unwraps) = unwraps {
+        text.push_str(&format!(", {unwraps} keys unwrapped"));
+    }
+    text
+}
+
+/// The line of what happens to policies, and to what people hold.
+fn of_policies(what: &What) -> String {
+    match what {
+        What::PolicyChecked { decisions, checked, disagreed, .. } => format!(
+            "{checked} of {decisions} decisions put to Cedar as well, {disagreed} answered differently"
+        ),
+        What::PolicyDisagreed { action, .. } => {
+            format!("POLICIES DISAGREE about {action}: denied, and Cedar alone decides from now on")
+        }
+        other => other.kind().to_owned(),
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) async fn status(
     if let Some(failure) = ledger.failure() {
         limits.push(format!("the ledger cannot be written ({failure}): every act is refused"));
     }
+    limits.extend(site.access.distrust());
     limits.extend(site.access.read_only().map(|why| format!("nothing is changed now: {why}")));
     if !site.alarms.leave() {
         limits.push(

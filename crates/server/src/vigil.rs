@@ -1,4 +1,4 @@
-//! What the site looks at by itself, so that somebody hears of it at once: room on its disks, streams, damage.
+//! What the site looks at by itself, so that somebody hears of it at once: room on its disks, streams, damage, policies.
 //! What stands is sent by the second channel, which needs no ledger.
 
 use crate::Site;
@@ -14,6 +14,8 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_secs(1);
 /// How many looks apart the store is asked for damage.
 const STORE: u32 = 5;
+/// How many looks apart it is recorded how many decisions were checked: an hour.
+const CHECKS: u32 = 3600;
 const MIB: u64 = 1 << 20;
 
 /// The room that the site needs, and the room that is set aside for its end.
@@ -57,6 +59,7 @@ pub async fn vigil(site: Site) {
         streams(&site);
         witnesses(&site, &mut silent).await;
         replicas(&site);
+        policies(&site, look).await;
         if look % STORE == 0 {
             damage(&site).await;
         }
@@ -139,6 +142,14 @@ fn replicas(site: &Site) {
         let late = behind.is_some_and(|behind| behind >= known.alarm.as_secs());
         let why = known.failure.unwrap_or_else(|| "it is slow".to_owned());
         site.alarms.set(Cause::ReplicaBehind, &known.name, (known.differs || late).then_some(why));
+    }
+}
+
+/// That the compiled form of the policies is checked is itself on record, and heard of if it was wrong.
+async fn policies(site: &Site, look: u32) {
+    site.alarms.set(Cause::PolicyDisagrees, "", site.access.distrust());
+    if look % CHECKS == CHECKS - 1 {
+        let _ = site.access.record_checks(&site.actor()).await;
     }
 }
 

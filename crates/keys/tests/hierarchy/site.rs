@@ -68,6 +68,7 @@ impl Facts for Places {
                 retention: None,
                 project: Some(project.clone()),
                 class: Some(Class::Research),
+                region: None,
                 purpose: Some("research".into()),
             }),
             None => (id == self.site.as_str()).then(Place::of_site),

@@ -89,12 +89,34 @@ fn nobody_raises_themselves() {
     check(&site, None);
     site.context = to("usr_actor");
     check(&site, Some("nobody-raises-themselves"));
+    // By another account of the same person.
+    site.context = Context { same_person: true, ..to("usr_second") };
+    check(&site, Some("nobody-raises-their-other-account"));
     for class in Class::ALL {
         let mut member = request(&[Role::ProjectAdministrator], Action::AdministerProject, *class);
         member.context = to("usr_other");
         check(&member, None);
         member.context = to("usr_actor");
         check(&member, (*class != Class::Sandbox).then_some("nobody-raises-themselves-in-a-project"));
+        member.context = Context { same_person: true, ..to("usr_second") };
+        let by = "nobody-raises-their-other-account-in-a-project";
+        check(&member, (*class != Class::Sandbox).then_some(by));
+    }
+}
+
+#[test]
+fn data_that_may_not_lie_here_is_not_taken_in() {
+    for class in Class::ALL {
+        for action in [Action::Ingest, Action::StartRun] {
+            let mut asked = request(&[Role::Analyst], action, *class);
+            check(&asked, None);
+            asked.context.out_of_region = true;
+            check(&asked, Some("data-stays-in-its-region"));
+        }
+        // What is there already can be seen, and taken elsewhere.
+        let mut asked = request(&[Role::DataExporter], Action::DownloadObject, *class);
+        asked.context.out_of_region = true;
+        check(&asked, None);
     }
 }
 

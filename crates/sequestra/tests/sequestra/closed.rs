@@ -167,7 +167,7 @@ fn a_disk_that_fills_up_stops_changes_then_the_site_and_leaves_the_end_on_record
     let kinds: Vec<String> =
         site.events().iter().map(|leaf| leaf["event"]["event"].as_str().unwrap().to_owned()).collect();
     assert_eq!(kinds[kinds.len() - 1], "site-closed");
-    assert!(kinds[kinds.len() - 6..].contains(&"site-stopped".to_owned()), "{kinds:?}");
+    assert!(kinds[kinds.len() - 7..].contains(&"site-stopped".to_owned()), "{kinds:?}");
     assert!(kinds.contains(&"room-low".to_owned()) && kinds.contains(&"room-back".to_owned()));
     // What the reserve gave is taken by somebody else: the site does not open.
     fill(&filler, 0);
