@@ -11,9 +11,9 @@ use std::process::Stdio;
 
 pub const CONTROL: Control = Control {
     id: "C-KEY-04",
-    statement: "Rotation wraps every key anew without touching a body, goes on after a crash, and leaves nothing \
-                on the old key",
-    test: "rotate every key while the process is killed at random moments, then to the end; count what is on an \
+    statement: "Rotation replaces the root and the keys of projects and subjects, wraps what is under them anew without \
+                touching a body, goes on after a crash, and leaves nothing on an old key",
+    test: "rotate all of them while the process is killed at random moments, then to the end; count what is on an \
            older key, compare all bodies, and compare what is released before and after",
     references: &["SA 2.8.05"],
     scenario,
@@ -56,7 +56,11 @@ fn scenario(play: &mut Play) -> Result<()> {
     let older: u64 = scopes.iter().filter_map(|scope| number(scope, "older")).sum();
     let newest =
         scopes.iter().filter_map(|scope| scope.get("generations")?.as_array()?.last()?.as_u64()).min();
-    play.expect("every key is a new one", newest >= Some(2), format!("lowest generation: {newest:?}"));
+    play.expect(
+        "the root and every project's and subject's key is a new one",
+        newest >= Some(2),
+        format!("lowest generation: {newest:?}"),
+    );
     let single =
         scopes.iter().all(|s| s.get("generations").and_then(Value::as_array).is_some_and(|g| g.len() == 1));
     play.expect(
@@ -67,7 +71,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     let after = (content(&site)?, released(&site, &objects)?);
     play.expect("no body was touched", before.0 == after.0, format!("{} bodies compared", after.0.len()));
     play.expect(
-        "every object opens to the same bytes",
+        "every object is released as the same sealed bytes",
         before.1 == after.1,
         format!("{} objects released", after.1.len()),
     );
