@@ -3,6 +3,7 @@
 //! The index is disposable. It is built from the log, kept below `index/`, and built again whenever
 //! it is absent, of other terms, or not what was written.
 
+mod filter;
 mod page;
 mod part;
 pub(crate) mod set;
@@ -107,7 +108,7 @@ fn looked_up<T>(shared: &Shared, ask: impl Fn(&Set) -> std::result::Result<T, Br
 /// INVARIANT (heads are proven): what the index says is believed only if the leaf itself names the
 /// chain; and no page is believed that this ledger did not write.
 pub(crate) fn newest(shared: &Shared, chain: &str) -> Result<Option<u64>> {
-    let candidate = looked_up(shared, |set| set.newest(chain).next().transpose())?;
+    let candidate = looked_up(shared, |set| set.newest(chain))?;
     let Some(position) = candidate else { return Ok(None) };
     if is_on(shared, position, chain)? {
         return Ok(Some(position));

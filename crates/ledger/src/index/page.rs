@@ -43,6 +43,8 @@ impl PageKey {
 
     /// Reads a page. `Ok(None)`: it is not there or not what was written.
     pub(crate) fn read(&self, file: &File, part: &[u8; 20], number: u64) -> io::Result<Option<Vec<u8>>> {
+        #[cfg(test)]
+        tests::READ.with(|read| read.set(read.get() + 1));
         let mut page = vec![0; PAGE];
         match file.read_exact_at(&mut page, number.saturating_mul(PAGE as u64)) {
             Ok(()) => {}
@@ -75,4 +77,14 @@ pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::Cell;
+
+    thread_local! {
+        /// Pages that this thread read.
+        pub(crate) static READ: Cell<u64> = const { Cell::new(0) };
+    }
 }

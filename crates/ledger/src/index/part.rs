@@ -1,16 +1,20 @@
 //! One part of the index: for the events of one range, which terms occur where.
 //!
 //! Pages of 4,096 bytes, each with a check of 16 bytes at its end:
-//! * page 0: one line, `sequestra-ledger-index/v1 <name> <terms> <first> <end> <entries> <filter> <chains>`
+//! * page 0: one line, `sequestra-ledger-index/v2 <name> <terms> <first> <end> <entries> <blocks> <chains>`
 //! * `<entries>` pages of entries, sorted by key; each begins with its first key and its length
-//! * `<filter>` pages of a Bloom filter over the keys of chains, in blocks of 64 bytes
+//! * pages of a Bloom filter over the keys of chains, `<blocks>` blocks of 64 bytes
+//! * pages of the first keys of the pages of entries
+//!
+//! The last two are kept in memory: a chain that is not in the part is told without reading, and one that is
+//! by reading the one page that it is on. The committer waits for either.
 
+use super::filter::{BLOCK, Filter, Probe};
 use super::page::{PageKey, ROOM, take};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use twox_hash::XxHash64;
 
 /// A term as the index knows it: XXH64 with the lowest bit telling chains from other terms.
@@ -30,9 +34,9 @@ pub(crate) fn is_chain(key: Key) -> bool {
 
 /// Before the entries of a page: its first key, and how many bytes of entries follow.
 pub(crate) const PAGE_HEAD: usize = 10;
-/// Bytes of a block of the filter, and blocks of a page.
-pub(crate) const BLOCK: usize = 64;
+/// Blocks of the filter and first keys that a page holds.
 pub(crate) const BLOCKS: usize = ROOM / BLOCK;
+pub(crate) const FIRSTS: usize = ROOM / size_of::<Key>();
 
 /// What the first page says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,14 +46,21 @@ pub(crate) struct Head {
     pub first: u64,
     pub end: u64,
     pub entries: u64,
-    pub filter: u64,
+    pub blocks: u64,
     pub chains: u64,
 }
 
 impl Head {
     pub(crate) fn line(&self) -> String {
-        let Self { origin, terms, first, end, entries, filter, chains } = self;
-        format!("sequestra-ledger-index/v1 {origin} {terms} {first} {end} {entries} {filter} {chains}\n")
+        let Self { origin, terms, first, end, entries, blocks, chains } = self;
+        format!("sequestra-ledger-index/v2 {origin} {terms} {first} {end} {entries} {blocks} {chains}\n")
+    }
+
+    /// The pages of the filter, of the first keys, and the page behind them.
+    fn places(&self) -> [u64; 3] {
+        let filter = self.entries.saturating_add(1);
+        let firsts = filter.saturating_add(self.blocks.div_ceil(BLOCKS as u64));
+        [filter, firsts, firsts.saturating_add(self.entries.div_ceil(FIRSTS as u64))]
     }
 
     fn parse(page: &[u8]) -> Option<Self> {
@@ -65,7 +76,7 @@ impl Head {
             first: number()?,
             end: number()?,
             entries: number()?,
-            filter: number()?,
+            blocks: number()?,
             chains: number()?,
         };
         (head.line().as_bytes() == page.get(..=end)?).then_some(head)
@@ -99,14 +110,13 @@ pub(crate) struct Part {
     file: File,
     key: PageKey,
     identity: [u8; 20],
-    filter: Vec<u8>,
-    /// The first key of each page of entries that was read and checked before, or 0. A search then reads the
-    /// one page that it is after: for a chain that is not in memory the committer waits for it.
-    firsts: Box<[AtomicU64]>,
+    filter: Filter,
+    /// The first key of each page of entries.
+    firsts: Vec<Key>,
 }
 
 impl Part {
-    /// Opens the part at `path`; reads its first page and its filter.
+    /// Opens the part at `path`; reads all of it but its entries.
     pub(crate) fn open(
         path: PathBuf,
         key: &PageKey,
@@ -115,36 +125,41 @@ impl Part {
     ) -> Result<Self, Unusable> {
         let file = File::open(&path)?;
         let identity = identity(range.start, range.end, terms);
-        let page = key.read(&file, &identity, 0)?.ok_or(Unusable::Damaged)?;
-        let head = Head::parse(&page).ok_or(Unusable::Damaged)?;
+        let read = |number| key.read(&file, &identity, number)?.ok_or(Unusable::Damaged);
+        let head = Head::parse(&read(0)?).ok_or(Unusable::Damaged)?;
         if (head.first, head.end, head.terms) != (range.start, range.end, terms) {
             return Err(Unusable::Damaged);
         }
-        let mut filter = Vec::new();
-        for number in 0..head.filter {
-            let page = key.read(&file, &identity, 1 + head.entries + number)?.ok_or(Unusable::Damaged)?;
-            filter.extend_from_slice(page.get(..BLOCKS * BLOCK).ok_or(Unusable::Damaged)?);
+        let [at_filter, at_firsts, end] = head.places();
+        let (mut filter, mut firsts) = (Filter::default(), Vec::<Key>::new());
+        for number in at_filter..at_firsts {
+            filter.extend(read(number)?.get(..BLOCKS * BLOCK).ok_or(Unusable::Damaged)?);
         }
-        let pages = usize::try_from(head.entries).map_err(|_| Unusable::Damaged)?;
-        let firsts = std::iter::repeat_with(AtomicU64::default).take(pages).collect();
+        filter.end_at(head.blocks);
+        for number in at_firsts..end {
+            let page = read(number)?;
+            let keys = page.chunks_exact(size_of::<Key>()).filter_map(|bytes| bytes.first_chunk());
+            firsts.extend(keys.map(|bytes| Key::from_le_bytes(*bytes)));
+        }
+        firsts.truncate(usize::try_from(head.entries).map_err(|_| Unusable::Damaged)?);
         Ok(Self { path, head, file, key: key.clone(), identity, filter, firsts })
     }
 
-    /// The newest position at which `key`, a chain's, may occur.
-    pub(crate) fn newest(&self, key: Key) -> Result<Option<u64>, Unusable> {
-        if !filter_has(&self.filter, key) {
+    /// The newest position at which the chain of `probe` may occur.
+    pub(crate) fn newest(&self, probe: &Probe) -> Result<Option<u64>, Unusable> {
+        if !self.filter.may_have(probe) {
             return Ok(None);
         }
-        let after = self.first_page(|first| first > key)?;
+        let after = self.firsts.partition_point(|first| *first <= probe.key);
         let Some(number) = after.checked_sub(1) else { return Ok(None) };
-        let page = self.entries(number)?;
         let mut newest = None;
-        page.each(|found, position| {
-            if found == key {
-                newest = Some(self.head.first + position);
-            }
-        })
-        .ok_or(Unusable::Damaged)?;
+        self.entries(number as u64)?
+            .each(probe.key, |found, position| {
+                if found == probe.key {
+                    newest = Some(self.head.first + position);
+                }
+            })
+            .ok_or(Unusable::Damaged)?;
         Ok(newest)
     }
 
@@ -155,17 +170,17 @@ impl Part {
         within: &Range<u64>,
         out: &mut Vec<u64>,
     ) -> Result<(), Unusable> {
-        if is_chain(key) && !filter_has(&self.filter, key) {
+        if is_chain(key) && !self.filter.may_have(&Probe::of(key)) {
             return Ok(());
         }
         // The first page that begins with the key; the one before may end with it.
-        let first = self.first_page(|first| first >= key)?.saturating_sub(1);
+        let first = self.firsts.partition_point(|first| *first < key).saturating_sub(1) as u64;
         for number in first..self.head.entries {
             let page = self.entries(number)?;
             if page.first > key {
                 break;
             }
-            page.each(|found, position| {
+            page.each(key, |found, position| {
                 let position = self.head.first + position;
                 if found == key && within.contains(&position) {
                     out.push(position);
@@ -176,31 +191,9 @@ impl Part {
         Ok(())
     }
 
-    /// The number of the first page of entries for whose first key `is_after` holds.
-    fn first_page(&self, is_after: impl Fn(Key) -> bool) -> Result<u64, Unusable> {
-        let (mut low, mut high) = (0, self.head.entries);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if is_after(self.first_of(middle)?) {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
-        }
-        Ok(low)
-    }
-
-    /// The first key of a page of entries.
-    fn first_of(&self, number: u64) -> Result<Key, Unusable> {
-        let known = usize::try_from(number).ok().and_then(|place| self.firsts.get(place));
-        if let Some(first) = known.map(|first| first.load(Ordering::Relaxed)).filter(|first| *first != 0) {
-            return Ok(first);
-        }
-        let first = self.entries(number)?.first;
-        if let Some(known) = known {
-            known.store(first, Ordering::Relaxed);
-        }
-        Ok(first)
+    #[cfg(test)]
+    pub(crate) fn forget_filter(&mut self) {
+        self.filter.fill();
     }
 
     /// A page of entries.
@@ -211,12 +204,12 @@ impl Part {
 
     /// Whether each page is what was written.
     pub(crate) fn is_sound(&self) -> io::Result<bool> {
-        for number in 0..1 + self.head.entries + self.head.filter {
+        let [_, _, pages] = self.head.places();
+        for number in 0..pages {
             if self.key.read(&self.file, &self.identity, number)?.is_none() {
                 return Ok(false);
             }
         }
-        let pages = 1 + self.head.entries + self.head.filter;
         Ok(self.file.metadata()?.len() == pages * super::page::PAGE as u64)
     }
 }
@@ -235,12 +228,15 @@ impl Entries {
         (PAGE_HEAD + used <= page.len()).then_some(Self { first, bytes: page, used })
     }
 
-    /// Calls `see` with each key and position, the position counted from the part's first.
-    pub(crate) fn each(&self, mut see: impl FnMut(Key, u64)) -> Option<()> {
+    /// Calls `see` with each key up to `last` and its positions, counted from the part's first.
+    pub(crate) fn each(&self, last: Key, mut see: impl FnMut(Key, u64)) -> Option<()> {
         let mut rest = self.bytes.get(PAGE_HEAD..PAGE_HEAD + self.used)?;
         let mut key = self.first;
         while !rest.is_empty() {
             key = key.checked_add(take(&mut rest)?)?;
+            if key > last {
+                break;
+            }
             let count = take(&mut rest)?;
             let mut position = 0u64;
             for _ in 0..count {
@@ -252,38 +248,14 @@ impl Entries {
     }
 }
 
-/// The block of `key` among `blocks`, and the eight bits in it.
-fn places(key: Key, blocks: usize) -> (usize, [u16; 8]) {
-    // The key is a hash; its bits are mixed once more, for the block takes the high ones.
-    let mixed = (key >> 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let block = (u128::from(mixed) * blocks as u128) >> 64;
-    let mut bits = [0; 8];
-    let mut rest = mixed.wrapping_mul(0xd6e8_feb8_6659_fd93);
-    for bit in &mut bits {
-        *bit = u16::try_from(rest >> 55).unwrap_or(0);
-        rest = rest.wrapping_mul(0xd6e8_feb8_6659_fd93).rotate_left(17);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_the_format_before_is_not_read() {
+        let line = "sequestra-ledger-index/v2 site.example/ledger 0 0 64 1 1 3\n";
+        assert_eq!(Head::parse(line.as_bytes()).unwrap().line(), line);
+        assert_eq!(Head::parse(line.replace("/v2", "/v1").as_bytes()), None);
     }
-    (usize::try_from(block).unwrap_or(0), bits)
-}
-
-/// Room for a filter over `chains` keys: whole pages, about ten bits a key.
-pub(crate) fn filter_of(chains: u64) -> Vec<u8> {
-    let blocks = usize::try_from(chains.saturating_mul(10).div_ceil(BLOCK as u64 * 8)).unwrap_or(usize::MAX);
-    vec![0; blocks.div_ceil(BLOCKS) * BLOCKS * BLOCK]
-}
-
-pub(crate) fn filter_put(filter: &mut [u8], key: Key) {
-    let (block, bits) = places(key, filter.len() / BLOCK);
-    for bit in bits {
-        if let Some(byte) = filter.get_mut(block * BLOCK + usize::from(bit / 8)) {
-            *byte |= 1 << (bit % 8);
-        }
-    }
-}
-
-fn filter_has(filter: &[u8], key: Key) -> bool {
-    let (block, bits) = places(key, filter.len() / BLOCK);
-    bits.iter().all(|bit| {
-        filter.get(block * BLOCK + usize::from(bit / 8)).is_some_and(|byte| byte & (1 << (bit % 8)) != 0)
-    })
 }

@@ -1,5 +1,6 @@
 //! The parts of the index, and the newest events that are in none of them yet.
 
+use super::filter::Probe;
 use super::part::{Key, Part, Unusable, key_of_chain};
 use super::write::{Kind, build, merge, remove};
 use crate::storage::Storage;
@@ -16,7 +17,8 @@ const MERGED: usize = 8;
 /// holds the terms from there to `upto`.
 #[derive(Default)]
 struct View {
-    parts: Vec<Arc<Part>>,
+    /// Shared with whoever asks: a look-up of a chain costs less than counting each part.
+    parts: Arc<Vec<Arc<Part>>>,
     recent: Vec<(Key, u64)>,
     upto: u64,
 }
@@ -63,7 +65,7 @@ impl Set {
                 continue;
             }
             end = part.head.end;
-            view.parts.push(Arc::new(part));
+            Arc::make_mut(&mut view.parts).push(Arc::new(part));
         }
         view.upto = end;
         Ok(Self { kind, step: step.max(1), view: RwLock::new(view), upkeep: Mutex::default() })
@@ -73,7 +75,7 @@ impl Set {
     pub(crate) fn gaps(&self) -> Vec<Range<u64>> {
         let mut gaps = Vec::new();
         let mut end = 0;
-        for part in &self.read().parts {
+        for part in self.read().parts.iter() {
             if part.head.first > end {
                 gaps.push(end..part.head.first);
             }
@@ -111,7 +113,7 @@ impl Set {
         let count = pairs.len();
         let part = build(&self.kind, storage, range, pairs).map_err(|error| self.failed(error))?;
         let mut view = self.write();
-        view.parts.push(Arc::new(part));
+        Arc::make_mut(&mut view.parts).push(Arc::new(part));
         let count = count.min(view.recent.len());
         view.recent.drain(..count);
         Ok(true)
@@ -141,9 +143,10 @@ impl Set {
         let kept: Vec<_> = new.iter().map(|part| part.path.clone()).collect();
         let mut view = self.write();
         let is_old = |part: &Arc<Part>| old.iter().any(|gone| Arc::ptr_eq(gone, part));
-        view.parts.retain(|part| !is_old(part));
-        view.parts.extend(new.into_iter().map(Arc::new));
-        view.parts.sort_by_key(|part| part.head.first);
+        let parts = Arc::make_mut(&mut view.parts);
+        parts.retain(|part| !is_old(part));
+        parts.extend(new.into_iter().map(Arc::new));
+        parts.sort_by_key(|part| part.head.first);
         view.upto = view.upto.max(view.end());
         drop(view);
         for part in old.iter().filter(|part| !kept.contains(&part.path)) {
@@ -166,20 +169,16 @@ impl Set {
             .map(<[Arc<Part>]>::to_vec)
     }
 
-    /// Positions at which the last event of `chain` in the parts may be, newest first: one a part.
-    pub(crate) fn newest(&self, chain: &str) -> impl Iterator<Item = std::result::Result<u64, Broken>> {
-        let key = key_of_chain(chain);
-        let mut parts = self.read().parts.clone();
-        std::iter::from_fn(move || {
-            while let Some(part) = parts.pop() {
-                match part.newest(key) {
-                    Ok(None) => {}
-                    Ok(Some(position)) => return Some(Ok(position)),
-                    Err(error) => return Some(Err(broken(&part, error))),
-                }
+    /// The position at which the last event of `chain` in the parts may be.
+    pub(crate) fn newest(&self, chain: &str) -> std::result::Result<Option<u64>, Broken> {
+        let probe = Probe::of(key_of_chain(chain));
+        let parts = Arc::clone(&self.read().parts);
+        for part in parts.iter().rev() {
+            if let Some(position) = part.newest(&probe).map_err(|error| broken(part, error))? {
+                return Ok(Some(position));
             }
-            None
-        })
+        }
+        Ok(None)
     }
 
     /// The positions of `key` in `within`, ascending, below what this returns beside them.
@@ -205,7 +204,7 @@ impl Set {
 
     /// Parts with a page that is not what was written.
     pub(crate) fn check(&self, findings: &mut Vec<Finding>) -> Result<()> {
-        for part in self.read().parts.clone() {
+        for part in Arc::clone(&self.read().parts).iter() {
             if !part.is_sound().map_err(Error::io(&part.path))? {
                 let name = part.path.file_name().unwrap_or_default().to_string_lossy();
                 let what = "the index part is not what was written; it will be built again";
@@ -255,4 +254,63 @@ fn broken(part: &Arc<Part>, error: Unusable) -> Broken {
 fn range_of(path: &Path) -> Option<Range<u64>> {
     let (first, end) = path.file_name()?.to_str()?.strip_suffix(".part")?.split_once('-')?;
     Some(first.parse().ok()?..end.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::page::tests::READ;
+    use super::*;
+    use crate::storage::Disk;
+
+    const PARTS: u64 = 20;
+    const EVENTS: u64 = 2_000;
+
+    /// Parts of events that are each on a chain of their own.
+    fn made(folder: &Path) -> Set {
+        let key = SigningKey::from_seed(&[1; 32]).unwrap();
+        let set = Set::open(folder, (&key, "site.example/ledger"), (0, EVENTS), 0, &Disk).unwrap();
+        for end in (1..=PARTS).map(|part| part * EVENTS) {
+            let events = end - EVENTS..end;
+            set.note(&mut events.map(|n| (key_of_chain(&format!("obj_{n}")), n)).collect(), end);
+            assert!(set.seal(&Disk, EVENTS).unwrap());
+        }
+        set
+    }
+
+    /// What `ask` returns, and pages read for it.
+    fn counted<T>(ask: impl FnOnce() -> std::result::Result<T, Broken>) -> (T, u64) {
+        let before = READ.get();
+        let found = ask().unwrap_or_else(|_| panic!("the index cannot answer"));
+        (found, READ.get() - before)
+    }
+
+    #[test]
+    fn a_chain_that_is_absent_costs_no_page_and_one_that_is_there_costs_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = made(folder.path());
+        // Of twenty filters each takes five in a thousand chains for its own.
+        let (mut absent, mut present, mut most) = (0, 0, 0);
+        for n in 0..EVENTS {
+            let (found, read) = counted(|| set.newest(&format!("smp_{n}")));
+            assert_eq!(found, None);
+            absent += read;
+            let position = n * PARTS;
+            let (found, read) = counted(|| set.newest(&format!("obj_{position}")));
+            assert_eq!(found, Some(position));
+            present += read;
+            most = most.max(read);
+        }
+        assert!(absent < EVENTS / 6, "{absent} pages for {EVENTS} chains that are absent");
+        assert!((EVENTS..EVENTS + EVENTS / 6).contains(&present), "{present} pages for {EVENTS} chains");
+        assert!(most <= 4, "{most} pages for one chain");
+
+        // A filter that lets everything through: the count sees it.
+        let mut view = set.write();
+        Arc::make_mut(&mut view.parts)
+            .iter_mut()
+            .for_each(|part| Arc::get_mut(part).unwrap().forget_filter());
+        drop(view);
+        let (found, read) = counted(|| set.newest("smp_0"));
+        assert_eq!((found, read), (None, PARTS));
+    }
 }

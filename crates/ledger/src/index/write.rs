@@ -1,9 +1,8 @@
 //! Writing a part: sorted terms in, pages out.
 
+use super::filter::Filter;
 use super::page::{PAGE, PageKey, ROOM, put};
-use super::part::{
-    BLOCK, BLOCKS, Head, Key, PAGE_HEAD, Part, Unusable, filter_of, filter_put, identity, is_chain,
-};
+use super::part::{BLOCKS, FIRSTS, Head, Key, PAGE_HEAD, Part, Unusable, identity, is_chain};
 use crate::storage::{Storage, stage, write_all_at};
 use std::fs::File;
 use std::io;
@@ -43,8 +42,9 @@ struct Writer<'a> {
     identity: [u8; 20],
     draft: PathBuf,
     file: File,
-    /// Pages of entries that are written, or waiting in `out`.
+    /// Pages of entries that are written, or waiting in `out`, and the first key of each.
     entries: u64,
+    firsts: Vec<Key>,
     out: Vec<u8>,
     out_at: u64,
     /// The page being filled: its first key, its last key and the bytes of its entries.
@@ -56,7 +56,7 @@ struct Writer<'a> {
     count: u64,
     position: u64,
     run: Vec<u8>,
-    filter: Vec<u8>,
+    filter: Filter,
     chains: u64,
 }
 
@@ -77,6 +77,7 @@ impl<'a> Writer<'a> {
             draft,
             file,
             entries: 0,
+            firsts: Vec::new(),
             out: Vec::with_capacity(WRITE),
             // Page 0 comes last, when the numbers in it are known.
             out_at: PAGE as u64,
@@ -87,7 +88,7 @@ impl<'a> Writer<'a> {
             count: 0,
             position: 0,
             run: Vec::new(),
-            filter: filter_of(chains),
+            filter: Filter::with_room(chains),
             chains: 0,
         })
     }
@@ -98,7 +99,7 @@ impl<'a> Writer<'a> {
             self.end_entry();
             self.key = Some(key);
             if is_chain(key) {
-                filter_put(&mut self.filter, key);
+                self.filter.put(key);
                 self.chains += 1;
             }
         } else if self.count > 0 && position == self.position {
@@ -135,6 +136,7 @@ impl<'a> Writer<'a> {
         let mut content = self.first.to_le_bytes().to_vec();
         content.extend_from_slice(&u16::try_from(self.page.len()).unwrap_or(u16::MAX).to_le_bytes());
         content.append(&mut self.page);
+        self.firsts.push(self.first);
         self.entries += 1;
         self.write(self.entries, &content)
     }
@@ -154,11 +156,13 @@ impl<'a> Writer<'a> {
     fn finish(mut self) -> Result<Part, Unusable> {
         self.end_entry();
         self.end_page()?;
-        let filter = std::mem::take(&mut self.filter);
-        let mut number = self.entries;
-        for page in filter.chunks(BLOCKS * BLOCK) {
-            number += 1;
-            self.write(number, page)?;
+        let mut filter = std::mem::take(&mut self.filter);
+        filter.fit(self.chains);
+        let firsts = std::mem::take(&mut self.firsts);
+        let firsts =
+            firsts.chunks(FIRSTS).map(|keys| keys.iter().flat_map(|key| key.to_le_bytes()).collect());
+        for (number, page) in (self.entries + 1..).zip(filter.bytes(BLOCKS).chain(firsts)) {
+            self.write(number, &page)?;
         }
         self.write_out()?;
         let head = Head {
@@ -167,7 +171,7 @@ impl<'a> Writer<'a> {
             first: self.range.start,
             end: self.range.end,
             entries: self.entries,
-            filter: number - self.entries,
+            blocks: filter.blocks(),
             chains: self.chains,
         };
         let page = self.kind.key.seal(&self.identity, 0, head.line().as_bytes());
@@ -175,6 +179,7 @@ impl<'a> Writer<'a> {
         self.storage.flush(&self.file)?;
         self.storage.rename(&self.draft, &self.kind.path(&self.range))?;
         self.storage.flush_folder(&self.kind.folder)?;
+        drop(filter);
         self.kind.open(self.range)
     }
 }
@@ -219,7 +224,7 @@ impl Cursor<'_> {
             let mut pairs = Vec::new();
             let entries = self.part.entries(self.next)?;
             entries
-                .each(|key, position| pairs.push((key, self.part.head.first + position)))
+                .each(Key::MAX, |key, position| pairs.push((key, self.part.head.first + position)))
                 .ok_or(Unusable::Damaged)?;
             self.page = pairs.into_iter();
             self.next += 1;
