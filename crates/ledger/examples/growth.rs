@@ -51,6 +51,21 @@ fn memory(most: bool) -> f64 {
     line.split_whitespace().next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
 }
 
+/// Processor time of the committer and of the whole process so far, seconds.
+fn processor() -> (f64, f64) {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let all = spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9;
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten().map(|entry| entry.path());
+    let committer = threads.filter(|thread| {
+        fs::read_to_string(thread.join("comm")).is_ok_and(|name| name.trim() == "ledger-commit")
+    });
+    let nanos = committer.filter_map(|thread| {
+        let text = fs::read_to_string(thread.join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    (nanos.sum::<f64>() / 1e9, all)
+}
+
 fn fill(folder: &Path, size: u64) -> Outcome<()> {
     let clock = Arc::new(SystemClock::default());
     let key = SigningKey::from_seed(&[1; 32])?;
@@ -64,15 +79,19 @@ fn fill(folder: &Path, size: u64) -> Outcome<()> {
         entries.into_iter().try_for_each(|entry| ledger.follow_blocking(entry))?;
         made = upto;
     }
+    let committer = processor().0;
     ledger.close()?;
+    let micros = |seconds: f64| seconds * 1e6 / size as f64;
     let rate = size as f64 / (clock.monotonic() - start).as_secs_f64();
-    let gib = |name: &str| bytes_below(&folder.join(name)) as f64 / f64::from(1 << 30);
+    let mib = |name: &str| bytes_below(&folder.join(name)) as f64 / f64::from(1 << 20);
     print!(
-        "{size} | {rate:.0} | {:.0} | {:.2} | {:.2} | {:.3} | ",
+        "{size} | {rate:.0} | {:.1} | {:.1} | {:.0} | {:.0} | {:.1} | {:.0} | ",
+        micros(processor().1),
+        micros(committer),
         memory(true),
-        gib("tile"),
-        gib("index"),
-        gib("segments")
+        mib("tile"),
+        mib("index"),
+        mib("segments")
     );
     Ok(())
 }
@@ -114,7 +133,7 @@ fn look(folder: &Path) -> Outcome<()> {
         let found = ledger.postings(&id("usr", round), 0..size)?;
         if found.is_empty() { Err("nobody".into()) } else { Ok(()) }
     })?;
-    println!("{start:.0} | {opened:.0} | {head:.0} | {absent:.0} | {rare:.0} | {:.1}", person / 1e3);
+    println!("{start:.0} | {opened:.0} | {head:.1} | {absent:.1} | {rare:.0} | {:.1}", person / 1e3);
     Ok(ledger.close()?)
 }
 
@@ -126,7 +145,8 @@ fn main() -> Outcome<()> {
         return look(&folder);
     }
     println!("load average: {}", fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
-    println!("events | appended/s | most memory MiB | tiles and bundles GiB | index GiB | segments GiB");
+    println!("events | appended/s | processor us an event | of these the committer | most memory MiB");
+    println!("  | tiles and bundles MiB | index MiB | segments MiB");
     println!(
         "  | start ms | memory after start MiB | head us | absent chain us | one request us | a person's fiftieth ms"
     );
