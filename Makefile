@@ -27,9 +27,10 @@ PACKAGES := \
 	strace libfaketime python3-venv softhsm2 opensc \
 	openssl radosgw ceph-mon ceph-osd
 
-# An independent implementation of Crypt4GH, to read what we write.
+# An independent implementation of Crypt4GH, to read what we write; a validator of the contract's description.
 VENV := $(CACHE)/venv
 CRYPT4GH := 1.8.6
+OPENAPI := 0.9.0
 
 # Measurements, as room:example, and :release where a figure is compared with a bound of the processor.
 BENCHES := keys:rewrap policy:decide sequestra:sealed_run ledger:rate:release seal:throughput:release
@@ -78,13 +79,14 @@ packages:
 	"$${install[@]}" >/dev/null 2>&1 || { "$${apt[@]}" update && "$${install[@]}" >/dev/null; }
 
 venv: packages
-	@version='import importlib.metadata as m; print(m.version("crypt4gh"))'
-	if [ "$$("$(VENV)/bin/python" -c "$$version" 2>/dev/null || true)" = "$(CRYPT4GH)" ]; then exit 0; fi
-	echo "make: installing crypt4gh $(CRYPT4GH) for tests into $(VENV)" >&2
+	@version='import importlib.metadata as m; print(m.version("crypt4gh"), m.version("openapi-spec-validator"))'
+	if [ "$$("$(VENV)/bin/python" -c "$$version" 2>/dev/null || true)" = "$(CRYPT4GH) $(OPENAPI)" ]; then exit 0; fi
+	echo "make: installing crypt4gh $(CRYPT4GH) and openapi-spec-validator $(OPENAPI) for tests into $(VENV)" >&2
 	python=/usr/bin/python3
 	[ -x "$$python" ] || python=python3
 	"$$python" -m venv --clear "$(VENV)"
-	"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check "crypt4gh==$(CRYPT4GH)"
+	"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check \
+		"crypt4gh==$(CRYPT4GH)" "openapi-spec-validator==$(OPENAPI)"
 
 rust:
 	@if ! command -v cargo >/dev/null; then

@@ -1,10 +1,12 @@
 //! The store of bodies: what keeps objects in it, what it holds, and whether it is whole.
 
+use crate::schema::Of;
 use base::{ObjectId, ProjectId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `object hold`, `object lift`, `object delete`: why, in the person's own words.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Because {
     /// The reason; recorded sealed.
@@ -12,7 +14,7 @@ pub struct Because {
 }
 
 /// `archive stat`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Storage {
     /// How well the store locks what it keeps.
     pub store: String,
@@ -31,7 +33,7 @@ pub struct Storage {
 }
 
 /// How far the store was looked through for what a crash left.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Swept {
     /// Parts that were looked through.
     pub parts: u64,
@@ -46,7 +48,7 @@ pub struct Swept {
 }
 
 /// What the store holds of one project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stored {
     /// The project; none for the site's own.
     pub project: Option<String>,
@@ -67,19 +69,22 @@ pub struct Stored {
 }
 
 /// `archive check`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
     /// The objects, at most 100.
+    #[schemars(with = "Vec<Of<base::ObjectId>>")]
     pub objects: Vec<ObjectId>,
 }
 
 /// How one version was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Checked {
     /// The object.
+    #[schemars(with = "Of<base::ObjectId>")]
     pub object: ObjectId,
     /// Its project; none for the site's own.
+    #[schemars(with = "Option<Of<base::ProjectId>>")]
     pub project: Option<ProjectId>,
     /// The version.
     pub version: u32,
@@ -90,7 +95,7 @@ pub struct Checked {
 }
 
 /// `archive scrub`: one step of it. Asked again until nothing is due.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scrub {
     /// Reads what was last found right before this moment. When absent, what is due by the site's setting.
@@ -102,7 +107,7 @@ pub struct Scrub {
 }
 
 /// What a step of a scrub did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Scrubbed {
     /// The moment to go on with.
     pub before: String,

@@ -1,10 +1,12 @@
 //! Backups: made and checked step by step, by the site's process, in folders that it can reach.
 
+use crate::schema::Of;
 use base::ObjectId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `backup create`: one step. Asked again, from where it stopped, until it is done.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Create {
     /// The folder of the backup, absolute.
@@ -19,7 +21,7 @@ pub struct Create {
 }
 
 /// How far a backup is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Created {
     /// The set.
     pub set: u32,
@@ -44,17 +46,19 @@ pub struct Created {
 }
 
 /// A version of an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Version {
     /// The object.
+    #[schemars(with = "Of<base::ObjectId>")]
     pub object: ObjectId,
     /// The version.
     pub version: u32,
 }
 
 /// `backup verify`: one step.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "VerifyBackup")]
 pub struct Verify {
     /// The folder of the backup, absolute.
     pub folder: String,
@@ -67,7 +71,7 @@ pub struct Verify {
 }
 
 /// What a step of a check came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verified {
     /// The set.
     pub set: u32,

@@ -2,11 +2,14 @@
 //!
 //! Credentials travel in bodies, over the socket inside the site; they are in no path, header or log.
 
+use crate::schema::Of;
 use base::{ProjectId, Sensitive};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `keys status`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "KeysStatus")]
 pub struct Status {
     /// What the secrets are sealed under: `passphrase`, `shares`, `token` or `service`.
     pub provider: String,
@@ -23,7 +26,7 @@ pub struct Status {
 }
 
 /// One scope of keys: `root`, `site`, a project or a subject.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Scope {
     /// Its name.
     pub scope: String,
@@ -36,7 +39,7 @@ pub struct Scope {
 }
 
 /// `keys rotate`: one step. Asked again until it is finished.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rotate {
     /// `root`, `site`, a project or a subject.
@@ -45,11 +48,12 @@ pub struct Rotate {
     pub begin: bool,
     /// What unseals the site; for `root`.
     #[serde(default, with = "secret", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub credential: Option<Sensitive<String>>,
 }
 
 /// How far a rotation is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rotation {
     /// The scope.
     pub scope: String,
@@ -61,7 +65,7 @@ pub struct Rotation {
 }
 
 /// What a finished rotation proved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// The scope.
     pub scope: String,
@@ -78,7 +82,7 @@ pub struct Report {
 }
 
 /// What a site is to be sealed under.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "provider", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Provider {
     /// A passphrase.
@@ -107,48 +111,53 @@ pub enum Provider {
 }
 
 /// `keys migrate`, first half: prepares.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Prepare {
     /// What unseals the site now.
     #[serde(with = "secret")]
+    #[schemars(with = "Option<String>")]
     pub credential: Option<Sensitive<String>>,
     /// What it is to be sealed under.
     pub to: Provider,
     /// The new passphrase or the token's PIN.
     #[serde(default, with = "secret", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub new: Option<Sensitive<String>>,
 }
 
 /// What was prepared.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 pub struct Prepared {
     /// The shares to hand out. Shown once, kept nowhere.
     pub shares: Vec<String>,
 }
 
 /// `keys migrate`, second half: what people now hold opens the site, so it takes effect.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Complete {
     /// What is to unseal the site from now on.
     #[serde(with = "secret")]
+    #[schemars(with = "Option<String>")]
     pub credential: Option<Sensitive<String>>,
 }
 
 /// `keys shred`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shred {
     /// The subject; the whole project when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Of<base::SubjectId>>")]
     pub subject: Option<base::SubjectId>,
 }
 
 /// What was shredded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Shredded {
     /// The project.
+    #[schemars(with = "Of<base::ProjectId>")]
     pub project: ProjectId,
     /// The certificates: receipts as files, each over at most 400 objects.
     pub certificates: Vec<Certificate>,
@@ -162,9 +171,10 @@ pub struct Shredded {
 }
 
 /// A certificate of an erasure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Certificate {
     /// Its id, `del_…`.
+    #[schemars(with = "Of<base::DeletionId>")]
     pub id: base::DeletionId,
     /// The receipt, byte by byte as signed.
     pub receipt: String,

@@ -15,16 +15,20 @@
 //! * [`backup`]: backups, step by step
 //! * [`keys`]: the site's keys
 //! * [`site`]: the process itself
+//! * [`contract`]: what each route takes and gives; [`openapi`]: the same for others' tools
 
 pub mod archive;
 pub mod backup;
+pub mod contract;
 pub mod keys;
+pub mod openapi;
 pub mod people;
 pub mod problem;
 pub mod project;
 pub mod record;
 pub mod route;
 pub mod run;
+mod schema;
 pub mod site;
 pub mod trail;
 pub mod variant;

@@ -1,10 +1,12 @@
 //! Sessions, accounts, members.
 
+use crate::schema::{Of, Word};
 use base::{ProjectId, Role, UserId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `session create`: spends a one-time token.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Redeem {
     /// The one-time token, `once_…`.
@@ -12,7 +14,7 @@ pub struct Redeem {
 }
 
 /// The new session.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
     /// The session's token, `ses_…`.
     pub token: String,
@@ -21,16 +23,17 @@ pub struct Session {
 }
 
 /// An account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Account {
     /// Its id.
+    #[schemars(with = "Of<base::UserId>")]
     pub id: UserId,
     /// Its sign-in name.
     pub name: String,
 }
 
 /// `whoami`: the caller and what they hold.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Me {
     /// The account.
     pub account: Account,
@@ -39,12 +42,14 @@ pub struct Me {
 }
 
 /// A role that someone holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HeldRole {
     /// The role.
+    #[schemars(with = "Word<base::Role>")]
     pub role: Role,
     /// The project; none for a role on the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Of<base::ProjectId>>")]
     pub project: Option<ProjectId>,
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,18 +57,19 @@ pub struct HeldRole {
 }
 
 /// `account create`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
     /// The sign-in name.
     pub name: String,
     /// Roles on the site.
     #[serde(default)]
+    #[schemars(with = "Vec<Word<base::Role>>")]
     pub roles: Vec<Role>,
 }
 
 /// A new account or a new one-time token.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Invitation {
     /// The account.
     pub account: Account,
@@ -72,29 +78,32 @@ pub struct Invitation {
 }
 
 /// `account grant`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRole {
     /// The role on the site.
+    #[schemars(with = "Word<base::Role>")]
     pub role: Role,
 }
 
 /// `member add`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMember {
     /// The account's sign-in name.
     pub account: String,
     /// The role in the project.
+    #[schemars(with = "Word<base::Role>")]
     pub role: Role,
 }
 
 /// A member of a project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Member {
     /// The account.
     pub account: Account,
     /// The role.
+    #[schemars(with = "Word<base::Role>")]
     pub role: Role,
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,14 +1,17 @@
 //! How a failure is told.
 
+use crate::schema::Word;
 use base::Kind;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A failure, for people and programs. It holds no label, no digest of content and no secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// A stable code, listed in `docs/reference/errors.md`.
     pub code: String,
     /// What a client can do about it.
+    #[schemars(with = "Word<base::Kind>")]
     pub kind: Kind,
     /// What happened, in words.
     pub message: String,

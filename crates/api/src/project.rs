@@ -1,15 +1,18 @@
 //! Projects, packages, samples, objects.
 
+use crate::schema::{Hex, Of, Word};
 use base::{Blake3, Class, ObjectId, PackageId, ProjectId, ReadsetId, SampleId, SubjectId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `project create`. Every field is stated; none is guessed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProject {
     /// Display name.
     pub name: String,
     /// Class.
+    #[schemars(with = "Word<base::Class>")]
     pub class: Class,
     /// `care`, `research`, `quality`, `methods` or `teaching`.
     pub purpose: String,
@@ -27,13 +30,15 @@ pub struct NewProject {
 }
 
 /// A project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Project {
     /// Its id.
+    #[schemars(with = "Of<base::ProjectId>")]
     pub id: ProjectId,
     /// Display name.
     pub name: String,
     /// Class.
+    #[schemars(with = "Word<base::Class>")]
     pub class: Class,
     /// Purpose.
     pub purpose: String,
@@ -50,7 +55,7 @@ pub struct Project {
 }
 
 /// `package begin`: sheet and manifest as they are.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPackage {
     /// The sheet's text.
@@ -60,9 +65,10 @@ pub struct NewPackage {
 }
 
 /// A package on its way through the door.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Package {
     /// Its id.
+    #[schemars(with = "Of<base::PackageId>")]
     pub id: PackageId,
     /// Whether its readsets are visible already.
     pub committed: bool,
@@ -71,7 +77,7 @@ pub struct Package {
 }
 
 /// A file of a package.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PackageFile {
     /// Its number in the package, from 0.
     pub number: u32,
@@ -92,9 +98,10 @@ impl std::fmt::Debug for PackageFile {
 }
 
 /// `package file`: what arrived. The request's body is the file, with its length.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Received {
     /// The object it is sealed as.
+    #[schemars(with = "Of<base::ObjectId>")]
     pub object: ObjectId,
     /// Bytes received.
     pub bytes: u64,
@@ -105,22 +112,26 @@ pub struct Received {
 }
 
 /// `package commit`: the readsets that are visible now.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Committed {
     /// The package.
+    #[schemars(with = "Of<base::PackageId>")]
     pub id: PackageId,
     /// The samples with their readsets.
     pub samples: Vec<Sample>,
 }
 
 /// A sample.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sample {
     /// Its id.
+    #[schemars(with = "Of<base::SampleId>")]
     pub id: SampleId,
     /// The subject it comes from.
+    #[schemars(with = "Of<base::SubjectId>")]
     pub subject: SubjectId,
     /// Its project.
+    #[schemars(with = "Of<base::ProjectId>")]
     pub project: ProjectId,
     /// The laboratory's own word for it.
     pub label: String,
@@ -144,13 +155,15 @@ impl std::fmt::Debug for Sample {
 }
 
 /// The reads of one sample on one lane.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Readset {
     /// Its id.
+    #[schemars(with = "Of<base::ReadsetId>")]
     pub id: ReadsetId,
     /// The lane.
     pub lane: String,
     /// First and second reads.
+    #[schemars(with = "[Of<base::ObjectId>; 2]")]
     pub objects: [ObjectId; 2],
     /// Reads in both.
     pub reads: u64,
@@ -159,9 +172,10 @@ pub struct Readset {
 }
 
 /// An object's record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Object {
     /// Its id.
+    #[schemars(with = "Of<base::ObjectId>")]
     pub id: ObjectId,
     /// Its version.
     pub version: u32,
@@ -171,12 +185,14 @@ pub struct Object {
     pub form: String,
     /// Its subject, when there is exactly one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Of<base::SubjectId>>")]
     pub subject: Option<SubjectId>,
     /// Bytes in clear.
     pub plain_bytes: u64,
     /// Bytes as stored.
     pub stored_bytes: u64,
     /// Root of the integrity tree over the stored bytes.
+    #[schemars(with = "Hex<64>")]
     pub root: Blake3,
     /// Ledger position of its manifest.
     pub position: u64,
@@ -197,7 +213,7 @@ pub struct Object {
 }
 
 /// `object get`. The answer's body is a Crypt4GH file for the recipient.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
     /// The recipient's Crypt4GH public key file, as text.

@@ -1,10 +1,12 @@
 //! The ledger and its histories.
 
+use crate::schema::{Moment, Of};
 use base::{DeletionId, Kind, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `audit search`: conditions that all hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Search {
     /// A thing or an account, with what is linked to it.
@@ -30,9 +32,11 @@ pub struct Search {
     pub decision: Option<Decision>,
     /// Not before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Moment>")]
     pub since: Option<Timestamp>,
     /// Before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Moment>")]
     pub until: Option<Timestamp>,
     /// Most events, up to 10,000; 1000 when not said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,16 +50,18 @@ pub struct Search {
 }
 
 /// `audit volume`: how far back.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "VolumeSince")]
 pub struct Since {
     /// Not before this time; 30 days when not said.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Moment>")]
     pub since: Option<Timestamp>,
 }
 
 /// Keys that were unwrapped, by day and account, the newest day first.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Volumes {
     /// By day and account.
     pub volumes: Vec<Volume>,
@@ -64,7 +70,7 @@ pub struct Volumes {
 }
 
 /// What one account had unwrapped on one day.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Volume {
     /// The day, UTC.
     pub day: String,
@@ -80,7 +86,7 @@ pub struct Volume {
 }
 
 /// How a decision ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
     /// It allowed.
@@ -90,7 +96,7 @@ pub enum Decision {
 }
 
 /// A page of what `audit search` found, newest first.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct History {
     /// The events.
     pub events: Vec<Entry>,
@@ -118,11 +124,12 @@ pub struct History {
 }
 
 /// One event for people.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// Its position in the ledger.
     pub position: u64,
     /// When.
+    #[schemars(with = "Moment")]
     pub time: Timestamp,
     /// Who: an account's id, or the site's.
     pub actor: String,
@@ -153,7 +160,7 @@ pub struct Entry {
 }
 
 /// What erased a person's own words in an event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Erased {
     /// The project or subject whose keys were shredded.
     pub scope: String,
@@ -161,11 +168,12 @@ pub struct Erased {
     pub position: u64,
     /// The certificate, for `receipt show`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Of<base::DeletionId>>")]
     pub certificate: Option<DeletionId>,
 }
 
 /// `ledger verify`: a checkpoint kept elsewhere to compare with, if any.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Verify {
     /// The checkpoint's text.
@@ -173,7 +181,7 @@ pub struct Verify {
 }
 
 /// `ledger prove`: which event, and what to tie to the checkpoint of its proof.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Prove {
     /// The event's position.
@@ -184,7 +192,7 @@ pub struct Prove {
 }
 
 /// `ledger watch`: the answer is one leaf a line, as hashed, from a position on.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Watch {
     /// The first position; none stands for what comes next.
@@ -195,7 +203,7 @@ pub struct Watch {
 
 /// `audit export`: events as lines for others, by their positions or by a search; the answer is one line an
 /// event, in the order of positions.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Export {
     /// What a line is.
@@ -212,7 +220,7 @@ pub struct Export {
 }
 
 /// What a line of an export is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// An OCSF record, as the streams send it.
@@ -223,7 +231,7 @@ pub enum Form {
 }
 
 /// The first line of an export with proofs.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ExportHead {
     /// [`ExportHead::FORMAT`].
     pub export: String,
@@ -256,7 +264,7 @@ impl ExportHead {
 }
 
 /// A line after the first of an export with proofs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExportLine {
     /// The event's position.
     pub position: u64,
@@ -267,7 +275,7 @@ pub struct ExportLine {
 }
 
 /// What a full verification found.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Verification {
     /// Events.
     pub size: u64,

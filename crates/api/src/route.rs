@@ -31,6 +31,8 @@ macro_rules! routes {
 
 routes! {
     "health" = "GET" "/v1/health";
+    "ready" = "GET" "/v1/ready";
+    "openapi" = "GET" "/v1/openapi.json";
     "session create" = "POST" "/v1/sessions";
     "session end" = "DELETE" "/v1/sessions";
     "whoami" = "GET" "/v1/me";

@@ -1,11 +1,13 @@
 //! Tools, references, runs.
 
+use crate::schema::{Hex, Of};
 use base::{Blake3, ObjectId, ProjectId, ReferenceId, RunId, SampleId, ToolId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// `tool add`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTool {
     /// The tool's name: one that the product knows (`bwa`, `samtools`, …), or any other with
@@ -18,15 +20,17 @@ pub struct NewTool {
 }
 
 /// A registered tool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// Its id.
+    #[schemars(with = "Of<base::ToolId>")]
     pub id: ToolId,
     /// Its name.
     pub name: String,
     /// What it says of its version.
     pub version: String,
     /// Digest of its whole closure.
+    #[schemars(with = "Hex<64>")]
     pub closure: Blake3,
     /// Its programs.
     pub programs: Vec<String>,
@@ -35,7 +39,7 @@ pub struct Tool {
 }
 
 /// `reference begin`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewReference {
     /// Display label.
@@ -44,32 +48,35 @@ pub struct NewReference {
 
 /// A reference on its way in: its files follow as bodies of `reference file`, in the roles
 /// `reference.fa`, `genes.gff3`, `frequencies.vcf.gz`, `significance.vcf.gz`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ReferenceUpload {
     /// Names the upload in this process; it ends with it.
     pub upload: String,
 }
 
 /// A registered reference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reference {
     /// Its id.
+    #[schemars(with = "Of<base::ReferenceId>")]
     pub id: ReferenceId,
     /// Display label.
     pub label: String,
     /// When it was registered.
     pub created_at: String,
     /// Role → object.
+    #[schemars(with = "BTreeMap<String, Of<base::ObjectId>>")]
     pub files: BTreeMap<String, ObjectId>,
 }
 
 /// `run start`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRun {
     /// The workflow: `germline`.
     pub workflow: String,
     /// The reference.
+    #[schemars(with = "Of<base::ReferenceId>")]
     pub reference: ReferenceId,
     /// Parameters of the workflow that differ from their defaults.
     #[serde(default)]
@@ -77,8 +84,9 @@ pub struct NewRun {
 }
 
 /// `run show`, of somebody who has seen the run already.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "RunSince")]
 pub struct Since {
     /// The [`Run::mark`] that was seen: the answer comes when the run is beyond it, or after half a
     /// minute.
@@ -87,19 +95,24 @@ pub struct Since {
 }
 
 /// A run, also while it runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// Its id.
+    #[schemars(with = "Of<base::RunId>")]
     pub id: RunId,
     /// Its project.
+    #[schemars(with = "Of<base::ProjectId>")]
     pub project: ProjectId,
     /// The sample.
+    #[schemars(with = "Of<base::SampleId>")]
     pub sample: SampleId,
     /// The reference.
+    #[schemars(with = "Of<base::ReferenceId>")]
     pub reference: ReferenceId,
     /// The workflow's name.
     pub workflow: String,
     /// BLAKE3 of the workflow's source.
+    #[schemars(with = "Hex<64>")]
     pub workflow_digest: Blake3,
     /// `queued`, `running`, `done`, `failed`, `cancelled`, `stopped` or `interrupted`.
     pub state: String,
@@ -138,7 +151,7 @@ impl Run {
 }
 
 /// A task of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Task {
     /// Its name in the workflow.
     pub name: String,
@@ -149,7 +162,7 @@ pub struct Task {
 }
 
 /// What a run used.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Resources {
     /// Wall seconds of the sealed job.
     pub wall_seconds: f64,
@@ -160,7 +173,8 @@ pub struct Resources {
 }
 
 /// Why a run failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "RunFailure")]
 pub struct Failure {
     /// A stable code.
     pub code: String,
@@ -172,10 +186,11 @@ pub struct Failure {
 }
 
 /// A result of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunResult {
     /// What it is.
     pub kind: String,
     /// The object.
+    #[schemars(with = "Of<base::ObjectId>")]
     pub object: ObjectId,
 }

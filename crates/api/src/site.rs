@@ -1,12 +1,15 @@
 //! The process itself.
 
+use crate::schema::{Hex, Of};
 use base::SiteId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `health`: asks nothing of the caller and tells nothing of the site's content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// The site.
+    #[schemars(with = "Of<base::SiteId>")]
     pub site: SiteId,
     /// The program's version.
     pub version: String,
@@ -16,10 +19,18 @@ pub struct Health {
     pub recording: bool,
 }
 
+/// `ready`: the site takes work. When it does not, the answer is a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ready {
+    /// Always true.
+    pub ready: bool,
+}
+
 /// `site status`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// The site.
+    #[schemars(with = "Of<base::SiteId>")]
     pub site: SiteId,
     /// The ledger's name.
     pub ledger: String,
@@ -28,6 +39,7 @@ pub struct Status {
     /// Whether the ledger can be written; if not, why.
     pub ledger_failure: Option<String>,
     /// SHA-256 of the policies in force.
+    #[schemars(with = "Hex<64>")]
     pub policy: base::Sha256,
     /// The program's version.
     pub version: String,
@@ -43,12 +55,33 @@ pub struct Status {
     /// The replicas of the ledger.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicas: Vec<Replica>,
+    /// Every place where it takes requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listens: Vec<String>,
+    /// The door to other machines, if it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<Door>,
     /// What this site cannot promise as it stands.
     pub limits: Vec<String>,
 }
 
+/// The door to other machines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Door {
+    /// Where it listens, as `https://address:port`.
+    pub address: String,
+    /// SHA-256 of its key, `sha256:…`: what clients know it by.
+    pub pin: String,
+    /// When its certificate ends.
+    pub until: String,
+    /// Whether clients need a certificate.
+    pub mutual: bool,
+    /// Connections that it holds.
+    pub connections: u64,
+}
+
 /// A replica of the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Replica {
     /// Its name in `site.toml`.
     pub name: String,
@@ -67,7 +100,7 @@ pub struct Replica {
 }
 
 /// A standing stream of events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stream {
     /// Its name in `site.toml`.
     pub name: String,

@@ -1,11 +1,13 @@
 //! Questions to the lake.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// `variant query`. An empty list keeps everything.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "VariantQuery")]
 pub struct Query {
     /// `chr20:10,000-20,000`, `chr20:500` or `chr20`.
     pub regions: Vec<String>,
@@ -34,7 +36,8 @@ pub struct Query {
 }
 
 /// The answer.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Variants")]
 pub struct Answer {
     /// Variants that match.
     pub total: u64,
@@ -49,7 +52,7 @@ pub struct Answer {
 }
 
 /// A variant in one sample.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Variant {
     /// Its rank among the matches, from 1, when ordered by rank.
     pub rank: Option<u64>,
@@ -94,7 +97,7 @@ pub struct Variant {
 }
 
 /// Why a variant stands where it stands.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// `consequence`, `significance`, `rarity`, `quality`, …
     pub factor: String,

@@ -2,8 +2,9 @@
 
 use crate::args::Global;
 use crate::client::Client;
+use crate::place::Place;
 use crate::session::Sessions;
-use crate::{Console, Failure, Host, place};
+use crate::{Console, Error, Failure, Host, place};
 use std::path::PathBuf;
 
 /// One command's surroundings.
@@ -18,9 +19,17 @@ impl<'a> App<'a> {
         Self { host, console, global }
     }
 
-    /// The site's folder.
-    pub fn site(&self) -> Result<PathBuf, Failure> {
+    /// Where the site is.
+    pub fn place(&self) -> Result<Place, Failure> {
         place::find(self.global.site.as_deref(), self.host)
+    }
+
+    /// The site's folder, for what needs it.
+    pub fn site(&self) -> Result<PathBuf, Failure> {
+        match self.place()? {
+            Place::Folder(folder) => Ok(folder),
+            Place::Door(_) => Err(Error::NeedsFolder.into()),
+        }
     }
 
     pub fn sessions(&self) -> Sessions {
@@ -30,14 +39,17 @@ impl<'a> App<'a> {
     /// A client that is signed in. Opens the site if it is locked.
     pub fn client(&mut self) -> Result<Client, Failure> {
         let mut client = self.visitor()?;
-        let token = self.sessions().load(&client.health().site, client.folder())?;
+        let token = self.sessions().load(&client.health().site, &client.place())?;
         client.sign(token)?;
         Ok(client)
     }
 
     /// A client without a session. Opens the site if it is locked.
     pub fn visitor(&mut self) -> Result<Client, Failure> {
-        let site = self.site()?;
+        let site = match self.place()? {
+            Place::Folder(site) => site,
+            Place::Door(address) => return Client::reach(self, &address, None),
+        };
         match Client::running(&site)? {
             Some(client) => Ok(client),
             None => Client::start(&site, self),
@@ -46,9 +58,12 @@ impl<'a> App<'a> {
 
     /// A client that is signed in, if the site is open; it stays locked otherwise.
     pub fn client_if_open(&mut self) -> Result<Option<Client>, Failure> {
-        let site = self.site()?;
-        let Some(mut client) = Client::running(&site)? else { return Ok(None) };
-        let token = self.sessions().load(&client.health().site, client.folder())?;
+        let reached = match self.place()? {
+            Place::Folder(site) => Client::running(&site)?,
+            Place::Door(address) => Some(Client::reach(self, &address, None)?),
+        };
+        let Some(mut client) = reached else { return Ok(None) };
+        let token = self.sessions().load(&client.health().site, &client.place())?;
         client.sign(token)?;
         Ok(Some(client))
     }

@@ -2,8 +2,9 @@
 
 use crate::app::App;
 use crate::{
-    Failure, account, archive, audit, backup, completion, controls, demo, doctor, init, intake, keys, ledger,
-    login, member, object, project, receipt, reference, report, run, sample, site, tool, variant, witness,
+    Failure, account, archive, audit, backup, completion, contract, controls, demo, doctor, door, init,
+    intake, keys, ledger, login, member, object, project, receipt, reference, remote, report, run, sample,
+    serve, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -44,9 +45,12 @@ First steps:
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The site's folder [default: $SEQUESTRA_SITE, else the nearest folder above with `site.toml`]
-    #[arg(long = "site", value_name = "DIR", global = true, id = "global-site")]
+    /// The site's folder, or `https://host:port` or the name of a remote [default: $SEQUESTRA_SITE, else the nearest folder above with `site.toml`]
+    #[arg(long = "site", value_name = "SITE", global = true, id = "global-site")]
     pub site: Option<PathBuf>,
+    /// The key that the site at an address is known by, `sha256:…` [default: the one kept for it, else you are asked]
+    #[arg(long, value_name = "PIN", global = true)]
+    pub pin: Option<String>,
     /// The session file [default: $SEQUESTRA_SESSION, else one per site in the state folder of your home]
     #[arg(long, value_name = "FILE", global = true)]
     pub session: Option<PathBuf>,
@@ -73,6 +77,11 @@ pub enum Command {
     Whoami(login::Whoami),
     #[command(subcommand)]
     Site(site::Site),
+    Serve(serve::Serve),
+    #[command(subcommand)]
+    Door(door::Door),
+    #[command(subcommand)]
+    Remote(remote::Remote),
     #[command(subcommand)]
     Keys(keys::Keys),
     #[command(subcommand)]
@@ -111,6 +120,8 @@ pub enum Command {
     Witness(witness::Witness),
     #[command(subcommand)]
     Controls(controls::Controls),
+    #[command(subcommand)]
+    Api(contract::Api),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
     DemoData(demo::DemoData),
@@ -130,6 +141,9 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Logout(args) => args.run(app),
         Command::Whoami(args) => args.run(app),
         Command::Site(args) => args.run(app),
+        Command::Serve(args) => args.run(app),
+        Command::Door(args) => args.run(app),
+        Command::Remote(args) => args.run(app),
         Command::Keys(args) => args.run(app),
         Command::Account(args) => args.run(app),
         Command::Project(args) => args.run(app),
@@ -149,6 +163,7 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Ledger(args) => args.run(app),
         Command::Witness(args) => args.run(app),
         Command::Controls(args) => args.run(app),
+        Command::Api(args) => args.run(app),
         Command::Doctor(args) => args.run(app),
         Command::Demo(args) => args.run(app),
         Command::DemoData(args) => args.run(app),

@@ -1,7 +1,7 @@
 //! What can go wrong on the client's side, and the one shape in which every failure is told.
 
 use api::Problem;
-use base::{Fault, Kind};
+use base::{Fault, Kind, Sha256};
 use std::path::PathBuf;
 
 /// A failure of the command line itself.
@@ -119,6 +119,69 @@ pub enum Error {
     /// Controls that do not hold.
     #[error("{0} of the controls that were played do not hold")]
     NotHeld(usize),
+    /// Nothing says which key a door has.
+    #[error("the key of {0} is not known: nothing was sent")]
+    UnknownPin(String),
+    /// A door shows another key.
+    #[error(
+        "{address} shows another key than the pinned one: nothing was sent (pinned sha256:{pin}, shown sha256:{shown})"
+    )]
+    WrongPin {
+        /// The door.
+        address: String,
+        /// The pin that counts.
+        pin: Sha256,
+        /// What was shown.
+        shown: Sha256,
+    },
+    /// A pin was given, and another is kept.
+    #[error("another pin is kept for {address}: sha256:{kept}")]
+    OtherPin {
+        /// The door.
+        address: String,
+        /// What is kept.
+        kept: Sha256,
+    },
+    /// A command that works in the site's folder.
+    #[error("this command needs the site's folder")]
+    NeedsFolder,
+    /// A door that cannot be reached.
+    #[error("{0} cannot be reached: {1}")]
+    Unreached(String, String),
+    /// Not an address.
+    #[error("`{0}` is no address of a site")]
+    NotAnAddress(String),
+    /// Not a pin.
+    #[error("`{0}` is no pin")]
+    NotAPin(String),
+    /// A name that is a folder's and a remote's.
+    #[error("`{0}` is a folder with a site and the name of a remote")]
+    TwoMeanings(String),
+    /// No such remote.
+    #[error("no remote has the name or address `{0}`")]
+    NoRemote(String),
+    /// A name that another remote has.
+    #[error("the name `{name}` is that of {address}")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Whose it is.
+        address: String,
+    },
+    /// Others can write the file of remotes.
+    #[error("others than you may change `{}`", .0.display())]
+    RemotesExposed(PathBuf),
+    /// The file of remotes is not one.
+    #[error("`{}` is not a file of remotes", .0.display())]
+    NotRemotes(PathBuf),
+    /// A client's certificate or key that cannot be used.
+    #[error("`{}` cannot be used as your certificate: {why}", path.display())]
+    Papers {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// A defect of the host.
     #[error("{0}")]
     Host(String),
@@ -138,22 +201,39 @@ impl Fault for Error {
             | Self::NotPlain(_)
             | Self::NotInSheet(_)
             | Self::Control
+            | Self::NeedsFolder
+            | Self::NotAnAddress(_)
+            | Self::NotAPin(_)
+            | Self::TwoMeanings(_)
+            | Self::NotRemotes(_)
+            | Self::Papers { .. }
             | Self::NotAnId(_) => Kind::Invalid,
-            Self::NoSite => Kind::NotFound,
-            Self::NotSignedIn | Self::SessionExposed(_) | Self::OtherSite | Self::Stranger => Kind::Denied,
-            Self::Exists(_) | Self::RunEnded(_) => Kind::Conflict,
+            Self::NoSite | Self::NoRemote(_) => Kind::NotFound,
+            Self::NotSignedIn
+            | Self::RemotesExposed(_)
+            | Self::UnknownPin(_)
+            | Self::SessionExposed(_)
+            | Self::OtherSite
+            | Self::Stranger => Kind::Denied,
+            Self::OtherPin { .. } | Self::NameTaken { .. } | Self::Exists(_) | Self::RunEnded(_) => {
+                Kind::Conflict
+            }
             Self::NoPassphrase
             | Self::NoShares(_)
             | Self::NoNew
             | Self::Locked
             | Self::NotAnswering
             | Self::Connection(_)
+            | Self::Unreached(..)
             | Self::Write { .. }
             | Self::Output(_)
             | Self::Lacking => Kind::Unavailable,
-            Self::Unsound | Self::Incomplete | Self::Damage(_) | Self::NotHeld(_) | Self::Backup => {
-                Kind::Integrity
-            }
+            Self::WrongPin { .. }
+            | Self::Unsound
+            | Self::Incomplete
+            | Self::Damage(_)
+            | Self::NotHeld(_)
+            | Self::Backup => Kind::Integrity,
             Self::Answer(_) | Self::Host(_) => Kind::Internal,
         }
     }
@@ -194,6 +274,19 @@ impl Fault for Error {
             Self::Host(_) => "CLI-030",
             Self::Damage(_) => "CLI-033",
             Self::NotHeld(_) => "CLI-034",
+            Self::UnknownPin(_) => "CLI-040",
+            Self::WrongPin { .. } => "CLI-041",
+            Self::NeedsFolder => "CLI-042",
+            Self::OtherPin { .. } => "CLI-043",
+            Self::Unreached(..) => "CLI-044",
+            Self::NotAnAddress(_) => "CLI-045",
+            Self::NotAPin(_) => "CLI-046",
+            Self::TwoMeanings(_) => "CLI-047",
+            Self::NoRemote(_) => "CLI-048",
+            Self::NameTaken { .. } => "CLI-049",
+            Self::RemotesExposed(_) => "CLI-050",
+            Self::NotRemotes(_) => "CLI-051",
+            Self::Papers { .. } => "CLI-052",
             Self::Backup => "CLI-035",
         }
     }
@@ -246,9 +339,42 @@ impl Fault for Error {
             Self::Read { .. } => {
                 "check the path, and that your account may read the file and every folder above it"
             }
-            Self::Write { .. } | Self::Output(_) | Self::RunEnded(_) | Self::Host(_) => return None,
+            other => return other.hint_of_remote().map(str::to_owned),
         };
         Some(hint.to_owned())
+    }
+}
+
+impl Error {
+    /// The hint of what goes wrong with a site on another machine.
+    fn hint_of_remote(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::UnknownPin(_) => "ask its administrator for the pin, and give it with `--pin sha256:…`",
+            Self::WrongPin { .. } => {
+                "somebody may stand between: ask its administrator on another way; if the key was replaced, \
+                 `sequestra remote remove` forgets the old one"
+            }
+            Self::OtherPin { .. } => {
+                "if its administrator says that the key was replaced, `sequestra remote remove` forgets the old one"
+            }
+            Self::NeedsFolder => "run it on the site's machine with `--site DIR`",
+            Self::Unreached(..) => {
+                "check the address, and that `sequestra serve` runs there and lets this machine in"
+            }
+            Self::NotAnAddress(_) => "write it as `https://host:port`",
+            Self::NotAPin(_) => {
+                "a pin is `sha256:` and 64 hexadecimal digits; `serve` and `door certificate` print it"
+            }
+            Self::TwoMeanings(_) => "write the folder as `./NAME`, or the remote by its address",
+            Self::NoRemote(_) => "`sequestra remote list` shows them",
+            Self::NameTaken { .. } => "take another name, or `sequestra remote remove` the one that has it",
+            Self::RemotesExposed(_) => "look at the pins in it, then `chmod 600` it",
+            Self::NotRemotes(_) => "mend it by hand, or move it away and add the remotes anew",
+            Self::Papers { .. } => {
+                "give PEM files with `--client-certificate` and `--client-key` of `remote add`"
+            }
+            _ => return None,
+        })
     }
 }
 

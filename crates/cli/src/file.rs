@@ -58,6 +58,18 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, Failure> {
     read_line(path)
 }
 
+/// A whole file of at most 16 KiB that is its owner's, such as a key. Its memory is wiped.
+pub fn read_secret_text(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let meta = path.metadata().map_err(|error| unreadable(path, error))?;
+    if !meta.is_file() || meta.mode() & 0o077 != 0 {
+        return Err(Error::SecretExposed(path.to_owned()).into());
+    }
+    let file = File::open(path).map_err(|error| unreadable(path, error))?;
+    let mut text = Zeroizing::new(String::with_capacity(16 << 10));
+    file.take(16 << 10).read_to_string(&mut text).map_err(|error| unreadable(path, error))?;
+    Ok(text)
+}
+
 /// The first line of a file. Its memory is wiped.
 pub fn read_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let file = File::open(path).map_err(|error| unreadable(path, error))?;

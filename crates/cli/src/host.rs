@@ -54,6 +54,18 @@ pub trait Host {
         ready: &mut dyn FnMut(SocketAddr, Option<String>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()>;
 
+    /// Opens `site` in the foreground, with its door to other machines, until told to stop. `ready` gets where
+    /// it listens; its error ends it.
+    fn serve(
+        &self,
+        site: &Path,
+        passphrase: &Passphrase,
+        ready: &mut dyn FnMut(&Listening) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()>;
+
+    /// Makes a certificate that signs itself, in the site's folder.
+    fn door_certificate(&self, site: &Path, args: &CertificateArgs) -> anyhow::Result<Made>;
+
     /// The file of the program that runs, for what runs it again.
     fn program(&self) -> anyhow::Result<PathBuf>;
 
@@ -97,6 +109,39 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// PEM file of its key.
     pub key: PathBuf,
+}
+
+/// Where a door listens, and what it is known by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listening {
+    /// `https://address:port`.
+    pub address: String,
+    /// `sha256:…` of its key.
+    pub pin: String,
+}
+
+/// `door certificate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateArgs {
+    /// Host names and addresses of the site.
+    pub names: Vec<String>,
+    /// Days that it is good for.
+    pub days: u32,
+    /// Whether it is a new certificate for the key that is there.
+    pub renew: bool,
+}
+
+/// A certificate that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Made {
+    /// Its file.
+    pub certificate: PathBuf,
+    /// The file of its key.
+    pub key: PathBuf,
+    /// `sha256:…` of the key.
+    pub pin: String,
+    /// When it ends.
+    pub until: String,
 }
 
 /// What opens a site.

@@ -99,7 +99,7 @@ impl Turn {
         let mut client = app.client()?;
         let scopes = self.scopes(&mut client)?;
         let credential = match scopes.iter().any(|scope| scope == "root") {
-            true => Some(passphrase::existing(app, client.folder())?),
+            true => Some(passphrase::existing(app, client.folder()?)?),
             false => None,
         };
         let mut reports = Vec::new();
@@ -226,7 +226,7 @@ impl Migrate {
         if self.complete {
             return self.complete(app, &mut client);
         }
-        let old = passphrase::existing(app, client.folder())?;
+        let old = passphrase::existing(app, client.folder()?)?;
         let (to, new) = match self.to {
             Some(Kind::Shares) => {
                 let (needed, made) = self.split.unwrap_or_default();

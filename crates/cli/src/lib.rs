@@ -4,7 +4,8 @@
 //! * stdout is data, stderr is talk; `--json` gives the types of `api` as they are, and for a
 //!   failure its [`api::Problem`].
 //! * Nothing that comes from a file or the site reaches a terminal with control characters in it.
-//! * A command acts as a signed-in account, over the socket inside the site; the passphrase is
+//! * A command acts as a signed-in account, over the socket inside the site or over TLS to
+//!   the holder of one key; the passphrase is
 //!   asked for only when the site's process has to be started, and goes to [`Host`] alone.
 //! * A file that a command writes appears whole or not at all, mode 0600, and replaces nothing.
 //! * The exit code is that of the failure's kind: `docs/reference/exit-codes.md`.
@@ -20,7 +21,7 @@
 //! * `error`: what can go wrong on this side
 //! * one module a noun: `init`, `login`, `site`, `account`, `project`, `member`, `intake`, `sample`,
 //!   `object` (with `keep`), `archive`, `backup`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`,
-//!   `audit`, `ledger`, `witness`, `keys`, `controls`, `doctor`, `demo`, `completion`
+//!   `audit`, `ledger`, `witness`, `serve`, `door`, `remote`, `contract`, `keys`, `controls`, `doctor`, `demo`, `completion`
 
 mod account;
 mod app;
@@ -31,9 +32,11 @@ mod backup;
 mod client;
 mod completion;
 pub mod console;
+mod contract;
 mod controls;
 mod demo;
 mod doctor;
+mod door;
 mod entry;
 mod error;
 mod file;
@@ -51,9 +54,11 @@ mod place;
 mod project;
 mod receipt;
 mod reference;
+mod remote;
 mod report;
 mod run;
 mod sample;
+mod serve;
 mod session;
 mod site;
 mod text;

@@ -31,7 +31,7 @@ impl Login {
         let mut client = app.visitor()?;
         let body = Redeem { token: token.trim().to_owned() };
         let session: Session = client.post("session create", &[], &body)?.json()?;
-        let path = app.sessions().store(&client.health().site, client.folder(), &session.token)?;
+        let path = app.sessions().store(&client.health().site, &client.place(), &session.token)?;
         app.console.say(&format!(
             "signed in as {}; session kept in {}",
             session.account.name,
@@ -51,7 +51,7 @@ impl Logout {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let mut client = app.visitor()?;
         let (sessions, site) = (app.sessions(), client.health().site.clone());
-        let token = sessions.load(&site, client.folder())?;
+        let token = sessions.load(&site, &client.place())?;
         client.sign(token)?;
         let ended = client.tell("session end", &[]);
         // A session that the site no longer knows is over as well.
@@ -60,7 +60,7 @@ impl Logout {
         {
             return Err(Failure::Problem(problem));
         }
-        sessions.forget(&site)?;
+        sessions.forget(&site, &client.place())?;
         app.console.say("signed out");
         if app.console.is_json() { app.console.json(&serde_json::json!({})) } else { Ok(()) }
     }

@@ -55,18 +55,23 @@ impl Sessions {
         Self { named, folder: state.map(|state| state.join("sequestra")) }
     }
 
-    /// The file for a site.
-    pub fn path(&self, site: &SiteId) -> Result<PathBuf, Failure> {
+    /// The file for a site at a place: a site on this machine and the same one behind its door have one each.
+    pub fn path(&self, site: &SiteId, place: &Path) -> Result<PathBuf, Failure> {
         if let Some(named) = &self.named {
             return Ok(named.clone());
         }
         let folder = self.folder.as_ref().ok_or(Error::NoHome)?;
-        Ok(folder.join(format!("{site}.session")))
+        let door = place.to_str().and_then(|place| place.strip_prefix("https://"));
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+        Ok(folder.join(match door {
+            Some(door) => format!("{site}@{}.session", door.chars().map(plain).collect::<String>()),
+            None => format!("{site}.session"),
+        }))
     }
 
     /// The token for the site `site` in `folder`.
     pub fn load(&self, site: &SiteId, folder: &Path) -> Result<Zeroizing<String>, Failure> {
-        let path = self.path(site)?;
+        let path = self.path(site, folder)?;
         let kept = read(&path)?;
         if kept.site != *site || kept.folder != folder {
             return Err(Error::OtherSite.into());
@@ -76,7 +81,7 @@ impl Sessions {
 
     /// Keeps a token, in place of an older one.
     pub fn store(&self, site: &SiteId, folder: &Path, token: &str) -> Result<PathBuf, Failure> {
-        let path = self.path(site)?;
+        let path = self.path(site, folder)?;
         let unwritable = |source| Failure::from(Error::Write { path: path.clone(), source });
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(unwritable)?;
@@ -90,8 +95,8 @@ impl Sessions {
     }
 
     /// Forgets the token.
-    pub fn forget(&self, site: &SiteId) -> Result<(), Failure> {
-        let path = self.path(site)?;
+    pub fn forget(&self, site: &SiteId, folder: &Path) -> Result<(), Failure> {
+        let path = self.path(site, folder)?;
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::Write { path, source }.into())
@@ -153,6 +158,20 @@ mod tests {
     }
 
     #[test]
+    fn a_site_and_its_door_have_a_session_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = Sessions { named: None, folder: Some(folder.path().to_owned()) };
+        let site = SiteId::mint(&SystemEntropy);
+        let (here, door) = (Path::new("/srv/a"), Path::new("https://[::1]:8443"));
+        sessions.store(&site, here, "ses_here").unwrap();
+        let path = sessions.store(&site, door, "ses_door").unwrap();
+        assert_eq!(path.file_name().unwrap().to_str().unwrap(), format!("{site}@---1--8443.session"));
+        assert_eq!(sessions.load(&site, here).unwrap().as_str(), "ses_here");
+        assert_eq!(sessions.load(&site, door).unwrap().as_str(), "ses_door");
+        assert_eq!(code(sessions.load(&site, Path::new("https://[::1]:8444"))), "CLI-004");
+    }
+
+    #[test]
     fn a_session_is_for_one_site_in_one_folder() {
         let folder = tempfile::tempdir().unwrap();
         let sessions = Sessions { named: Some(folder.path().join("s")), folder: None };
@@ -162,8 +181,8 @@ mod tests {
         assert_eq!(code(sessions.load(&SiteId::mint(&SystemEntropy), Path::new("/srv/a"))), "CLI-007");
         std::fs::write(folder.path().join("s"), "ses_x").unwrap();
         assert_eq!(code(sessions.load(&site, Path::new("/srv/a"))), "CLI-006");
-        sessions.forget(&site).unwrap();
-        sessions.forget(&site).unwrap();
+        sessions.forget(&site, Path::new("/srv/a")).unwrap();
+        sessions.forget(&site, Path::new("/srv/a")).unwrap();
         let link = folder.path().join("s");
         std::os::unix::fs::symlink("/etc/hostname", link).unwrap();
         assert_eq!(code(sessions.load(&site, Path::new("/srv/a"))), "CLI-019");

@@ -57,6 +57,14 @@ impl Show {
         ] {
             app.console.line(&format!("{name:<13} {value}"))?;
         }
+        for place in &status.listens {
+            app.console.line(&format!("{:<13} {place}", "listens on"))?;
+        }
+        if let Some(door) = &status.door {
+            let mutual = if door.mutual { "; clients need a certificate" } else { "" };
+            app.console.line(&format!("{:<13} {} until {}{mutual}", "door", door.pin, door.until))?;
+            app.console.line(&format!("{:<13} {}", "connections", text::count(door.connections)))?;
+        }
         for stream in &status.streams {
             let failure = stream.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
             let (done, waiting) = (text::count(stream.acknowledged), text::count(stream.waiting));

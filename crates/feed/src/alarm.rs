@@ -106,6 +106,8 @@ pub enum Cause {
     PolicyDisagrees,
     /// Stored bytes of objects are not those that were sealed.
     ObjectsDamaged,
+    /// The door's certificate ends soon, or the one that should follow it cannot be used.
+    DoorCertificate,
     /// The site was not opened: something is not what was stored.
     NotOpened,
 }
@@ -124,6 +126,7 @@ impl Cause {
             Self::ReplicaBehind => "replica-behind",
             Self::PolicyDisagrees => "policy-disagrees",
             Self::ObjectsDamaged => "objects-damaged",
+            Self::DoorCertificate => "door-certificate",
             Self::NotOpened => "not-opened",
         }
     }

@@ -66,6 +66,9 @@ pub async fn create(
         audit: Trail::default(),
         room: Default::default(),
         alarm: Vec::new(),
+        door: None,
+        metrics: None,
+        log: None,
     };
     let secrets = SiteSecrets::mint(&*entropy);
     base::durable::create_once(&layout.sealed_keys(), &secrets.seal(&site, &*provider, &*entropy)?)?;

@@ -8,6 +8,9 @@ use runs::Recipe;
 use std::ffi::OsStr;
 use std::path::Path;
 
+/// Open files of the process that are no connections.
+const FILES: u64 = 256;
+
 /// Looks at sandbox, scratch, kernel and tools.
 pub fn diagnose(site: Option<&Path>) -> Result<Diagnosis> {
     let mut findings: Vec<Finding> = executor::capabilities::capabilities()
@@ -32,6 +35,7 @@ pub fn diagnose(site: Option<&Path>) -> Result<Diagnosis> {
     }
     if let Some(site) = site {
         findings.push(lock(site));
+        findings.extend(door(site));
         findings.push(Finding {
             area: "site".to_owned(),
             name: "socket".to_owned(),
@@ -123,6 +127,62 @@ fn immutable(site: &Path) -> Finding {
         ),
     };
     Finding { area: "site".to_owned(), name: "lock".to_owned(), state, detail, remedy }
+}
+
+/// Whether the site's door would open, and hold as much as it says; nothing of a site without one.
+fn door(site: &Path) -> Vec<Finding> {
+    let Ok(layout) = crate::layout::Layout::at(site) else { return Vec::new() };
+    let Ok(settings) = layout.settings() else { return Vec::new() };
+    let mut all = Vec::new();
+    let finding = |name: &str, state, detail, remedy| Finding {
+        area: "door".to_owned(),
+        name: name.to_owned(),
+        state,
+        detail,
+        remedy,
+    };
+    let failed = |name: &str, error: &server::failure::Error| {
+        finding(name, State::Missing, base::fault::chain(error), base::Fault::hint(error))
+    };
+    if let Some(door) = &settings.door {
+        all.push(match door.limits.check() {
+            Ok(()) => finding("address", State::Ok, format!("https://{} under `serve`", door.address), None),
+            Err(error) => failed("address", &error),
+        });
+        let clock = base::SystemClock::default();
+        all.push(match server::door::tls::Files::of(door, layout.root()).load(&clock) {
+            Ok(shown) => {
+                let detail = format!("sha256:{} until {}", shown.pin, shown.until);
+                finding("certificate", State::Ok, detail, None)
+            }
+            Err(error) => failed("certificate", &error),
+        });
+        all.push(files(door.limits.connections));
+    }
+    if let Some(metrics) = &settings.metrics {
+        all.push(match metrics.check() {
+            Ok(()) => {
+                let place = metrics.address.map_or("run/metrics.sock".to_owned(), |a| format!("http://{a}"));
+                finding("metrics", State::Ok, place, None)
+            }
+            Err(error) => failed("metrics", &error),
+        });
+    }
+    all
+}
+
+/// Each connection is an open file.
+fn files(connections: usize) -> Finding {
+    let wanted = (connections as u64).saturating_add(FILES);
+    let (state, detail, remedy) = match crate::serve::most_files() {
+        Some(most) if most < wanted => (
+            State::Limited,
+            format!("{most} open files at most; {connections} connections need {wanted}"),
+            Some("raise the limit (`LimitNOFILE=` of the unit), or lower `connections`".to_owned()),
+        ),
+        _ => (State::Ok, format!("open files for {connections} connections"), None),
+    };
+    Finding { area: "door".to_owned(), name: "files".to_owned(), state, detail, remedy }
 }
 
 fn tool(name: &str, helper: &Path) -> Finding {

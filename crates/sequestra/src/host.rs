@@ -1,14 +1,17 @@
 //! What the command line asks of the program around it.
 
+use crate::layout::Layout;
 use crate::{create, demo, doctor, process, restore, start, witnessing};
 use anyhow::{Context, Result};
 use api::Problem;
 use base::{Fault, Kind, SystemClock, SystemEntropy};
-use cli::host::{Tls, Unsealing};
+use cli::host::{CertificateArgs, Listening, Made, Tls, Unsealing};
 use cli::{
     Console, DemoArgs, DemoDataArgs, Diagnosis, Failure, Host, InitArgs, NewSite, Passphrase, RestoreArgs,
     RestoredSite,
 };
+use server::door::Shown;
+use server::door::issue::Wanted;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -62,7 +65,7 @@ impl Host for Program {
     }
 
     fn unsealing(&self, site: &Path) -> Result<Unsealing> {
-        let layout = crate::layout::Layout::at(site)?;
+        let layout = Layout::at(site)?;
         let safe = match restore::sealed_file(site).map_err(told)? {
             Some(safe) => safe,
             None => keys::Safe::new(layout.sealed_keys(), layout.settings()?.keys),
@@ -111,6 +114,25 @@ impl Host for Program {
         ready: &mut dyn FnMut(SocketAddr, Option<String>) -> Result<()>,
     ) -> Result<()> {
         witnessing::serve(folder, listen, tls, ready).map_err(told)
+    }
+
+    fn serve(
+        &self,
+        site: &Path,
+        passphrase: &Passphrase,
+        ready: &mut dyn FnMut(&Listening) -> Result<()>,
+    ) -> Result<()> {
+        let credential = keys::Credential::new(passphrase.reveal().to_owned());
+        let mut told_ready = |shown: &Shown| {
+            let pin = format!("sha256:{}", shown.pin());
+            ready(&Listening { address: format!("https://{}", shown.address), pin })
+        };
+        process::serve_door(site, credential, &mut told_ready).map_err(told)
+    }
+
+    fn door_certificate(&self, site: &Path, args: &CertificateArgs) -> Result<Made> {
+        let wanted = Wanted { names: args.names.clone(), days: args.days, renew: args.renew };
+        crate::serve::certificate(&Layout::at(site)?, &wanted).map_err(told)
     }
 
     fn program(&self) -> Result<PathBuf> {
@@ -215,4 +237,5 @@ pub fn fault(error: &anyhow::Error) -> Option<&dyn Fault> {
         .or_else(|| of::<replica::Error>(error))
         .or_else(|| of::<feed::Error>(error))
         .or_else(|| of::<crypto::Error>(error))
+        .or_else(|| of::<server::failure::Error>(error))
 }

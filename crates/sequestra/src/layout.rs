@@ -52,6 +52,15 @@ pub struct Settings {
     /// How decisions are made and checked.
     #[serde(default, skip_serializing_if = "access::Settings::is_usual")]
     pub policy: access::Settings,
+    /// The door to other machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<server::door::Settings>,
+    /// Where metrics are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<server::door::settings::Metrics>,
+    /// Where requests leave a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<server::door::settings::Log>,
     /// What becomes of the trail outside the site.
     #[serde(default, skip_serializing_if = "Trail::is_empty")]
     pub audit: Trail,
@@ -276,6 +285,9 @@ impl Layout {
 
     /// The socket's file name below [`Layout::run`].
     pub const SOCKET: &'static str = "site.sock";
+
+    /// The file name of the socket of metrics, beside it.
+    pub const METRICS: &'static str = "metrics.sock";
 
     /// Reads `site.toml`.
     pub fn settings(&self) -> anyhow::Result<Settings> {

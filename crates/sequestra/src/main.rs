@@ -4,6 +4,7 @@
 //! * [`create`], [`open`]: a new site; a site unsealed, its rooms wired together
 //! * [`store`]: where its bodies lie
 //! * [`process`], [`start`]: the site's process, and how it is started in the background
+//! * [`serve`]: what the process opens beside its socket: the door, metrics, the log of requests
 //! * [`streams`]: the site's events out to others; [`replicas`]: its ledger, copied elsewhere
 //! * [`restore`]: a site put back from a backup
 //! * [`attest`]: has the site's ledger witnessed; [`ask`]: one witness as the site reaches it; [`witnessing`]: a witness as a process
@@ -24,6 +25,7 @@ mod open;
 mod process;
 mod replicas;
 mod restore;
+mod serve;
 mod start;
 mod store;
 mod streams;

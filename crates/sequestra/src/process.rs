@@ -2,8 +2,9 @@
 //! told to stop, or can no longer record.
 
 use crate::attest::Attest;
-use crate::layout::Layout;
+use crate::layout::{Layout, Settings};
 use crate::open::open;
+use crate::serve::Ways;
 use crate::{replicas, streams};
 use anyhow::{Context, Result};
 use audit::{Event, What};
@@ -11,13 +12,14 @@ use base::{Kind, SystemClock, SystemEntropy};
 use feed::{Alarms, Cause};
 use keys::Credential;
 use server::Site;
+use server::door::Shown;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How often the process looks whether it should stop.
 const LOOK: Duration = Duration::from_millis(200);
@@ -25,30 +27,67 @@ const LOOK: Duration = Duration::from_millis(200);
 const COUNTS: Duration = Duration::from_secs(60);
 /// How long the end of the process waits for alarms to be heard.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long it waits for the log of requests.
+const LAST_LINES: Duration = Duration::from_secs(1);
 /// How long requests under way may take to end once the process stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs the process. The passphrase, PIN or shares come on standard input; one line goes to standard output:
-/// `ready`, or a problem as JSON.
+/// Runs the process in the background. The passphrase, PIN or shares come on standard input; one line goes to
+/// standard output: `ready`, or a problem as JSON.
 pub fn serve(root: &Path) -> Result<()> {
     // A process of its own session: the terminal's end is not the site's.
     let _ = rustix::process::setsid();
     keys::locked::lock_process();
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).context("cannot read the passphrase")?;
-    let credential = Credential::new(text);
+    hold(root, Credential::new(text), false, &mut |_| announce())
+}
+
+/// Runs the process in the foreground, with the door open. `ready` gets what the door says of itself.
+pub fn serve_door(
+    root: &Path,
+    credential: Credential,
+    ready: &mut dyn FnMut(&Shown) -> Result<()>,
+) -> Result<()> {
+    keys::locked::lock_process();
+    hold(root, credential, true, &mut |shown| match shown {
+        Some(shown) => ready(shown),
+        None => Ok(()),
+    })
+}
+
+fn hold(
+    root: &Path,
+    credential: Credential,
+    foreground: bool,
+    ready: &mut dyn FnMut(Option<&Shown>) -> Result<()>,
+) -> Result<()> {
     let layout = Layout::at(root)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         // A file size limit must be an error of the write, not the end of the process.
         let _too_large = signal(SignalKind::from_raw(25))?;
-        let (site, mut attest) = opened(&layout, credential).await?;
+        // Heard from now on: one that comes while the site opens ends it once it is open.
+        let told = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+        let mut settings = layout.settings()?;
+        if foreground {
+            // Who serves others does not lock up while nobody asks.
+            settings.idle_minutes = 0;
+        }
+        let mut ways = Ways::open(&layout, &settings, foreground).await?;
+        let shown = ways.shown();
+        let (site, mut attest) = opened(&layout, settings, credential).await?;
         // Before the first request.
         server::vigil::room(&site).await;
-        let listener = listen(&layout)?;
-        announce()?;
-        let ended = run(&site, listener, &mut attest).await;
-        let _ = std::fs::remove_file(layout.run().join(Layout::SOCKET));
+        let listener = listen(&layout, Layout::SOCKET)?;
+        ways.attach(&layout, &site)?;
+        let ended = match ready(shown.as_deref()) {
+            Ok(()) => run(&site, (listener, ways), told, &mut attest).await,
+            Err(error) => Err(error),
+        };
+        for socket in [Layout::SOCKET, Layout::METRICS] {
+            let _ = std::fs::remove_file(layout.run().join(socket));
+        }
         close(&site, &mut attest).await;
         clear_memory(layout.root());
         ended
@@ -56,9 +95,8 @@ pub fn serve(root: &Path) -> Result<()> {
 }
 
 /// Opens the site. That something is not what was stored is heard of on the second channel, too.
-async fn opened(layout: &Layout, credential: Credential) -> Result<(Site, Attest)> {
+async fn opened(layout: &Layout, settings: Settings, credential: Credential) -> Result<(Site, Attest)> {
     let (clock, entropy) = (Arc::new(SystemClock::default()), Arc::new(SystemEntropy));
-    let settings = layout.settings()?;
     let alarms = Alarms::open(&settings.alarm, &layout.alarms(), &settings.site.to_string(), clock.clone())?;
     let opened = open(layout, settings, &credential, alarms.clone(), clock, entropy).await;
     if let Err(error) = &opened {
@@ -71,19 +109,18 @@ async fn opened(layout: &Layout, credential: Credential) -> Result<(Site, Attest
     opened
 }
 
-async fn run(site: &Site, listener: UnixListener, attest: &mut Attest) -> Result<()> {
+async fn run(
+    site: &Site,
+    (listener, ways): (UnixListener, Ways),
+    [mut terminate, mut interrupt]: [Signal; 2],
+    attest: &mut Attest,
+) -> Result<()> {
     let (stopping, actor) = (site.clone(), site.actor());
     let stop = async move {
-        let mut terminate = signal(SignalKind::terminate()).ok();
-        let told = async {
-            match terminate.as_mut() {
-                Some(terminate) => terminate.recv().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             () = stopping.stopped() => {}
-            _ = told => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
             () = idle_or_failed(&stopping) => {}
             _ = stopping.audit.count_refused_sessions(&actor, COUNTS) => {}
         }
@@ -91,9 +128,13 @@ async fn run(site: &Site, listener: UnixListener, attest: &mut Attest) -> Result
     };
     let caring = tokio::spawn(server::care(site.clone()));
     let watching = tokio::spawn(server::vigil::vigil(site.clone()));
-    let router = server::router(site.clone()).layer(axum::Extension(access::Network::Local));
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop);
-    let served = async { served.await.context("the socket failed") };
+    let router = server::router(site.clone());
+    let local = router.clone().layer(axum::Extension(access::Network::Local));
+    let served = axum::serve(listener, local).with_graceful_shutdown(stop);
+    let served = async {
+        let (served, ()) = tokio::join!(served.into_future(), ways.serve(site, &router));
+        served.context("the socket failed")
+    };
     let too_long = async {
         site.stopped().await;
         tokio::time::sleep(GRACE).await;
@@ -160,6 +201,7 @@ async fn close(site: &Site, attest: &mut Attest) {
     replicas::settle(site).await;
     let _ = site.db.close().await;
     site.alarms.settle(LAST_WORDS).await;
+    site.traffic().settle(LAST_LINES);
 }
 
 /// Clears the site's folder in memory: no run is left, and what a job's file system was made of
@@ -170,15 +212,15 @@ fn clear_memory(root: &Path) {
     let _ = std::fs::remove_dir(&memory);
 }
 
-/// Listens on the site's socket. The name is bound by way of the open folder, since a socket's
+/// Listens on a socket in the site's `run` folder. The name is bound by way of the open folder, since a socket's
 /// path takes 107 bytes at most.
-fn listen(layout: &Layout) -> Result<UnixListener> {
+pub fn listen(layout: &Layout, name: &str) -> Result<UnixListener> {
     use std::os::fd::AsRawFd;
     let folder = std::fs::File::open(layout.run()).context("cannot open the site's run folder")?;
-    let path = layout.run().join(Layout::SOCKET);
+    let path = layout.run().join(name);
     // The ledger's lock is held: a socket that is there is a leftover.
     let _ = std::fs::remove_file(&path);
-    let short = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), Layout::SOCKET);
+    let short = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), name);
     let listener =
         std::os::unix::net::UnixListener::bind(short).context("cannot listen on the site's socket")?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;

@@ -1,6 +1,9 @@
 //! Who calls, and the outcome of what was decided for them.
 
+use crate::admit;
+use crate::door::Peer;
 use crate::failure::{Code, Error};
+use crate::observe::Seen;
 use crate::{Failure, Site};
 use access::decide::Ended;
 use axum::extract::{FromRequestParts, Request, State};
@@ -40,6 +43,12 @@ async fn attended(site: Site, mut request: Request, next: Next) -> Response {
         Ok(caller) => caller.speaking_from(network(&request)),
         Err(error) => return Failure::from(error).into_response(),
     };
+    if let Some(seen) = request.extensions().get::<Seen>() {
+        seen.know(caller.request());
+    }
+    if let Some(wait) = too_many(&site, &request, &caller) {
+        return admit::limited(&site, wait);
+    }
     request.extensions_mut().insert(caller.clone());
     let response = next.run(request).await;
     if response.extensions().get::<Later>().is_some() {
@@ -57,6 +66,13 @@ async fn attended(site: Site, mut request: Request, next: Next) -> Response {
 
 fn network(request: &Request) -> access::Network {
     request.extensions().get::<access::Network>().copied().unwrap_or_default()
+}
+
+/// How long an account that came by the door and asked too much has to wait. Before anything is decided, so that
+/// nothing is on record.
+fn too_many(site: &Site, request: &Request, caller: &access::Caller) -> Option<std::time::Duration> {
+    request.extensions().get::<Peer>()?;
+    site.traffic().held()?.account(caller.user()?).err()
 }
 
 fn bearer(request: &Request) -> Option<&str> {

@@ -5,6 +5,8 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use base::{Fault, Kind};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// A failed request.
 #[derive(Debug)]
@@ -48,15 +50,64 @@ pub enum Error {
     /// Work on another thread ended without an answer.
     #[error("the work ended without an answer")]
     Ended,
+    /// A body longer than its route takes.
+    #[error("the request's body is longer than the {0} bytes that this route takes")]
+    TooLarge(u64),
+    /// Too many requests.
+    #[error("too many requests: the next is taken in {0} s")]
+    TooManyRequests(u64),
+    /// The site takes no work now.
+    #[error("the site takes no work now: {0}")]
+    NotReady(&'static str),
+    /// A request whose end is not plain.
+    #[error("the request is not framed as the door takes it: {0}")]
+    Framing(&'static str),
+    /// Settings that cannot be.
+    #[error("the door's settings are not valid: {0}")]
+    Settings(String),
+    /// A certificate, or its key, that cannot be used.
+    #[error("`{}` cannot be used for the door: {why}", file.display())]
+    Certificate {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// An address that cannot be listened on.
+    #[error("the door cannot listen on {address}: {why}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        why: String,
+    },
+    /// A body that does not come.
+    #[error("the request's body did not come in time")]
+    Slow,
+    /// More headers than the door takes.
+    #[error("the request has more than {0} headers")]
+    Headers(usize),
 }
 
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Id(_) | Self::Body(_) | Self::Value { .. } => Kind::Invalid,
+            Self::Id(_)
+            | Self::Body(_)
+            | Self::Value { .. }
+            | Self::TooLarge(_)
+            | Self::Framing(_)
+            | Self::Headers(_)
+            | Self::Settings(_)
+            | Self::Certificate { .. } => Kind::Invalid,
             Self::Route | Self::NoResult => Kind::NotFound,
             Self::Ended => Kind::Internal,
-            Self::Gone | Self::TooMany => Kind::Unavailable,
+            Self::Gone
+            | Self::TooMany
+            | Self::TooManyRequests(_)
+            | Self::NotReady(_)
+            | Self::Slow
+            | Self::Listen { .. } => Kind::Unavailable,
         }
     }
 
@@ -70,6 +121,15 @@ impl Fault for Error {
             Self::NoResult => "SERVER-006",
             Self::Gone => "SERVER-007",
             Self::TooMany => "SERVER-008",
+            Self::TooLarge(_) => "SERVER-009",
+            Self::TooManyRequests(_) => "SERVER-010",
+            Self::NotReady(_) => "SERVER-011",
+            Self::Framing(_) => "SERVER-012",
+            Self::Settings(_) => "SERVER-013",
+            Self::Certificate { .. } => "SERVER-014",
+            Self::Listen { .. } => "SERVER-015",
+            Self::Slow => "SERVER-016",
+            Self::Headers(_) => "SERVER-017",
         }
     }
 
@@ -85,7 +145,24 @@ impl Fault for Error {
                 Some("start a run (`run start germline`), or wait for the one under way".into())
             }
             Self::Route => Some("the program that asked is older or newer than the site's process".into()),
-            _ => None,
+            Self::TooLarge(_) => {
+                Some("files go up by `package file` and `reference file`, the rest is small".into())
+            }
+            Self::TooManyRequests(_) => Some("wait as long as `retry-after` says".into()),
+            Self::NotReady(_) => Some("`sequestra site status` says more to those who may see it".into()),
+            Self::Settings(_) => Some("`docs/spec/door.md` lists `[door]`, `[metrics]` and `[log]`".into()),
+            Self::Certificate { .. } => Some(
+                "`sequestra door certificate` makes a pair; the key file is its owner's alone (`chmod 600`)"
+                    .into(),
+            ),
+            Self::Listen { .. } => Some("set `address` under `[door]` to a free one of this machine".into()),
+            Self::Slow => Some("send it again over a connection that moves".into()),
+            Self::Framing(_)
+            | Self::Headers(_)
+            | Self::Body(_)
+            | Self::TooMany
+            | Self::Gone
+            | Self::Ended => None,
         }
     }
 }
@@ -111,14 +188,28 @@ impl Failure {
     }
 }
 
+/// The status of what is wrong with a request itself, which HTTP has words for.
+fn of_request(code: &str) -> Option<StatusCode> {
+    let known = [
+        (Error::TooLarge(0), StatusCode::PAYLOAD_TOO_LARGE),
+        (Error::TooManyRequests(0), StatusCode::TOO_MANY_REQUESTS),
+        (Error::Framing(""), StatusCode::BAD_REQUEST),
+        (Error::Slow, StatusCode::REQUEST_TIMEOUT),
+        (Error::Headers(0), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+    ];
+    known.into_iter().find(|(error, _)| error.code() == code).map(|(_, status)| status)
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         // Not signed in: the one case that HTTP tells apart from "may not".
         let signs_in = [access::Error::NotSignedIn.code(), access::Error::Token.code()];
-        let status = match signs_in.contains(&self.0.code.as_str()) {
-            true => StatusCode::UNAUTHORIZED,
-            false => StatusCode::from_u16(api::problem::status(self.0.kind))
-                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        let status = match self.0.code.as_str() {
+            code if signs_in.contains(&code) => StatusCode::UNAUTHORIZED,
+            code => of_request(code).unwrap_or_else(|| {
+                StatusCode::from_u16(api::problem::status(self.0.kind))
+                    .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }),
         };
         let code = Code(self.0.code.clone());
         let mut response = (status, Json(self.0)).into_response();

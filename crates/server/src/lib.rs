@@ -1,11 +1,13 @@
 //! Handlers of the contract, one file a resource.
 //!
-//! Promises: every handler but the three named in `api::ROUTES` without a rule asks the door
+//! Promises: every handler but the few named in `api::ROUTES` without a rule asks the door
 //! before it looks; what it decided gets its outcome in the ledger when the answer is ready; an
 //! answer that could not be recorded is not given.
 //!
 //! * [`site`]: the rooms of an open site, together
 //! * [`router`]: the contract's routes and their handlers
+//! * [`door`]: the contract over HTTPS; `observe`, `admit`: around every request, whatever it came by
+//! * [`traffic`]: what is known of requests: [`counts`], [`log`]
 //! * `attend`: who calls, and the outcome of what was decided for them
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
@@ -16,9 +18,12 @@
 //! * [`vigil`]: what the site looks at by itself, so that somebody hears of it
 //! * [`holds`]: whether a legal hold or a retention floor forbids an erasure
 
+mod admit;
 mod attend;
 mod backup;
 mod body;
+pub mod counts;
+pub mod door;
 mod erase;
 mod export;
 pub mod failure;
@@ -27,8 +32,12 @@ mod history;
 pub mod holds;
 mod keep;
 mod keys;
+pub mod log;
+pub mod measured;
 mod object;
+mod observe;
 mod package;
+mod patience;
 mod people;
 mod process;
 mod project;
@@ -42,6 +51,7 @@ pub mod site;
 pub mod storage;
 mod tail;
 mod tool;
+pub mod traffic;
 mod variant;
 pub mod vigil;
 mod volume;
@@ -52,4 +62,5 @@ pub use reference::Uploads;
 pub use router::router;
 pub use site::{Parts, Places, Replicas, Replicated, Site};
 pub use storage::{Care, care};
+pub use traffic::Traffic;
 pub use witnessed::Witnessed;

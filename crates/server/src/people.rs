@@ -2,6 +2,7 @@
 
 use crate::attend::{Signed, made};
 use crate::body::{Json, id};
+use crate::observe::Seen;
 use crate::{Failure, Site};
 use access::thing::{self, Project};
 use access::verb::{Manage, View};
@@ -9,19 +10,21 @@ use access::{Action, Ask, Grant, Permit};
 use api::people::{
     Account, HeldRole, Invitation, Me, Member, NewAccount, NewMember, NewRole, Redeem, Session,
 };
+use axum::Extension;
 use axum::Json as Answer;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use base::{Id, RequestId, Timestamp, UserId};
+use base::{Timestamp, UserId};
 use std::collections::BTreeMap;
 
 pub(crate) async fn redeem(
     State(site): State<Site>,
+    Extension(seen): Extension<Seen>,
     Json(body): Json<Redeem>,
 ) -> Result<Answer<Session>, Failure> {
     let _used = site.in_use();
     let once = site.access.one_time_token(&body.token)?;
-    let session = site.access.redeem(&once, &RequestId::mint(&*site.entropy)).await?;
+    let session = site.access.redeem(&once, seen.id()).await?;
     let caller = site.access.authenticate(session.expose()).await?;
     let account = site.access.own_account(&caller).await?;
     Ok(Answer(Session { token: session.expose().to_owned(), account: wire(account) }))

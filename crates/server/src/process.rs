@@ -1,14 +1,21 @@
 //! The process itself: health, status, lock.
 
 use crate::attend::Signed;
+use crate::door::Shown;
+use crate::failure::Error;
 use crate::site::Replicated;
+use crate::traffic::https;
 use crate::{Failure, Site};
 use access::thing;
 use access::verb::{Manage, View};
 use access::{Action, Permit};
-use api::site::{Health, Replica, Status, Stream};
+use api::site::{Door, Health, Ready, Replica, Status, Stream};
 use axum::Json;
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use std::sync::OnceLock;
 use tokio::sync::watch;
 
 /// Seconds that a time server may set a clock back without a word here.
@@ -21,6 +28,21 @@ pub(crate) async fn health(State(site): State<Site>) -> Json<Health> {
         pid: std::process::id(),
         recording: site.audit.ledger().failure().is_none(),
     })
+}
+
+/// Says nothing of why: who asks is nobody in particular.
+pub(crate) async fn ready(State(site): State<Site>) -> Result<Json<Ready>, Failure> {
+    match site.unready() {
+        Some(why) => Err(Error::NotReady(why).into()),
+        None => Ok(Json(Ready { ready: true })),
+    }
+}
+
+/// Made once: it takes longer than to answer, and anybody may ask.
+pub(crate) async fn openapi(State(site): State<Site>) -> impl IntoResponse {
+    static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
+    let document = DOCUMENT.get_or_init(|| api::openapi::document(site.version).to_string().into());
+    ([(CONTENT_TYPE, "application/json")], document.clone())
 }
 
 pub(crate) async fn status(
@@ -64,6 +86,7 @@ pub(crate) async fn status(
     );
     limits.extend(clock_behind(&site));
     limits.extend(crate::storage::limits(&site).await?);
+    limits.extend(site.traffic().door().and_then(Shown::trouble));
     Ok(Json(Status {
         site: site.id.clone(),
         ledger: ledger.verifier().name().to_owned(),
@@ -76,6 +99,8 @@ pub(crate) async fn status(
         idle_minutes: site.idle_minutes,
         streams,
         replicas,
+        listens: listens(&site),
+        door: site.traffic().door().map(|shown| door(&site, shown)),
         limits,
     }))
 }
@@ -89,6 +114,23 @@ fn clock_behind(site: &Site) -> Option<String> {
              that time; if it was wrong, set `clock_corrected` in site.toml"
         )
     })
+}
+
+/// Every place where the process takes requests.
+fn listens(site: &Site) -> Vec<String> {
+    let door = site.traffic().door().map(|shown| https(shown.address));
+    let metrics = site.traffic().metrics().map(|place| format!("metrics: {place}"));
+    [Some("the socket in the site".to_owned()), door, metrics].into_iter().flatten().collect()
+}
+
+fn door(site: &Site, shown: &Shown) -> Door {
+    Door {
+        address: https(shown.address),
+        pin: format!("sha256:{}", shown.pin()),
+        until: shown.until().to_string(),
+        mutual: shown.mutual,
+        connections: site.traffic().held().map_or(0, |held| held.connections() as u64),
+    }
 }
 
 fn streams(site: &Site) -> Vec<Stream> {

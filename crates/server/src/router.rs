@@ -1,7 +1,7 @@
 //! The contract's routes and their handlers.
 
 use crate::failure::{Error, Failure};
-use crate::{Site, attend};
+use crate::{Site, admit, attend, observe};
 use crate::{
     backup, erase, export, history, keep, keys, object, package, people, process, project, record, reference,
     run, sample, scrub, tail, tool, variant, volume,
@@ -12,13 +12,15 @@ use axum::{Router, middleware};
 use std::collections::BTreeMap;
 
 /// Routes that answer without a session.
-const OPEN: &[&str] = &["health", "session create"];
+const OPEN: &[&str] = &["health", "ready", "openapi", "session create"];
 
 /// Every route's handler under the contract's name for it.
 fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     let mut all = BTreeMap::new();
     let mut set = |name: &'static str, router: MethodRouter<Site>| all.insert(name, router);
     set("health", to("health", process::health));
+    set("ready", to("ready", process::ready));
+    set("openapi", to("openapi", process::openapi));
     set("session create", to("session create", people::redeem));
     set("session end", to("session end", people::sign_out));
     set("whoami", to("whoami", people::me));
@@ -95,6 +97,8 @@ pub fn router(site: Site) -> Router {
         .merge(open)
         .fallback(|| async { Failure::from(Error::Route) })
         .method_not_allowed_fallback(|| async { Failure::from(Error::Route) })
+        .layer(middleware::from_fn_with_state(site.clone(), admit::admit))
+        .layer(middleware::from_fn_with_state(site.clone(), observe::observe))
         .with_state(site)
 }
 

@@ -113,6 +113,7 @@ struct Inner {
     used: AtomicU64,
     busy: AtomicU64,
     stop: watch::Sender<bool>,
+    traffic: crate::Traffic,
 }
 
 impl Site {
@@ -128,6 +129,7 @@ impl Site {
                 used,
                 busy: AtomicU64::new(0),
                 stop: watch::Sender::new(false),
+                traffic: crate::Traffic::default(),
             }),
         }
     }
@@ -203,6 +205,16 @@ impl Site {
     /// Asks the process to stop.
     pub fn stop(&self) {
         self.inner.stop.send_replace(true);
+    }
+
+    /// What the process knows of its own requests.
+    pub fn traffic(&self) -> &crate::Traffic {
+        &self.inner.traffic
+    }
+
+    /// Whether somebody asked the process to stop.
+    pub fn is_stopping(&self) -> bool {
+        *self.inner.stop.borrow()
     }
 
     /// Records that the site stops by itself, and why in one word, and asks the process to stop.

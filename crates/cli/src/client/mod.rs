@@ -1,17 +1,25 @@
-//! HTTP/1.1 over the socket inside the site, one request at a time.
+//! HTTP/1.1 over the socket inside the site, or over TLS to its door, one request at a time.
 //!
 //! * `socket`: dialling, also where the path is longer than the kernel takes
+//! * `tls`: dialling a door, whose key is known; `stream`: either connection
+//! * `reach`: which key a door is known by
 //! * `body`: what goes up: nothing, bytes, or a file as it is read
 
 mod body;
+mod reach;
 mod socket;
+mod stream;
+mod tls;
 
 pub use body::{Body, Upload};
 
 use crate::app::App;
+use crate::place::Address;
+use crate::remote::Papers;
 use crate::{Error, Failure, passphrase};
 use api::Problem;
 use api::site::Health;
+use base::Sha256;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -23,6 +31,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use stream::Patient;
 use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
@@ -37,7 +46,7 @@ const HEALTH: Duration = Duration::from_secs(5);
 /// A client of one site's process.
 pub struct Client {
     runtime: Runtime,
-    folder: PathBuf,
+    way: Way,
     sender: SendRequest<Body>,
     health: Health,
     /// Whether the connection may have a request on it that was not finished.
@@ -45,28 +54,49 @@ pub struct Client {
     authorization: Option<HeaderValue>,
 }
 
+/// How a process is reached.
+enum Way {
+    /// By the socket in a folder.
+    Socket(PathBuf),
+    /// By a door, whose key this is.
+    Door { address: Address, pin: Sha256, papers: Option<Papers> },
+}
+
+impl Way {
+    /// A connection; none if nobody listens on the socket.
+    async fn dial(&self) -> Result<Option<Patient>, Failure> {
+        match self {
+            Self::Socket(folder) => socket::dial(folder).await,
+            Self::Door { address, pin, papers } => tls::dial(address, *pin, papers.as_ref()).await.map(Some),
+        }
+    }
+
+    /// The `host` of requests.
+    fn host(&self) -> String {
+        match self {
+            Self::Socket(_) => "site".to_owned(),
+            Self::Door { address, .. } => address.authority(),
+        }
+    }
+}
+
 impl Client {
     /// A client of the process of the site in `folder`; none if no process listens.
     pub fn running(folder: &Path) -> Result<Option<Self>, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::Connection(error.to_string()))?;
-        let Some(stream) = runtime.block_on(socket::dial(folder))? else { return Ok(None) };
+        Self::by(Way::Socket(folder.to_owned()))
+    }
+
+    fn by(way: Way) -> Result<Option<Self>, Failure> {
+        let runtime = runtime()?;
+        let Some(stream) = runtime.block_on(way.dial())? else { return Ok(None) };
+        let host = way.host();
         let (sender, health) = runtime.block_on(async {
             let mut sender = greet(stream).await?;
-            let health = tokio::time::timeout(HEALTH, ask_health(&mut sender)).await;
+            let health = tokio::time::timeout(HEALTH, ask_health(&mut sender, &host)).await;
             let health = health.map_err(|_| Failure::from(Error::NotAnswering))??;
             Ok::<_, Failure>((sender, health))
         })?;
-        Ok(Some(Self {
-            runtime,
-            folder: folder.to_owned(),
-            sender,
-            health,
-            stale: false,
-            authorization: None,
-        }))
+        Ok(Some(Self { runtime, way, sender, health, stale: false, authorization: None }))
     }
 
     /// Starts the process and waits until it answers.
@@ -89,9 +119,20 @@ impl Client {
         Err(Error::NotAnswering.into())
     }
 
-    /// The site's folder, absolute and without links.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The site's folder, absolute and without links, for what needs it.
+    pub fn folder(&self) -> Result<&Path, Failure> {
+        match &self.way {
+            Way::Socket(folder) => Ok(folder),
+            Way::Door { .. } => Err(Error::NeedsFolder.into()),
+        }
+    }
+
+    /// Where the site is, as its sessions are kept for: a folder or an address.
+    pub fn place(&self) -> PathBuf {
+        match &self.way {
+            Way::Socket(folder) => folder.clone(),
+            Way::Door { address, .. } => PathBuf::from(address.to_string()),
+        }
     }
 
     /// What the process said of itself.
@@ -209,7 +250,7 @@ impl Client {
         let mut request = Request::builder()
             .method(route.method)
             .uri(fill(route.path, parts) + query)
-            .header(HOST, "site")
+            .header(HOST, self.way.host())
             .header(CONTENT_TYPE, body.media_type());
         if let Some(value) = &self.authorization {
             request = request.header(AUTHORIZATION, value);
@@ -223,10 +264,10 @@ impl Client {
         &mut self,
         act: impl AsyncFnOnce(&mut SendRequest<Body>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let Self { runtime, folder, sender, stale, .. } = self;
+        let Self { runtime, way, sender, stale, .. } = self;
         runtime.block_on(async {
             if *stale || sender.ready().await.is_err() {
-                let stream = socket::dial(folder).await?.ok_or(Error::Locked)?;
+                let stream = way.dial().await?.ok_or(Error::Locked)?;
                 *sender = greet(stream).await?;
             }
             let result = act(sender).await;
@@ -249,7 +290,12 @@ impl Answer {
     }
 }
 
-async fn greet(stream: socket::Patient) -> Result<SendRequest<Body>, Failure> {
+fn runtime() -> Result<Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Error::Connection(error.to_string()).into())
+}
+
+async fn greet(stream: Patient) -> Result<SendRequest<Body>, Failure> {
     let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
     // Ends with the connection or with the runtime; what went wrong reaches the request.
     tokio::spawn(async move {
@@ -258,9 +304,9 @@ async fn greet(stream: socket::Patient) -> Result<SendRequest<Body>, Failure> {
     Ok(sender)
 }
 
-async fn ask_health(sender: &mut SendRequest<Body>) -> Result<Health, Failure> {
+async fn ask_health(sender: &mut SendRequest<Body>, host: &str) -> Result<Health, Failure> {
     let path = api::route::named("health").map_or("/", |route| route.path);
-    let request = Request::get(path).header(HOST, "site").body(Body::empty());
+    let request = Request::get(path).header(HOST, host).body(Body::empty());
     let request = request.map_err(|error| Error::Host(error.to_string()))?;
     hold(call(sender, request).await?).await?.json()
 }

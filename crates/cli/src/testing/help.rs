@@ -36,6 +36,8 @@ fn every_route_has_its_command() {
         let words: Vec<&str> = match route.name {
             "health" | "package begin" | "package file" | "package commit" => vec!["intake", "put"],
             "keys prepare" | "keys complete" => vec!["keys", "migrate"],
+            "ready" => vec!["site", "status"],
+            "openapi" => vec!["api", "openapi"],
             "session create" => vec!["login"],
             "session end" => vec!["logout"],
             "reference begin" | "reference file" | "reference finish" => vec!["reference", "add"],

@@ -36,6 +36,17 @@ pub fn call(site: &Path, token: Option<&str>, method: &str, path: &str, body: &[
     // A socket's path takes 107 bytes at most; this one is always short.
     let run = File::open(site.join("run"))?;
     let mut stream = UnixStream::connect(format!("/proc/self/fd/{}/site.sock", run.as_raw_fd()))?;
+    exchange(&mut stream, token, method, path, body)
+}
+
+/// The same on a connection of the caller's.
+pub fn exchange(
+    stream: &mut (impl Read + Write),
+    token: Option<&str>,
+    method: &str,
+    path: &str,
+    body: &[u8],
+) -> io::Result<Reply> {
     let signed = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: site\r\nconnection: close\r\ncontent-type: application/json\r\n\
@@ -53,7 +64,8 @@ pub fn call(site: &Path, token: Option<&str>, method: &str, path: &str, body: &[
     parse(&answer).ok_or_else(|| io::Error::other("the answer is not HTTP"))
 }
 
-fn parse(answer: &[u8]) -> Option<Reply> {
+/// The answer in these bytes.
+pub fn parse(answer: &[u8]) -> Option<Reply> {
     let end = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&answer[..end]).ok()?.to_lowercase();
     let status = head.split(' ').nth(1)?.parse().ok()?;

@@ -12,6 +12,7 @@
 //! * `keys`: what the site is sealed under, and its keys
 //! * `bucket`: a site whose bodies lie in a bucket
 //! * `clear`: nothing lies in clear
+//! * `door`: the contract over HTTPS: TLS, limits, what is written, work that goes over it
 //! * `controls`: every promise, by `controls run`
 //! * `replica`: a ledger copied elsewhere, and sites that were put back
 //! * `trail`: what searches show, prove and keep back
@@ -30,6 +31,7 @@ mod bucket;
 mod clear;
 mod closed;
 mod controls;
+mod door;
 mod erasure;
 mod http;
 mod keys;

@@ -143,6 +143,11 @@ impl Things {
         self.room.join(name).to_str().unwrap().to_owned()
     }
 
+    /// The body that a route takes of somebody.
+    pub fn body_of(&self, route: &str, who: &str) -> Vec<u8> {
+        self.body(api::route::named(route).unwrap(), who)
+    }
+
     fn body(&self, route: &Route, who: &str) -> Vec<u8> {
         let value = match route.name {
             "session create" => json!({"token": format!("once_{}", "0".repeat(64))}),

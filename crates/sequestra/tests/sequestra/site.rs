@@ -148,6 +148,29 @@ impl Site {
         Self { folder, room, _keep: keep }
     }
 
+    /// A new site without any data, locked, with the administrator and these people signed in; `auditor` holds
+    /// that role.
+    pub fn fresh(people: &[&str]) -> Self {
+        let keep = TempDir::new_in(scratch()).unwrap();
+        let (folder, room) = (keep.path().join("site"), keep.path().join("room"));
+        fs::create_dir(&room).unwrap();
+        let site = Self { folder, room, _keep: keep };
+        let (passphrase, token) = (site.room.join("passphrase"), site.room.join("admin.token"));
+        fs::write(&passphrase, "twelve characters and more").unwrap();
+        fs::set_permissions(&passphrase, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.arg("init").arg(&site.folder).arg("--passphrase-file").arg(&passphrase);
+        let output = command.arg("--token-out").arg(&token).stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(site.run("admin", &["login", "--token-file", token.to_str().unwrap()]).exit, 0);
+        people.iter().for_each(|name| site.invite(name));
+        if people.contains(&"auditor") {
+            site.json("admin", &["account", "grant", "auditor", "--role", "auditor"]);
+        }
+        site.lock();
+        site
+    }
+
     /// A command of `who`.
     pub fn run(&self, who: &str, args: &[&str]) -> Done {
         let output = self.command(who, args).output().unwrap();

@@ -1,0 +1,153 @@
+//! What each route takes and gives, by its name in [`crate::ROUTES`].
+
+use crate::{archive, backup, keys, people, project, record, run, site, variant};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+/// The schema of a type.
+pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// A body, of a request or an answer.
+#[derive(Clone, Copy)]
+pub enum Body {
+    /// None.
+    Nothing,
+    /// JSON.
+    Json(SchemaOf),
+    /// Bytes or text of this media type.
+    Bytes(&'static str),
+    /// One JSON value a line.
+    Lines,
+}
+
+/// What a route takes and gives.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    /// Its query.
+    pub query: Option<SchemaOf>,
+    /// The request's body.
+    pub takes: Body,
+    /// The body of an answer that is no problem.
+    pub gives: Body,
+}
+
+fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// A route that takes nothing and gives a `T`.
+fn gives<T: JsonSchema>() -> Shape {
+    Shape { query: None, takes: Body::Nothing, gives: Body::Json(of::<T>) }
+}
+
+/// A route that takes a `T` and gives nothing that has a type.
+fn takes<T: JsonSchema>() -> Shape {
+    Shape { query: None, takes: Body::Json(of::<T>), gives: Body::Nothing }
+}
+
+impl Shape {
+    const NOTHING: Self = Self { query: None, takes: Body::Nothing, gives: Body::Nothing };
+
+    fn gives<T: JsonSchema>(self) -> Self {
+        Self { gives: Body::Json(of::<T>), ..self }
+    }
+
+    fn asks<T: JsonSchema>(self) -> Self {
+        Self { query: Some(of::<T>), ..self }
+    }
+
+    fn file(self) -> Self {
+        Self { takes: Body::Bytes("application/octet-stream"), ..self }
+    }
+
+    fn bytes(self, media_type: &'static str) -> Self {
+        Self { gives: Body::Bytes(media_type), ..self }
+    }
+
+    fn lines(self) -> Self {
+        Self { gives: Body::Lines, ..self }
+    }
+}
+
+/// What the route of this name takes and gives; none for one that is not listed, which fails a test.
+pub fn shape(route: &str) -> Option<Shape> {
+    Some(match route {
+        "health" => gives::<site::Health>(),
+        "ready" => gives::<site::Ready>(),
+        "openapi" => Shape::NOTHING.bytes("application/json"),
+        "session create" => takes::<people::Redeem>().gives::<people::Session>(),
+        "session end" => Shape::NOTHING,
+        "whoami" => gives::<people::Me>(),
+        "site status" => gives::<site::Status>(),
+        "site lock" => gives::<site::Health>(),
+        "account create" => takes::<people::NewAccount>().gives::<people::Invitation>(),
+        "account list" => gives::<Vec<people::Account>>(),
+        "account token" => gives::<people::Invitation>(),
+        "account grant" => takes::<people::NewRole>().gives::<people::Account>(),
+        other => return of_things(other).or_else(|| of_record(other)).or_else(|| of_keys(other)),
+    })
+}
+
+fn of_things(route: &str) -> Option<Shape> {
+    Some(match route {
+        "project create" => takes::<project::NewProject>().gives::<project::Project>(),
+        "project list" => gives::<Vec<project::Project>>(),
+        "project show" => gives::<project::Project>(),
+        "member list" => gives::<Vec<people::Member>>(),
+        "member add" => takes::<people::NewMember>().gives::<people::Member>(),
+        "member remove" => gives::<u64>(),
+        "package begin" => takes::<project::NewPackage>().gives::<project::Package>(),
+        "package file" => gives::<project::Received>().file(),
+        "package commit" => gives::<project::Committed>(),
+        "sample list" => gives::<Vec<project::Sample>>(),
+        "sample show" => gives::<project::Sample>(),
+        "object list" => gives::<Vec<project::Object>>(),
+        "object show" => gives::<project::Object>(),
+        "object get" => takes::<project::Release>().bytes("application/octet-stream"),
+        "object hold" | "object lift" | "object delete" => {
+            takes::<archive::Because>().gives::<project::Object>()
+        }
+        "tool add" => takes::<run::NewTool>().gives::<run::Tool>(),
+        "tool list" => gives::<Vec<run::Tool>>(),
+        "reference begin" => takes::<run::NewReference>().gives::<run::ReferenceUpload>(),
+        "reference file" => gives::<u64>().file(),
+        "reference finish" => gives::<run::Reference>(),
+        "reference list" => gives::<Vec<run::Reference>>(),
+        "run start" => takes::<run::NewRun>().gives::<run::Run>(),
+        "run list" => gives::<Vec<run::Run>>(),
+        "run show" => gives::<run::Run>().asks::<run::Since>(),
+        "run cancel" => gives::<()>(),
+        "variant query" => takes::<variant::Query>().gives::<variant::Answer>(),
+        "report show" => Shape::NOTHING.bytes("text/html"),
+        _ => return None,
+    })
+}
+
+fn of_record(route: &str) -> Option<Shape> {
+    Some(match route {
+        "archive stat" => gives::<archive::Storage>(),
+        "archive check" => takes::<archive::Check>().gives::<Vec<archive::Checked>>(),
+        "archive scrub" => takes::<archive::Scrub>().gives::<archive::Scrubbed>(),
+        "backup create" => takes::<backup::Create>().gives::<backup::Created>(),
+        "backup verify" => takes::<backup::Verify>().gives::<backup::Verified>(),
+        "receipt show" => Shape::NOTHING.bytes("application/json"),
+        "audit search" => gives::<record::History>().asks::<record::Search>(),
+        "audit export" => takes::<record::Export>().lines(),
+        "audit volume" => gives::<record::Volumes>().asks::<record::Since>(),
+        "ledger checkpoint" => Shape::NOTHING.bytes("text/plain"),
+        "ledger verify" => takes::<record::Verify>().gives::<record::Verification>(),
+        "ledger prove" => takes::<record::Prove>().bytes("text/plain"),
+        "ledger watch" => takes::<record::Watch>().lines(),
+        _ => return None,
+    })
+}
+
+fn of_keys(route: &str) -> Option<Shape> {
+    Some(match route {
+        "keys status" => gives::<keys::Status>(),
+        "keys rotate" => takes::<keys::Rotate>().gives::<keys::Rotation>(),
+        "keys prepare" => takes::<keys::Prepare>().gives::<keys::Prepared>(),
+        "keys complete" => takes::<keys::Complete>().gives::<keys::Status>(),
+        "keys shred" => takes::<keys::Shred>().gives::<keys::Shredded>(),
+        _ => return None,
+    })
+}

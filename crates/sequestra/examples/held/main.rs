@@ -1,0 +1,221 @@
+//! What connections cost: a site that serves, and as many idle connections as are asked for, held over loopback.
+//!
+//! `cargo run -p sequestra --example held [-- CONNECTIONS]`, after `cargo build --workspace`; 10,000 unless said. Prints
+//! the process's memory before and while they are held, and how long a request takes beside them.
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// What the design asks for.
+const CONNECTIONS: usize = 10_000;
+/// Connections that are made at once.
+const AT_ONCE: usize = 64;
+/// Requests whose time is taken.
+const ASKED: usize = 500;
+const REQUEST: &[u8] = b"GET /v1/health HTTP/1.1\r\nhost: x\r\n\r\n";
+
+fn main() -> Result<()> {
+    let wanted = std::env::args().nth(1).map(|word| word.parse()).transpose()?.unwrap_or(CONNECTIONS);
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
+    let most = limit.maximum.unwrap_or(u64::MAX);
+    ensure!(most > wanted as u64 + 256, "the machine allows {most} open files: too few for {wanted}");
+    let room = tempfile::Builder::new().prefix("sequestra-held-").tempdir()?;
+    let serving = Serving::start(room.path(), wanted)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(measure(&serving, wanted))
+}
+
+async fn measure(serving: &Serving, wanted: usize) -> Result<()> {
+    println!("load average {}", fs::read_to_string("/proc/loadavg")?.trim());
+    let config = Arc::new(client());
+    let mut one = connect(serving.port, &config).await?;
+    let before = (serving.memory()?, latency(&mut one).await?);
+    let began = Instant::now();
+    let mut held = vec![one];
+    while held.len() < wanted {
+        let mut making = JoinSet::new();
+        for _ in 0..AT_ONCE.min(wanted - held.len()) {
+            let (port, config) = (serving.port, Arc::clone(&config));
+            making.spawn(async move {
+                let mut stream = connect(port, &config).await?;
+                // Each has asked once, as a client that stays would have.
+                ask(&mut stream).await?;
+                Ok::<_, anyhow::Error>(stream)
+            });
+        }
+        while let Some(made) = making.join_next().await {
+            held.push(made??);
+        }
+    }
+    let took = began.elapsed().as_secs_f64();
+    let mut one = held.pop().context("no connection")?;
+    let after = (serving.memory()?, latency(&mut one).await?);
+    held.push(one);
+    // They are all there still: each answers once more.
+    for stream in &mut held {
+        ask(stream).await?;
+    }
+    let each = (after.0.saturating_sub(before.0)) as f64 / held.len() as f64;
+    println!("{} connections, made at {:.0} a second", held.len(), held.len() as f64 / took);
+    println!("memory of the process: {} KiB before, {} KiB with them, {each:.1} KiB each", before.0, after.0);
+    for (name, [p50, p99]) in [("alone", before.1), ("beside them", after.1)] {
+        println!("a request {name}: p50 {p50:.2} ms, p99 {p99:.2} ms");
+    }
+    Ok(())
+}
+
+/// A site that serves, in a process of its own.
+struct Serving {
+    child: Child,
+    port: u16,
+}
+
+impl Serving {
+    fn start(room: &Path, connections: usize) -> Result<Self> {
+        let (site, passphrase) = (room.join("site"), room.join("passphrase"));
+        base::durable::create_once(&passphrase, b"twelve characters and more")?;
+        let run = |words: &[&str]| -> Result<Command> {
+            let mut command = Command::new(program()?);
+            command.args(words).arg("--passphrase-file").arg(&passphrase).stdin(Stdio::null());
+            Ok(command)
+        };
+        let text = site.to_str().context("a path that is no text")?;
+        for words in [&["init", text][..], &["door", "certificate", "--site", text]] {
+            ensure!(run(words)?.stdout(Stdio::null()).status()?.success(), "{words:?} failed");
+        }
+        let settings = format!(
+            "{}\n[door]\naddress = \"127.0.0.1:0\"\n[door.limits]\nconnections = {most}\nconnections_per_address = {most}\n\
+             requests_per_second_per_address = 1000000\nheader_seconds = 3600\n",
+            fs::read_to_string(site.join("site.toml"))?,
+            most = connections + 16,
+        );
+        fs::write(site.join("site.toml"), settings)?;
+        let log = fs::File::create(room.join("serve.log"))?;
+        let mut child = run(&["serve", "--site", text])?.stdout(Stdio::piped()).stderr(log).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
+        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+        let port = port.with_context(|| format!("the site does not serve: {line}"))?;
+        Ok(Self { child, port })
+    }
+
+    /// KiB of memory that the process has.
+    fn memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        Ok(line.context("no VmRSS")?.trim().trim_end_matches(" kB").parse()?)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let _ = self.child.wait();
+    }
+}
+
+/// The program beside this one.
+fn program() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let program = own.parent().and_then(Path::parent).context("no folder")?.join("sequestra");
+    ensure!(program.exists(), "`{}` is not built", program.display());
+    Ok(program)
+}
+
+async fn connect(port: u16, config: &Arc<ClientConfig>) -> Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.set_nodelay(true)?;
+    let name = ServerName::try_from("localhost")?;
+    Ok(TlsConnector::from(Arc::clone(config)).connect(name, stream).await?)
+}
+
+async fn ask(stream: &mut TlsStream<TcpStream>) -> Result<()> {
+    stream.write_all(REQUEST).await?;
+    let mut answer = [0u8; 4096];
+    let read = tokio::time::timeout(Duration::from_secs(60), stream.read(&mut answer)).await??;
+    ensure!(answer.get(..12).is_some_and(|head| head == b"HTTP/1.1 200") && read > 100, "no answer");
+    Ok(())
+}
+
+/// Median and 99th percentile of a request, milliseconds.
+async fn latency(stream: &mut TlsStream<TcpStream>) -> Result<[f64; 2]> {
+    let mut times = Vec::with_capacity(ASKED);
+    for _ in 0..ASKED {
+        let began = Instant::now();
+        ask(stream).await?;
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+        // Below the limit of an address, and not one after the other.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    times.sort_by(f64::total_cmp);
+    let at = |part: f64| times.get((ASKED as f64 * part) as usize).copied().unwrap_or(0.0);
+    Ok([at(0.5), at(0.99)])
+}
+
+fn client() -> ClientConfig {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider);
+    let Ok(builder) = builder.with_protocol_versions(&[&rustls::version::TLS13]) else {
+        return ClientConfig::builder()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+    };
+    builder.dangerous().with_custom_certificate_verifier(Arc::new(Own)).with_no_client_auth()
+}
+
+/// The site of this measurement, which is its own.
+#[derive(Debug)]
+struct Own;
+
+impl ServerCertVerifier for Own {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(rustls::Error::General("only TLS 1.3 is spoken".into()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = aws_lc_rs::default_provider().signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, &known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
