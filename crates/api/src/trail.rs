@@ -12,7 +12,7 @@ struct Beside {
 }
 
 /// Actions without a line here leave decision and outcome alone.
-const BESIDE: &[Beside] = &[
+static BESIDE: &[Beside] = &[
     Beside { action: "manage-keys", events: &["keys-sealed"] },
     Beside { action: "ingest", events: &["linked", "object-sealed", "objects-withdrawn"] },
     Beside { action: "shred-keys", events: &["receipt-issued"] },

@@ -200,7 +200,9 @@ impl Site {
 
     /// What stands in the archive's folder.
     pub fn bodies(&self) -> usize {
-        files_below(&self.spine.folder.path().join("objects")).len()
+        let files = files_below(&self.spine.folder.path().join("objects"));
+        // Beside them there is the site's mark.
+        files.iter().filter(|file| !file.ends_with("site.mark")).count()
     }
 
     /// Asserts that no scratch is left, neither on disk nor in memory.
