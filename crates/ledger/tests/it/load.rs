@@ -4,6 +4,9 @@ use crate::common::*;
 use ledger::leaf::Leaf;
 use ledger::{Entry, verify};
 use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -137,7 +140,7 @@ fn a_full_queue_makes_callers_wait_and_drops_nothing() {
 }
 
 #[test]
-fn a_checkpoint_appears_within_a_second_of_traffic() {
+fn a_checkpoint_of_one_event_is_published_with_its_bundle() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(base::SystemClock::default());
     let ledger = ledger::Ledger::create(dir.path(), NAME, key(), clock).unwrap();
@@ -153,6 +156,109 @@ fn a_checkpoint_appears_within_a_second_of_traffic() {
     // What any Zstandard tool makes of the bundle is the leaf behind its length.
     let bundle = std::fs::read(dir.path().join("tile/entries/000.p/1.zst")).unwrap();
     assert_eq!(zstd::decode_all(bundle.as_slice()).unwrap()[2..], ledger.read(0).unwrap().leaf);
+}
+
+/// While events come, each second has its checkpoint. What the kernel kept the threads waiting for a processor is
+/// taken off, by its own account of it: a busy machine makes no checkpoint late by our doing.
+#[test]
+fn each_second_of_traffic_has_its_checkpoint() {
+    let gaps = gaps(ledger::Options::default().publish_every);
+    assert!(gaps.len() > 2 && gaps.iter().all(|gap| *gap <= Duration::from_secs(1)), "{gaps:?}");
+    let slow = self::gaps(Duration::from_millis(2800));
+    assert!(
+        slow.iter().any(|gap| *gap > Duration::from_secs(1)),
+        "a slow publisher is not noticed: {slow:?}"
+    );
+}
+
+/// Times between checkpoints in three seconds of events, the wait for a processor taken off.
+fn gaps(publish_every: Duration) -> Vec<Duration> {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(base::SystemClock::default());
+    let others = threads();
+    let options = ledger::Options { publish_every, ..ledger::Options::default() };
+    let ledger =
+        ledger::Ledger::create_with(dir.path(), NAME, key(), clock, Arc::new(Unflushed), options).unwrap();
+    let own: Vec<PathBuf> = threads().into_iter().filter(|thread| !others.contains(thread)).collect();
+    let kept_waiting = || {
+        let waits = own.iter().map(|thread| kept_waiting(thread)).sum::<Duration>();
+        waits + kept_waiting(Path::new("/proc/thread-self"))
+    };
+    let path = dir.path().join("checkpoint");
+    let newest = || std::fs::read_to_string(&path).unwrap_or_default();
+    let (mut gaps, mut last) = (Vec::new(), newest());
+    let start = std::time::Instant::now();
+    let (mut since, mut waits) = (Duration::ZERO, kept_waiting());
+    let mut number = 0;
+    while start.elapsed() < Duration::from_secs(3) {
+        for _ in 0..20 {
+            ledger.follow_blocking(entry(number)).unwrap();
+            number += 1;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+        let now = newest();
+        if now != last {
+            let (at, waited) = (start.elapsed(), kept_waiting());
+            gaps.push((at - since).saturating_sub(waited.saturating_sub(waits)));
+            (last, since, waits) = (now, at, waited);
+        }
+    }
+    gaps.push((start.elapsed() - since).saturating_sub(kept_waiting().saturating_sub(waits)));
+    ledger.close().unwrap();
+    gaps
+}
+
+/// The ledger's threads in this process.
+fn threads() -> Vec<PathBuf> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let of_ledger = |task: &PathBuf| {
+        std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("ledger"))
+    };
+    tasks.filter(of_ledger).collect()
+}
+
+/// How long a thread was ready and had no processor, by the kernel's account.
+fn kept_waiting(thread: &Path) -> Duration {
+    let stat = std::fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
+    Duration::from_nanos(stat.split_whitespace().nth(1).and_then(|wait| wait.parse().ok()).unwrap_or(0))
+}
+
+/// An event that comes alone is not kept for others to come: the quickest of many takes less than any timer's tick.
+#[test]
+fn an_event_alone_waits_for_no_timer() {
+    let quickest = |disk: Arc<dyn ledger::storage::Storage>| {
+        let dir = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn base::Clock> = Arc::new(base::SystemClock::default());
+        let ledger =
+            ledger::Ledger::create_with(dir.path(), NAME, key(), Arc::clone(&clock), disk, options())
+                .unwrap();
+        let each = (0..300).map(|n| {
+            let before = clock.monotonic();
+            ledger.append_blocking(entry(n)).unwrap();
+            clock.monotonic() - before
+        });
+        each.min().unwrap()
+    };
+    let tick = Duration::from_millis(1);
+    let alone = quickest(Arc::new(Unflushed));
+    assert!(alone < tick, "{alone:?}");
+    assert!(quickest(Arc::new(Ticking)) >= tick, "a wait of a tick is not noticed");
+}
+
+/// As a committer would be that waits a tick for more to come.
+struct Ticking;
+
+impl ledger::storage::Storage for Ticking {
+    fn flush(&self, _: &File) -> io::Result<()> {
+        std::thread::sleep(Duration::from_millis(1));
+        Ok(())
+    }
+    fn flush_all(&self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+    fn flush_folder(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[test]

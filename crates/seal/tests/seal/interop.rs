@@ -183,21 +183,19 @@ fn interpreter(tool: &Path) -> PathBuf {
     PathBuf::from(line.expect("the tool is a script").trim())
 }
 
-/// The folder of shared test data, if this machine has it.
-fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("SEQUESTRA_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    let folder = folder.join("conformance/crypt4gh");
-    if !folder.is_dir() {
-        eprintln!("`{}` is absent: its vectors are not run; set `SEQUESTRA_SHARED`", folder.display());
-        return None;
-    }
-    Some(folder)
+/// The standard's test files. They lie beside the repository, in `../shared`, or where `SEQUESTRA_SHARED` points; a
+/// test that does not find them fails and says so.
+fn vectors() -> PathBuf {
+    let shared = std::env::var_os("SEQUESTRA_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let folder = shared.join("data/conformance/crypt4gh");
+    assert!(folder.is_dir(), "test data is absent: {} (set SEQUESTRA_SHARED)", folder.display());
+    folder
 }
 
 #[test]
 fn the_vectors_of_the_standard() {
-    let Some(folder) = shared() else { return };
+    let folder = vectors();
     let file = |name: &str| std::fs::read(folder.join(name)).unwrap();
     let (alice, bob) = (file("alice.pub"), file("bob.pub"));
     let (alice_key, bob_key) = (keyfile::read_public(&alice).unwrap(), keyfile::read_public(&bob).unwrap());
