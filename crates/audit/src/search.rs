@@ -440,10 +440,12 @@ mod tests {
         }
 
         async fn record(&self, round: usize, what: What) -> u64 {
-            let event = Event::new(Actor::User(self.people[round % 2].clone()), what)
+            let mut event = Event::new(Actor::User(self.people[round % 2].clone()), what)
                 .during(Some(self.requests[round].clone()))
                 .in_project(Some(self.projects[round / 5].clone()))
                 .about([self.sample.clone()]);
+            // The second person, every other time for the first.
+            event.on_behalf_of = (round % 4 == 3).then(|| self.people[0].clone());
             self.audit.gate(&event).await.unwrap().position
         }
 
@@ -464,7 +466,7 @@ mod tests {
     #[tokio::test]
     async fn each_condition_alone_and_together_finds_what_it_names() {
         let trail = Trail::new().await;
-        let [one, _] = &trail.people;
+        let [one, two] = &trail.people;
         let by_one = |r: &Recorded| r.event.actor == Actor::User(one.clone());
         let in_second = |r: &Recorded| r.event.project.as_ref() == Some(&trail.projects[1]);
         let denied = |r: &Recorded| matches!(r.event.what, What::Decision { allowed: false, .. });
@@ -478,6 +480,17 @@ mod tests {
         let none = Question::default;
         check(Question { actor: Some(one.to_string()), ..none() }, &by_one, proven());
         check(Question { project: Some(trail.projects[1].clone()), ..none() }, &in_second, proven());
+        let for_one = |r: &Recorded| r.event.on_behalf_of.as_ref() == Some(one);
+        let behind = Question { on_behalf_of: Some(one.clone()), ..none() };
+        check(behind.clone(), &for_one, proven());
+        let also = |r: &Recorded| for_one(r) && denied(r);
+        check(Question { allowed: Some(false), ..behind.clone() }, &also, proven());
+        for nobody in [
+            Question { on_behalf_of: Some(two.clone()), ..none() },
+            Question { actor: Some(one.to_string()), ..behind },
+        ] {
+            assert_eq!(trail.found(&nobody), (vec![], proven()), "who acts is not who is behind it");
+        }
         check(Question { allowed: Some(false), ..none() }, &denied, Completeness::NoChain);
         let ingest =
             |r: &Recorded| matches!(&r.event.what, What::Decision { action, .. } if action == "ingest");
