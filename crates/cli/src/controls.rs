@@ -191,7 +191,7 @@ fn tell(app: &mut App<'_>, evidence: &Evidence) -> Result<(), Failure> {
     let tenths = evidence.milliseconds % 1_000 / 100;
     let proof = match &evidence.can_fail {
         Some(seen) if seen.broke => ", seen to break when spoiled",
-        Some(_) => ", did not break when spoiled",
+        Some(_) => ", did not break everywhere when spoiled",
         None => "",
     };
     app.console.line(&format!(
@@ -201,5 +201,9 @@ fn tell(app: &mut App<'_>, evidence: &Evidence) -> Result<(), Failure> {
     if let Some(step) = evidence.first_broken() {
         app.console.line(&format!("  {}: expected: {}; seen: {}", step.did, step.expected, step.saw))?;
     }
-    evidence.error.iter().try_for_each(|why| app.console.line(&format!("  {why}")))
+    for idle in evidence.can_fail.iter().flat_map(|proof| &proof.idle) {
+        app.console.line(&format!("  no step broke for it: {idle}"))?;
+    }
+    let stopped = evidence.can_fail.iter().filter_map(|proof| proof.stopped.as_ref());
+    evidence.error.iter().chain(stopped).try_for_each(|why| app.console.line(&format!("  {why}")))
 }

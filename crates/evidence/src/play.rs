@@ -17,18 +17,38 @@ pub struct World {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// What one play gave.
+pub(crate) struct Played {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) taken: Vec<Taken>,
+    /// Why it did not come to its end.
+    pub(crate) stopped: Option<Error>,
+}
+
 /// One play of a scenario.
 ///
 /// A scenario says what it does by [`Play::attack`] and [`Play::spoil`], and what it saw by
 /// [`Play::expect`]. Played plainly, attacks are carried out and nothing is spoiled. Played as a proof
 /// that the control can fail, it is the other way round: attacks are withheld, so that refusals which the
-/// scenario expects cannot come, and what the guard keeps is spoiled. Such a play must break.
+/// scenario expects cannot come, and what the guard keeps is spoiled. Such a play must break, and at each of
+/// them: of the steps between one and the next, at least one must not hold. [`Play::disturb`] is for what
+/// the site has to bear without a sign of it; nothing is asked of the play without it.
 pub struct Play {
     program: PathBuf,
     world: World,
     spoiled: bool,
     doing: String,
     steps: Vec<Step>,
+    taken: Vec<Taken>,
+}
+
+/// An attack that was withheld, or a guard that was spoiled, in a play that has to break.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// Which.
+    pub what: String,
+    /// Whether a step after it, and before the next, did not hold.
+    pub broke: bool,
 }
 
 /// One thing that was expected.
@@ -52,6 +72,7 @@ impl Play {
             spoiled,
             doing: String::new(),
             steps: Vec::new(),
+            taken: Vec::new(),
         }
     }
 
@@ -83,6 +104,11 @@ impl Play {
         Duration::from_millis(u64::from(random % below.max(1)))
     }
 
+    /// Random bytes for a key.
+    pub fn key(&self) -> [u8; 32] {
+        entropy::bytes(&*self.world.entropy)
+    }
+
     /// A random text that is looked for afterwards.
     pub fn secret(&self) -> String {
         hex::encode(entropy::bytes::<24>(&*self.world.entropy))
@@ -101,8 +127,19 @@ impl Play {
     /// Does what the control must withstand. Withheld from a play that has to break.
     pub fn attack<T: Default>(&mut self, what: &str, act: impl FnOnce() -> Result<T>) -> Result<T> {
         if self.spoiled {
-            self.doing = format!("(withheld: {what})");
+            self.takes(format!("(withheld: {what})"));
             return Ok(T::default());
+        }
+        what.clone_into(&mut self.doing);
+        act()
+    }
+
+    /// Does what has to leave no trace, such as a crash after which everything is there. Withheld from a play
+    /// that has to break, which need not break for it.
+    pub fn disturb(&mut self, what: &str, act: impl FnOnce() -> Result<()>) -> Result<()> {
+        if self.spoiled {
+            self.doing = format!("(withheld: {what})");
+            return Ok(());
         }
         what.clone_into(&mut self.doing);
         act()
@@ -113,8 +150,13 @@ impl Play {
         if !self.spoiled {
             return Ok(());
         }
-        self.doing = format!("(spoiled: {what})");
+        self.takes(format!("(spoiled: {what})"));
         act()
+    }
+
+    fn takes(&mut self, what: String) {
+        self.taken.push(Taken { what: what.clone(), broke: false });
+        self.doing = what;
     }
 
     /// Whether this play has to break.
@@ -124,19 +166,20 @@ impl Play {
 
     /// Notes what was expected, whether it was so, and what was seen.
     pub fn expect(&mut self, expected: &str, held: bool, saw: impl Into<String>) {
+        if let (false, Some(taken)) = (held, self.taken.last_mut()) {
+            taken.broke = true;
+        }
         let step = Step { did: self.doing.clone(), expected: expected.to_owned(), saw: saw.into(), held };
         self.steps.push(step);
     }
 
-    pub(crate) fn into_steps(self) -> Vec<Step> {
-        self.steps
-    }
-
-    /// The steps; a scenario that looked at nothing proves nothing.
-    pub(crate) fn finish(self) -> std::result::Result<Vec<Step>, (Vec<Step>, Error)> {
-        if self.steps.is_empty() {
-            return Err((Vec::new(), Error::unplayable("the scenario expected nothing")));
-        }
-        Ok(self.steps)
+    /// What was seen. A scenario that looked at nothing proves nothing.
+    pub(crate) fn finish(self, ended: Result<()>) -> Played {
+        let looked = if self.steps.is_empty() {
+            Err(Error::unplayable("the scenario expected nothing"))
+        } else {
+            Ok(())
+        };
+        Played { steps: self.steps, taken: self.taken, stopped: ended.and(looked).err() }
     }
 }

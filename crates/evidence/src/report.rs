@@ -1,5 +1,6 @@
 //! The evidence of a play, as a file.
 
+use crate::play::Taken;
 use crate::{Control, Error, Result, Step};
 use base::{Sha256, Timestamp};
 use serde::Serialize;
@@ -61,11 +62,19 @@ pub struct Program {
 /// What came of the play that had to break.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CanFail {
-    /// Whether it broke.
+    /// Whether it broke, and at each thing that was taken away.
     pub broke: bool,
     /// Where it broke first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<Step>,
+    /// What was taken away, and whether a step after it broke.
+    pub taken: Vec<Taken>,
+    /// What was taken away and broke nothing: the scenario does not show that it would be noticed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub idle: Vec<String>,
+    /// Why the play stopped before its end, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
 }
 
 /// The file for a control's evidence, `<folder>/<control>.json`, which must not be there.

@@ -40,7 +40,7 @@ fn scenario(play: &mut Play) -> Result<()> {
         let done = fsck(&site)?;
         play.expect("found, and the file is named", is_named(&done, &name), done.told());
         change(file, |bytes| bytes.clone_from(&kept))?;
-        play.attack(&format!("remove {name}"), || fs::remove_file(file).map_err(Error::io(file)))?;
+        play.disturb(&format!("remove {name}"), || fs::remove_file(file).map_err(Error::io(file)))?;
         let done = fsck(&site)?;
         // What follows from the rest is made again by the next start; nothing else may be missing unseen.
         let whole = size(&done) == before;

@@ -83,24 +83,31 @@ fn expect_ended(play: &mut Play, site: &Site, words: &[&str], token: &Path) -> R
     Ok(())
 }
 
-/// Position and time of every record, as they lie in the segments.
+/// Position and time of every record.
 fn leaves(site: &Path) -> Result<Vec<(u64, String)>> {
     let mut found = Vec::new();
-    for file in below(&site.join("ledger").join("segments"))? {
-        let bytes = fs::read(&file).map_err(Error::io(&file))?;
-        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"{"));
-        for leaf in lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok()) {
-            let position = leaf.get("position").and_then(Value::as_u64);
-            let time = leaf.get("time").and_then(Value::as_str);
-            found.extend(position.zip(time.map(str::to_owned)));
-        }
+    for leaf in records(site)? {
+        let position = leaf.get("position").and_then(Value::as_u64);
+        let time = leaf.get("time").and_then(Value::as_str);
+        found.extend(position.zip(time.map(str::to_owned)));
     }
     found.sort();
     Ok(found)
 }
 
+/// Every record, as it lies in the segments: for a site that lets nobody in.
+pub(crate) fn records(site: &Path) -> Result<Vec<Value>> {
+    let mut found = Vec::new();
+    for file in below(&site.join("ledger").join("segments"))? {
+        let bytes = fs::read(&file).map_err(Error::io(&file))?;
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"{"));
+        found.extend(lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok()));
+    }
+    Ok(found)
+}
+
 /// The site's process under a clock of its own. It ends with its value.
-struct Clocked<'a> {
+pub(crate) struct Clocked<'a> {
     site: &'a Site,
     library: &'static str,
     shown: PathBuf,
@@ -108,7 +115,7 @@ struct Clocked<'a> {
 }
 
 impl<'a> Clocked<'a> {
-    fn of(site: &'a Site) -> Result<Self> {
+    pub(crate) fn of(site: &'a Site) -> Result<Self> {
         let library = LIBRARIES.into_iter().find(|path| Path::new(path).exists());
         let library = library.ok_or_else(|| {
             Error::unplayable(
@@ -121,14 +128,14 @@ impl<'a> Clocked<'a> {
     }
 
     /// What is shown from the next look on.
-    fn show(&self, offset: &str) -> Result<()> {
+    pub(crate) fn show(&self, offset: &str) -> Result<()> {
         let next = self.site.beside("clock.next");
         fs::write(&next, offset).map_err(Error::io(&next))?;
         fs::rename(&next, &self.shown).map_err(Error::io(&next))
     }
 
     /// Starts the process as the commands do, but for the library: they clear the environment.
-    fn start(&mut self) -> Result<()> {
+    pub(crate) fn start(&mut self) -> Result<()> {
         let mut command = self.site.bare(&["internal", "serve", text(self.site.folder())?]);
         command.env("LD_PRELOAD", self.library).env("FAKETIME_TIMESTAMP_FILE", &self.shown);
         for setting in ["FAKETIME_NO_CACHE", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT"] {
@@ -147,7 +154,7 @@ impl<'a> Clocked<'a> {
     }
 
     /// Ends it in good order.
-    fn stop(&mut self) -> Result<()> {
+    pub(crate) fn stop(&mut self) -> Result<()> {
         let Some(mut child) = self.process.take() else { return Ok(()) };
         if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process(pid, Signal::TERM);

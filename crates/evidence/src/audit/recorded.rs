@@ -3,14 +3,19 @@
 use super::{findings, muted};
 use crate::site::{Site, Who, text};
 use crate::vault::take_in;
-use crate::{Control, Play, Result};
+use crate::{Control, Error, Play, Result};
+use rustix::process::{Signal, kill_process};
+use serde_json::Value;
+use std::fs;
+use std::process::Stdio;
 
 pub const CONTROL: Control = Control {
     id: "C-AUD-01",
     statement: "No protected act happens without a durable record before it; when nothing can be recorded, nothing \
                 is done and nothing leaves",
     test: "let the site's process write nothing, then ask for a release, a query, a change of rights and an intake; \
-           each time let it write again and see that it goes on",
+           each time let it write again and see that it goes on; kill it at random moments of a release until some \
+           fell between the record and the end of the act, and compare what left with what is on record",
     references: &["53 AU-5", "AS V16.5.3"],
     scenario,
 };
@@ -28,7 +33,60 @@ fn scenario(play: &mut Play) -> Result<()> {
     let (sheet, manifest) = (from.join("samplesheet.csv"), from.join("md5sums.txt"));
     let words = Site::put(&project, text(&sheet)?, text(&manifest)?);
     muted(play, &site, || Ok((site.run(Who::Analyst, &words)?, None)))?;
+    killed(play, &site, &object)?;
     let (done, count) = findings(&site)?;
     play.expect("the ledger is sound after all of it", count == 0, done.told());
     Ok(())
+}
+
+/// How many kills must fall between record and act, after how many at most, and within how many milliseconds.
+const KILLS: (u32, u32, u32) = (3, 60, 400);
+
+/// Where kills fell.
+#[derive(Default)]
+struct Kills {
+    tried: u32,
+    /// On record, and nothing came out.
+    between: u32,
+    /// Something came out and is not on record.
+    unrecorded: u32,
+}
+
+fn killed(play: &mut Play, site: &Site, object: &str) -> Result<()> {
+    let waits: Vec<_> = (0..KILLS.1).map(|_| play.moment(KILLS.2)).collect();
+    let kills = play.attack("kill the site's process at random moments of a release", || {
+        let mut kills = Kills::default();
+        for wait in waits {
+            if kills.between == KILLS.0 {
+                break;
+            }
+            let (process, before) = (site.open()?, recorded(site, object)?);
+            let (mut release, out) = site.releasing(object)?;
+            release.stdout(Stdio::null()).stderr(Stdio::null());
+            let mut release = release.spawn().map_err(Error::io(site.folder()))?;
+            std::thread::sleep(wait);
+            let _ = kill_process(process, Signal::KILL);
+            site.ended()?;
+            release.wait().map_err(Error::io(site.folder()))?;
+            let came_out = fs::metadata(&out).is_ok_and(|file| file.len() > 0);
+            // The client may have opened the site once more, and then asked again.
+            let on_record = recorded(site, object)? > before;
+            kills.tried += 1;
+            kills.between += u32::from(on_record && !came_out);
+            kills.unrecorded += u32::from(came_out && !on_record);
+        }
+        Ok(kills)
+    })?;
+    let said = format!("{} of {} kills", kills.between, kills.tried);
+    play.expect("some fell between the record and the act", kills.between > 0, said);
+    let said = format!("{} of {} kills", kills.unrecorded, kills.tried);
+    play.expect("nothing came out that is not on record", kills.unrecorded == 0, said);
+    Ok(())
+}
+
+/// How many releases of an object are on record.
+fn recorded(site: &Site, object: &str) -> Result<usize> {
+    let words = ["audit", "search", "--about", object, "--action", "download-object"];
+    let found = site.json(Who::Steward, &words)?;
+    Ok(found.get("events").and_then(Value::as_array).map_or(0, Vec::len))
 }

@@ -1,6 +1,7 @@
 //! Keys: sealed at start, shared, revoked, rotated, on record, never put back, never used twice, told to nobody.
 
 pub mod nonces;
+mod recipient;
 pub mod revoked;
 pub mod rolled_back;
 pub mod rotation;

@@ -34,7 +34,7 @@ fn scenario(play: &mut Play) -> Result<()> {
         sender.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         let mut sender = sender.spawn().map_err(Error::io(play.program()))?;
         std::thread::sleep(std::time::Duration::from_millis(60));
-        play.attack("kill the process while it seals, and send again", || one.kill())?;
+        play.disturb("kill the process while it seals, and send again", || one.kill())?;
         sender.wait().map_err(Error::io(play.program()))?;
         one.json(Who::Analyst, &words)?;
     }

@@ -8,9 +8,9 @@ use std::fs;
 pub const CONTROL: Control = Control {
     id: "C-KEY-03",
     statement: "Each object has a key of its own, wrapped by its project's; without what seals the site's keys no \
-                object can be read",
-    test: "put another site's sealed keys in the place of the site's own, and try to read; measure how long it takes \
-           until reading fails; put them back and read",
+                object can be read once the site is locked; an open site has its keys in memory until then",
+    test: "put another site's sealed keys in the place of an open site's own, and read; lock it and try to read, and \
+           measure how long that takes; put them back and read",
     references: &["53 SC-12"],
     scenario,
 };
@@ -25,13 +25,16 @@ fn scenario(play: &mut Play) -> Result<()> {
     expect_whole(play, &site, &object)?;
     let sealed = site.folder().join("keys/site.sealed");
     let kept = fs::read(&sealed).map_err(Error::io(&sealed))?;
-    let began = play.time();
-    play.attack("lock the site and put another site's sealed keys in place of its own", || {
-        site.lock()?;
+    play.disturb("put another site's sealed keys in place of its own, while it is open", || {
         let foreign = other.folder().join("keys/site.sealed");
         let foreign = fs::read(&foreign).map_err(Error::io(&foreign))?;
         change(&sealed, |bytes| *bytes = foreign)
     })?;
+    // Said, not wished: what takes a key away has to lock the site.
+    let (done, _) = site.release(&object)?;
+    play.expect("an open site still reads", done.is_done(), done.told());
+    let began = play.time();
+    play.attack("lock the site", || site.lock())?;
     let (done, file) = site.release(&object)?;
     let took = play.time().saturating_sub(began).as_millis();
     play.expect(

@@ -1,5 +1,6 @@
 //! C-KEY-04: rotation.
 
+use super::recipient::Recipient;
 use crate::site::{Site, Who, bodies};
 use crate::vault::take_in;
 use crate::{Control, Error, Play, Result};
@@ -14,15 +15,14 @@ pub const CONTROL: Control = Control {
     statement: "Rotation replaces the root and the keys of projects and subjects, wraps what is under them anew without \
                 touching a body, goes on after a crash, and leaves nothing on an old key",
     test: "rotate all of them while the process is killed at random moments, then to the end; count what is on an \
-           older key, compare all bodies, and compare what is released before and after",
+           older key, compare all bodies, release each object before and after to a recipient whose key is known, open \
+           it with that key and compare the content",
     references: &["SA 2.8.05"],
     scenario,
 };
 
 /// How often the process is killed, and within how many milliseconds.
 const KILLS: (u32, u32) = (5, 120);
-/// A Crypt4GH header for one recipient: the only part of a released file that differs each time.
-const HEADER: usize = 124;
 
 fn scenario(play: &mut Play) -> Result<()> {
     let site = play.site()?;
@@ -31,12 +31,14 @@ fn scenario(play: &mut Play) -> Result<()> {
     stored.extend(take_in(&site, &project, 73)?.1);
     play.does("take reads in");
     let objects: Vec<&str> = stored.iter().map(|one| one.object.as_str()).collect();
-    let before = (content(&site)?, released(&site, &objects)?);
+    let recipient = Recipient::mint(play.key())?;
+    site.recipient(&recipient.public)?;
+    let before = (content(&site)?, opened(&site, &objects, &recipient)?);
     let passphrase = site.beside("passphrase");
     for _ in 0..KILLS.0 {
         site.open()?;
         let wait = play.moment(KILLS.1);
-        play.attack(&format!("kill the process {} ms into a rotation", wait.as_millis()), || {
+        play.disturb(&format!("kill the process {} ms into a rotation", wait.as_millis()), || {
             let mut rotation = site.command(Who::Administrator, &["keys", "rotate", "--all"]);
             rotation.stdout(Stdio::null()).stderr(Stdio::null());
             let mut rotation = rotation.spawn().map_err(Error::io(&passphrase))?;
@@ -68,12 +70,12 @@ fn scenario(play: &mut Play) -> Result<()> {
         older == 0 && single,
         format!("{older} rows, {} scopes", scopes.len()),
     );
-    let after = (content(&site)?, released(&site, &objects)?);
+    let after = (content(&site)?, opened(&site, &objects, &recipient)?);
     play.expect("no body was touched", before.0 == after.0, format!("{} bodies compared", after.0.len()));
     play.expect(
-        "every object is released as the same sealed bytes",
-        before.1 == after.1,
-        format!("{} objects released", after.1.len()),
+        "every object opens with its recipient's key, to the same content",
+        before.1 == after.1 && after.1.iter().all(|content| !content.is_empty()),
+        format!("{} objects, {} bytes", after.1.len(), after.1.iter().map(Vec::len).sum::<usize>()),
     );
     Ok(())
 }
@@ -83,14 +85,15 @@ fn content(site: &Site) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     bodies.map(|body| fs::read(&body).map_err(Error::io(&body)).map(|bytes| (body, bytes))).collect()
 }
 
-/// The sealed bodies as they are released; each was opened and checked on its way out.
-fn released(site: &Site, objects: &[&str]) -> Result<Vec<Vec<u8>>> {
+/// What each object holds, as its recipient reads it.
+fn opened(site: &Site, objects: &[&str], recipient: &Recipient) -> Result<Vec<Vec<u8>>> {
     let mut found = Vec::new();
     for object in objects {
         let (done, file) = site.release(object)?;
         let file = file.ok_or_else(|| Error::unplayable(format!("nothing was released: {}", done.told())))?;
         let bytes = fs::read(&file).map_err(Error::io(&file))?;
-        found.push(bytes.get(HEADER..).unwrap_or_default().to_vec());
+        let content = recipient.open(&bytes);
+        found.push(content.ok_or_else(|| Error::unplayable("what was released does not open"))?);
     }
     Ok(found)
 }

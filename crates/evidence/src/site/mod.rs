@@ -35,7 +35,7 @@ pub struct Site {
 }
 
 /// What a command gave.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Done {
     /// Its exit code; -1 when a signal ended it.
     pub exit: i32,

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Someone who acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,20 +151,32 @@ impl Site {
         Ok(Package { sample, objects, from })
     }
 
-    /// Has an object released to a recipient nobody is; the file, if one came.
+    /// Has an object released; the file, if one came. To a recipient nobody is, unless one was named.
     pub fn release(&self, object: &str) -> Result<(super::Done, Option<PathBuf>)> {
+        let (mut command, out) = self.releasing(object)?;
+        let done = self.done(&mut command)?;
+        Ok((done, out.exists().then_some(out)))
+    }
+
+    /// The same, not started, and the file that comes out of it.
+    pub fn releasing(&self, object: &str) -> Result<(Command, PathBuf)> {
         let to = self.beside("recipient.pub");
         if !to.exists() {
             // Any 32 bytes are a public key of X25519.
-            let key = STANDARD.encode(entropy::bytes::<32>(&*self.random));
-            let frame = |end: &str| format!("-----{end} CRYPT4GH PUBLIC KEY-----\n");
-            self.write("recipient.pub", format!("{}{key}\n{}", frame("BEGIN"), frame("END")).as_bytes())?;
+            self.recipient(&entropy::bytes::<32>(&*self.random))?;
         }
         let out = self.beside("released.c4gh");
         let _ = fs::remove_file(&out);
         let words =
             ["object", "get", object, "--reason", "control", "--to", text(&to)?, "--out", text(&out)?];
-        let done = self.run(Who::Exporter, &words)?;
-        Ok((done, out.exists().then_some(out)))
+        Ok((self.command(Who::Exporter, &words), out))
+    }
+
+    /// Names the recipient of what is released, once.
+    pub fn recipient(&self, public: &[u8]) -> Result<()> {
+        let key = STANDARD.encode(public);
+        let frame = |end: &str| format!("-----{end} CRYPT4GH PUBLIC KEY-----\n");
+        let file = format!("{}{key}\n{}", frame("BEGIN"), frame("END"));
+        self.write("recipient.pub", file.as_bytes()).map(drop)
     }
 }

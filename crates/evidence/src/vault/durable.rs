@@ -32,7 +32,7 @@ fn scenario(play: &mut Play) -> Result<()> {
         let mut sender = sender.spawn().map_err(Error::io(play.program()))?;
         let wait = play.moment(KILLS.1);
         std::thread::sleep(wait);
-        play.attack(&format!("kill the process {} ms after a package began", wait.as_millis()), || {
+        play.disturb(&format!("kill the process {} ms after a package began", wait.as_millis()), || {
             site.kill()
         })?;
         let acknowledged = sender.wait().map_err(Error::io(play.program()))?.success();

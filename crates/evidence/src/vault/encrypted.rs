@@ -10,9 +10,9 @@ use std::path::Path;
 pub const CONTROL: Control = Control {
     id: "C-VLT-01",
     statement: "Every stored byte of protected data is encrypted; none lies in clear in the store, the database, \
-                the ledger, the log or scratch, and none can go to a core dump",
-    test: "take reads in whose bases and label are known, search every file of the site and of scratch for them, \
-           and look at what the process may dump",
+                the ledger or the log, nor in scratch while no run is on, and none can go to a core dump",
+    test: "take reads in whose bases and label are known, search every file of the locked site and of scratch for \
+           them, and look at what the process may dump",
     references: &["H 164.312(a)(2)(iv)", "53 SC-28(1)", "SA 2.8.01"],
     scenario,
 };

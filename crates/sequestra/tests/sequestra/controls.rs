@@ -24,7 +24,7 @@ fn every_control_holds_can_fail_and_leaves_its_evidence() {
     for one in judged {
         let id = one["control"].as_str().unwrap();
         assert_eq!(one["verdict"], "holds", "{id}: {one:#}");
-        assert_eq!(one["can_fail"]["broke"], true, "{id}");
+        assert_eq!(one["can_fail"]["broke"], true, "{id}: {:#}", one["can_fail"]);
         let kept: Value =
             serde_json::from_slice(&fs::read(folder.join(format!("{id}.json"))).unwrap()).unwrap();
         assert_eq!(&kept, one);
