@@ -8,6 +8,7 @@
 //! * [`write`]: gate and follow events
 //! * [`question`]: what a search asks for, and whether an event answers it
 //! * [`search`]: searches, along the chains of predecessors where the question names one
+//! * `walk`: along the chains that links lead to, some events at a time
 //! * [`volume`]: keys unwrapped, by day and account
 //! * [`reconcile`]: what start-up compares between ledger and database
 //! * [`field`]: readable fields, sealed by keys that can be shredded
@@ -21,6 +22,7 @@ pub mod volume;
 pub mod write;
 
 mod error;
+mod walk;
 
 pub use error::Error;
 pub use event::{Actor, Event, Manifest, Outcome, What};

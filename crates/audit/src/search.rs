@@ -1,6 +1,7 @@
 //! Searches: along the chains of predecessors where the question names one, else through the ledger.
 
-use crate::{Audit, Error, Event, Question, What};
+use crate::walk::{Walk, leads_on};
+use crate::{Audit, Error, Event, Question};
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,8 @@ pub struct Page {
     pub next: Option<Cursor>,
     /// What is known of events that are on no page.
     pub completeness: Completeness,
+    /// How many events were read for it.
+    pub read: usize,
 }
 
 /// A hit, as it was read and asked again.
@@ -81,14 +84,19 @@ pub struct Cursor {
 /// Most events that one page reads: a question that few events answer comes back with what was found
 /// so far and the place to go on from.
 const LOOKS: usize = 50_000;
+
+/// How much one page may have.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    hits: usize,
+    reads: usize,
+}
+
 /// Events that a walk without a chain reads at once.
 const ROUND: u64 = 512;
 /// Positions that the index is asked for at once, and how often for one page.
 const WINDOW: u64 = 1 << 18;
 const WINDOWS: u32 = 64;
-
-/// Prefixes of the things that a link leads to, from a sample or subject towards its data.
-const FOLLOWED: &[&str] = &["rds_", "obj_", "run_", "smp_"];
 
 impl Recorded {
     /// The position before this one on `chain`, which this event stands on; none at its beginning.
@@ -122,24 +130,30 @@ impl Audit {
     /// or names a later one, ends the walk with [`Error::Unknown`].
     pub fn history(&self, id: &str) -> Result<History, Error> {
         let size = self.ledger().size();
-        let (events, chains) = self.walk_links(id)?;
-        Ok(History { events: events.into_values().map(|hit| hit.recorded).collect(), chains, size })
+        let mut walk = Walk::new(id);
+        walk.go_on(self, usize::MAX)?;
+        let events = walk.positions.iter().map(|position| self.recorded(*position));
+        Ok(History { events: events.collect::<Result<_, _>>()?, chains: walk.chains, size })
     }
 
     /// At most `limit` events that answer the question, newest first, from `cursor` on.
     pub fn search(&self, asked: &Question, cursor: Option<Cursor>, limit: usize) -> Result<Page, Error> {
+        self.search_reading(asked, cursor, Most { hits: limit, reads: LOOKS })
+    }
+
+    fn search_reading(&self, asked: &Question, cursor: Option<Cursor>, most: Most) -> Result<Page, Error> {
         let at = cursor.unwrap_or_else(|| Cursor::of(self.ledger().size()));
         if at.size > self.ledger().size() || at.below > at.size {
             return Err(Error::Cursor);
         }
         match asked.chain() {
             Some(thing) if asked.about.is_some() && leads_on(&thing) => {
-                self.search_links(asked, &thing, at, limit)
+                self.search_links(asked, &thing, at, most)
             }
-            Some(chain) => self.search_chain(asked, &chain, at, cursor.is_some(), limit),
+            Some(chain) => self.search_chain(asked, &chain, at, cursor.is_some(), most),
             None => match asked.term() {
-                Some(term) => self.search_term(asked, &term, at, limit),
-                None => self.search_all(asked, at, limit),
+                Some(term) => self.search_term(asked, &term, at, most),
+                None => self.search_all(asked, at, most),
             },
         }
     }
@@ -151,24 +165,23 @@ impl Audit {
         chain: &str,
         at: Cursor,
         goes_on: bool,
-        limit: usize,
+        most: Most,
     ) -> Result<Page, Error> {
         let mut page = Page::new(at, BTreeSet::from([chain.to_owned()]));
         let mut next = match goes_on {
             true => at.below.checked_sub(1),
             false => self.ledger().head(chain).map_err(Error::Unreadable)?,
         };
-        let mut looks = 0usize;
         while let Some(position) = next {
-            if page.hits.len() == limit || looks == LOOKS {
+            if page.has(most) {
                 page.stop_at(position.saturating_add(1));
                 return Ok(page);
             }
             let hit = self.hit(position)?;
-            if goes_on && looks == 0 && !hit.recorded.previous.contains_key(chain) {
+            if goes_on && page.read == 0 && !hit.recorded.previous.contains_key(chain) {
                 return Err(Error::Cursor);
             }
-            looks += 1;
+            page.read += 1;
             match hit.recorded.before(chain) {
                 Ok(before) => next = before,
                 Err(broken) => {
@@ -184,10 +197,12 @@ impl Audit {
         Ok(page)
     }
 
-    /// Along the chains of a thing and of what is linked to it, all of which are walked to know them.
-    fn search_links(&self, asked: &Question, thing: &str, at: Cursor, limit: usize) -> Result<Page, Error> {
-        let (events, chains) = match self.walk_links(thing) {
-            Ok(walked) => walked,
+    /// Along the chains of a thing and of what is linked to it. To know them, all are walked before the first event
+    /// is shown, over as many pages as that takes; how far the walk is, is kept until the next page.
+    fn search_links(&self, asked: &Question, thing: &str, at: Cursor, most: Most) -> Result<Page, Error> {
+        let mut walk = self.walks().take(thing, at.size);
+        let read = match walk.go_on(self, most.reads) {
+            Ok(read) => read,
             Err(broken @ Error::Unknown { .. }) => {
                 let mut page = Page::new(at, BTreeSet::from([thing.to_owned()]));
                 page.completeness = Completeness::Broken(base::fault::chain(&broken));
@@ -196,13 +211,21 @@ impl Audit {
             }
             Err(error) => return Err(error),
         };
-        let mut page = Page::new(at, chains);
-        for (position, hit) in events.into_iter().rev().filter(|(position, _)| *position < at.below) {
-            if page.hits.len() == limit {
+        let mut page = Page::new(at, walk.chains.clone());
+        page.read = read;
+        if !walk.is_over() {
+            page.stop_at(at.below);
+            self.walks().keep(thing, at.size, walk);
+            return Ok(page);
+        }
+        for position in walk.positions.range(..at.below).rev().copied() {
+            if page.has(most) {
                 page.stop_at(position.saturating_add(1));
+                self.walks().keep(thing, at.size, walk);
                 return Ok(page);
             }
-            page.take(asked, hit);
+            page.read += 1;
+            page.take(asked, self.hit(position)?);
         }
         page.completeness = Completeness::Proven;
         page.from = 0;
@@ -210,19 +233,19 @@ impl Audit {
     }
 
     /// Through the index, whose every candidate is read and asked again.
-    fn search_term(&self, asked: &Question, term: &str, at: Cursor, limit: usize) -> Result<Page, Error> {
+    fn search_term(&self, asked: &Question, term: &str, at: Cursor, most: Most) -> Result<Page, Error> {
         let mut page = Page::new(at, BTreeSet::new());
         page.completeness = Completeness::NoChain;
-        let (mut end, mut looks) = (at.below, 0usize);
+        let mut end = at.below;
         for _ in 0..WINDOWS {
             let start = end.saturating_sub(WINDOW);
             let candidates = self.ledger().postings(term, start..end).map_err(Error::Unreadable)?;
             for position in candidates.into_iter().rev() {
-                if page.hits.len() == limit || looks == LOOKS {
+                if page.has(most) {
                     page.stop_at(position.saturating_add(1));
                     return Ok(page);
                 }
-                looks += 1;
+                page.read += 1;
                 page.take(asked, self.hit(position)?);
             }
             end = start;
@@ -235,16 +258,17 @@ impl Audit {
     }
 
     /// Through the whole ledger, backwards.
-    fn search_all(&self, asked: &Question, at: Cursor, limit: usize) -> Result<Page, Error> {
+    fn search_all(&self, asked: &Question, at: Cursor, most: Most) -> Result<Page, Error> {
         let mut page = Page::new(at, BTreeSet::new());
         page.completeness = Completeness::NoChain;
         let mut end = at.below;
-        let lowest = at.below.saturating_sub(LOOKS as u64);
+        let lowest = at.below.saturating_sub(most.reads as u64);
         while end > lowest {
             let start = end.saturating_sub(ROUND).max(lowest);
             let records = self.ledger().range(start..end).map_err(Error::Unreadable)?;
+            page.read = page.read.saturating_add(records.len());
             for record in records.into_iter().rev() {
-                if page.hits.len() == limit {
+                if page.hits.len() == most.hits {
                     page.stop_at(record.position.saturating_add(1));
                     return Ok(page);
                 }
@@ -258,35 +282,17 @@ impl Audit {
         }
         Ok(page)
     }
-
-    fn walk_links(&self, id: &str) -> Result<(BTreeMap<u64, Hit>, BTreeSet<String>), Error> {
-        let mut chains = BTreeSet::from([id.to_owned()]);
-        let mut waiting = vec![id.to_owned()];
-        let mut events: BTreeMap<u64, Hit> = BTreeMap::new();
-        while let Some(chain) = waiting.pop() {
-            let mut next = self.ledger().head(&chain).map_err(Error::Unreadable)?;
-            while let Some(position) = next {
-                let hit = match events.remove(&position) {
-                    Some(known) => known,
-                    None => self.hit(position)?,
-                };
-                next = hit.recorded.before(&chain)?;
-                let event = &hit.recorded.event;
-                if matches!(event.what, What::Linked {}) && event.about.contains(&chain) {
-                    let linked = event.about.iter().filter(|id| follows(&chain, id));
-                    waiting.extend(linked.filter(|id| chains.insert((*id).clone())).cloned());
-                }
-                events.insert(position, hit);
-            }
-        }
-        Ok((events, chains))
-    }
 }
 
 impl Page {
     fn new(at: Cursor, chains: BTreeSet<String>) -> Self {
         let (size, from) = (at.size, at.below);
-        Self { hits: Vec::new(), chains, size, from, next: None, completeness: Completeness::More }
+        Self { hits: Vec::new(), chains, size, from, next: None, completeness: Completeness::More, read: 0 }
+    }
+
+    /// Whether it has as much as it may have.
+    fn has(&self, most: Most) -> bool {
+        self.hits.len() == most.hits || self.read >= most.reads
     }
 
     fn take(&mut self, asked: &Question, hit: Hit) {
@@ -333,31 +339,10 @@ impl Hit {
     }
 }
 
-fn rank(id: &str) -> u8 {
-    match id.get(..4) {
-        Some("sub_") => 0,
-        Some("smp_") => 1,
-        Some("rds_") => 2,
-        Some("run_") => 3,
-        Some("obj_") => 4,
-        _ => 5,
-    }
-}
-
-/// Whether links can lead from a thing to others.
-fn leads_on(id: &str) -> bool {
-    rank(id) < 4
-}
-
-/// A walk goes from people towards data, never from an object several people share back to them.
-fn follows(from: &str, to: &str) -> bool {
-    FOLLOWED.iter().any(|prefix| to.starts_with(prefix)) && rank(to) > rank(from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Actor, Outcome};
+    use crate::{Actor, Outcome, What};
     use base::{FixedClock, Id, ProjectId, RequestId, SampleId, SiteId, SystemEntropy, UserId};
     use ledger::storage::Disk;
     use ledger::{Ledger, SigningKey};
@@ -382,15 +367,6 @@ mod tests {
         {
             assert!(matches!(broken.before("smp_a"), Err(Error::Unknown { position: 5, .. })));
         }
-    }
-
-    #[test]
-    fn links_lead_from_people_to_data_and_never_back() {
-        for (from, to) in [("sub_1", "smp_1"), ("smp_1", "rds_1"), ("rds_1", "obj_1"), ("run_1", "obj_1")] {
-            assert!(follows(from, to) && !follows(to, from) && leads_on(from), "{from} {to}");
-        }
-        assert!(!follows("obj_1", "obj_2") && !follows("smp_1", "prj_1") && !follows("smp_1", "usr_1"));
-        assert!(!leads_on("obj_1") && !leads_on("prj_1") && !leads_on("usr_1"));
     }
 
     /// Two people, two projects and a sample, ten rounds of a decision and its outcome, a minute each.
@@ -515,6 +491,54 @@ mod tests {
         // What may not be seen is absent.
         let within = Some(trail.projects[1].clone());
         check(Question { about: Some(trail.sample.clone()), within, ..none() }, &in_second, proven());
+    }
+
+    #[tokio::test]
+    async fn no_page_reads_more_than_it_may_whatever_is_asked_about() {
+        let trail = Trail::new().await;
+        // Two more chains that links lead to, on which the sample's events are not.
+        let [readset, object] = ["rds", "obj"].map(|kind| trail.sample.replacen("smp", kind, 1));
+        let site = Actor::Site(SiteId::mint(&SystemEntropy));
+        for about in [[&trail.sample, &readset], [&readset, &object], [&object, &object], [&object, &object]]
+        {
+            let about: BTreeSet<String> = about.into_iter().cloned().collect();
+            let what = if about.len() == 2 { What::Linked {} } else { What::SiteClosed {} };
+            trail.audit.gate(&Event::new(site.clone(), what).about(about)).await.unwrap();
+        }
+        let (none, about) = (Question::default, |id: &String| Some(id.clone()));
+        let questions = [
+            Question { about: about(&trail.sample), ..none() },
+            Question { about: about(&readset), ..none() },
+            Question { about: about(&object), ..none() },
+            Question { project: Some(trail.projects[1].clone()), ..none() },
+            Question { actor: Some(trail.people[0].to_string()), allowed: Some(true), ..none() },
+            Question { about: about(&trail.sample), allowed: Some(false), ..none() },
+            Question { allowed: Some(true), ..none() },
+            Question { since: Some(Timestamp::UNIX_EPOCH), ..none() },
+        ];
+        for asked in questions {
+            let whole = trail.audit.search(&asked, None, 1000).unwrap();
+            for (reads, hits) in [(1, 1000), (3, 1000), (7, 2)] {
+                let (mut joined, mut cursor, mut pages) = (Vec::new(), None, 0);
+                let last = loop {
+                    let page = trail.audit.search_reading(&asked, cursor, Most { hits, reads }).unwrap();
+                    assert!(page.read <= reads && page.hits.len() <= hits, "{asked:?}: {} read", page.read);
+                    joined.extend(page.hits.iter().map(|hit| hit.recorded.position));
+                    pages += 1;
+                    assert!(pages < 200, "{asked:?} never ends");
+                    match page.next {
+                        Some(next) => cursor = Some(next),
+                        None => break page,
+                    }
+                };
+                let expected: Vec<u64> = whole.hits.iter().map(|hit| hit.recorded.position).collect();
+                assert_eq!(joined, expected, "{asked:?}");
+                assert_eq!(
+                    (last.completeness, last.chains),
+                    (whole.completeness.clone(), whole.chains.clone())
+                );
+            }
+        }
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Gate and follow events.
 
+use crate::walk::Walks;
 use crate::{Error, Event, SearchTerms, What};
 use ledger::{Body, Committed, Entry, Ledger};
 use std::sync::Arc;
@@ -11,12 +12,13 @@ use std::time::Duration;
 pub struct Audit {
     ledger: Ledger,
     refused: Arc<AtomicU64>,
+    walks: Arc<Walks>,
 }
 
 impl Audit {
     /// Records into `ledger`.
     pub fn new(ledger: Ledger) -> Self {
-        Self { ledger, refused: Arc::default() }
+        Self { ledger, refused: Arc::default(), walks: Arc::default() }
     }
 
     /// How a ledger of events is opened: with the terms by which a search finds them.
@@ -27,6 +29,11 @@ impl Audit {
     /// The ledger itself, for proofs and checkpoints.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Walks between two pages of a search.
+    pub(crate) fn walks(&self) -> &Walks {
+        &self.walks
     }
 
     /// Records a gate event: when this returns, the event is durable and the act may happen.

@@ -40,7 +40,7 @@ pub(crate) async fn search(
     })
     .await??;
     let names = names_of(&site, page.hits.iter().map(|hit| &hit.recorded.event.actor)).await?;
-    let Page { hits, chains, size, from, next, completeness } = page;
+    let Page { hits, chains, size, from, next, completeness, .. } = page;
     let (checkpoint, mut proofs) = match proofs {
         Some(proofs) => (Some(proofs.checkpoint), proofs.each.into_iter().map(Some).collect()),
         None => (None, vec![None; hits.len()]),
