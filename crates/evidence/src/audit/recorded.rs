@@ -8,6 +8,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use std::fs;
 use std::process::Stdio;
+use std::time::Duration;
 
 pub const CONTROL: Control = Control {
     id: "C-AUD-01",
@@ -39,8 +40,39 @@ fn scenario(play: &mut Play) -> Result<()> {
     Ok(())
 }
 
-/// How many kills must fall between record and act, after how many at most, and within how many milliseconds.
-const KILLS: (u32, u32, u32) = (3, 60, 400);
+/// How many kills must fall between record and act, after how many at most.
+const KILLS: (u32, u32) = (3, 60);
+
+/// The microseconds of a release within which the next kill falls. How long a release takes, and where in it the act
+/// comes, differs by machine: a kill that came too early or too late bounds the next one.
+struct Span {
+    from: u32,
+    to: u32,
+}
+
+impl Span {
+    const WHOLE: Self = Self { from: 0, to: 400_000 };
+    /// A span this short has missed: releases differ from one another. It begins again.
+    const SHORTEST: u32 = 500;
+
+    /// The moment at so many thousandths of the span.
+    fn at(&self, thousandths: u32) -> u32 {
+        let length = u64::from(self.to.saturating_sub(self.from));
+        let into = length.saturating_mul(u64::from(thousandths)) / 1000;
+        self.from.saturating_add(u32::try_from(into).unwrap_or(0))
+    }
+
+    fn learn(&mut self, wait: u32, on_record: bool, came_out: bool) {
+        match (on_record, came_out) {
+            (_, true) => self.to = wait,
+            (false, false) => self.from = wait,
+            (true, false) => {}
+        }
+        if self.to.saturating_sub(self.from) < Self::SHORTEST {
+            *self = Self::WHOLE;
+        }
+    }
+}
 
 /// Where kills fell.
 #[derive(Default)]
@@ -53,10 +85,11 @@ struct Kills {
 }
 
 fn killed(play: &mut Play, site: &Site, object: &str) -> Result<()> {
-    let waits: Vec<_> = (0..KILLS.1).map(|_| play.moment(KILLS.2)).collect();
+    let chosen: Vec<_> = (0..KILLS.1).map(|_| play.moment(1000).subsec_millis()).collect();
     let kills = play.attack("kill the site's process at random moments of a release", || {
-        let mut kills = Kills::default();
-        for wait in waits {
+        let (mut kills, mut span) = (Kills::default(), Span::WHOLE);
+        for wait in chosen {
+            let wait = span.at(wait);
             if kills.between == KILLS.0 {
                 break;
             }
@@ -64,13 +97,14 @@ fn killed(play: &mut Play, site: &Site, object: &str) -> Result<()> {
             let (mut release, out) = site.releasing(object)?;
             release.stdout(Stdio::null()).stderr(Stdio::null());
             let mut release = release.spawn().map_err(Error::io(site.folder()))?;
-            std::thread::sleep(wait);
+            std::thread::sleep(Duration::from_micros(u64::from(wait)));
             let _ = kill_process(process, Signal::KILL);
             site.ended()?;
             release.wait().map_err(Error::io(site.folder()))?;
             let came_out = fs::metadata(&out).is_ok_and(|file| file.len() > 0);
             // The client may have opened the site once more, and then asked again.
             let on_record = recorded(site, object)? > before;
+            span.learn(wait, on_record, came_out);
             kills.tried += 1;
             kills.between += u32::from(on_record && !came_out);
             kills.unrecorded += u32::from(came_out && !on_record);

@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(buckets.state.lock().unwrap().full_at.len(), 8);
         // Known ones go on as before, and full buckets make room.
         assert_eq!(buckets.take(3, at(0)), Ok(()));
-        assert_eq!(buckets.take(9_000, at(2_000)), Ok(()));
+        assert_eq!(buckets.take(9_000, at(1_500)), Ok(()));
         assert_eq!(buckets.state.lock().unwrap().full_at.len(), 2);
     }
 }
