@@ -25,7 +25,11 @@ PACKAGES := \
 	bubblewrap uidmap gocryptfs fuse3 \
 	bwa samtools bcftools tabix fastp \
 	strace libfaketime python3-venv softhsm2 opensc \
-	openssl radosgw ceph-mon ceph-osd
+	openssl radosgw ceph-mon ceph-osd \
+	postgresql-15
+
+# Rooms with tables: their tests run on a file and on PostgreSQL.
+ON_BOTH := hierarchy access archive intake runs
 
 # An independent implementation of Crypt4GH, to read what we write; a validator of the contract's description.
 VENV := $(CACHE)/venv
@@ -73,6 +77,12 @@ packages:
 		as_root=(sudo)
 	fi
 	echo "make: installing packages: $${missing[*]}" >&2
+	# Debian makes a server at once and starts it at each boot, unless told before. The tests start their own.
+	if [[ " $${missing[*]} " == *" postgresql-15 "* && ! -e /etc/postgresql-common/createcluster.conf ]]; then
+		"$${as_root[@]}" mkdir -p /etc/postgresql-common/createcluster.d
+		echo "create_main_cluster = false" |
+			"$${as_root[@]}" tee /etc/postgresql-common/createcluster.d/sequestra.conf >/dev/null
+	fi
 	apt=("$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0)
 	install=("$${apt[@]}" install -y --no-install-recommends "$${missing[@]}")
 	# Package lists may be recent enough; if not, they are renewed once.
@@ -110,6 +120,7 @@ lint: rust
 test: deps lint
 	@export SEQUESTRA_CRYPT4GH="$${SEQUESTRA_CRYPT4GH:-$(VENV)/bin/crypt4gh}"
 	cargo test --locked --workspace
+	SEQUESTRA_TEST_DATABASE=postgres cargo test --locked --workspace $(ON_BOTH:%=--test %)
 
 bench: build
 	@echo "load average: $$(cut -d' ' -f1-3 /proc/loadavg), $$(nproc) cores"

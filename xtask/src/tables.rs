@@ -13,7 +13,7 @@ const BEFORE_TABLE: &[&str] = &["FROM", "JOIN", "INTO", "UPDATE", "TABLE", "REFE
 /// Words that may stand between the two.
 const BETWEEN: &[&str] = &["IF", "NOT", "EXISTS", "OR", "IGNORE", "REPLACE", "ONLY"];
 /// The database's own tables.
-const OF_THE_DATABASE: &[&str] = &["sqlite_master", "sqlite_schema", "pragma_"];
+const OF_THE_DATABASE: &[&str] = &["sqlite_master", "sqlite_schema", "pragma_", "pg_"];
 
 /// Tables whose name does not start with the room's own.
 pub fn check(workspace: &Workspace) -> Vec<Finding> {

@@ -123,11 +123,7 @@ impl Access {
         if now.saturating_sub(row.used_at) >= TOUCH_SECONDS {
             // A session whose use cannot be noted ends sooner, never later; what it is used for says
             // for itself whether it can be recorded.
-            let _ = session::Entity::update_many()
-                .col_expr(session::Column::UsedAt, Expr::value(now))
-                .filter(session::Column::Digest.eq(row.digest))
-                .exec(self.inner.db.reader())
-                .await;
+            let _ = self.touch(row.digest, now).await;
         }
         Ok(Caller::new(user, RequestId::mint(&*self.inner.entropy)))
     }
@@ -142,6 +138,16 @@ impl Access {
     /// The time by which sessions, tokens and roles end.
     pub fn judged_at(&self) -> Timestamp {
         self.inner.clock.now()
+    }
+
+    async fn touch(&self, digest: Vec<u8>, now: i64) -> Result<(), Error> {
+        let tx = self.inner.db.begin_without_decision().await?;
+        session::Entity::update_many()
+            .col_expr(session::Column::UsedAt, Expr::value(now))
+            .filter(session::Column::Digest.eq(digest))
+            .exec(&*tx)
+            .await?;
+        Ok(tx.commit().await?)
     }
 
     /// Ends the caller's session, on record. Ending one that is not there is no error.

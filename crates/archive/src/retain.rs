@@ -386,13 +386,14 @@ impl Archive {
         column: object::Column,
         value: impl Into<db::sea_orm::Value>,
     ) -> Result<(), Error> {
+        let tx = self.db.begin_without_decision().await?;
         object::Entity::update_many()
             .col_expr(column, Expr::value(value))
             .filter(object::Column::Id.eq(object.id.as_str()))
             .filter(object::Column::Version.eq(object.version))
-            .exec(self.db.reader())
+            .exec(&*tx)
             .await?;
-        Ok(())
+        Ok(tx.commit().await?)
     }
 }
 

@@ -1,15 +1,28 @@
 //! A snapshot of the whole file, for a backup.
 
-use crate::{Db, Error};
+use crate::open::Kept;
+use crate::{Db, DbKey, Error, Migration};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, Statement};
 use sqlx::sqlite::{SqliteJournalMode, SqlitePoolOptions};
 use std::path::Path;
+
+/// What the snapshots of a server's database are made with.
+pub(crate) struct Copies {
+    pub key: DbKey,
+    pub migrations: &'static [&'static [Migration]],
+}
 
 impl Db {
     /// Writes a snapshot to `path`, which must not exist: one moment's tables without free pages and without
     /// the log, encrypted under the same key. The tables in `without` are empty in it. Statements wait
     /// until it is written. A failure may leave a file; the caller removes it.
+    ///
+    /// Of a server it is one moment's rows, put into a file with the same tables under the key that
+    /// [`Db::attach_copies`] gave. Nothing waits then.
     pub async fn copy_to(&self, path: &Path, without: &[&str]) -> Result<(), Error> {
+        if let Kept::Server(hold) = &self.kept {
+            return self.copy_rows(hold.copies()?, path, without).await;
+        }
         let place = sea_orm::Value::from(place(path)?);
         let sql = "VACUUM INTO ?";
         let write = Statement::from_sql_and_values(DatabaseBackend::Sqlite, sql, [place]);
@@ -28,6 +41,13 @@ impl Db {
     /// Reads every page of a snapshot and gives what is wrong, as [`Db::check`] does. Statements of this
     /// database do not wait meanwhile.
     pub async fn check_copy(&self, path: &Path) -> Result<Vec<String>, Error> {
+        if let Kept::Server(hold) = &self.kept {
+            let copies = hold.copies()?;
+            let copy = Self::open(path, &copies.key, copies.migrations).await?;
+            let found = copy.check().await;
+            copy.close().await?;
+            return found;
+        }
         let copy = self.beside(path).await?;
         let found = read_all(&copy).await;
         copy.close().await?;
@@ -42,6 +62,25 @@ impl Db {
         let options = options.journal_mode(SqliteJournalMode::Delete);
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
         Ok(pool.map_err(|error| Error::Open(sea_orm::DbErr::Custom(error.to_string())))?.into())
+    }
+
+    /// Says under which key the snapshots of a server's database are encrypted, and which steps make their
+    /// tables. Once; of a file, which has both, it changes nothing.
+    pub fn attach_copies(&self, key: DbKey, migrations: &'static [&'static [Migration]]) {
+        if let Kept::Server(hold) = &self.kept {
+            hold.attach_copies(Copies { key, migrations });
+        }
+    }
+
+    async fn copy_rows(&self, copies: &Copies, path: &Path, without: &[&str]) -> Result<(), Error> {
+        let refuse = |e: std::io::Error| Error::File { path: path.to_owned(), why: e.to_string() };
+        // An empty file is a database without tables; one that is there is nobody's to write over.
+        std::fs::File::create_new(path).map_err(refuse)?;
+        let copy = Self::open(path, &copies.key, copies.migrations).await?;
+        let moved = self.transfer_to(&copy, without).await;
+        // Closing writes the log back into the file.
+        copy.close().await?;
+        moved.map(drop)
     }
 }
 

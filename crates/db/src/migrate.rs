@@ -1,7 +1,7 @@
 //! The explicit steps from an empty database to today's tables.
 
 use crate::Error;
-use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, Statement, TransactionTrait};
 use std::collections::BTreeSet;
 
 /// One step of a room: statements that run once, together.
@@ -19,10 +19,11 @@ const OWN: &[&str] = &[
     "INSERT INTO db_watermark (one, position) VALUES (1, -1) ON CONFLICT DO NOTHING",
 ];
 
-/// Runs the steps that have not run yet, each in a transaction of its own.
+/// Runs the steps that have not run yet, each in a transaction of its own. On a server, under the lock of
+/// the process that holds the database.
 pub(crate) async fn run(connection: &DatabaseConnection, rooms: &[&[Migration]]) -> Result<(), Error> {
     for sql in OWN {
-        connection.execute_unprepared(sql).await.map_err(Error::Open)?;
+        connection.execute_unprepared(sql).await.map_err(|e| unopened(connection, e))?;
     }
     let backend = connection.get_database_backend();
     let rows = connection.query_all_raw(Statement::from_string(backend, "SELECT step FROM db_step")).await?;
@@ -44,6 +45,14 @@ pub(crate) async fn run(connection: &DatabaseConnection, rooms: &[&[Migration]])
         tx.commit().await.map_err(failed)?;
     }
     Ok(())
+}
+
+/// A file that takes no statement is damaged, or the key is wrong; a server has its own words.
+fn unopened(connection: &DatabaseConnection, error: DbErr) -> Error {
+    match connection.get_database_backend() {
+        DatabaseBackend::Postgres => error.into(),
+        _ => Error::Open(error),
+    }
 }
 
 fn bytes_type(backend: DatabaseBackend) -> &'static str {

@@ -1,12 +1,14 @@
-//! The database file and its settings.
+//! An open database, and how a file is opened.
 
+use crate::columns::Columns;
 use crate::exit::{self, Held};
+use crate::hold::Hold;
 use crate::{Error, Migration, migrate};
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, Statement};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -34,14 +36,25 @@ impl DbKey {
 
 /// An open metadata database. Cheap to clone.
 ///
-/// INVARIANT (one-connection): all statements share one connection. SQLite before 3.51.3 can lose
-/// a commit when two connections reset the write-ahead log at once; with one this cannot happen.
+/// INVARIANT (one-connection): all statements to a file share one connection. SQLite before 3.51.3 can
+/// lose a commit when two connections reset the write-ahead log at once; with one this cannot happen.
+///
+/// INVARIANT (one-at-a-time): at most one transaction is open, in a file because of its one connection,
+/// on a server because of the turn that each waits for. So no two of them can contradict each other.
 #[derive(Clone)]
 pub struct Db {
-    connection: DatabaseConnection,
+    pub(crate) connection: DatabaseConnection,
     /// The watermark as last committed, so that asking for it costs nothing.
     pub(crate) carried_out: Arc<AtomicI64>,
-    _held: Arc<Held>,
+    pub(crate) kept: Kept,
+    pub(crate) columns: Arc<OnceLock<Columns>>,
+}
+
+/// Where the tables are.
+#[derive(Clone)]
+pub(crate) enum Kept {
+    File { _held: Arc<Held> },
+    Server(Arc<Hold>),
 }
 
 impl Db {
@@ -69,10 +82,19 @@ impl Db {
         let pool = connected.map_err(|e| Error::Open(sea_orm::DbErr::Custom(e.to_string())))?;
         let connection = pool.into();
         check_library(&connection).await?;
-        let db = Self { connection, carried_out: Arc::new(AtomicI64::new(-1)), _held: Arc::new(Held::new()) };
-        migrate::run(&db.connection, migrations).await?;
-        db.read_watermark().await?;
-        Ok(db)
+        let kept = Kept::File { _held: Arc::new(Held::new()) };
+        Self::over(connection, Arc::new(AtomicI64::new(-1)), kept).prepared(migrations).await
+    }
+
+    pub(crate) fn over(connection: DatabaseConnection, carried_out: Arc<AtomicI64>, kept: Kept) -> Self {
+        Self { connection, carried_out, kept, columns: Arc::default() }
+    }
+
+    /// The tables brought up to date, and the watermark read.
+    pub(crate) async fn prepared(self, migrations: &[&[Migration]]) -> Result<Self, Error> {
+        migrate::run(&self.connection, migrations).await?;
+        self.read_watermark().await?;
+        Ok(self)
     }
 
     /// The connection, for reads. Writes go through [`Db::begin`](crate::transaction).
@@ -80,16 +102,45 @@ impl Db {
         &self.connection
     }
 
-    /// Writes the log back and empties it, so that what was deleted is in no file of the database any
-    /// more: the pages themselves are cleared when rows are deleted. Not within a transaction.
+    /// Where the tables are, for people.
+    pub fn place(&self) -> &str {
+        match &self.kept {
+            Kept::File { .. } => "an encrypted file in the site's folder",
+            Kept::Server(hold) => hold.place(),
+        }
+    }
+
+    /// What the database cannot promise there, if anything.
+    pub fn limits(&self) -> Option<&'static str> {
+        match &self.kept {
+            Kept::File { .. } => None,
+            Kept::Server(_) => Some(
+                "the metadata is on a server that does not encrypt it: whoever administers that server sees ids, \
+                 roles and sign-in names, and can change rows; labels are sealed",
+            ),
+        }
+    }
+
+    /// Clears what was deleted, as far as the database can. Not within a transaction.
+    ///
+    /// In a file nothing of it is left: pages are overwritten when rows are deleted, and the log is
+    /// written back and emptied. On a server the rows' room is given free, and the server's own log and
+    /// its backups may hold them for longer.
     pub async fn forget_deleted(&self) -> Result<(), Error> {
-        self.connection.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        let sql = match self.kept {
+            Kept::File { .. } => "PRAGMA wal_checkpoint(TRUNCATE)",
+            Kept::Server(_) => "VACUUM (SKIP_LOCKED, SKIP_DATABASE_STATS)",
+        };
+        self.connection.execute_unprepared(sql).await?;
         Ok(())
     }
 
-    /// Closes the file. Later statements fail.
+    /// Closes the database, and lets it go. Later statements fail.
     pub async fn close(&self) -> Result<(), Error> {
         self.connection.clone().close().await?;
+        if let Kept::Server(hold) = &self.kept {
+            hold.release().await;
+        }
         Ok(())
     }
 }

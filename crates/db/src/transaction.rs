@@ -1,26 +1,65 @@
 //! Writes, and the watermark they leave.
 
+use crate::hold::{Hold, Turn};
+use crate::open::Kept;
 use crate::{Db, Error};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, IsolationLevel, Statement, TransactionTrait};
 use std::ops::Deref;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::OwnedMutexGuard;
+
+/// How often a transaction is begun when the connection breaks before it did anything.
+const TRIES: u32 = 5;
+const BETWEEN: Duration = Duration::from_millis(200);
 
 /// A transaction that carries out the decision recorded at one ledger position.
 ///
-/// Dropping it undoes it. Read through it, not through [`Db::reader`], while it is open: there is
-/// one connection, and it holds it.
+/// Dropping it undoes it. Read through it, not through [`Db::reader`], while it is open: in a file there
+/// is one connection, and it holds it; on a server the reader does not see what it did.
 pub struct Tx {
     inner: DatabaseTransaction,
-    position: i64,
-    carried_out: Arc<AtomicI64>,
+    /// None where nobody decided.
+    position: Option<i64>,
+    db: Db,
+    turn: Option<OwnedMutexGuard<Turn>>,
 }
 
 impl Db {
     /// Begins a transaction that carries out the decision recorded at ledger `position`.
     pub async fn begin(&self, position: u64) -> Result<Tx, Error> {
-        let position = i64::try_from(position).unwrap_or(i64::MAX);
-        Ok(Tx { inner: self.reader().begin().await?, position, carried_out: self.carried_out.clone() })
+        self.transaction(Some(i64::try_from(position).unwrap_or(i64::MAX))).await
+    }
+
+    /// Begins a transaction that nobody decided: the few writes that show and change nothing protected.
+    /// It leaves the watermark alone.
+    pub async fn begin_without_decision(&self) -> Result<Tx, Error> {
+        self.transaction(None).await
+    }
+
+    async fn transaction(&self, position: Option<i64>) -> Result<Tx, Error> {
+        let Kept::Server(hold) = &self.kept else {
+            let inner = self.reader().begin().await?;
+            return Ok(Tx { inner, position, db: self.clone(), turn: None });
+        };
+        let mut turn = hold.turn().await?;
+        for _ in 1..TRIES {
+            match self.entered(hold, &mut turn).await {
+                // Nothing was done yet, so that it can be begun anew.
+                Err(error) if error.is_lost() => tokio::time::sleep(BETWEEN).await,
+                Err(error) => return Err(error),
+                Ok(inner) => return Ok(Tx { inner, position, db: self.clone(), turn: Some(turn) }),
+            }
+        }
+        let inner = self.entered(hold, &mut turn).await?;
+        Ok(Tx { inner, position, db: self.clone(), turn: Some(turn) })
+    }
+
+    async fn entered(&self, hold: &Hold, turn: &mut Turn) -> Result<DatabaseTransaction, Error> {
+        let level = Some(IsolationLevel::RepeatableRead);
+        let inner = self.reader().begin_with_config(level, None).await?;
+        hold.enter(&inner, turn).await?;
+        Ok(inner)
     }
 
     /// The highest ledger position that a committed transaction carried out.
@@ -28,7 +67,7 @@ impl Db {
         u64::try_from(self.carried_out.load(Ordering::Acquire)).ok()
     }
 
-    /// Reads the watermark from the file, once, when it is opened.
+    /// Reads the watermark from the tables, once, when they are opened.
     pub(crate) async fn read_watermark(&self) -> Result<(), Error> {
         let backend = self.reader().get_database_backend();
         let statement = Statement::from_string(backend, "SELECT position FROM db_watermark");
@@ -41,11 +80,31 @@ impl Db {
 
 impl Tx {
     /// Stores the watermark and commits: from here on the writes survive a crash.
+    ///
+    /// On a server, an answer that does not come is asked for: [`Error::Away`] then means that nothing
+    /// took effect, and [`Error::Undecided`] that nobody can say.
     pub async fn commit(self) -> Result<(), Error> {
-        let sql = format!("UPDATE db_watermark SET position = {p} WHERE position < {p}", p = self.position);
-        self.inner.execute_unprepared(&sql).await?;
-        self.inner.commit().await?;
-        self.carried_out.fetch_max(self.position, Ordering::AcqRel);
+        let Self { inner, position, db, turn } = self;
+        if let Some(position) = position {
+            let sql = format!("UPDATE db_watermark SET position = {position} WHERE position < {position}");
+            inner.execute_unprepared(&sql).await?;
+        }
+        match (&db.kept, turn) {
+            (Kept::Server(hold), Some(mut turn)) => {
+                inner.execute_unprepared(Hold::COUNT).await?;
+                match inner.commit().await.map_err(Error::from) {
+                    Ok(()) => turn.done(),
+                    Err(error) if error.is_lost() => {
+                        hold.decide(&db, &mut turn, position.unwrap_or(-1)).await?
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            _ => inner.commit().await?,
+        }
+        if let Some(position) = position {
+            db.carried_out.fetch_max(position, Ordering::AcqRel);
+        }
         Ok(())
     }
 }
@@ -73,6 +132,8 @@ mod tests {
         tx.execute_unprepared("CREATE TABLE t (x INTEGER)").await.unwrap();
         tx.commit().await.unwrap();
         db.begin(2).await.unwrap().commit().await.unwrap();
+        assert_eq!(db.watermark(), Some(4));
+        db.begin_without_decision().await.unwrap().commit().await.unwrap();
         assert_eq!(db.watermark(), Some(4));
     }
 }

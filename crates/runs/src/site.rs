@@ -159,13 +159,15 @@ impl Runs {
         .await
         .map_err(|_| Error::Defect)??;
         let error = crate::show::Failure::of(&Error::Interrupted);
+        let tx = self.inner.db.begin_without_decision().await?;
         let changed = run::Entity::update_many()
             .col_expr(run::Column::State, Expr::value(State::Interrupted.as_str()))
             .col_expr(run::Column::Error, Expr::value(error.to_json()))
             .col_expr(run::Column::FinishedAt, Expr::value(self.inner.clock.now().to_string()))
             .filter(run::Column::State.is_in([State::Queued.as_str(), State::Running.as_str()]))
-            .exec(self.inner.db.reader())
+            .exec(&*tx)
             .await?;
+        tx.commit().await?;
         Ok(changed.rows_affected)
     }
 

@@ -7,19 +7,22 @@
 //! that process, and runs the long campaigns: `make soak`. [`fuzz`] drives parsers of untrusted bytes, and
 //! [`flip`] changes stored bits. [`rgw`] is a real object store with object lock, [`proxy`] what may go wrong on the
 //! way to one. [`vault`] is a key service that answers as recorded. [`lockable_folder`] finds a file system whose files the
-//! kernel can be told to keep.
+//! kernel can be told to keep. [`postgres`] is a real database server, and [`postgres::database`] a database on it or in
+//! a file, as the environment says: the tests of rooms run on both.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot set up its site has failed")]
 
 pub mod crash;
 pub mod flip;
 pub mod fuzz;
 mod lockable;
+pub mod postgres;
 pub mod proxy;
 pub mod rgw;
 mod spine;
 pub mod vault;
 
 pub use lockable::lockable_folder;
+pub use postgres::Postgres;
 pub use proxy::{Proxy, Trouble};
 pub use rgw::Rgw;
 pub use spine::{DATABASE, Folder, LEDGER, Members, ROOT, Spine, TABLES, new_project};

@@ -13,7 +13,7 @@ use base::{
     UserId,
 };
 use catalog::{Catalog, NewProject, Purpose};
-use db::{Db, DbKey, Migration};
+use db::{Db, Migration};
 use keys::wrap::WrappingKey;
 use keys::{Credential, Custody, Keys, Reach, Roots, Safe, SiteSecrets};
 use std::path::{Path, PathBuf};
@@ -323,7 +323,7 @@ impl Parts {
         let all = [TABLES, rooms].concat();
         let key = ledger::SigningKey::from_seed(&LEDGER)?;
         let audit = Audit::new(ledger(&folder.join("ledger"), "test.example/site", key, clock.clone())?);
-        let db = Db::open(&folder.join("metadata.db"), &DbKey::new(DATABASE), &all).await?;
+        let db = crate::postgres::database(folder, DATABASE, &all).await?;
         let policies = policy::Policies::shipped()?;
         let access = Access::new(db.clone(), audit.clone(), policies, clock.clone(), entropy.clone());
         let roots = roots_in(folder)?;

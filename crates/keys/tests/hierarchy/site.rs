@@ -9,7 +9,7 @@ use base::{
     Class, Clock, FixedClock, Id, ObjectId, ProjectId, RequestId, Role, Sensitive, SiteId, SubjectId,
     SystemEntropy, Timestamp, UserId,
 };
-use db::{Db, DbKey};
+use db::Db;
 use keys::{Binding, Credential, Custody, Keys, Reach, Roots, Safe, Shares, SiteSecrets};
 use ledger::Ledger;
 use ledger::storage::{Disk, Storage};
@@ -96,7 +96,7 @@ impl TestSite {
         let _ = safe.replace(&site, &secrets, &under, &SystemEntropy).unwrap();
         let shares = shares.iter().map(|share| share.text().to_string()).collect::<Vec<_>>().join("\n");
         let rooms = [access::MIGRATIONS, keys::MIGRATIONS];
-        let db = Db::open(&folder.path().join("m.db"), &DbKey::new([5; 32]), &rooms).await.unwrap();
+        let db = testkit::postgres::database(folder.path(), [5; 32], &rooms).await.unwrap();
         let key = ledger::SigningKey::from_seed(&[9; 32]).unwrap();
         let log = folder.path().join("ledger");
         let sink = Arc::new(Sink::default());

@@ -1,0 +1,304 @@
+//! One process at a time: who holds a database on a server.
+//!
+//! Two things together. A lock of the server's, held by one connection that does nothing else, tells
+//! a second process at once that there is a first. And a number in a table says who may commit: each
+//! process that takes the lock counts it up, and a transaction looks for its own number before it does
+//! anything. A process whose connection broke without its knowledge may believe that it holds the
+//! database, and its next transaction is refused all the same.
+
+use crate::copy::Copies;
+use crate::postgres::away;
+use crate::{Db, Error};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, Statement};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, Row};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
+use tokio::task::AbortHandle;
+
+/// The lock's number, the same for every site: it is the database's own.
+const LOCK: i64 = i64::from_be_bytes(*b"sequestr");
+/// How long a start waits for a process that is ending.
+const ENDING: Duration = Duration::from_secs(3);
+const SHORT: Duration = Duration::from_millis(100);
+/// How often the holder looks whether it still is.
+const BEAT: Duration = Duration::from_secs(2);
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long a transaction waits for those before it.
+const QUEUE: Duration = Duration::from_secs(20);
+/// How long a lost commit is asked for.
+const DOUBT: Duration = Duration::from_secs(30);
+
+const TABLES: &[&str] = &[
+    "CREATE TABLE IF NOT EXISTS db_hold (one INTEGER PRIMARY KEY CHECK (one = 1), owner TEXT NOT NULL, \
+     holder BIGINT NOT NULL, turn BIGINT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS db_watermark (one INTEGER PRIMARY KEY CHECK (one = 1), position BIGINT NOT NULL)",
+    "INSERT INTO db_watermark (one, position) VALUES (1, -1) ON CONFLICT DO NOTHING",
+];
+
+/// What the tables say of holder, last turn and watermark.
+const NOW: &str = "SELECT h.holder, h.turn, w.position FROM db_hold h, db_watermark w";
+
+/// Takes the lock; waits a little for a process that is ending.
+pub(crate) async fn lock(connection: &mut PgConnection) -> Result<(), Error> {
+    let tries = ENDING.as_millis() / SHORT.as_millis();
+    for _ in 0..tries {
+        if try_lock(connection).await? {
+            return Ok(());
+        }
+        tokio::time::sleep(SHORT).await;
+    }
+    let sql = "SELECT coalesce(host(a.client_addr), 'this machine') || ', since ' || \
+               to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' \
+               FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+               WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let who = sqlx::query_scalar::<_, String>(sql).fetch_optional(connection).await.ok().flatten();
+    Err(Error::Held(who.unwrap_or_else(|| "the server does not say who".to_owned())))
+}
+
+async fn try_lock(connection: &mut PgConnection) -> Result<bool, Error> {
+    let asked = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK);
+    asked.fetch_one(connection).await.map_err(away)
+}
+
+/// Writes this process down as the holder, under the lock. Gives its number.
+pub(crate) async fn claim(connection: &mut PgConnection, owner: &str) -> Result<i64, Error> {
+    let there = sqlx::query_scalar("SELECT to_regclass('db_hold') IS NOT NULL");
+    if !there.fetch_one(&mut *connection).await.map_err(away)? {
+        let others = sqlx::query_scalar::<_, i64>(
+            "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+        );
+        if others.fetch_one(&mut *connection).await.map_err(away)? > 0 {
+            return Err(Error::Unfit("the database already holds tables that are no site's".to_owned()));
+        }
+    }
+    let mut tx = connection.begin().await.map_err(away)?;
+    for sql in TABLES {
+        sqlx::query(*sql).execute(&mut *tx).await.map_err(away)?;
+    }
+    let sql = "INSERT INTO db_hold (one, owner, holder, turn) VALUES (1, $1, 1, 0) \
+               ON CONFLICT (one) DO UPDATE SET holder = db_hold.holder + 1 RETURNING owner, holder";
+    let row = sqlx::query(sql).bind(owner).fetch_one(&mut *tx).await.map_err(away)?;
+    if row.try_get::<&str, _>(0).map_err(away)? != owner {
+        return Err(Error::Foreign);
+    }
+    let holder = row.try_get(1).map_err(away)?;
+    tx.commit().await.map_err(away)?;
+    Ok(holder)
+}
+
+/// That this process holds the database, and its transactions' turns.
+pub(crate) struct Hold {
+    turns: Arc<Turns<Turn>>,
+    copies: OnceLock<Copies>,
+    place: String,
+    mine: Arc<Mine>,
+    heart: AbortHandle,
+}
+
+/// What the holder knows of itself.
+struct Mine {
+    holder: i64,
+    carried_out: Arc<AtomicI64>,
+    /// Why nothing is committed any more, once that is so.
+    lost: OnceLock<Lost>,
+    /// Kept here so that letting go can wait for it.
+    own: Mutex<Option<PgConnection>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Lost {
+    Taken,
+    WentBack,
+}
+
+/// The number of the last commit. Whoever has it may begin a transaction.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    /// The last one that is known to have taken effect; none before the first.
+    known: Option<i64>,
+    /// The position of one after it, of which that is not known.
+    doubtful: Option<i64>,
+}
+
+impl Hold {
+    /// Keeps `own`, which has the lock, and looks after it until this is dropped.
+    pub(crate) fn keep(
+        own: PgConnection,
+        options: PgConnectOptions,
+        (holder, place): (i64, String),
+        carried_out: Arc<AtomicI64>,
+    ) -> Self {
+        let mine = Arc::new(Mine { holder, carried_out, lost: OnceLock::new(), own: Mutex::new(Some(own)) });
+        let heart = tokio::spawn(beat(mine.clone(), options)).abort_handle();
+        Self { turns: Arc::default(), copies: OnceLock::new(), place, mine, heart }
+    }
+
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(crate) fn attach_copies(&self, copies: Copies) {
+        let _ = self.copies.set(copies);
+    }
+
+    pub(crate) fn copies(&self) -> Result<&Copies, Error> {
+        self.copies.get().ok_or(Error::NoColumns)
+    }
+
+    /// Waits for this process's turn.
+    pub(crate) async fn turn(&self) -> Result<OwnedMutexGuard<Turn>, Error> {
+        self.mine.still()?;
+        let waited = tokio::time::timeout(QUEUE, self.turns.clone().lock_owned()).await;
+        waited.map_err(|_| Error::Slow(sea_orm::DbErr::Custom("other changes are still under way".into())))
+    }
+
+    /// The database's lock for changes: no other process can change anything either until `tx` ends.
+    /// Then, whether the database is as this process left it.
+    pub(crate) async fn enter(&self, tx: &DatabaseTransaction, turn: &mut Turn) -> Result<(), Error> {
+        // Before any other statement: the transaction sees what is committed when the lock is there.
+        tx.execute_unprepared("LOCK TABLE db_hold IN EXCLUSIVE MODE").await?;
+        let found = tx.query_one_raw(Statement::from_string(DatabaseBackend::Postgres, NOW)).await?;
+        let found = found.ok_or_else(|| self.mine.lose(Lost::WentBack))?;
+        let at = |at: usize| found.try_get_by_index::<i64>(at);
+        self.mine.compare(at(0)?, at(2)?)?;
+        turn.follow(at(1)?, &self.mine)
+    }
+
+    /// What a commit of the turn writes down.
+    pub(crate) const COUNT: &str = "UPDATE db_hold SET turn = turn + 1";
+
+    /// Whether a commit whose answer was lost took effect: asked until the server can say.
+    pub(crate) async fn decide(&self, db: &Db, turn: &mut Turn, position: i64) -> Result<(), Error> {
+        let before = turn.known;
+        turn.doubtful = Some(position);
+        for _ in 0..(DOUBT.as_millis() / SHORT.as_millis()) {
+            match self.look(db, turn).await {
+                Ok(()) if turn.known != before => return Ok(()),
+                Ok(()) => {
+                    return Err(Error::Away(sea_orm::DbErr::Custom("the commit was not reached".into())));
+                }
+                Err(error) if error.is_lost() => tokio::time::sleep(SHORT).await,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Undecided)
+    }
+
+    async fn look(&self, db: &Db, turn: &mut Turn) -> Result<(), Error> {
+        use sea_orm::TransactionTrait;
+        // The lock waits for what the server may still be doing for the lost connection.
+        let tx = db.reader().begin().await?;
+        self.enter(&tx, turn).await?;
+        Ok(tx.rollback().await?)
+    }
+
+    /// Lets the database go.
+    pub(crate) async fn release(&self) {
+        self.heart.abort();
+        let own = self.mine.own.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(own) = own {
+            // The server lets go of what a connection held when it ends, in whatever way.
+            let _ = tokio::time::timeout(SHORT * 10, own.close()).await;
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.heart.abort();
+    }
+}
+
+impl Turn {
+    fn follow(&mut self, found: i64, mine: &Mine) -> Result<(), Error> {
+        match self.known {
+            Some(known) if found == known + 1 && self.doubtful.is_some() => {
+                let position = self.doubtful.unwrap_or(-1);
+                mine.carried_out.fetch_max(position, Ordering::AcqRel);
+            }
+            Some(known) if found < known => return Err(mine.lose(Lost::WentBack)),
+            // Nobody else counts under this holder's number.
+            Some(known) if found > known => return Err(mine.lose(Lost::Taken)),
+            _ => {}
+        }
+        (self.known, self.doubtful) = (Some(found), None);
+        Ok(())
+    }
+
+    /// A commit took effect.
+    pub(crate) fn done(&mut self) {
+        self.known = self.known.map(|known| known.saturating_add(1));
+    }
+}
+
+impl Mine {
+    fn still(&self) -> Result<(), Error> {
+        self.lost.get().map_or(Ok(()), |lost| Err((*lost).into()))
+    }
+
+    fn lose(&self, lost: Lost) -> Error {
+        (*self.lost.get_or_init(|| lost)).into()
+    }
+
+    fn compare(&self, holder: i64, position: i64) -> Result<(), Error> {
+        if holder != self.holder {
+            return Err(self.lose(if holder < self.holder { Lost::WentBack } else { Lost::Taken }));
+        }
+        if position < self.carried_out.load(Ordering::Acquire) {
+            return Err(self.lose(Lost::WentBack));
+        }
+        Ok(())
+    }
+
+    /// Whether the lock's connection is there and the tables say what they should.
+    async fn look(&self, own: &mut PgConnection) -> Result<(), Error> {
+        let row = sqlx::query(NOW).fetch_one(own).await.map_err(away)?;
+        self.compare(row.try_get(0).map_err(away)?, row.try_get(2).map_err(away)?)
+    }
+}
+
+impl From<Lost> for Error {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Taken => Self::Held("it took the database while this one could not reach it".to_owned()),
+            Lost::WentBack => Self::WentBack,
+        }
+    }
+}
+
+/// Looks after the lock: a connection that is gone is made anew, and the lock taken again, as long as
+/// nobody else was faster.
+async fn beat(mine: Arc<Mine>, options: PgConnectOptions) {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        let own = mine.own.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let kept = match own {
+            Some(own) => look(&mine, own).await,
+            None => again(&mine, &options).await,
+        };
+        *mine.own.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        if mine.lost.get().is_some() {
+            return;
+        }
+    }
+}
+
+async fn look(mine: &Mine, mut own: PgConnection) -> Option<PgConnection> {
+    match tokio::time::timeout(ANSWER, mine.look(&mut own)).await {
+        Ok(Ok(())) => Some(own),
+        _ => None,
+    }
+}
+
+async fn again(mine: &Mine, options: &PgConnectOptions) -> Option<PgConnection> {
+    let connected = tokio::time::timeout(ANSWER, PgConnection::connect_with(options)).await;
+    let mut own = connected.ok()?.ok()?;
+    let locked = tokio::time::timeout(ANSWER, try_lock(&mut own)).await.ok()?.ok()?;
+    // Also without the lock: whoever has it may have counted the holder up.
+    let own = look(mine, own).await?;
+    locked.then_some(own)
+}
