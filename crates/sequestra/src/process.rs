@@ -79,12 +79,14 @@ fn hold(
         let (site, mut attest) = opened(&layout, settings, credential).await?;
         // Before the first request.
         server::vigil::room(&site).await;
-        let listener = listen(&layout, Layout::SOCKET)?;
-        ways.attach(&layout, &site)?;
-        let ended = match ready(shown.as_deref()) {
-            Ok(()) => run(&site, (listener, ways), told, &mut attest).await,
-            Err(error) => Err(error),
+        // An open site is closed, whatever goes wrong from here on.
+        let held = async {
+            let listener = listen(&layout, Layout::SOCKET)?;
+            ways.attach(&layout, &site)?;
+            ready(shown.as_deref())?;
+            run(&site, (listener, ways), told, &mut attest).await
         };
+        let ended = held.await;
         for socket in [Layout::SOCKET, Layout::METRICS] {
             let _ = std::fs::remove_file(layout.run().join(socket));
         }

@@ -7,7 +7,7 @@ use crate::observe::Seen;
 use crate::patience::Patience;
 use crate::{Failure, Site};
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use axum::http::{HeaderValue, Version};
 use axum::middleware::Next;
@@ -93,9 +93,8 @@ fn framed(site: &Site, request: &Request) -> Result<(), Error> {
 /// Most bytes of a request's body.
 fn limit_of(site: &Site, request: &Request) -> u64 {
     let limits = site.traffic().limits();
-    let (small, method) = (limits.body_kib.saturating_mul(1 << 10), request.method().as_str());
-    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let route = path.and_then(|path| api::ROUTES.iter().find(|r| r.path == path && r.method == method));
+    let small = limits.body_kib.saturating_mul(1 << 10);
+    let route = request.extensions().get::<Seen>().and_then(Seen::route);
     match route {
         Some(route) if SHEETS.contains(&route.name) => SHEET.max(small),
         Some(route) if FILES.contains(&route.name) => limits.upload_gib.saturating_mul(1 << 30),

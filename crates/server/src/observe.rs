@@ -41,14 +41,16 @@ pub(crate) struct Seen {
 
 struct Inner {
     minted: RequestId,
+    /// Its place in `api::ROUTES`.
+    route: Option<usize>,
     /// The id under which the ledger knows it.
     known: OnceLock<RequestId>,
     received: AtomicU64,
 }
 
 impl Seen {
-    fn new(minted: RequestId) -> Self {
-        let inner = Inner { minted, known: OnceLock::new(), received: AtomicU64::new(0) };
+    fn new(minted: RequestId, route: Option<usize>) -> Self {
+        let inner = Inner { minted, route, known: OnceLock::new(), received: AtomicU64::new(0) };
         Self { inner: Arc::new(inner) }
     }
 
@@ -62,6 +64,11 @@ impl Seen {
         self.inner.known.get().unwrap_or(&self.inner.minted)
     }
 
+    /// Its route in the contract.
+    pub fn route(&self) -> Option<&'static api::Route> {
+        api::ROUTES.get(self.inner.route?)
+    }
+
     /// So many bytes of its body came.
     pub fn received(&self, bytes: usize) {
         self.inner.received.fetch_add(bytes as u64, Relaxed);
@@ -71,12 +78,12 @@ impl Seen {
 /// Runs a request.
 pub(crate) async fn observe(State(site): State<Site>, mut request: Request, next: Next) -> Response {
     let began = site.clock.monotonic();
-    let seen = Seen::new(RequestId::mint(&*site.entropy));
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let route = path.and_then(|path| route_of(request.method(), path));
+    let seen = Seen::new(RequestId::mint(&*site.entropy), route);
     let over = if request.extensions().get::<Peer>().is_some() { "door" } else { "socket" };
     request.extensions_mut().insert(seen.clone());
-    let mut account = Account { site, seen, route, status: HUNG_UP, over, began, sent: 0, whole: false };
+    let mut account = Account { site, seen, status: HUNG_UP, over, began, sent: 0, whole: false };
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -105,7 +112,6 @@ struct Told {
 struct Account {
     site: Site,
     seen: Seen,
-    route: Option<usize>,
     status: u16,
     over: &'static str,
     began: Duration,
@@ -155,13 +161,13 @@ impl Drop for Account {
         let traffic = &self.site.traffic();
         let time = self.site.clock.monotonic().saturating_sub(self.began);
         let received = self.seen.inner.received.load(Relaxed);
-        let (route, status, sent) = (self.route, self.status, self.sent);
+        let (route, status, sent) = (self.seen.inner.route, self.status, self.sent);
         traffic.counts.ended(&Ended { route, status, time, received, sent });
         let Some(log) = traffic.log() else { return };
         let line = Line {
             time: self.site.clock.now(),
             request: self.seen.id().clone(),
-            route: route.and_then(|route| api::ROUTES.get(route)).map_or(NO_ROUTE, |route| route.name),
+            route: self.seen.route().map_or(NO_ROUTE, |route| route.name),
             status,
             ms: (time.as_secs_f64() * 1e6).round() / 1e3,
             received,

@@ -5,10 +5,8 @@
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -44,7 +42,7 @@ fn main() -> Result<()> {
 
 async fn measure(serving: &Serving, wanted: usize) -> Result<()> {
     println!("load average {}", fs::read_to_string("/proc/loadavg")?.trim());
-    let config = Arc::new(client());
+    let config = Arc::new(testkit::tls::any());
     let mut one = connect(serving.port, &config).await?;
     let before = (serving.memory()?, latency(&mut one).await?);
     let began = Instant::now();
@@ -167,55 +165,4 @@ async fn latency(stream: &mut TlsStream<TcpStream>) -> Result<[f64; 2]> {
     times.sort_by(f64::total_cmp);
     let at = |part: f64| times.get((ASKED as f64 * part) as usize).copied().unwrap_or(0.0);
     Ok([at(0.5), at(0.99)])
-}
-
-fn client() -> ClientConfig {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider);
-    let Ok(builder) = builder.with_protocol_versions(&[&rustls::version::TLS13]) else {
-        return ClientConfig::builder()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-    };
-    builder.dangerous().with_custom_certificate_verifier(Arc::new(Own)).with_no_client_auth()
-}
-
-/// The site of this measurement, which is its own.
-#[derive(Debug)]
-struct Own;
-
-impl ServerCertVerifier for Own {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("only TLS 1.3 is spoken".into()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = aws_lc_rs::default_provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, &known)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
-    }
 }
