@@ -4,6 +4,8 @@ use crate::key::{Use, VerifierKey};
 use crate::{Error, Result};
 
 const HEAD: &str = "sequestra-site/v1";
+/// What ids are written in: digits and lower-case letters without `i`, `l`, `o` and `u`.
+const ALPHABET: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// A site's public keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +30,7 @@ fn parse(bytes: &[u8]) -> Option<Site> {
     let lines: Vec<&str> = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?.split('\n').collect();
     let [HEAD, id, ledger, receipts] = lines.as_slice() else { return None };
     let id = id.strip_prefix("site ")?;
-    let word =
-        |text: &str| text.len() == 20 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let word = |text: &str| text.len() == 20 && text.bytes().all(|b| ALPHABET.contains(&b));
     id.strip_prefix("sit_").filter(|rest| word(rest))?;
     let key = |line: &str, name: &str| -> Option<VerifierKey> { line.strip_prefix(name)?.parse().ok() };
     let (ledger, receipts) = (key(ledger, "ledger ")?, key(receipts, "receipts ")?);

@@ -7,7 +7,7 @@ use testkit::fuzz::{Target, Until, corpus, drive, inputs, targets};
 fn count(target: &Target) -> u64 {
     match target.name {
         "segment" | "tile" | "bundle" | "checkpoint-file" => 40,
-        "stream" | "body" | "edit-list" => 400,
+        "stream" | "body" | "edit-list" | "witness-request" => 400,
         _ => 4000,
     }
 }

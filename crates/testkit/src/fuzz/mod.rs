@@ -5,10 +5,11 @@
 //! corpus and seeded changes of it; the same seed tries the same bytes. `make test` runs each for
 //! a fixed number of inputs, `make fuzz NAME=… TIME=…` for as long as one likes.
 //!
-//! * [`targets`]: all of them; [`sealed`] and [`recorded`]: what they look at
+//! * [`targets`]: all of them; [`sealed`], [`recorded`] and [`outside`]: what they look at
 //! * [`mutate`]: how bytes are changed
 
 pub mod mutate;
+pub mod outside;
 pub mod recorded;
 pub mod sealed;
 
@@ -39,6 +40,7 @@ pub struct Target {
 pub fn targets() -> Result<Vec<Target>> {
     let mut all = sealed::targets().context("the targets of sealed objects")?;
     all.extend(recorded::targets().context("the targets of the ledger")?);
+    all.extend(outside::targets().context("the targets of what passes outside")?);
     Ok(all)
 }
 

@@ -44,7 +44,7 @@ impl Made {
             roots.insert(n + 1, ledger.root(n + 1)?);
         }
         let receipts = SigningKey::from_seed(&[22; 32])?;
-        let (site, receipt) = issue(&ledger, &receipts)?;
+        let (site, receipt) = issue(&ledger, NAME, &receipts)?;
         roots.insert(EVENTS + 1, ledger.root(EVENTS + 1)?);
         let verifier = ledger.verifier().clone();
         let public = receipt::SitePublic {
@@ -72,17 +72,17 @@ impl Made {
     }
 }
 
-fn append(ledger: &Ledger, body: serde_json::Value) -> Result<u64> {
+pub(super) fn append(ledger: &Ledger, body: serde_json::Value) -> Result<u64> {
     Ok(ledger.append_blocking(Entry::new(["run_a"], Body::of(&body)?)?)?.position)
 }
 
 /// A receipt, recorded, with its proof.
-fn issue(ledger: &Ledger, key: &SigningKey) -> Result<(SiteId, Vec<u8>)> {
+pub(super) fn issue(ledger: &Ledger, name: &str, key: &SigningKey) -> Result<(SiteId, Vec<u8>)> {
     use receipt::{Inclusion, Object, Predicate, Receipt, Statement, What, sign};
     let entropy = super::sealed::Fixed::new(8);
     let site = SiteId::mint(&entropy);
     let time = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
-    let origin = receipt::Ledger { origin: NAME.to_owned(), position: 2 };
+    let origin = receipt::Ledger { origin: name.to_owned(), position: 2 };
     let run = base::RunId::mint(&entropy).to_string();
     let actor = base::UserId::mint(&entropy).to_string();
     let mut predicate = Predicate::new(What::Run, run, site.clone(), actor, time, origin);
