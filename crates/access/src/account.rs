@@ -119,21 +119,34 @@ impl Access {
     }
 
     async fn insert_account(&self, tx: &Tx, name: &str) -> Result<(Account, OneTimeToken), Error> {
+        let account = self.new_account(&**tx, name).await?;
+        let token = self.insert(tx, &account).await?;
+        Ok((account, token))
+    }
+
+    /// An account of this name that can be made.
+    pub(crate) async fn new_account(
+        &self,
+        connection: &impl ConnectionTrait,
+        name: &str,
+    ) -> Result<Account, Error> {
         check_name(name)?;
-        let taken = account::Entity::find().filter(account::Column::Name.eq(name)).one(&**tx).await?;
+        let taken = account::Entity::find().filter(account::Column::Name.eq(name)).one(connection).await?;
         if taken.is_some() {
             return Err(Error::NameTaken);
         }
-        let id = UserId::mint(&*self.inner.entropy);
+        Ok(Account { id: UserId::mint(&*self.inner.entropy), name: name.to_owned(), closed: false })
+    }
+
+    pub(crate) async fn insert(&self, tx: &Tx, account: &Account) -> Result<OneTimeToken, Error> {
         let row = account::ActiveModel {
-            id: Set(id.to_string()),
-            name: Set(name.to_owned()),
+            id: Set(account.id.to_string()),
+            name: Set(account.name.clone()),
             created_at: Set(self.inner.clock.now().to_string()),
             closed: Set(false),
         };
         account::Entity::insert(row).exec_without_returning(&**tx).await?;
-        let token = self.insert_token(tx, &id).await?;
-        Ok((Account { id, name: name.to_owned(), closed: false }, token))
+        self.insert_token(tx, &account.id).await
     }
 
     async fn refuse_takeover(&self, account: &UserId) -> Result<(), Error> {

@@ -19,7 +19,8 @@ pub mod decide;
 pub mod facts;
 pub mod grant;
 pub mod permit;
-pub mod restored;
+pub mod recovered;
+mod restored;
 pub mod session;
 pub mod settings;
 

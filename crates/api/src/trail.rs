@@ -41,6 +41,7 @@ pub const UNASKED: &[&str] = &[
     "site-opened",
     "site-closed",
     "site-restored",
+    "administrator-made",
     "site-stopped",
     "session-opened",
     "session-ended",

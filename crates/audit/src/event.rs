@@ -160,6 +160,9 @@ pub enum What {
     /// Reads that had arrived were taken back before anything showed them, as their package was refused:
     /// records, keys and bodies go.
     ObjectsWithdrawn {},
+    /// An account was made platform administrator by whoever holds what opens the site, on a locked site: its
+    /// administrators could no longer sign in.
+    AdministratorMade {},
     /// A legal hold on an object was set, or lifted.
     HoldChanged {
         /// Whether it is under a hold now.
@@ -366,6 +369,7 @@ impl What {
             Self::BackupMade { .. } => "backup-made",
             Self::BackupKeysDestroyed { .. } => "backup-keys-destroyed",
             Self::SiteRestored { .. } => "site-restored",
+            Self::AdministratorMade {} => "administrator-made",
             Self::Linked {} => "linked",
             Self::JobStarted { .. } => "job-started",
             Self::JobEnded { .. } => "job-ended",

@@ -105,6 +105,7 @@ fn all() -> Vec<Event> {
         asked(person(), made),
         Event::new(site.clone(), What::BackupKeysDestroyed { epochs: vec![1, 2] }),
         Event::new(site.clone(), restored),
+        Event::new(site.clone(), What::AdministratorMade {}),
         asked(person(), What::Linked {}),
         asked(person(), What::JobStarted { closures: vec![Blake3([2; 32])] }),
         asked(person(), ended),

@@ -52,6 +52,9 @@ pub enum Error {
     /// The site has no process.
     #[error("the site is locked")]
     Locked,
+    /// The site has a process.
+    #[error("the site is open: process {0} holds it")]
+    Open(u32),
     /// The process was started and does not answer.
     #[error("the site's process was started but does not answer")]
     NotAnswering,
@@ -215,9 +218,11 @@ impl Fault for Error {
             | Self::SessionExposed(_)
             | Self::OtherSite
             | Self::Stranger => Kind::Denied,
-            Self::OtherPin { .. } | Self::NameTaken { .. } | Self::Exists(_) | Self::RunEnded(_) => {
-                Kind::Conflict
-            }
+            Self::OtherPin { .. }
+            | Self::NameTaken { .. }
+            | Self::Exists(_)
+            | Self::Open(_)
+            | Self::RunEnded(_) => Kind::Conflict,
             Self::NoPassphrase
             | Self::NoShares(_)
             | Self::NoNew
@@ -287,6 +292,7 @@ impl Fault for Error {
             Self::RemotesExposed(_) => "CLI-050",
             Self::NotRemotes(_) => "CLI-051",
             Self::Papers { .. } => "CLI-052",
+            Self::Open(_) => "CLI-053",
             Self::Backup => "CLI-035",
         }
     }
@@ -315,6 +321,10 @@ impl Fault for Error {
             Self::Prompt(_) => "try again",
             Self::NoToken => "run it in a terminal, or give `--token-file FILE`",
             Self::Locked => "any command that needs the site, such as `sequestra whoami`, opens it",
+            Self::Open(_) => {
+                "`sequestra site lock` closes it; where nobody can sign in, end that process by its id (SIGTERM): it \
+                 closes in good order"
+            }
             Self::NotAnswering => "look at the end of the log in the site's `run` folder",
             Self::Stranger => "do not sign in; ask the site's owner who put a socket there",
             Self::Connection(_) => "run the same command again; what was finished is kept",

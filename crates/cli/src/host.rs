@@ -1,7 +1,7 @@
 //! What the program around the command line provides.
 
 use crate::{Console, Passphrase};
-use base::SiteId;
+use base::{SiteId, UserId};
 use serde::Serialize;
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
@@ -78,6 +78,9 @@ pub trait Host {
         say: &mut dyn FnMut(u64, u64),
         hand: &mut dyn FnMut(&RestoredSite) -> anyhow::Result<()>,
     ) -> anyhow::Result<()>;
+
+    /// Makes the account `name` platform administrator of `site`, which no process holds.
+    fn recover(&self, site: &Path, name: &str, passphrase: &Passphrase) -> anyhow::Result<NewAdministrator>;
 
     /// Runs a hidden subcommand: everything after the word `internal`.
     fn internal(&self, args: &[OsString]) -> ExitCode;
@@ -226,6 +229,17 @@ pub struct RestoredSite {
     pub missing: u64,
     /// Who signs in with the token.
     pub administrator: String,
+    /// The one-time token. Shown once, kept nowhere.
+    pub token: String,
+}
+
+/// `site recover`.
+#[derive(Clone, Serialize)]
+pub struct NewAdministrator {
+    /// The account's id.
+    pub account: UserId,
+    /// Its sign-in name.
+    pub name: String,
     /// The one-time token. Shown once, kept nowhere.
     pub token: String,
 }

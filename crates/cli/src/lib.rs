@@ -75,6 +75,7 @@ pub use console::Console;
 pub use entry::{run, run_on};
 pub use error::{Error, Failure};
 pub use host::{
-    DemoArgs, DemoDataArgs, Diagnosis, Finding, Host, InitArgs, NewSite, RestoreArgs, RestoredSite,
+    DemoArgs, DemoDataArgs, Diagnosis, Finding, Host, InitArgs, NewAdministrator, NewSite, RestoreArgs,
+    RestoredSite,
 };
 pub use passphrase::Passphrase;

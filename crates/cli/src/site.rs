@@ -1,15 +1,20 @@
 //! `site`: the site's process.
 
 use crate::app::App;
-use crate::{Error, Failure, text};
+use crate::client::Client;
+use crate::file::NewFile;
+use crate::init::{json_with_token, keep_token};
+use crate::{Error, Failure, passphrase, text};
 use api::site::Status;
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 /// The site's process: is it open, is it well, close it
 #[derive(Subcommand)]
 pub enum Site {
     Status(Show),
     Lock(Lock),
+    Recover(Recover),
 }
 
 impl Site {
@@ -17,6 +22,7 @@ impl Site {
         match self {
             Self::Status(args) => args.run(app),
             Self::Lock(args) => args.run(app),
+            Self::Recover(args) => args.run(app),
         }
     }
 }
@@ -101,5 +107,40 @@ impl Lock {
             None => app.console.say("it is locked already"),
         }
         if app.console.is_json() { app.console.json(&serde_json::json!({"locked": true})) } else { Ok(()) }
+    }
+}
+
+/// Make a new platform administrator for a locked site that none can sign in to any more.
+///
+/// It takes what opens the site. The new account holds that one role, and no account that is there gains or loses
+/// anything. It is on record as made this way, for every auditor to see.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra site recover second-admin --token-out ./token\n  sequestra login --token-file \
+    ./token\n\nRole: none; what opens the site."
+)]
+pub struct Recover {
+    /// The sign-in name of the new account
+    name: String,
+    /// A file to write the one-time token to, readable by you alone [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    token_out: Option<PathBuf>,
+}
+
+impl Recover {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let site = app.site()?;
+        if let Some(client) = Client::running(&site)? {
+            return Err(Error::Open(client.health().pid).into());
+        }
+        let file = self.token_out.as_deref().map(NewFile::create).transpose()?;
+        let passphrase = passphrase::existing(app, &site)?;
+        let made = app.host.recover(&site, &self.name, &passphrase)?;
+        let apart = keep_token(file, &made.token)?;
+        if app.console.is_json() {
+            return json_with_token(app.console, &made, apart);
+        }
+        app.console.say(&format!("{} is {}, platform administrator of the site", made.name, made.account));
+        if apart { Ok(()) } else { app.console.line(&made.token) }
     }
 }

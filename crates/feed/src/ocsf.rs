@@ -115,7 +115,7 @@ const fn class_of(what: &What) -> Class {
         What::ObjectWhole { .. } | What::ReplicaDiffers { .. } => class(DATASTORE, 99),
         What::Linked {} | What::HoldChanged { .. } | What::KeysSealed { .. } => class(ENTITY, 3),
         What::PolicyChecked { .. } | What::PolicyDisagreed { .. } => class(LIFECYCLE, 99),
-        What::ReceiptIssued { .. } => class(ENTITY, 1),
+        What::ReceiptIssued { .. } | What::AdministratorMade {} => class(ENTITY, 1),
     }
 }
 
@@ -129,6 +129,7 @@ const fn severity(what: &What) -> u32 {
         What::JobEnded { scratch_destroyed: false, .. }
         | What::StreamLags { .. }
         | What::SiteRestored { .. }
+        | What::AdministratorMade {}
         | What::WitnessSilent { .. } => 3,
         What::ObjectDamaged { .. }
         | What::ReplicaDiffers { .. }

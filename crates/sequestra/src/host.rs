@@ -7,8 +7,8 @@ use api::Problem;
 use base::{Fault, Kind, SystemClock, SystemEntropy};
 use cli::host::{CertificateArgs, Listening, Made, Tls, Unsealing};
 use cli::{
-    Console, DemoArgs, DemoDataArgs, Diagnosis, Failure, Host, InitArgs, NewSite, Passphrase, RestoreArgs,
-    RestoredSite,
+    Console, DemoArgs, DemoDataArgs, Diagnosis, Failure, Host, InitArgs, NewAdministrator, NewSite,
+    Passphrase, RestoreArgs, RestoredSite,
 };
 use server::door::Shown;
 use server::door::issue::Wanted;
@@ -150,6 +150,12 @@ impl Host for Program {
         let own = (Arc::new(SystemClock::default()) as _, Arc::new(SystemEntropy) as _);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(restore::restore(args, &credential, own, say, hand)).map_err(told)
+    }
+
+    fn recover(&self, site: &Path, name: &str, passphrase: &Passphrase) -> Result<NewAdministrator> {
+        let credential = keys::Credential::new(passphrase.reveal().to_owned());
+        let (account, token) = process::recover(site, credential, name).map_err(told)?;
+        Ok(NewAdministrator { account: account.id, name: account.name, token: token.expose().to_owned() })
     }
 
     fn internal(&self, args: &[OsString]) -> ExitCode {

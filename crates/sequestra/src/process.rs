@@ -6,6 +6,7 @@ use crate::layout::{Layout, Settings};
 use crate::open::open;
 use crate::serve::Ways;
 use crate::{replicas, streams};
+use access::{Account, OneTimeToken};
 use anyhow::{Context, Result};
 use audit::{Event, What};
 use base::{Kind, SystemClock, SystemEntropy};
@@ -53,6 +54,21 @@ pub fn serve_door(
     hold(root, credential, true, &mut |shown| match shown {
         Some(shown) => ready(shown),
         None => Ok(()),
+    })
+}
+
+/// Opens the site for nobody, makes the account `name` its platform administrator, and closes it.
+pub fn recover(root: &Path, credential: Credential, name: &str) -> Result<(Account, OneTimeToken)> {
+    keys::locked::lock_process();
+    let layout = Layout::at(root)?;
+    let settings = layout.settings()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (site, mut attest) = opened(&layout, settings, credential).await?;
+        let made = site.access.recover(&site.id, name).await;
+        close(&site, &mut attest).await;
+        clear_memory(layout.root());
+        Ok(made?)
     })
 }
 

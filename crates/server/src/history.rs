@@ -289,6 +289,7 @@ fn words(what: &What) -> String {
             let ledger = if *newer { "with a newer ledger" } else { "WITHOUT a newer ledger" };
             format!("site RESTORED from set {set} of {made}, {ledger}")
         }
+        What::AdministratorMade {} => "ADMINISTRATOR made by whoever opens the site".into(),
         What::HoldChanged { held: true } => "legal hold set".into(),
         What::HoldChanged { held: false } => "legal hold lifted".into(),
         What::ObjectDeleted { versions } => format!("object deleted, {versions} versions"),

@@ -40,6 +40,7 @@ mod outward;
 mod question;
 mod real;
 mod record;
+mod recovered;
 mod replica;
 mod secrets;
 mod site;
