@@ -13,8 +13,9 @@ pub struct Health {
     pub site: SiteId,
     /// The program's version.
     pub version: String,
-    /// The process.
-    pub pid: u32,
+    /// The process, said on its own machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
     /// Whether it takes requests that need the ledger.
     pub recording: bool,
 }

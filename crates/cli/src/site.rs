@@ -131,7 +131,7 @@ impl Recover {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let site = app.site()?;
         if let Some(client) = Client::running(&site)? {
-            return Err(Error::Open(client.health().pid).into());
+            return Err(Error::Open(client.health().pid.unwrap_or_default()).into());
         }
         let file = self.token_out.as_deref().map(NewFile::create).transpose()?;
         let passphrase = passphrase::existing(app, &site)?;

@@ -1,11 +1,12 @@
 //! What the program itself refuses: settings that do not fit what the site has.
 
 use base::{Fault, Kind};
+use std::path::PathBuf;
 
 /// The page of the guide that says what to write.
 const PAGE: &str = "docs/guide/bucket.md";
 
-/// Settings that do not fit what the site has.
+/// Settings that cannot be read, or do not fit what the site has.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The bodies are in a bucket, and `site.toml` names none.
@@ -25,14 +26,29 @@ pub enum Error {
     /// The bodies are in the folder, and `site.toml` names a bucket.
     #[error("the bodies of the site are in its folder, and site.toml names the bucket `{0}`")]
     InFolder(String),
+    /// A file of settings is not what it should be.
+    #[error("`{}` is not valid: {why}", path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// Where, and what of it.
+        why: String,
+    },
+    /// A file of settings is not there, or cannot be read.
+    #[error("`{}` cannot be read", path.display())]
+    Unread {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::InBucket(_) | Self::TwoLocks | Self::OtherBucket { .. } | Self::InFolder(_) => {
-                Kind::Invalid
-            }
+            Self::Unread { .. } => Kind::NotFound,
+            _ => Kind::Invalid,
         }
     }
 
@@ -42,6 +58,8 @@ impl Fault for Error {
             Self::TwoLocks => "SEQUESTRA-003",
             Self::OtherBucket { .. } => "SEQUESTRA-004",
             Self::InFolder(_) => "SEQUESTRA-005",
+            Self::Settings { .. } => "SEQUESTRA-006",
+            Self::Unread { .. } => "SEQUESTRA-007",
         }
     }
 
@@ -59,6 +77,14 @@ impl Fault for Error {
             Self::InFolder(_) => {
                 "remove `[archive.s3]`: a bucket is named before the first body, and bodies are not moved"
                     .to_owned()
+            }
+            Self::Settings { .. } => {
+                return Some("mend that line; docs/spec/site.md lists what the file can say".to_owned());
+            }
+            Self::Unread { .. } => {
+                return Some(
+                    "name a `site.toml` of your own that this account of the machine can read".to_owned(),
+                );
             }
         };
         Some(format!("{what}; see {PAGE}"))

@@ -68,7 +68,7 @@ impl Host for Program {
         let layout = Layout::at(site)?;
         let safe = match restore::sealed_file(site).map_err(told)? {
             Some(safe) => safe,
-            None => keys::Safe::new(layout.sealed_keys(), layout.settings()?.keys),
+            None => keys::Safe::new(layout.sealed_keys(), layout.settings().map_err(told)?.keys),
         };
         let file = safe.file().map_err(|e| failure(&e))?;
         Ok(match file.custody() {

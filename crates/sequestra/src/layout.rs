@@ -1,5 +1,6 @@
 //! Where things lie in a site's directory; see `docs/spec/site.md`.
 
+use crate::error::Error;
 use anyhow::{Context, bail};
 use base::SiteId;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -299,6 +300,16 @@ impl Layout {
             }
             Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
         };
-        toml::from_str(&text).with_context(|| format!("`{}` is not valid", path.display()))
+        Ok(settings(&path, &text)?)
     }
+}
+
+/// The settings that a file holds.
+pub fn settings(path: &Path, text: &str) -> Result<Settings, Error> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+        let why = format!("{}{}", line.unwrap_or_default(), error.message());
+        Error::Settings { path: path.to_owned(), why }
+    })
 }

@@ -2,7 +2,8 @@
 //! is no account yet that could be asked, and whoever holds the backup, the recovery file and what unseals
 //! the site could read everything by other means. What it leaves is a record, before anything opens.
 
-use crate::layout::{Layout, Settings, Witnessing};
+use crate::error::Error;
+use crate::layout::{self, Layout, Settings, Witnessing};
 use crate::open::{MIGRATIONS, Seen, access};
 use crate::store;
 use anyhow::{Context, Result, bail};
@@ -34,14 +35,9 @@ pub fn sealed_file(folder: &Path) -> Result<Option<Safe>> {
     Ok(Some(Safe::new(set.join("site.sealed"), Reach::default())))
 }
 
-fn settings(path: &Path) -> Result<Settings> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    toml::from_str(&text).with_context(|| format!("`{}` is not valid", path.display()))
-}
-
 fn settings_of(set: &Set) -> Result<Settings> {
     let text = String::from_utf8(set.read_file("site.toml")?).unwrap_or_default();
-    toml::from_str(&text).with_context(|| format!("`{}` is not valid", set.name("site.toml")))
+    Ok(layout::settings(&set.path("site.toml"), &text)?)
 }
 
 /// Restores.
@@ -121,7 +117,11 @@ fn unseal(
     credential: &Credential,
 ) -> Result<(SiteSecrets, Box<dyn Provider>)> {
     let reach = match &args.settings {
-        Some(path) => settings(path)?.keys,
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            let text = text.map_err(|source| Error::Unread { path: path.clone(), source })?;
+            layout::settings(path, &text)?.keys
+        }
         None => Reach::default(),
     };
     let safe = Safe::new(set.path("site.sealed"), reach);

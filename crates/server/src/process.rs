@@ -1,7 +1,7 @@
 //! The process itself: health, status, lock.
 
 use crate::attend::Signed;
-use crate::door::Shown;
+use crate::door::{Peer, Shown};
 use crate::failure::Error;
 use crate::site::Replicated;
 use crate::traffic::https;
@@ -10,10 +10,10 @@ use access::thing;
 use access::verb::{Manage, View};
 use access::{Action, Permit};
 use api::site::{Door, Health, Ready, Replica, Status, Stream};
-use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use bytes::Bytes;
 use std::sync::OnceLock;
 use tokio::sync::watch;
@@ -21,13 +21,14 @@ use tokio::sync::watch;
 /// Seconds that a time server may set a clock back without a word here.
 const CLOCK_MAY_STEP: i64 = 60;
 
-pub(crate) async fn health(State(site): State<Site>) -> Json<Health> {
-    Json(Health {
-        site: site.id.clone(),
-        version: site.version.to_owned(),
-        pid: std::process::id(),
-        recording: site.audit.ledger().failure().is_none(),
-    })
+/// Who asks at the door is nobody in particular: which process it is, is of use on this machine alone.
+pub(crate) async fn health(State(site): State<Site>, door: Option<Extension<Peer>>) -> Json<Health> {
+    Json(well(&site, door.is_none().then(std::process::id)))
+}
+
+fn well(site: &Site, pid: Option<u32>) -> Health {
+    let recording = site.audit.ledger().failure().is_none();
+    Health { site: site.id.clone(), version: site.version.to_owned(), pid, recording }
 }
 
 /// Says nothing of why: who asks is nobody in particular.
@@ -177,5 +178,5 @@ fn lagging(known: &Replicated, told: &Replica) -> Option<String> {
 pub(crate) async fn lock(State(site): State<Site>, Signed(caller): Signed) -> Result<Json<Health>, Failure> {
     let _: Permit<Manage, thing::Site> = site.permit(&caller, Action::LockSite, &site.id).await?;
     site.stop();
-    Ok(health(State(site)).await)
+    Ok(Json(well(&site, None)))
 }

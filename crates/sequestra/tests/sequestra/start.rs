@@ -187,3 +187,17 @@ fn open(events: &[Value]) -> Vec<u64> {
     }
     open
 }
+
+#[test]
+fn settings_that_are_none_are_named_with_their_line() {
+    let site = Site::fresh(&[]);
+    let path = site.folder.join("site.toml");
+    let whole = fs::read_to_string(&path).unwrap();
+    for wrong in ["idle_minutess = 3\n", "[[alarm]]\nurl = 7\n", "[door\n"] {
+        fs::write(&path, format!("{wrong}{whole}")).unwrap();
+        let said = refused(&site, "SEQUESTRA-006");
+        assert!(said.contains("site.toml") && said.contains("line "), "{said}");
+    }
+    fs::write(&path, whole).unwrap();
+    site.start();
+}
