@@ -116,15 +116,16 @@ impl Look {
         }
         bar.finish_and_clear();
         let (damaged, whole): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| one.damage.is_some());
+        let quarantined = damaged.iter().filter(|one| !is_lock(one)).count() as u64;
         if app.console.is_json() {
-            sound(&damaged, damaged.len() as u64)?;
+            sound(&damaged, quarantined)?;
             return app.console.json(&whole);
         }
         for one in whole {
             let size = text::size(one.bytes);
             app.console.line(&format!("{}  version {}  {size}  whole", one.object, one.version))?;
         }
-        sound(&damaged, damaged.len() as u64)
+        sound(&damaged, quarantined)
     }
 }
 
@@ -184,13 +185,19 @@ fn finish(app: &mut App<'_>, total: &Scrubbed) -> Result<(), Failure> {
     if app.console.is_json() { app.console.json(total) } else { Ok(()) }
 }
 
-/// Damage is the command's failure, and its findings are the versions.
-fn sound(damaged: &[Checked], quarantined: u64) -> Result<(), Failure> {
-    if quarantined == 0 {
-        return Ok(());
-    }
-    let findings = damaged.iter().map(damage_line).collect();
-    Err(Failure::from(Error::Damage(quarantined)).with_findings(findings))
+/// Damage is the command's failure, and so is a lock that differs, whose bytes are whole; the findings are the versions.
+fn sound(found: &[Checked], quarantined: u64) -> Result<(), Failure> {
+    let error = match (quarantined, found.len() as u64) {
+        (0, 0) => return Ok(()),
+        (0, locks) => Error::Locks(locks),
+        (quarantined, _) => Error::Damage(quarantined),
+    };
+    Err(Failure::from(error).with_findings(found.iter().map(damage_line).collect()))
+}
+
+/// Whether it is the store's lock that is not as recorded.
+fn is_lock(one: &Checked) -> bool {
+    one.damage.as_deref() == Some("lock")
 }
 
 fn damage_line(one: &Checked) -> String {

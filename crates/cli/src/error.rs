@@ -110,6 +110,9 @@ pub enum Error {
     /// Damage in stored bytes.
     #[error("{0} versions of objects are damaged: they are in quarantine and given to nobody")]
     Damage(u64),
+    /// Locks that differ, of whole bytes.
+    #[error("the store locks {0} versions of objects otherwise than their records say")]
+    Locks(u64),
     /// Damage in a backup.
     #[error("the backup is damaged")]
     Backup,
@@ -237,6 +240,7 @@ impl Fault for Error {
             | Self::Unsound
             | Self::Incomplete
             | Self::Damage(_)
+            | Self::Locks(_)
             | Self::NotHeld(_)
             | Self::Backup => Kind::Integrity,
             Self::Answer(_) | Self::Host(_) => Kind::Internal,
@@ -294,6 +298,7 @@ impl Fault for Error {
             Self::Papers { .. } => "CLI-052",
             Self::Open(_) => "CLI-053",
             Self::Backup => "CLI-035",
+            Self::Locks(_) => "CLI-036",
         }
     }
 
@@ -339,6 +344,9 @@ impl Fault for Error {
             }
             Self::Damage(_) => {
                 "`sequestra archive stat` names all of them; look at the disk, and keep a backup that has them"
+            }
+            Self::Locks(_) => {
+                "what is less than the record says is put right within seconds: run it again; find out who can write there"
             }
             Self::Backup => {
                 "make another one in a new folder, on another medium; keep this one as long as it has what no other has"

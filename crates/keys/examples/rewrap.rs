@@ -81,6 +81,14 @@ async fn rotate(site: &TestSite, scope: &str, clock: &SystemClock) -> (f64, f64)
             break;
         }
     }
+    loop {
+        let tx = site.db.begin(permit.decision()).await.unwrap();
+        let over = site.keys.check_rotation(&permit, &tx, scope, BATCH).await.unwrap();
+        tx.commit().await.unwrap();
+        if over {
+            break;
+        }
+    }
     let tx = site.db.begin(permit.decision()).await.unwrap();
     let done = site.keys.finish_rotation(&permit, &tx, scope).await.unwrap();
     tx.commit().await.unwrap();

@@ -80,6 +80,9 @@ pub enum Error {
     /// Rows of a scope are left on an older key.
     #[error("{0} rows are still on an older key")]
     RowsLeft(u64),
+    /// The old key of a scope is to be destroyed, and not every row was seen to open with the new one.
+    #[error("not every row was opened with the new key yet")]
+    NotChecked,
     /// The prepared file was made from other secrets than the site has now.
     #[error("no move to another provider is prepared, or the site's root was rotated since")]
     NotPrepared,
@@ -118,6 +121,7 @@ impl Fault for Error {
             | Self::Shredded(_)
             | Self::Held(_)
             | Self::RowsLeft(_)
+            | Self::NotChecked
             | Self::NotPrepared => Kind::Conflict,
             Self::Unavailable { .. } | Self::File(_) => Kind::Unavailable,
             Self::Access(e) => e.kind(),
@@ -149,6 +153,7 @@ impl Fault for Error {
             Self::RowsLeft(_) => "KEYS-020",
             Self::NotPrepared => "KEYS-021",
             Self::File(_) => "KEYS-022",
+            Self::NotChecked => "KEYS-023",
             Self::Access(e) => e.code(),
             Self::Db(e) => e.code(),
         }
@@ -179,7 +184,7 @@ impl Fault for Error {
                 "move the site first: `sequestra keys migrate --to shares --split 2-of-3`, or to a token"
             }
             Self::Held(_) => "restrict use instead; shred when the hold or the floor has ended",
-            Self::RowsLeft(_) => "run the rotation again: it goes on where it stopped",
+            Self::RowsLeft(_) | Self::NotChecked => "run the rotation again: it goes on where it stopped",
             Self::NotPrepared => "begin again: `sequestra keys migrate --to …`",
             Self::Access(e) => return e.hint(),
             Self::Db(e) => return e.hint(),

@@ -14,7 +14,7 @@ use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryS
 use db::{Db, Tx};
 use seal::SessionKey;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 /// What a session key belongs to. All of it is bound into the wrapping.
@@ -45,6 +45,8 @@ pub(crate) struct Inner {
     pub scopes: RwLock<HashMap<String, Arc<Scope>>>,
     /// Who says whether shredding is forbidden; until it is attached, it is.
     pub holds: OnceLock<Arc<dyn crate::Holds>>,
+    /// How far the checks of rotations are, by scope. A process that starts begins them anew.
+    pub checks: Mutex<HashMap<String, crate::rotate::Check>>,
 }
 
 impl Keys {
@@ -57,7 +59,8 @@ impl Keys {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Error> {
         let (roots, custody) = (RwLock::new(roots), RwLock::new(custody));
-        let inner = Inner { db, roots, custody, entropy, scopes: RwLock::default(), holds: OnceLock::new() };
+        let (scopes, holds, checks) = (RwLock::default(), OnceLock::new(), Mutex::default());
+        let inner = Inner { db, roots, custody, entropy, scopes, holds, checks };
         let keys = Self { inner: Arc::new(inner) };
         let scopes: Vec<String> = key::Entity::find()
             .select_only()
@@ -226,7 +229,8 @@ impl Keys {
         by.unwrap(&key, &text).map(Some)
     }
 
-    /// Wraps a session key under the newest keys of its scopes.
+    /// Wraps a session key under the newest keys of its scopes, and opens what it made: a row that names a generation
+    /// was seen to open with it.
     pub(crate) fn wrap_session(
         &self,
         binding: &Binding,
@@ -244,6 +248,13 @@ impl Keys {
         }
         let (generation, by) = outer.current()?;
         let bytes = by.wrap(&bytes, &text, entropy)?;
+        let mut opened = by.unwrap(&bytes, &text)?;
+        if let Some(inner) = inner {
+            opened = inner.current()?.1.unwrap(&opened, &text)?;
+        }
+        if opened.as_slice() != key {
+            return Err(Error::Wrap);
+        }
         Ok(WrappedSession { bytes, outer: generation, inner: inner_generation })
     }
 }

@@ -5,8 +5,9 @@
 //! 1. The next generation is made. Crash here: two generations; new rows use the newer.
 //! 2. Rows are wrapped anew in batches. Each row names the generation that wraps it. Crash here:
 //!    some rows on each, all readable; asking again goes on with step 2.
-//! 3. One transaction counts what is left on older generations, opens every row of the scope with
-//!    the newest, and destroys the older ones. A row that does not open stops it.
+//! 3. Every row is opened with the newest, in batches. A row that does not open stops it. Crash here: nothing
+//!    changed; the next process opens every row again.
+//! 4. One transaction counts by the index that nothing is on older generations, and destroys those.
 
 use crate::safe::{Credential, Safe, Sealing};
 use crate::scope::{field_binding, key_binding};
@@ -28,8 +29,6 @@ use std::sync::PoisonError;
 
 /// The scope's word for the root keys.
 pub const ROOT: &str = "root";
-/// Rows that one check holds in memory.
-const PAGE: u64 = 10_000;
 
 /// What a finished rotation proves: that every row of the scope opens with the newest key, and that
 /// there is no other.
@@ -56,6 +55,25 @@ pub struct Standing {
     pub newest: u64,
     /// Rows on older ones.
     pub older: u64,
+}
+
+/// How far the check of a rotation is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Check {
+    generation: i32,
+    /// The row that was opened last.
+    after: (String, i32),
+    rows: u64,
+    over: bool,
+}
+
+impl Check {
+    /// Goes on behind `last`, the last of `rows` of which `most` were asked for.
+    fn go_on(&mut self, last: Option<(String, i32)>, rows: u64, most: u64) {
+        self.after = last.unwrap_or_else(|| std::mem::take(&mut self.after));
+        self.rows = self.rows.saturating_add(rows);
+        self.over = rows < most.max(1);
+    }
 }
 
 impl Keys {
@@ -126,6 +144,9 @@ impl Keys {
         let newest = scope.current()?.0;
         let below = of_scope(id).add(generation_of(id).lt(newest));
         let rows = session::Entity::find().filter(below.clone()).limit(most).all(&**tx).await?;
+        if !rows.is_empty() {
+            self.forget_check(id);
+        }
         for row in rows {
             let binding = Binding::of(&row)?;
             let key = self.unwrap_row(&**tx, &binding, &row).await?;
@@ -149,8 +170,57 @@ impl Keys {
         Ok(session::Entity::find().filter(below).count(&**tx).await?)
     }
 
-    /// Step 3: proves that no row is left on an older generation, and destroys those.
-    /// [`Keys::settle`] follows the commit.
+    /// Step 3: opens at most `most` further rows of the scope, none of which may be on an older generation, and gives
+    /// whether all were opened.
+    ///
+    /// # Errors
+    /// [`Error::RowsLeft`] as long as a row is on an older generation; what a row says that does not open.
+    pub async fn check_rotation(
+        &self,
+        permit: &Permit<Manage, Site>,
+        tx: &Tx,
+        id: &str,
+        most: u64,
+    ) -> Result<bool, Error> {
+        permit.live()?;
+        let generation = self.load_scope(&**tx, id).await?.current()?.0;
+        self.none_below(tx, id, generation).await?;
+        let mut check = self.check_of(id, generation);
+        if check.over {
+            return Ok(true);
+        }
+        let (object, version) = &check.after;
+        let later = Condition::any()
+            .add(session::Column::Object.gt(object))
+            .add(session::Column::Version.gt(*version));
+        // The first two say where the index is entered, and that it gives the order; `later` leaves out what of the
+        // last object was opened.
+        let rows = session::Entity::find()
+            .filter(of_scope(id).add(generation_of(id).eq(generation)))
+            .filter(session::Column::Object.gte(object))
+            .filter(later)
+            .order_by_asc(session::Column::Object)
+            .order_by_asc(session::Column::Version)
+            .limit(most.max(1))
+            .all(&**tx)
+            .await?;
+        for row in &rows {
+            if self.unwrap_row(&**tx, &Binding::of(row)?, row).await?.is_none() {
+                return Err(Error::RowsLeft(1));
+            }
+        }
+        check.go_on(rows.last().map(|row| (row.object.clone(), row.version)), rows.len() as u64, most);
+        let over = check.over;
+        self.note_check(id, check);
+        Ok(over)
+    }
+
+    /// Step 4: proves by the index that every row is on the newest generation, and destroys the older ones. What came
+    /// in since the check was opened as it was wrapped. [`Keys::settle`] follows the commit.
+    ///
+    /// # Errors
+    /// [`Error::RowsLeft`] as long as a row is on another generation, [`Error::NotChecked`] unless this process opened
+    /// every row first.
     pub async fn finish_rotation(
         &self,
         permit: &Permit<Manage, Site>,
@@ -160,10 +230,14 @@ impl Keys {
         permit.live()?;
         let scope = self.load_scope(&**tx, id).await?;
         let (generation, newest) = scope.current()?;
-        let below = of_scope(id).add(generation_of(id).lt(generation));
-        let left = session::Entity::find().filter(below).count(&**tx).await?;
-        if left > 0 {
-            return Err(Error::RowsLeft(left));
+        let rows = session::Entity::find().filter(of_scope(id)).count(&**tx).await?;
+        let on_newest = of_scope(id).add(generation_of(id).eq(generation));
+        let checked = session::Entity::find().filter(on_newest).count(&**tx).await?;
+        if checked != rows {
+            return Err(Error::RowsLeft(rows.saturating_sub(checked)));
+        }
+        if !self.check_of(id, generation).over {
+            return Err(Error::NotChecked);
         }
         let bytes = newest.wrap(scope.field.expose().as_slice(), &field_binding(id), &*self.inner.entropy)?;
         let change = field::ActiveModel {
@@ -172,7 +246,6 @@ impl Keys {
             wrapped: Set(bytes),
         };
         change.update(&**tx).await?;
-        let checked = self.check_rows(tx, id, generation).await?;
         let destroyed = scope.older();
         key::Entity::delete_many()
             .filter(key::Column::Scope.eq(id))
@@ -182,38 +255,35 @@ impl Keys {
         Ok(Rotated { scope: id.to_owned(), generation, destroyed, checked })
     }
 
+    /// Counts in the index that no row of a scope is on an older generation.
+    async fn none_below(&self, tx: &Tx, id: &str, generation: i32) -> Result<(), Error> {
+        let below = of_scope(id).add(generation_of(id).lt(generation));
+        match session::Entity::find().filter(below).count(&**tx).await? {
+            0 => Ok(()),
+            left => Err(Error::RowsLeft(left)),
+        }
+    }
+
+    /// How far the check of a scope is; at its beginning when it was of another generation.
+    fn check_of(&self, id: &str, generation: i32) -> Check {
+        let checks = self.inner.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = checks.get(id).filter(|check| check.generation == generation).cloned();
+        known.unwrap_or_else(|| Check { generation, ..Check::default() })
+    }
+
+    fn note_check(&self, id: &str, check: Check) {
+        self.inner.checks.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), check);
+    }
+
+    /// What was opened before a row was wrapped anew says nothing.
+    fn forget_check(&self, id: &str) {
+        self.inner.checks.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
     /// Takes over what the database now holds of a scope. After a commit.
     pub async fn settle(&self, id: &str) -> Result<(), Error> {
         self.load_scope(self.inner.db.reader(), id).await?;
         Ok(self.inner.db.forget_deleted().await?)
-    }
-
-    /// Opens every row of a scope, and gives how many there are.
-    async fn check_rows(&self, tx: &Tx, id: &str, generation: i32) -> Result<u64, Error> {
-        let (mut after, mut checked) = ((String::new(), 0), 0);
-        loop {
-            let later = Condition::any().add(session::Column::Object.gt(&after.0)).add(
-                Condition::all()
-                    .add(session::Column::Object.eq(&after.0))
-                    .add(session::Column::Version.gt(after.1)),
-            );
-            let rows = session::Entity::find()
-                .filter(of_scope(id).add(later))
-                .order_by_asc(session::Column::Object)
-                .order_by_asc(session::Column::Version)
-                .limit(PAGE)
-                .all(&**tx)
-                .await?;
-            let Some(last) = rows.last() else { return Ok(checked) };
-            after = (last.object.clone(), last.version);
-            for row in &rows {
-                let own = if is_subject(id) { row.inner_generation } else { row.outer_generation };
-                if own != generation || self.unwrap_row(&**tx, &Binding::of(row)?, row).await?.is_none() {
-                    return Err(Error::RowsLeft(1));
-                }
-                checked += 1;
-            }
-        }
     }
 
     /// Step 1 for the root: the sealed file gets the next root beside the one in force. It takes
@@ -234,7 +304,11 @@ impl Keys {
         let roots = self.roots();
         let (newest, by) = roots.current()?;
         let below = key::Entity::find().filter(key::Column::Root.lt(newest));
-        for row in below.clone().limit(most).all(&**tx).await? {
+        let rows = below.clone().limit(most).all(&**tx).await?;
+        if !rows.is_empty() {
+            self.forget_check(ROOT);
+        }
+        for row in rows {
             let text = key_binding(&row.scope, row.generation);
             let bytes = roots.at(row.root)?.unwrap(&row.wrapped, &text)?;
             let change = key::ActiveModel {
@@ -262,24 +336,50 @@ impl Keys {
         Ok(below.count(&**tx).await?)
     }
 
-    /// Step 3 for the root, first half: opens every row with the newest root.
-    pub async fn check_root(&self, permit: &Permit<Manage, Site>, tx: &Tx) -> Result<Rotated, Error> {
+    /// Step 3 for the root, first half: opens at most `most` further rows with the newest root. The proof, once all
+    /// were opened.
+    pub async fn check_root(
+        &self,
+        permit: &Permit<Manage, Site>,
+        tx: &Tx,
+        most: u64,
+    ) -> Result<Option<Rotated>, Error> {
         permit.live()?;
         let roots = self.roots();
         let (generation, by) = roots.current()?;
-        let rows = key::Entity::find().all(&**tx).await?;
+        let left = key::Entity::find().filter(key::Column::Root.lt(generation)).count(&**tx).await?;
+        if left > 0 {
+            return Err(Error::RowsLeft(left));
+        }
+        let mut check = self.check_of(ROOT, generation);
+        let later = Condition::any().add(key::Column::Scope.gt(&check.after.0)).add(
+            Condition::all()
+                .add(key::Column::Scope.eq(&check.after.0))
+                .add(key::Column::Generation.gt(check.after.1)),
+        );
+        let rows = key::Entity::find()
+            .filter(later)
+            .order_by_asc(key::Column::Scope)
+            .order_by_asc(key::Column::Generation)
+            .limit(most.max(1))
+            .all(&**tx)
+            .await?;
         for row in &rows {
-            if row.root != generation {
-                return Err(Error::RowsLeft(1));
-            }
             by.unwrap(&row.wrapped, &key_binding(&row.scope, row.generation))?;
+        }
+        check.go_on(rows.last().map(|row| (row.scope.clone(), row.generation)), rows.len() as u64, most);
+        let (over, checked) = (check.over, check.rows);
+        if !over {
+            self.note_check(ROOT, check);
+            return Ok(None);
         }
         let backups = backup::Entity::find().all(&**tx).await?;
         for row in backups.iter().filter(|row| !row.wrapped.is_empty()) {
             by.unwrap(&row.wrapped, &crate::backup::binding(row.epoch))?;
         }
+        self.forget_check(ROOT);
         let destroyed = roots.generations().into_iter().filter(|own| *own < generation).collect();
-        Ok(Rotated { scope: ROOT.into(), generation, destroyed, checked: rows.len() as u64 })
+        Ok(Some(Rotated { scope: ROOT.into(), generation, destroyed, checked }))
     }
 
     /// Step 3 for the root, second half, after the commit of the first: the older root is destroyed.

@@ -16,7 +16,7 @@ use axum::response::Response;
 use base::{Class, Sensitive};
 use std::time::Duration;
 
-/// Rows that one transaction wraps anew.
+/// Rows that one transaction wraps anew, or opens.
 const BATCH: u64 = 1000;
 /// How long one step of a rotation may take: far less than a permit lasts.
 const STEP: Duration = Duration::from_secs(2);
@@ -87,6 +87,18 @@ async fn rotate_scope(
             return Ok(Rotation { scope, left, report: None });
         }
     }
+    loop {
+        let tx = site.begin(permit).await?;
+        let over = site.keys.check_rotation(permit, &tx, &scope, BATCH).await?;
+        tx.commit().await?;
+        if over {
+            break;
+        }
+        if site.clock.monotonic() >= ends {
+            // The rows that are still to be opened are not counted: the next step goes on.
+            return Ok(Rotation { scope, left: 0, report: None });
+        }
+    }
     let tx = site.begin(permit).await?;
     let done = site.keys.finish_rotation(permit, &tx, &scope).await?;
     tx.commit().await?;
@@ -116,9 +128,17 @@ async fn rotate_root(
             return Ok(Rotation { scope: ROOT.to_owned(), left, report: None });
         }
     }
-    let tx = site.begin(permit).await?;
-    let done = site.keys.check_root(permit, &tx).await?;
-    tx.commit().await?;
+    let done = loop {
+        let tx = site.begin(permit).await?;
+        let done = site.keys.check_root(permit, &tx, BATCH).await?;
+        tx.commit().await?;
+        if let Some(done) = done {
+            break done;
+        }
+        if site.clock.monotonic() >= ends {
+            return Ok(Rotation { scope: ROOT.to_owned(), left: 0, report: None });
+        }
+    };
     let sealing = tokio::task::block_in_place(|| keys.finish_root(permit, safe, &once()))?;
     note(site, permit, sealing).await?;
     Ok(Rotation { scope: ROOT.to_owned(), left: 0, report: Some(report(done)) })

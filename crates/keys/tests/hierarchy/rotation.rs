@@ -38,6 +38,9 @@ async fn rotate(site: &TestSite, scope: &str, steps: usize) -> Option<Rotated> {
         }
         tx.commit().await.unwrap();
         let tx = site.db.begin(permit.decision()).await.unwrap();
+        if !site.keys.check_rotation(&permit, &tx, scope, 3).await.unwrap() {
+            continue;
+        }
         let done = site.keys.finish_rotation(&permit, &tx, scope).await.unwrap();
         tx.commit().await.unwrap();
         site.keys.settle(scope).await.unwrap();
@@ -106,13 +109,61 @@ async fn an_old_key_is_destroyed_only_when_every_row_was_seen_to_open() {
     let sql =
         format!("UPDATE keys_session SET wrapped = zeroblob(60) WHERE object = '{}'", stored[1].0.object);
     tx.execute_unprepared(&sql).await.unwrap();
-    let false_row = site.keys.finish_rotation(&permit, &tx, &scope).await;
-    assert!(matches!(false_row, Err(Error::Unwrap)), "{false_row:?}");
+    let steps = async |most: u64| -> Result<(), Error> {
+        for _ in 0..9 {
+            if site.keys.check_rotation(&permit, &tx, &scope, most).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    };
+    for most in [1, 2, 9] {
+        let false_row = steps(most).await;
+        assert!(matches!(false_row, Err(Error::Unwrap)), "{false_row:?}");
+        let finished = site.keys.finish_rotation(&permit, &tx, &scope).await;
+        assert!(matches!(finished, Err(Error::NotChecked)), "{finished:?}");
+    }
     drop(tx);
     assert_eq!(
         numbers(&site, &format!("SELECT generation FROM keys_key WHERE scope = '{scope}'")).await,
         [1, 2]
     );
+    site.assert_open(&stored).await;
+}
+
+#[tokio::test]
+async fn no_step_opens_more_rows_than_it_may_and_what_was_wrapped_since_is_opened_again() {
+    let site = TestSite::new().await;
+    let mut stored = site.store(None, 5).await;
+    let scope = site.project.to_string();
+    assert!(rotate(&site, &scope, 3).await.is_none());
+    let permit = permit(&site).await;
+    let tx = site.db.begin(permit.decision()).await.unwrap();
+    assert_eq!(site.keys.rewrap(&permit, &tx, &scope, 9).await.unwrap(), 0);
+    let mut over = Vec::new();
+    for _ in 0..3 {
+        over.push(site.keys.check_rotation(&permit, &tx, &scope, 2).await.unwrap());
+    }
+    assert_eq!(over, [false, false, true], "two rows a step, of five");
+    tx.commit().await.unwrap();
+    // On the newest from the beginning: the check stands, and the proof counts it.
+    stored.extend(site.store(None, 1).await);
+    let tx = site.db.begin(permit.decision()).await.unwrap();
+    assert!(site.keys.check_rotation(&permit, &tx, &scope, 2).await.unwrap());
+    // One that is on the old key after all: nothing is destroyed, and all are opened again.
+    let back = format!(
+        "UPDATE keys_session SET (wrapped, outer_generation) = (zeroblob(60), 1) WHERE object = '{}'",
+        stored[0].0.object
+    );
+    tx.execute_unprepared(&back).await.unwrap();
+    let finished = site.keys.finish_rotation(&permit, &tx, &scope).await;
+    assert!(matches!(finished, Err(Error::RowsLeft(1))), "{finished:?}");
+    drop(tx);
+    let tx = site.db.begin(permit.decision()).await.unwrap();
+    let done = site.keys.finish_rotation(&permit, &tx, &scope).await.unwrap();
+    assert_eq!((done.checked, done.destroyed.as_slice()), (6, [1].as_slice()));
+    tx.commit().await.unwrap();
+    site.keys.settle(&scope).await.unwrap();
     site.assert_open(&stored).await;
 }
 
@@ -134,7 +185,7 @@ async fn a_root_rotation_may_stop_anywhere() {
         site.reopen().await;
         site.assert_open(&stored).await;
         let tx = site.db.begin(permit.decision()).await.unwrap();
-        assert!(matches!(site.keys.check_root(&permit, &tx).await, Err(Error::RowsLeft(_))));
+        assert!(matches!(site.keys.check_root(&permit, &tx, 3).await, Err(Error::RowsLeft(_))));
         let left = site.keys.rewrap_root(&permit, &tx, 2).await.unwrap();
         assert_eq!(left, 4 - 2 * (round + 1), "site, two projects, one subject");
         tx.commit().await.unwrap();
@@ -146,7 +197,8 @@ async fn a_root_rotation_may_stop_anywhere() {
     }
     let permit = permit(&site).await;
     let tx = site.db.begin(permit.decision()).await.unwrap();
-    let done = site.keys.check_root(&permit, &tx).await.unwrap();
+    assert_eq!(site.keys.check_root(&permit, &tx, 3).await.unwrap(), None, "three of four");
+    let done = site.keys.check_root(&permit, &tx, 3).await.unwrap().unwrap();
     assert_eq!((done.generation, done.destroyed.as_slice(), done.checked), (2, [1].as_slice(), 4));
     tx.commit().await.unwrap();
     site.reopen().await;

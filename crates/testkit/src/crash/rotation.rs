@@ -135,6 +135,14 @@ async fn rotate_scope(spine: &Spine, permit: &Permit<Manage, Site>, scope: &str)
             break;
         }
     }
+    loop {
+        let tx = db.begin(permit.decision()).await?;
+        let over = keys.check_rotation(permit, &tx, scope, 2).await?;
+        tx.commit().await?;
+        if over {
+            break;
+        }
+    }
     let tx = db.begin(permit.decision()).await?;
     let done = keys.finish_rotation(permit, &tx, scope).await?;
     tx.commit().await?;
@@ -153,9 +161,14 @@ async fn rotate_root(spine: &Spine, permit: &Permit<Manage, Site>, folder: &Path
             break;
         }
     }
-    let tx = db.begin(permit.decision()).await?;
-    let done = keys.check_root(permit, &tx).await?;
-    tx.commit().await?;
+    let done = loop {
+        let tx = db.begin(permit.decision()).await?;
+        let done = keys.check_root(permit, &tx, 2).await?;
+        tx.commit().await?;
+        if let Some(done) = done {
+            break done;
+        }
+    };
     let _ = keys.finish_root(permit, &safe, &credential(folder)?)?;
     Ok(done)
 }
