@@ -16,6 +16,8 @@
 //! * [`object`]: what is known about an object
 //! * [`retain`]: floors, locks, holds, deletion
 //! * [`scrub`]: checks, the rolling scrub, quarantine
+//! * [`locks`]: whether the store still forbids what it was told to
+//! * [`rolling`]: the site's own scrub, also of a busy site
 //! * [`moment`]: from when a floor counts
 //! * [`sweep`]: what a crash left, shard by shard
 //! * [`standing`]: how the store stands, for the status
@@ -25,11 +27,13 @@ pub mod address;
 pub mod admit;
 pub mod archive;
 pub mod draft;
+pub mod locks;
 pub mod moment;
 pub mod object;
 pub mod open;
 pub mod restored;
 pub mod retain;
+pub mod rolling;
 pub mod scrub;
 pub mod standing;
 pub mod store;
@@ -48,6 +52,7 @@ pub use error::Error;
 pub use object::{Form, Object};
 pub use open::{Opened, OpenedRaw};
 pub use retain::Keeps;
+pub use rolling::Rolling;
 pub use scrub::{Checked, Pace, Stat, Step};
 pub use standing::Standing;
 pub use sweep::{Sweep, Swept};

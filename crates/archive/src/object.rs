@@ -70,6 +70,9 @@ pub struct Object {
     pub scrubbed_at: String,
     /// When it was deleted. What is left is this record.
     pub deleted_at: Option<String>,
+    /// Whether the store was told to lock it, and did.
+    #[serde(skip)]
+    pub(crate) locked: bool,
     #[serde(skip)]
     pub(crate) body: Name,
     #[serde(skip)]
@@ -199,6 +202,7 @@ pub(crate) fn from_row(row: object::Model) -> Result<Object, Error> {
         quarantined: row.quarantined,
         scrubbed_at: row.scrubbed_at,
         deleted_at: row.deleted_at,
+        locked: row.locked != 0,
         body: Name::parse(&row.body).ok_or(Error::Record)?,
         base_nonce: row.base_nonce.map(|n| n.try_into()).transpose().map_err(|_| Error::Record)?,
     })

@@ -10,6 +10,7 @@
 
 use crate::archive::blocking;
 use crate::count::{Change, Counted, count as add};
+use crate::locks::says;
 use crate::object::Object;
 use crate::store::Lock;
 use crate::table::{UNLOCKED, object};
@@ -137,12 +138,12 @@ impl Archive {
             let wanted = Lock { until, hold: held || store.locked(&name)?.hold };
             let kept = store.lock(&name, &wanted)?;
             let weaker = kept.until < wanted.until || (wanted.hold && !kept.hold);
-            if weaker { Err(Error::NotLocked(id)) } else { Ok(()) }
+            if weaker { Err(Error::NotLocked(id)) } else { Ok(kept) }
         })
         .await;
         let version = (object.id.clone(), object.version);
-        self.known.note(version, kept.is_ok(), self.clock.monotonic());
-        kept?;
+        self.known.note(version.clone(), kept.is_ok(), self.clock.monotonic());
+        self.known.note_lock(version, !says(object, &kept?));
         self.mark(object, object::Column::Locked, 1).await
     }
 
@@ -272,6 +273,7 @@ impl Archive {
         tx.commit().await?;
         for object in &versions {
             self.known.note((id.clone(), object.version), true, self.clock.monotonic());
+            self.known.note_lock((id.clone(), object.version), false);
         }
         let store = self.store.clone();
         blocking(move || Ok(versions.iter().try_for_each(|object| store.remove(&object.body))?)).await

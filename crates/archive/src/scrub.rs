@@ -194,6 +194,17 @@ impl Archive {
         Ok(step)
     }
 
+    /// Bytes of all versions that are not deleted, by the sums that are kept.
+    pub(crate) async fn stored_bytes(&self) -> Result<u64, Error> {
+        let sum: Option<Option<i64>> = count::Entity::find()
+            .select_only()
+            .column_as(Expr::cust("CAST(SUM(bytes) AS BIGINT)"), "bytes")
+            .into_tuple()
+            .one(self.db.reader())
+            .await?;
+        u64::try_from(sum.flatten().unwrap_or_default()).map_err(|_| Error::Record)
+    }
+
     /// How many versions are due, and their bytes.
     async fn due(&self, before: &str) -> Result<(u64, u64), Error> {
         let sums: Option<(i64, Option<i64>)> = object::Entity::find()
@@ -237,6 +248,10 @@ impl Archive {
                 self.mark(object, object::Column::ScrubbedAt, self.clock.now().to_string()).await?;
             }
         }
+        let found = match found {
+            None => self.check_lock(object, by, request).await?,
+            found => found,
+        };
         Ok(Checked::of(object, found.map(str::to_owned)))
     }
 

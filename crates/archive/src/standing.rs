@@ -4,7 +4,7 @@ use crate::Archive;
 use crate::archive::Suspect;
 use crate::sweep::{Sweep, Sweeping};
 use base::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub(crate) struct Known {
     due: Mutex<Option<(String, u64, u64)>>,
     away: AtomicBool,
     unlocked: Mutex<BTreeMap<Suspect, Duration>>,
+    /// Versions whose lock is not what their record says.
+    differing: Mutex<BTreeSet<Suspect>>,
 }
 
 /// How a store stands: counts alone.
@@ -41,6 +43,8 @@ pub struct Standing {
     pub sweep: Sweep,
     /// Versions that it has not locked for longer than a minute.
     pub unlocked: u64,
+    /// Versions whose lock was found to be another than their record says, and is not put right.
+    pub differing: u64,
 }
 
 impl Known {
@@ -52,6 +56,16 @@ impl Known {
         self.away.store(away, Ordering::Relaxed);
     }
 
+    /// Notes whether the lock of a version differs from its record.
+    pub fn note_lock(&self, version: Suspect, differs: bool) {
+        let mut differing = self.differing.lock().unwrap_or_else(PoisonError::into_inner);
+        if differs {
+            differing.insert(version);
+        } else {
+            differing.remove(&version);
+        }
+    }
+
     /// Notes whether a version was locked, at `now` by the clock that only goes forward.
     pub fn note(&self, version: Suspect, locked: bool, now: Duration) {
         let mut unlocked = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,6 +74,11 @@ impl Known {
         } else {
             unlocked.entry(version).or_insert(now);
         }
+    }
+
+    fn differing(&self) -> u64 {
+        let differing = self.differing.lock().unwrap_or_else(PoisonError::into_inner);
+        u64::try_from(differing.len()).unwrap_or(u64::MAX)
     }
 }
 
@@ -75,6 +94,7 @@ impl Archive {
             strays: u64::try_from(sweep.swept.strays).unwrap_or(u64::MAX),
             sweep,
             unlocked: u64::try_from(late).unwrap_or(u64::MAX),
+            differing: self.known.differing(),
         }
     }
 }

@@ -108,6 +108,10 @@ pub enum Cause {
     ObjectsDamaged,
     /// The door's certificate ends soon, or the one that should follow it cannot be used.
     DoorCertificate,
+    /// The store locks objects otherwise than their records say.
+    LocksDiffer,
+    /// Not everything was read within the time of the scrub.
+    ScrubLate,
     /// The site was not opened: something is not what was stored.
     NotOpened,
 }
@@ -127,6 +131,8 @@ impl Cause {
             Self::PolicyDisagrees => "policy-disagrees",
             Self::ObjectsDamaged => "objects-damaged",
             Self::DoorCertificate => "door-certificate",
+            Self::LocksDiffer => "locks-differ",
+            Self::ScrubLate => "scrub-late",
             Self::NotOpened => "not-opened",
         }
     }

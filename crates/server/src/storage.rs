@@ -2,12 +2,13 @@
 //! records damage that readers met, and says in its status how the store is.
 
 use crate::{Failure, Site};
-use archive::{Pace, Standing};
+use archive::{Rolling, Standing};
+use base::Timestamp;
 use std::time::Duration;
 
 /// How often the site looks after its store.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long a step of the site's own scrub reads, and how long it sweeps at once.
+/// How long it sweeps at once.
 const OWN_STEP: Duration = Duration::from_secs(2);
 /// How long it sweeps at once while somebody uses the site.
 const BRIEF: Duration = Duration::from_millis(100);
@@ -29,6 +30,14 @@ impl Default for Care {
 }
 
 impl Care {
+    /// Says so when something was not found right for longer than it should be: of one version it is told, whatever
+    /// the others are.
+    pub(crate) fn late(&self, now: Timestamp, oldest: Option<Timestamp>) -> Option<String> {
+        let latest = now.checked_sub(Rolling::late_after(self.every())).ok()?;
+        let late = self.scrub_days > 0 && oldest.is_some_and(|oldest| oldest < latest);
+        late.then(|| format!("the scrub is behind: not everything was read within {} days", self.scrub_days))
+    }
+
     /// What was last found right longer ago than this is due.
     pub(crate) fn every(&self) -> Duration {
         Duration::from_secs(self.scrub_days.saturating_mul(DAY))
@@ -53,20 +62,13 @@ pub(crate) async fn limits(site: &Site) -> Result<Vec<String>, Failure> {
             ahead.as_secs() / DAY
         ));
     }
-    // Twice the time: a scrub that is on its way is no alarm.
-    let late = site.clock.now().checked_sub(site.care.every().saturating_mul(2)).ok();
-    if oldest.is_some_and(|oldest| late.is_some_and(|late| oldest < late)) {
-        limits.push(format!(
-            "the scrub is behind: not everything was read within {} days",
-            site.care.scrub_days
-        ));
-    }
+    limits.extend(site.care.late(site.clock.now(), oldest));
     Ok(limits)
 }
 
 /// What the site has met of its store.
 fn standing(standing: &Standing) -> Vec<String> {
-    let Standing { away, strays, unlocked, sweep } = *standing;
+    let Standing { away, strays, unlocked, differing, sweep } = *standing;
     let mut limits = Vec::new();
     if away {
         limits.push(
@@ -79,6 +81,9 @@ fn standing(standing: &Standing) -> Vec<String> {
             "the store has not locked {unlocked} versions of objects for longer than a minute; \
              `archive stat` says in which projects"
         ));
+    }
+    if let Some(locks) = locks(differing) {
+        limits.push(locks);
     }
     if sweep.failing {
         limits.push(
@@ -94,18 +99,41 @@ fn standing(standing: &Standing) -> Vec<String> {
     limits
 }
 
+/// Says so when locks are not what the records say.
+pub(crate) fn locks(differing: u64) -> Option<String> {
+    (differing > 0)
+        .then(|| format!("the store locks {differing} versions of objects otherwise than their records say"))
+}
+
 /// Looks after the store until the site stops: sweeps it for what a crash left, records damage that readers met, has the
-/// store lock what is new, destroys the keys of backups whose day has come, and scrubs a little while nobody waits. An
-/// error is left for the next look: none of these is
+/// store lock what is new, destroys the keys of backups whose day has come, and scrubs: for longer while nobody waits,
+/// and a little at any time. An error is left for the next look: none of these is
 /// anybody's request, and what is behind shows in the status.
 pub async fn care(site: Site) {
-    let pace = Pace {
-        every: site.care.every(),
-        per_second: site.care.scrub_mib_per_second.saturating_mul(1 << 20),
-        step: OWN_STEP,
-    };
+    // A large object takes the scrub long, and nothing else waits for it.
+    tokio::join!(look_after(&site), scrub(&site));
+}
+
+/// Scrubs until the site stops, unless the settings say that it does not.
+async fn scrub(site: &Site) {
+    if site.care.scrub_days == 0 {
+        return;
+    }
+    let per_second = site.care.scrub_mib_per_second.saturating_mul(1 << 20);
+    let mut rolling = Rolling::new(site.care.every(), per_second);
+    let mut pause = LOOK;
     loop {
-        sweep(&site).await;
+        tokio::select! {
+            () = site.stopped() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = rolling.turn(&site.archive, site.is_quiet(), &site.actor()).await.unwrap_or(LOOK);
+    }
+}
+
+async fn look_after(site: &Site) {
+    loop {
+        sweep(site).await;
         tokio::select! {
             () = site.stopped() => return,
             () = tokio::time::sleep(LOOK) => {}
@@ -113,9 +141,6 @@ pub async fn care(site: Site) {
         let _ = site.archive.settle_suspects().await;
         let _ = site.archive.lock_settled().await;
         let _ = site.backup.end_epochs().await;
-        if site.care.scrub_days > 0 && site.is_quiet() {
-            let _ = site.archive.scrub_uncounted(&pace, &site.actor()).await;
-        }
     }
 }
 
@@ -127,5 +152,21 @@ async fn sweep(site: &Site) {
         if sweep.is_over() || site.clock.monotonic().saturating_sub(began) >= most {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_version_that_was_not_read_in_time_is_told_soon_after() {
+        let care = Care::default();
+        let read: Timestamp = "2031-05-01T00:00:00Z".parse().unwrap();
+        let after = |days: u64| read.checked_add(Duration::from_secs(days * DAY)).unwrap();
+        assert_eq!(care.late(after(31), Some(read)), None);
+        assert!(care.late(after(32), Some(read)).is_some_and(|why| why.contains("30 days")));
+        assert_eq!(care.late(after(32), None), None);
+        assert_eq!(Care { scrub_days: 0, ..care }.late(after(900), Some(read)), None, "it was told not to");
     }
 }

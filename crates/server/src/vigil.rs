@@ -154,9 +154,12 @@ async fn policies(site: &Site, look: u32) {
 }
 
 async fn damage(site: &Site) {
-    let Ok((quarantined, _)) = site.archive.health().await else { return };
+    let Ok((quarantined, oldest)) = site.archive.health().await else { return };
     let why = (quarantined > 0).then(|| format!("{quarantined} versions of objects are in quarantine"));
     site.alarms.set(Cause::ObjectsDamaged, "", why);
+    let differing = site.archive.standing().differing;
+    site.alarms.set(Cause::LocksDiffer, "", crate::storage::locks(differing));
+    site.alarms.set(Cause::ScrubLate, "", site.care.late(site.clock.now(), oldest));
 }
 
 #[cfg(test)]

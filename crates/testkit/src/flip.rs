@@ -1,8 +1,8 @@
 //! One changed bit in a stored file of a small site: is it found, and is the file named?
 //!
 //! What looks for it is what a site has: the full check of the ledger's folder, the check of every
-//! page of the database, and reading every object to its end under a permit. A body and its tree
-//! are named by their object.
+//! page of the database, reading every object to its end under a permit, and the scrub. A body, its tree
+//! and its lock are named by their object.
 
 use crate::Spine;
 use crate::crash::{actor, campaign::copy_folder, fast_folder};
@@ -10,10 +10,12 @@ use access::thing::{Object, Project};
 use access::verb::{Read as ReadVerb, View};
 use access::{Action, Ask, Permit};
 use anyhow::{Context, Result, ensure};
+use db::sea_orm::ConnectionTrait;
 use db::{Db, DbKey};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Objects of the small site; one has two segments.
@@ -47,6 +49,7 @@ impl Small {
                 Ok(())
             };
             actor::put(&spine, &project, &caller, n, tell).await?;
+            settle(&spine).await?;
             // Of the files that are there, those that were not there before are this object's.
             let files = below(&folder, Path::new("objects"))?;
             for file in files.into_iter().filter(|file| file != Path::new(MARK)) {
@@ -155,8 +158,21 @@ async fn damaged_objects(folder: &Path) -> Result<Vec<String>> {
             damaged.push(object.id.to_string());
         }
     }
+    // Where the store locks a body, no reader looks.
+    let by = audit::Actor::Site(spine.site.clone());
+    let pace = archive::Pace { every: Duration::ZERO, per_second: 0, step: Duration::from_secs(3_600) };
+    let step = spine.archive.scrub(&pace, &by, None).await?;
+    damaged.extend(step.found.into_iter().map(|found| found.object.to_string()));
     spine.close().await;
     Ok(damaged)
+}
+
+/// Has the store lock everything, as an open site does. The door of this small one refuses nothing.
+async fn settle(spine: &Spine) -> Result<()> {
+    spine.db.reader().execute_unprepared("UPDATE archive_object SET arriving = 0").await?;
+    let locked = spine.archive.lock_settled().await?;
+    ensure!(locked == 1, "the new object is not locked");
+    Ok(())
 }
 
 /// The files below `folder` and `part` of it, named from `folder`.

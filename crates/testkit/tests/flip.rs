@@ -15,6 +15,7 @@ async fn a_changed_bit_of_any_stored_file_is_found_and_named() {
     for kind in kinds {
         assert!(files.iter().any(|(file, _)| file.to_string_lossy().starts_with(kind)), "{kind}");
     }
+    assert!(files.iter().any(|(file, _)| file.extension().is_some_and(|e| e == "lock")), "one is locked");
     let mut dice = Dice::new(3);
     for (file, length) in files {
         let places = [0, length / 2, length - 1, dice.below(length)];

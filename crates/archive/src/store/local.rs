@@ -193,6 +193,19 @@ impl Store for Local {
         }
     }
 
+    /// The immutable flag, where it is in use.
+    fn is_marked(&self, name: &Name) -> io::Result<bool> {
+        if self.flag == Flag::Off {
+            return Ok(true);
+        }
+        for part in Part::ALL {
+            if !has_flag(&File::open(self.path(name, part))?) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// 1. The lock is asked. 2. The flags go, then the body, the tree, and at last the lock file: a crash
     ///    in between leaves what the next removal ends.
     fn remove(&self, name: &Name) -> io::Result<()> {
@@ -383,7 +396,9 @@ fn read(text: &str) -> Option<Lock> {
         "no" => false,
         _ => return None,
     };
-    Some(Lock { until, hold })
+    let lock = Lock { until, hold };
+    // Only as it is written: other letters would say the same, and a changed bit would go unseen.
+    (written(&lock) == text).then_some(lock)
 }
 
 fn has_flag(file: &File) -> bool {
@@ -415,6 +430,18 @@ mod tests {
         }
         for text in ["", "until -\n", "until -\nhold maybe\n", "until soon\nhold no\n", "until -\nhold no"] {
             assert_eq!(read(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_lock_with_any_bit_changed_says_something_else() {
+        let lock = Lock { until: Some("2031-05-14T12:00:00.123Z".parse().unwrap()), hold: true };
+        let text = written(&lock);
+        for bit in 0..text.len() * 8 {
+            let mut changed = text.clone().into_bytes();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let said = String::from_utf8(changed).ok().and_then(|text| read(&text));
+            assert_ne!(said, Some(lock), "bit {bit}");
         }
     }
 }

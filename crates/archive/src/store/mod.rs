@@ -118,6 +118,11 @@ pub trait Store: Send + Sync + 'static {
     fn lock(&self, name: &Name, lock: &Lock) -> io::Result<Lock>;
     /// What forbids the removal of a name now.
     fn locked(&self, name: &Name) -> io::Result<Lock>;
+    /// Whether each part that is there carries what the backend sets on it beside the lock. A backend that keeps
+    /// the lock with the parts sets nothing else.
+    fn is_marked(&self, _name: &Name) -> io::Result<bool> {
+        Ok(true)
+    }
     /// Removes both parts of a name.
     fn remove(&self, name: &Name) -> io::Result<()>;
     /// The names of which any part is there, in no order: those whose first byte is `shard`, or all.

@@ -168,3 +168,156 @@ async fn a_check_that_finds_a_version_whole_ends_its_quarantine() {
     let said: Vec<&String> = events.iter().filter(|kind| kind.starts_with("object-")).collect();
     assert_eq!(said, ["object-sealed", "object-damaged", "object-whole"], "{events:?}");
 }
+
+#[tokio::test]
+async fn a_site_that_is_always_busy_is_read_in_time_all_the_same() {
+    let clock = Arc::new(FixedClock::at("2031-05-14T12:00:00Z".parse().unwrap()));
+    let site = Site::at(clock.clone(), None).await;
+    for content in [b"one", b"two", b"six"] {
+        site.seen().put(content).await.unwrap();
+    }
+    let archive = &site.spine.archive;
+    let by = Actor::Site(site.spine.site.clone());
+    let (hour, within) = (Duration::from_secs(3_600), Duration::from_secs(24 * 3_600));
+    let mut rolling = archive::Rolling::new(within, 0);
+    let late = |now: base::Timestamp| now.checked_sub(archive::Rolling::late_after(within)).unwrap();
+    for _ in 0..4 * 24 {
+        clock.advance(hour);
+        rolling.turn(archive, false, &by).await.unwrap();
+        let now = base::Clock::now(&*clock);
+        let oldest = archive.health().await.unwrap().1.unwrap();
+        assert!(oldest > late(now) && oldest >= now.checked_sub(within).unwrap(), "{oldest} at {now}");
+    }
+    // After a step it rests, and reads when it was long enough: also what is due at once.
+    clock.advance(within);
+    let rest = rolling.turn(archive, false, &by).await.unwrap();
+    assert!(rest > Duration::ZERO && rest <= Duration::from_secs(5), "{rest:?}");
+}
+
+/// What the store locks otherwise than the record says.
+mod locks {
+    use super::*;
+    use archive::store::{Flag, Local};
+    use std::path::PathBuf;
+
+    struct Locked {
+        site: Site,
+        id: base::ObjectId,
+        lock: PathBuf,
+        by: Actor,
+    }
+
+    impl Locked {
+        async fn new() -> Self {
+            let site = Site::at(Arc::new(SystemClock::default()), None).await;
+            let id = site.seen().put(b"content").await.unwrap();
+            assert_eq!(site.spine.archive.lock_settled().await.unwrap(), 1);
+            let files = bodies(site.spine.folder.path());
+            let lock = files.into_iter().find(|p| p.extension().is_some_and(|e| e == "lock")).unwrap();
+            let by = Actor::Site(site.spine.site.clone());
+            Self { site, id, lock, by }
+        }
+
+        /// What a scrub says of its one object.
+        async fn scrub(&self) -> Option<String> {
+            let step = self.site.spine.archive.scrub(&EVERYTHING, &self.by, None).await.unwrap();
+            assert_eq!(step.objects, 1);
+            assert_eq!(step.damaged, step.found.len() as u64);
+            step.found.first().and_then(|found| found.damage.clone())
+        }
+
+        fn differing(&self) -> u64 {
+            self.site.spine.archive.standing().differing
+        }
+    }
+
+    #[tokio::test]
+    async fn any_changed_bit_of_a_lock_is_found_and_what_is_less_is_put_right() {
+        let locked = Locked::new().await;
+        assert_eq!(locked.scrub().await, None);
+        let whole = std::fs::read_to_string(&locked.lock).unwrap();
+        let year = whole.find('-').unwrap() - 1;
+        let earlier = {
+            let mut bytes = whole.clone().into_bytes();
+            bytes[year - 1] = b'0';
+            String::from_utf8(bytes).unwrap()
+        };
+        let archive = &locked.site.spine.archive;
+        for changed in [Some(earlier), None] {
+            match changed {
+                Some(text) => overwrite(&locked.lock, text.as_bytes()),
+                None => std::fs::remove_file(&locked.lock).unwrap(),
+            }
+            assert_eq!(locked.scrub().await.as_deref(), Some("lock"));
+            assert_eq!(locked.differing(), 1, "it is counted for status and alarm");
+            assert_eq!(locked.site.seen().read(&locked.id).await.unwrap(), b"content", "the bytes are whole");
+            assert_eq!(archive.lock_settled().await.unwrap(), 1);
+            assert_eq!(std::fs::read_to_string(&locked.lock).unwrap(), whole);
+            assert_eq!((locked.differing(), locked.scrub().await), (0, None));
+        }
+        let events = locked.site.events(&locked.id);
+        assert_eq!(events.iter().filter(|kind| *kind == "object-damaged").count(), 2, "{events:?}");
+        for bit in 0..whole.len() * 8 {
+            let mut changed = whole.clone().into_bytes();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            overwrite(&locked.lock, &changed);
+            assert_eq!(locked.scrub().await.as_deref(), Some("lock"), "bit {bit}");
+            // As the next lock has it, and the next scrub sees.
+            overwrite(&locked.lock, whole.as_bytes());
+            assert_eq!(archive.lock_settled().await.unwrap(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_later_moment_stays_and_is_told_until_the_lock_is_written_anew() {
+        let locked = Locked::new().await;
+        let whole = std::fs::read_to_string(&locked.lock).unwrap();
+        overwrite(&locked.lock, whole.replacen("until 2", "until 3", 1).as_bytes());
+        assert_eq!(locked.scrub().await.as_deref(), Some("lock"));
+        assert_eq!(locked.site.spine.archive.lock_settled().await.unwrap(), 1);
+        assert_eq!(locked.differing(), 1, "the store never moves a lock back");
+        std::fs::remove_file(&locked.lock).unwrap();
+        assert_eq!(locked.scrub().await.as_deref(), Some("lock"));
+        assert_eq!(locked.site.spine.archive.lock_settled().await.unwrap(), 1);
+        assert_eq!((locked.differing(), locked.scrub().await), (0, None));
+        assert_eq!(std::fs::read_to_string(&locked.lock).unwrap(), whole);
+    }
+
+    #[tokio::test]
+    async fn a_flag_that_is_gone_is_a_difference() {
+        let folder = testkit::lockable_folder(Local::try_flag);
+        let clock = Arc::new(SystemClock::default());
+        let own = folder.path().join("objects");
+        let flagged: Arc<dyn archive::store::Store> =
+            Arc::new(Local::open(&own, clock.clone(), Flag::On).unwrap());
+        let site = Site::on(flagged).await;
+        site.seen().put(b"content").await.unwrap();
+        let archive = &site.spine.archive;
+        assert_eq!(archive.lock_settled().await.unwrap(), 1);
+        let by = Actor::Site(site.spine.site.clone());
+        let scrub = async || archive.scrub(&EVERYTHING, &by, None).await.unwrap().damaged;
+        assert_eq!(scrub().await, 0);
+        for kind in ["", "tree"] {
+            let lifted = of_kind(&own, kind);
+            chattr("-i", &lifted);
+            assert_eq!((scrub().await, archive.standing().differing), (1, 1), "{}", lifted.display());
+            assert_eq!(archive.lock_settled().await.unwrap(), 1);
+            assert_eq!((scrub().await, archive.standing().differing), (0, 0));
+        }
+        for kind in ["", "tree"] {
+            chattr("-i", &of_kind(&own, kind));
+        }
+    }
+
+    fn of_kind(own: &std::path::Path, kind: &str) -> PathBuf {
+        let shards = std::fs::read_dir(own).unwrap().map(|shard| shard.unwrap().path());
+        let files = shards.filter(|shard| shard.is_dir()).flat_map(|shard| std::fs::read_dir(shard).unwrap());
+        let of = |path: &PathBuf| path.extension().unwrap_or_default() == kind;
+        files.map(|file| file.unwrap().path()).find(of).unwrap()
+    }
+
+    fn chattr(change: &str, path: &std::path::Path) {
+        let done = std::process::Command::new("chattr").arg(change).arg(path).status();
+        assert!(done.expect("install the package `e2fsprogs`").success(), "{}", path.display());
+    }
+}
