@@ -136,7 +136,7 @@ soak: packages rust
 	"$(TARGET)/debug/soak" flip 97
 	"$(TARGET)/debug/soak" crash
 	cargo run --locked --quiet --package policy --example differ
-	for actor in ledger objects; do unshare -m --propagation private "$(TARGET)/debug/soak" full "$$actor"; done
+	for actor in ledger objects rotation retention; do unshare -m --propagation private "$(TARGET)/debug/soak" full "$$actor"; done
 
 fuzz: rust
 	@cargo build --locked --workspace --bin soak

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! soak actor NAME FOLDER ACTS FLAW     acts, and acknowledges each act on standard output
-//! soak full NAME                       ten rounds on a small disk; needs a mount namespace
+//! soak full NAME [ROUNDS]              ten rounds, or so many, on a small disk; needs a mount namespace
 //! soak crash [NAME [COUNT]]            every point of every actor, or so many of one, and the table
 //! soak fuzz NAME|all SECONDS           changed bytes for a parser, from a seed that is told
 //! soak flip STRIDE                     one bit of every so manyth byte of every file of a small site
@@ -50,11 +50,8 @@ async fn run(words: &[&str]) -> Result<bool> {
             Actor::named(name)?.act(Path::new(folder), acts.parse()?, Flaw::named(flaw)?).await?;
             Ok(true)
         }
-        ["full", name] => {
-            let program = std::env::current_exe()?;
-            let row = full::fill(&program, Actor::named(name)?).await?;
-            tell(&[row])
-        }
+        ["full", name] => fill(Actor::named(name)?, full::ROUNDS).await,
+        ["full", name, rounds] => fill(Actor::named(name)?, rounds.parse()?).await,
         ["crash"] => crash(&Actor::ALL, None).await,
         ["crash", name] => crash(&[Actor::named(name)?], None).await,
         ["crash", name, count] => crash(&[Actor::named(name)?], Some(count.parse()?)).await,
@@ -63,6 +60,11 @@ async fn run(words: &[&str]) -> Result<bool> {
         ["corpus", folder] => write_corpus(Path::new(folder)),
         _ => bail!("which? `actor`, `full`, `crash`, `fuzz` or `corpus`"),
     }
+}
+
+async fn fill(actor: Actor, rounds: u64) -> Result<bool> {
+    let program = std::env::current_exe()?;
+    tell(&[full::fill(&program, actor, rounds).await?])
 }
 
 /// All points, or `count` of them for each fault and for the power.

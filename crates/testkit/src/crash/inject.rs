@@ -43,6 +43,18 @@ pub const CALLS: &[&str] = &[
     "fchmod",
     "fchmodat",
     "lseek",
+    "?stat",
+    "?lstat",
+    "?fstat",
+    "?newfstatat",
+    "?statx",
+    "?getdents",
+    "getdents64",
+    "flock",
+    "fcntl",
+    "ioctl",
+    "mmap",
+    "close",
 ];
 
 /// Longer than any run of an actor; a process that hangs is ended, and that is a failure.

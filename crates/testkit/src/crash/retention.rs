@@ -9,9 +9,10 @@ use access::verb::{Manage, Read as ReadVerb, View};
 use access::{Action, Ask, Permit};
 use anyhow::{Context, Result, ensure};
 use archive::Archive;
+use archive::store::{Lock, Name};
 use audit::What;
 use base::{Id, ObjectId, Sensitive};
-use db::sea_orm::ConnectionTrait;
+use db::sea_orm::{ConnectionTrait, Statement};
 use keys::shred::HoldAnswer;
 use keys::{Erasure, Holds};
 use std::collections::BTreeSet;
@@ -24,6 +25,8 @@ const OBJECTS: usize = 6;
 const OF_SUBJECT: usize = 2;
 /// Their ids, a line each, in the folder.
 const LIST: &str = "objects.txt";
+/// As if their packages were in, so that the store locks them.
+const IN: &str = "UPDATE archive_object SET arriving = 0";
 /// As if every floor had passed.
 const AGED: &str = "UPDATE archive_object SET kept_until = '2020-01-01T00:00:00Z'";
 
@@ -42,6 +45,7 @@ pub async fn prepare(folder: &Path) -> Result<()> {
         ids.push(put(&spine, &members.project, &analyst, own, n as u64).await?.to_string());
     }
     spine.db.reader().execute_unprepared(AGED).await?;
+    spine.db.reader().execute_unprepared(IN).await?;
     let person = Person { project: members.project.clone(), token, subject: Some(subject) };
     person.keep(folder)?;
     std::fs::write(folder.join(LIST), ids.join("\n"))?;
@@ -65,6 +69,7 @@ pub async fn act(folder: &Path, acts: u64, early: bool) -> Result<()> {
         false => Ok(()),
     };
     let ids = listed(folder)?;
+    spine.archive.lock_settled().await?;
     for n in 0..usize::try_from(acts)? {
         match ids.get(n).filter(|_| n < OBJECTS - OF_SUBJECT) {
             Some(id) => {
@@ -197,6 +202,7 @@ pub async fn check(folder: &Path, acks: &Acks) -> Result<()> {
     let gone = readable.contains(&false);
     ensure!(gone || !acked.contains("shredded"), "a shredding was acknowledged and its keys are there");
     sound(spine.audit.ledger())?;
+    locked(spine).await.context("the locks of the store")?;
 
     // What was begun goes on to its end.
     for (n, id) in single.iter().enumerate() {
@@ -220,6 +226,22 @@ pub async fn check(folder: &Path, acks: &Acks) -> Result<()> {
     }
     sound(spine.audit.ledger())?;
     opened.close().await;
+    Ok(())
+}
+
+/// After a start the store is told until every lock is what the record says.
+async fn locked(spine: &Spine) -> Result<()> {
+    spine.archive.lock_settled().await?;
+    let db = spine.db.reader();
+    let rows = "SELECT body, kept_until, held FROM archive_object WHERE deleted_at IS NULL";
+    for row in db.query_all_raw(Statement::from_string(db.get_database_backend(), rows)).await? {
+        let (body, until): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        let held: i32 = row.try_get_by_index(2)?;
+        let name = Name::parse(&body).context("no name of a body")?;
+        let lock = spine.archive.store().locked(&name)?;
+        let wanted = Lock { until: Some(until.parse()?), hold: held != 0 };
+        ensure!(lock == wanted, "the record says {wanted:?}, the store {lock:?}");
+    }
     Ok(())
 }
 
