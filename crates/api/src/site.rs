@@ -56,6 +56,9 @@ pub struct Status {
     /// The replicas of the ledger.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicas: Vec<Replica>,
+    /// The ledger's witnesses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<Witness>,
     /// Every place where it takes requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub listens: Vec<String>,
@@ -79,6 +82,18 @@ pub struct Door {
     pub mutual: bool,
     /// Connections that it holds.
     pub connections: u64,
+}
+
+/// A witness of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Witness {
+    /// Its name.
+    pub name: String,
+    /// Events that it cosigned since the site was opened.
+    pub events: u64,
+    /// Seconds since it had cosigned everything; none if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind_seconds: Option<u64>,
 }
 
 /// A replica of the ledger.

@@ -103,6 +103,13 @@ pub fn beside(action: &str) -> &'static [&'static str] {
     BESIDE.iter().find(|one| one.action == action).map_or(&[], |one| one.events)
 }
 
+/// Whether events of this kind are recorded at all.
+pub fn is_kind(word: &str) -> bool {
+    ["decision", "outcome"].contains(&word)
+        || UNASKED.contains(&word)
+        || BESIDE.iter().any(|one| one.events.contains(&word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,8 +6,15 @@ use crate::file::NewFile;
 use crate::init::{json_with_token, keep_token};
 use crate::{Error, Failure, passphrase, text};
 use api::site::Status;
+use base::{Clock, SystemClock};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long `site lock` waits for the process to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(60);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The site's process: is it open, is it well, close it
 #[derive(Subcommand)]
@@ -83,6 +90,11 @@ impl Show {
             let name = format!("replica {}", replica.name);
             app.console.line(&format!("{name:<13} {has} events, {lacks} not there yet{failure}"))?;
         }
+        for witness in &status.witnesses {
+            let late = witness.behind_seconds.map(|late| format!(", {late} s behind")).unwrap_or_default();
+            let name = format!("witness {}", witness.name);
+            app.console.line(&format!("{name:<13} {} events cosigned{late}", text::count(witness.events)))?;
+        }
         for limit in &status.limits {
             app.console.line(&format!("{:<13} {limit}", "limit"))?;
         }
@@ -101,13 +113,37 @@ impl Lock {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         match app.client_if_open()? {
             Some(mut client) => {
+                let process = client.health().pid;
                 client.tell("site lock", &[])?;
+                gone(process)?;
                 app.console.say("locked");
             }
             None => app.console.say("it is locked already"),
         }
         if app.console.is_json() { app.console.json(&serde_json::json!({"locked": true})) } else { Ok(()) }
     }
+}
+
+/// Waits until the process that was told to stop has: what it has under way ends in good order first.
+fn gone(process: Option<u32>) -> Result<(), Failure> {
+    // At a door, it is on another machine.
+    let Some(process) = process else { return Ok(()) };
+    let clock = SystemClock::default();
+    let began = clock.monotonic();
+    while is_there(process) {
+        if clock.monotonic().saturating_sub(began) >= ENDS_WITHIN {
+            return Err(Error::Open(process).into());
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+/// A process that ended and that nobody has asked after yet is not there.
+fn is_there(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    let state = stat.ok().and_then(|stat| stat.rsplit_once(") ")?.1.chars().next());
+    state.is_some_and(|state| !"ZX".contains(state))
 }
 
 /// Make a new platform administrator for a locked site that none can sign in to any more.

@@ -46,7 +46,12 @@ impl Peer {
             .map_err(|e| e.to_string())?;
         let config = match (known.pin, known.ca) {
             (Some(pin), None) => {
-                let pin = pin.parse().map_err(|_| "`pin` is not a SHA-256")?;
+                // As the door's own pin is written, too.
+                let pin = pin
+                    .strip_prefix("sha256:")
+                    .unwrap_or(pin)
+                    .parse()
+                    .map_err(|_| "`pin` is not a SHA-256")?;
                 let verifier = Arc::new(Pinned { pin, provider });
                 builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
             }

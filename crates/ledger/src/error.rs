@@ -160,6 +160,12 @@ impl Fault for Error {
                 "make room on the ledger's disk; nothing was changed, and the end can be recorded again"
             }
             Self::Beyond { .. } => "positions begin at 0; `ledger checkpoint` says how many events there are",
+            Self::Io { .. } => {
+                "see that the folder is there and that this account of the machine can read and write it"
+            }
+            Self::Missing(_) => "name the `ledger` folder of a site, or the site's own folder",
+            Self::BadCheckpoint(_) => "give a file that `ledger checkpoint --out` wrote, of this ledger",
+            Self::BadKey => "`site.pub` in the site's folder has the ledger's key",
             Self::WrongKey => "unseal with the key material that belongs to this site",
             _ => return None,
         };

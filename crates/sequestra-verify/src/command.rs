@@ -93,6 +93,9 @@ fn held(mut args: Arguments) -> Result<stream::Held> {
     let checkpoint = file(&mut args, "--checkpoint")?;
     let checkpoint = match checkpoint {
         Some(bytes) => Some(checkpoint::verify(&bytes, &trust(&mut args)?)?),
+        None if args.clone().finish().iter().any(|word| is_key(word)) => {
+            return Err(Error::Misuse("keys are for a checkpoint: give --checkpoint too".to_owned()));
+        }
         None => None,
     };
     let mut records = stream::Records::default();
@@ -104,6 +107,10 @@ fn held(mut args: Arguments) -> Result<stream::Held> {
         records.take(&path.to_string_lossy(), open(&path)?)?;
     }
     records.verify(checkpoint)
+}
+
+fn is_key(word: &std::ffi::OsStr) -> bool {
+    ["--site-key", "--log-key", "--witness-key", "--quorum"].iter().any(|key| word == *key)
 }
 
 fn open(path: &Path) -> Result<impl BufRead + use<>> {

@@ -83,6 +83,7 @@ impl Said {
                 "first": held.first,
                 "last": held.last,
                 "every_position": held.every,
+                "checked_fields": ["raw_data", "unmapped.position", "unmapped.before", "unmapped.leaf_hash", "metadata.log_name"],
                 "checkpoint": held.checkpoint.as_ref().map(document),
             }),
             Self::Export(exported) => json!({
@@ -153,6 +154,11 @@ fn stream(held: &Held) -> Vec<String> {
         format!("verified: no record is missing between {first} and {last}"),
         format!("  {records} records that say they are of ledger {}, {repeats} repeats", clean(&held.ledger)),
     ];
+    lines.push(
+        "  of each record the event itself (`raw_data`), its place and its ledger were checked; its other fields retell \
+         the event, and what they say was not compared"
+            .to_owned(),
+    );
     if !held.every {
         lines.push("  not every position: the stream is one of chosen events".to_owned());
     }

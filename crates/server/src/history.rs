@@ -80,6 +80,17 @@ pub(crate) fn question_of(body: &Search) -> Result<Question, Failure> {
             return Err(Error::Id("not the id of a thing that has a history".into()).into());
         }
     }
+    if let Some(word) = body.action.as_deref().filter(|word| !is_action(word)) {
+        let why = format!("no act and no kind of event is called `{}`", shown(word));
+        let how = "docs/spec/audit.md and docs/spec/policy.md list them".to_owned();
+        return Err(Error::Value { field: "action", why, how: Some(how) }.into());
+    }
+    if body.since.zip(body.until).is_some_and(|(since, until)| since >= until) {
+        let why = "it ends before it begins".to_owned();
+        return Err(
+            Error::Value { field: "time", why, how: Some("`since` is before `until`".to_owned()) }.into()
+        );
+    }
     Ok(Question {
         about: body.about.clone(),
         actor: body.actor.clone(),
@@ -92,6 +103,17 @@ pub(crate) fn question_of(body: &Search) -> Result<Question, Failure> {
         until: body.until,
         within: None,
     })
+}
+
+/// Whether a word is an act that policies decide, or a kind of event. A word that is neither would be answered by
+/// nothing, which reads as if nothing had happened.
+fn is_action(word: &str) -> bool {
+    api::trail::is_kind(word) || Action::ALL.iter().any(|action| action.as_str() == word)
+}
+
+/// As much of a word as an error repeats.
+fn shown(word: &str) -> String {
+    word.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect()
 }
 
 /// Things and accounts that events are about.

@@ -5,11 +5,12 @@ use crate::door::{Peer, Shown};
 use crate::failure::Error;
 use crate::site::Replicated;
 use crate::traffic::https;
+use crate::witnessed::One;
 use crate::{Failure, Site};
 use access::thing;
 use access::verb::{Manage, View};
 use access::{Action, Permit};
-use api::site::{Door, Health, Ready, Replica, Status, Stream};
+use api::site::{Door, Health, Ready, Replica, Status, Stream, Witness};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -100,10 +101,15 @@ pub(crate) async fn status(
         idle_minutes: site.idle_minutes,
         streams,
         replicas,
+        witnesses: site.witnessed().each.into_iter().map(witness).collect(),
         listens: listens(&site),
         door: site.traffic().door().map(|shown| door(&site, shown)),
         limits,
     }))
+}
+
+fn witness(one: One) -> Witness {
+    Witness { name: one.name, events: one.size, behind_seconds: one.late.map(|late| late.as_secs()) }
 }
 
 /// The clock was set back, or showed the future once.

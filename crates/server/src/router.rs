@@ -74,7 +74,7 @@ fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     set("audit export", to("audit export", export::export));
     set("audit volume", to("audit volume", volume::volume));
     set("ledger checkpoint", to("ledger checkpoint", record::checkpoint));
-    set("ledger verify", to("ledger verify", record::verify));
+    set("ledger verify", to("ledger verify", record::check));
     set("ledger prove", to("ledger prove", record::prove));
     set("ledger watch", to("ledger watch", tail::watch));
     all

@@ -113,6 +113,12 @@ impl Fault for Error {
             Self::NoQuorum { .. } => {
                 "start the witnesses, or see why they cannot be reached; `silence = \"stop\"` in site.toml asks for them"
             }
+            Self::Exists(_) => {
+                "name a folder that is absent or empty: a witness keeps its key and its memory"
+            }
+            Self::Ledger(_) => {
+                "a witness has a name such as `witness.example/w1`; `site.pub` holds a ledger's key"
+            }
             Self::BadKey => "`sequestra witness init` prints the key",
             _ => return None,
         };

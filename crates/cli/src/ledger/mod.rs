@@ -34,7 +34,8 @@ impl Ledger {
 
 /// Give the signed checkpoint: the ledger's size and root now.
 ///
-/// Kept where the site cannot reach it, it shows later whether history was rewritten since.
+/// Kept where the site cannot reach it, it shows later whether history was rewritten since. Where the site has
+/// witnesses, it waits some seconds for their cosignatures.
 #[derive(Args)]
 #[command(after_help = "Example:\n  sequestra ledger checkpoint --out checkpoint-may.txt\n\n\
     Role: auditor or platform-administrator on the site.")]
@@ -51,6 +52,11 @@ impl Checkpoint {
         if let Some(path) = &self.out {
             file::write_new(path, &answer.bytes)?;
             app.console.say(&format!("wrote {}; keep it where the site cannot reach it", path.display()));
+            // The ledger's own signature is a line of the same form.
+            match checkpoint.matches("\n\u{2014} ").count().saturating_sub(1) {
+                0 => app.console.say("no witness has cosigned it"),
+                count => app.console.say(&format!("cosigned by {count} of the site's witnesses")),
+            }
         }
         match (app.console.is_json(), self.out) {
             (true, _) => app.console.json(&serde_json::json!({"checkpoint": checkpoint})),

@@ -93,6 +93,9 @@ fn every_command_gives_its_document() {
         (0, &"consistency".into(), &6.into()),
         "{err}"
     );
+    // Keys without what they are for are no reason to pass.
+    let (code, json, _) = run("stream", &[], &[&old]);
+    assert!(code == 2 && json["misuse"].as_str().unwrap().contains("--checkpoint"), "{code} {json}");
     // The older one has no cosignature.
     assert_eq!(run("checkpoint", &[], &[&old]).0, 1);
 }

@@ -99,3 +99,28 @@ fn the_end_of_the_ledger_is_followed_and_resumed_without_a_gap() {
     let done = site.run("admin", &["ledger", "watch", "--from", "0"]);
     assert!(done.exit == 4 && done.out.is_empty(), "{}", done.err);
 }
+
+#[test]
+fn a_question_that_nothing_can_answer_is_refused() {
+    let site = Site::fresh(&["auditor"]);
+    for (args, word) in [
+        (&["--action", "downlod-object"][..], "`downlod-object`"),
+        (&["--since", "2031-02-01", "--until", "2031-01-01"][..], "ends before it begins"),
+    ] {
+        let done = site.run("auditor", &[&["audit", "search"], args].concat());
+        assert!(done.exit == 2 && done.err.contains("SERVER-003") && done.err.contains(word), "{}", done.err);
+    }
+    for known in ["search-audit-site", "decision", "outcome", "session-opened", "hold-changed"] {
+        site.json("auditor", &["audit", "search", "--action", known]);
+    }
+    // What is no checkpoint of this ledger says nothing about it.
+    let other = site.room.join("other.txt");
+    fs::write(&other, "no checkpoint").unwrap();
+    let done = site.run("auditor", &["ledger", "verify", "--against", other.to_str().unwrap()]);
+    assert!(done.exit == 2 && done.err.contains("checkpoint kept elsewhere"), "{}", done.err);
+    // A site that was locked has no process any more.
+    site.start();
+    site.json("admin", &["site", "lock"]);
+    let lock = File::open(site.folder.join("ledger/lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+}

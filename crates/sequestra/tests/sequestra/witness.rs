@@ -132,8 +132,20 @@ fn a_site_is_cosigned_while_its_witness_answers_and_says_so_when_it_does_not() {
     // A proof takes the cosigned checkpoint.
     let proof = site.json("auditor", &["ledger", "prove", "3"]);
     assert!(proof["proof"].as_str().unwrap().contains("\n\u{2014} witness.example/w1 "), "{proof}");
+    // A checkpoint waits for its own, of no less than there was when it was asked for.
+    let before = site.events().len();
+    let checkpoint =
+        site.json("auditor", &["ledger", "checkpoint"])["checkpoint"].as_str().unwrap().to_owned();
+    assert!(checkpoint.contains("\n\u{2014} witness.example/w1 "), "{checkpoint}");
+    assert!(checkpoint.lines().nth(1).unwrap().parse::<usize>().unwrap() > before);
+    let status = site.json("admin", &["site", "status"]);
+    assert!(status["witnesses"][0]["events"].as_u64().unwrap() > before as u64, "{status}");
 
     witness.kill();
+    // Without one it is the ledger's alone, and says so.
+    let kept = site.room.join("kept.txt");
+    let done = site.run("auditor", &["ledger", "checkpoint", "--out", kept.to_str().unwrap()]);
+    assert!(done.exit == 0 && done.err.contains("no witness has cosigned it"), "{}", done.err);
     until("the silence is named", || limits(&site).contains("has not cosigned for"));
     until("the silence is on record", || count(&site, "witness-silent") == 1);
     assert!(alarms(&site).contains("\"alarm\":\"witness-silent\""), "{}", alarms(&site));
