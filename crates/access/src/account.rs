@@ -1,12 +1,15 @@
 //! People.
 
-use crate::table::{account, session, token};
+use crate::session::Cause;
+use crate::table::{account, token};
 use crate::thing::{Site, Thing};
 use crate::verb::Manage;
 use crate::{Access, Error, OneTimeToken, Permit};
+use audit::{Event, What};
 use base::{Class, Id, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
+use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 
@@ -56,14 +59,39 @@ impl Access {
     ) -> Result<OneTimeToken, Error> {
         permit.live()?;
         self.refuse_takeover(account).await?;
+        usable(self.inner.db.reader(), account.as_str()).await.map_err(closed)?;
+        let rows = self.sessions_of(account).await?;
+        self.end_sessions(permit.caller(), account, rows, Cause::NewToken).await?;
         let tx = self.inner.db.begin(permit.decision()).await?;
-        session::Entity::delete_many()
-            .filter(session::Column::Account.eq(account.to_string()))
-            .exec(&*tx)
-            .await?;
         let token = self.insert_token(&tx, account).await?;
         tx.commit().await?;
         Ok(token)
+    }
+
+    /// Closes an account, on record: its sessions and its one-time token end at once, what it has under
+    /// way within a minute. Neither its id nor its name is given to anybody again.
+    pub async fn close_account(&self, permit: &Permit<Manage, Site>, account: &UserId) -> Result<(), Error> {
+        permit.live()?;
+        usable(self.inner.db.reader(), account.as_str()).await.map_err(closed)?;
+        let event = Event::new(permit.actor().clone(), What::AccountClosed {})
+            .during(Some(permit.caller().request().clone()))
+            .about([account.to_string()]);
+        let position = self.inner.audit.gate(&event).await?.position;
+        let tx = self.inner.db.begin(position).await?;
+        account::Entity::update_many()
+            .col_expr(account::Column::Closed, Expr::value(true))
+            .filter(account::Column::Id.eq(account.to_string()))
+            .exec(&*tx)
+            .await?;
+        token::Entity::delete_many()
+            .filter(token::Column::Account.eq(account.to_string()))
+            .exec(&*tx)
+            .await?;
+        tx.commit().await?;
+        // From here on nobody signs in; a session that began meanwhile is among these.
+        let rows = self.sessions_of(account).await?;
+        self.end_sessions(permit.caller(), account, rows, Cause::AccountClosed).await?;
+        Ok(())
     }
 
     /// The account with this sign-in name.
@@ -180,6 +208,14 @@ pub(crate) async fn usable(connection: &impl ConnectionTrait, id: &str) -> Resul
     let row = account::Entity::find_by_id(id).one(connection).await?;
     let account = from_row(row.ok_or(Error::NotSignedIn)?)?;
     if account.closed { Err(Error::NotSignedIn) } else { Ok(account.id) }
+}
+
+/// What is asked of an account that is closed, by those who may know that it is there.
+fn closed(error: Error) -> Error {
+    match error {
+        Error::NotSignedIn => Error::Closed,
+        other => other,
+    }
 }
 
 fn from_row(row: account::Model) -> Result<Account, Error> {

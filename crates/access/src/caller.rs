@@ -1,5 +1,6 @@
 //! Who asks, and the acts of one request.
 
+use crate::signed::SignedIn;
 use audit::Actor;
 use base::{ProjectId, RequestId, UserId};
 use policy::Network;
@@ -16,6 +17,8 @@ struct Inner {
     actor: Actor,
     request: RequestId,
     network: Network,
+    signed: Option<SignedIn>,
+    bound: bool,
     acts: Mutex<Vec<Act>>,
 }
 
@@ -30,26 +33,38 @@ pub(crate) struct Act {
 }
 
 impl Caller {
-    pub(crate) fn new(user: UserId, request: RequestId) -> Self {
-        let (actor, network, acts) = (Actor::User(user), Network::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { actor, request, network, acts }) }
+    pub(crate) fn new(user: UserId, request: RequestId, signed: Option<SignedIn>) -> Self {
+        let (actor, network, bound) = (Actor::User(user), Network::default(), true);
+        Self { inner: Arc::new(Inner { actor, request, network, signed, bound, acts: Mutex::default() }) }
     }
 
     /// The same caller, as the transport saw where they speak from. For the beginning of a request.
     #[must_use]
     pub fn speaking_from(&self, network: Network) -> Self {
-        self.anew(network)
+        self.anew(network, self.inner.bound)
     }
 
-    fn anew(&self, network: Network) -> Self {
+    fn anew(&self, network: Network, bound: bool) -> Self {
         let (actor, request) = (self.inner.actor.clone(), self.inner.request.clone());
-        Self { inner: Arc::new(Inner { actor, request, network, acts: Mutex::default() }) }
+        let (signed, acts) = (self.inner.signed.clone(), Mutex::default());
+        Self { inner: Arc::new(Inner { actor, request, network, signed, bound, acts }) }
     }
 
-    /// The same person in work that outlives the request that started it, with acts of its own.
+    /// The same person in work that outlives the request that started it, with acts of its own. It
+    /// outlives their session as well, and ends with their account or their right.
     #[must_use]
     pub fn detached(&self) -> Self {
-        self.anew(self.inner.network)
+        self.anew(self.inner.network, false)
+    }
+
+    /// How they signed in for the request.
+    pub fn signed(&self) -> Option<&SignedIn> {
+        self.inner.signed.as_ref()
+    }
+
+    /// Whether what they do ends with the session that it began in.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.inner.bound
     }
 
     /// The account.

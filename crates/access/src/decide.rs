@@ -32,9 +32,11 @@ pub(crate) struct Inner {
     pub entropy: Arc<dyn Entropy>,
     judge: Judge,
     settings: OnceLock<Checked>,
-    facts: OnceLock<Arc<dyn Facts>>,
+    pub facts: OnceLock<Arc<dyn Facts>>,
     sealer: OnceLock<Arc<dyn FieldSealer>>,
     read_only: Mutex<Option<String>>,
+    pub sessions: OnceLock<crate::limits::Asked>,
+    pub strictest: Mutex<Option<(std::time::Duration, base::Class)>>,
 }
 
 /// What is allowed while the site changes nothing: what ends something, and what makes room.
@@ -108,7 +110,20 @@ impl Access {
     ) -> Self {
         let (facts, sealer, read_only) = (OnceLock::new(), OnceLock::new(), Mutex::default());
         let (judge, settings) = (Judge::new(policies), OnceLock::new());
-        let inner = Inner { db, audit, clock, entropy, judge, settings, facts, sealer, read_only };
+        let (sessions, strictest) = (OnceLock::new(), Mutex::default());
+        let inner = Inner {
+            db,
+            audit,
+            clock,
+            entropy,
+            judge,
+            settings,
+            facts,
+            sealer,
+            read_only,
+            sessions,
+            strictest,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -149,6 +164,11 @@ impl Access {
     pub fn attach(&self, facts: Arc<dyn Facts>, sealer: Arc<dyn FieldSealer>) {
         let _ = self.inner.facts.set(facts);
         let _ = self.inner.sealer.set(sealer);
+    }
+
+    /// Shortens sessions, as the site's settings ask. Once; later calls change nothing.
+    pub fn limit_sessions(&self, asked: crate::limits::Asked) {
+        let _ = self.inner.sessions.set(asked);
     }
 
     /// Has every new decision to change something deny, as long as there is a reason. Work that was begun
@@ -197,6 +217,7 @@ impl Access {
         if verb_of(ask.action) != V::NAME {
             return Err(Error::Verb { action: ask.action.as_str(), verb: V::NAME });
         }
+        self.standing(caller).await?;
         let place = self.place_of_all::<T>(&ask).await?;
         let Some(place) = place else {
             let by = By { allowed: false, policies: Vec::new(), set: self.policy_digest() };
@@ -309,7 +330,7 @@ impl Access {
         let may_lie_here = |region: &String| settings.regions.contains(region);
         let context = policy::Context {
             purpose: ask.reason.as_ref().map(|r| r.reveal().clone()),
-            strong_authentication: false,
+            strong_authentication: caller.signed().is_some_and(|signed| signed.proof.resists_phishing()),
             on_behalf_of: None,
             target: ask.target.as_ref().map(ToString::to_string),
             same_person: false,

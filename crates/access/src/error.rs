@@ -56,6 +56,9 @@ pub enum Error {
     /// A new sign-in for an account that reaches strictly kept data.
     #[error("the account holds a role in a controlled or clinical project")]
     Takeover,
+    /// The account is closed.
+    #[error("the account is closed")]
+    Closed,
     /// A reason that is too long to be recorded.
     #[error("the reason is longer than {0} bytes")]
     LongReason(usize),
@@ -100,7 +103,7 @@ impl Fault for Error {
             | Self::PermitEnded
             | Self::Takeover
             | Self::NotCovered(_) => Kind::Denied,
-            Self::NameTaken => Kind::Conflict,
+            Self::NameTaken | Self::Closed => Kind::Conflict,
             Self::Name(_)
             | Self::RolePlace { .. }
             | Self::MixedProjects
@@ -132,6 +135,7 @@ impl Fault for Error {
             Self::NoAccount(_) => "ACCESS-015",
             Self::ReadOnly(_) => "ACCESS-016",
             Self::Settings { .. } => "ACCESS-017",
+            Self::Closed => "ACCESS-018",
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
         }
@@ -164,6 +168,7 @@ impl Fault for Error {
                 Some(format!("the project's administrator gives it: `member add PROJECT NAME --role {role}`"))
             }
             Self::Settings { .. } => Some("docs/spec/policy.md says what `[policy]` takes".into()),
+            Self::Closed => Some("make a new account under another name: ids and names are not given twice".into()),
             Self::Audit(e) => e.hint(),
             Self::Db(e) => e.hint(),
             _ => None,

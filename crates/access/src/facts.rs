@@ -36,6 +36,11 @@ pub type SubjectAnswer<'a> = Pin<
     Box<dyn Future<Output = Result<Option<SubjectId>, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>,
 >;
 
+/// The answer of [`Facts::strictest`].
+pub type ClassAnswer<'a> = Pin<
+    Box<dyn Future<Output = Result<Option<Class>, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>,
+>;
+
 /// Implemented by the rooms that hold things. A request never vouches for these.
 pub trait Facts: Send + Sync {
     /// The place of the thing with this id, or `None` when there is no such thing.
@@ -46,4 +51,10 @@ pub trait Facts: Send + Sync {
     /// The one subject that the thing with this id is about; `None` when it is about none or several.
     /// What people say about the thing is sealed under that subject's key too.
     fn subject<'a>(&'a self, id: &'a str) -> SubjectAnswer<'a>;
+
+    /// The class of the strictest project; none while there is no project. Whoever cannot say has the
+    /// strictest of all.
+    fn strictest(&self) -> ClassAnswer<'_> {
+        Box::pin(async { Ok(Some(Class::Clinical)) })
+    }
 }

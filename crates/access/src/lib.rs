@@ -12,21 +12,27 @@
 //! * [`facts`]: what this room needs to know and cannot vouch for itself
 //! * [`account`], [`session`], [`grant`]: people, how they sign in, what they hold
 //! * [`restored`]: people of a site that was restored
+//! * [`signed`], [`limits`], `token`: what proved who somebody is, how long that lasts, what it is kept as
+//! * `standing`: whether somebody whose request goes on may still ask
 
 pub mod account;
 pub mod caller;
 pub mod decide;
 pub mod facts;
 pub mod grant;
+pub mod limits;
 pub mod permit;
 pub mod recovered;
 mod restored;
 pub mod session;
 pub mod settings;
+pub mod signed;
 
 mod error;
 mod judge;
+mod standing;
 mod table;
+mod token;
 
 pub use account::Account;
 pub use caller::Caller;
@@ -35,8 +41,11 @@ pub use error::Error;
 pub use facts::{Facts, Place};
 pub use grant::Grant;
 pub use judge::Checks;
+pub use limits::Limits;
 pub use permit::{Permit, thing, verb};
 pub use policy::{Action, Network};
-pub use session::{OneTimeToken, SessionToken};
+pub use session::Session;
 pub use settings::Settings;
+pub use signed::{Proof, SignedIn, Source};
 pub use table::MIGRATIONS;
+pub use token::{OneTimeToken, SessionToken};

@@ -209,7 +209,7 @@ mod tests {
             project: Some(own.clone()),
             purpose: None,
             retention: None,
-            caller: Caller::new(UserId::mint(&SystemEntropy), RequestId::mint(&SystemEntropy)),
+            caller: Caller::new(UserId::mint(&SystemEntropy), RequestId::mint(&SystemEntropy), None),
             decision: 7,
         };
         let folder = tempfile::tempdir().unwrap();

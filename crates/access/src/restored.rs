@@ -1,10 +1,11 @@
 //! People of a site that was restored: rights as old as the backup are worth less than the record since.
 
-use crate::session::OneTimeToken;
 use crate::table::{account, grant, session, token};
+use crate::token::OneTimeToken;
 use crate::{Access, Error};
 use base::{ProjectId, Role, UserId};
 use db::Tx;
+use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 impl Access {
@@ -34,6 +35,21 @@ impl Access {
             .exec(&**tx)
             .await?;
         Ok(gone.rows_affected)
+    }
+
+    /// Closes accounts again that were closed by the record.
+    pub async fn close_again<'a>(
+        &self,
+        tx: &Tx,
+        accounts: impl IntoIterator<Item = &'a UserId>,
+    ) -> Result<(), Error> {
+        let ids: Vec<String> = accounts.into_iter().map(ToString::to_string).collect();
+        account::Entity::update_many()
+            .col_expr(account::Column::Closed, Expr::value(true))
+            .filter(account::Column::Id.is_in(ids))
+            .exec(&**tx)
+            .await?;
+        Ok(())
     }
 
     /// Ends every session and token of a restored site, and gives its [keeper](Self::keeper), who is or

@@ -1,72 +1,74 @@
-//! How people sign in: a one-time token becomes a session.
+//! How people sign in, and how a session ends.
 
 use crate::account::usable;
+use crate::limits::Limits;
+use crate::signed::{SignedIn, Source, session_id};
 use crate::table::{session, token};
-use crate::{Access, Caller, Error};
+use crate::thing::Site;
+use crate::token::{OneTimeToken, SessionToken};
+use crate::verb::Manage;
+use crate::{Access, Caller, Error, Permit, Proof};
 use audit::{Actor, Event, What};
-use base::{Entropy, Id, RequestId, Timestamp};
+use base::{Class, Id, RequestId, SessionId, Timestamp, UserId};
+use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use zeroize::Zeroizing;
+use std::time::Duration;
 
-/// A session ends when it was not used for this long: eight hours.
-const IDLE_SECONDS: i64 = 8 * 3600;
-/// A session ends this long after sign-in, used or not: a day.
-const ABSOLUTE_SECONDS: i64 = 24 * 3600;
 /// The last use is stored at most once a minute, so that reading does not write.
 const TOUCH_SECONDS: i64 = 60;
+/// How long what is known of the site's strictest class may be old.
+const STRICTEST: Duration = Duration::from_secs(30);
 
-macro_rules! secret_token {
-    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
-        $(#[$doc])*
-        pub struct $name(Zeroizing<String>);
-
-        impl $name {
-            pub(crate) fn mint(entropy: &dyn Entropy) -> Self {
-                use std::fmt::Write;
-                let mut text = Zeroizing::new(String::with_capacity(80));
-                text.push_str($prefix);
-                for byte in base::entropy::bytes::<32>(entropy) {
-                    // Writing to a String cannot fail.
-                    let _ = write!(text, "{byte:02x}");
-                }
-                Self(text)
-            }
-
-            /// Takes a token as its owner gave it.
-            pub fn parse(text: &str) -> Result<Self, Error> {
-                let text = text.trim();
-                let hex = text.strip_prefix($prefix).ok_or(Error::Token)?;
-                if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
-                    return Err(Error::Token);
-                }
-                Ok(Self(Zeroizing::new(text.to_owned())))
-            }
-
-            /// The token in clear, to be given to its owner once.
-            pub fn expose(&self) -> &str {
-                &self.0
-            }
-
-            /// What the database keeps: the token has 256 random bits, so a plain hash suffices.
-            pub(crate) fn digest(&self) -> Vec<u8> {
-                blake3::hash(self.0.as_bytes()).as_bytes().to_vec()
-            }
-        }
-    };
+/// A session, as its owner and those who keep accounts see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// What proved who its owner is.
+    pub proof: Proof,
+    /// Where its sign-in came from.
+    pub source: String,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub used_at: Timestamp,
+    /// When it ends, used or not.
+    pub ends_at: Timestamp,
 }
 
-secret_token!(
-    /// Signs its owner in once.
-    OneTimeToken,
-    "once_"
-);
-secret_token!(
-    /// Signs its owner's commands in until it ends.
-    SessionToken,
-    "ses_"
-);
+/// Why sessions are ended by others than their owner's signing out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A further one would be more than an account may have.
+    Displaced,
+    /// Somebody ended it.
+    Revoked,
+    /// The account was closed.
+    AccountClosed,
+    /// The account got a new one-time token.
+    NewToken,
+}
+
+impl Cause {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Displaced => "displaced",
+            Self::Revoked => "revoked",
+            Self::AccountClosed => "account-closed",
+            Self::NewToken => "new-token",
+        }
+    }
+}
+
+/// A session that is about to begin: its start is on record, and what it displaces too.
+pub(crate) struct Opening {
+    pub token: SessionToken,
+    pub position: u64,
+    row: session::ActiveModel,
+    over: Vec<Vec<u8>>,
+}
 
 impl Access {
     /// Takes the one-time token that someone typed. One that cannot be a token counts as refused.
@@ -74,48 +76,95 @@ impl Access {
         self.counted(OneTimeToken::parse(text))
     }
 
-    /// Turns a one-time token into a session. The token is spent.
+    /// Turns a one-time token into a session, over the site's socket.
     pub async fn redeem(&self, once: &OneTimeToken, request: &RequestId) -> Result<SessionToken, Error> {
-        let now = self.inner.clock.now().as_second();
+        self.redeem_from(once, Source::Socket, request).await
+    }
+
+    /// Turns a one-time token into a session. The token is spent.
+    pub async fn redeem_from(
+        &self,
+        once: &OneTimeToken,
+        source: Source,
+        request: &RequestId,
+    ) -> Result<SessionToken, Error> {
+        let now = self.now();
         let found = token::Entity::find_by_id(once.digest()).one(self.inner.db.reader()).await?;
         let Some(found) = found.filter(|row| row.expires_at > now) else {
             self.inner.audit.count_refused_session();
             return Err(Error::Token);
         };
         let user = self.counted(usable(self.inner.db.reader(), &found.account).await)?;
-        let event = Event::new(Actor::User(user), What::SessionOpened {}).during(Some(request.clone()));
-        let position = self.inner.audit.gate(&event).await?.position;
-        let made = SessionToken::mint(&*self.inner.entropy);
-        let tx = self.inner.db.begin(position).await?;
+        let opening = self.prepare_session(&user, Proof::OneTimeToken, source, request).await?;
+        let tx = self.inner.db.begin(opening.position).await?;
         let spent = token::Entity::delete_by_id(once.digest()).exec(&*tx).await?;
         if spent.rows_affected != 1 {
             self.inner.audit.count_refused_session();
             return Err(Error::Token);
         }
+        self.open_session(tx, opening).await
+    }
+
+    /// Records that `user` signs in, and which of their sessions end for it.
+    pub(crate) async fn prepare_session(
+        &self,
+        user: &UserId,
+        proof: Proof,
+        source: Source,
+        request: &RequestId,
+    ) -> Result<Opening, Error> {
+        let (now, limits) = (self.now(), self.limits().await?);
+        let token = SessionToken::mint(&*self.inner.entropy);
+        let mut live = Vec::new();
+        let mut over = Vec::new();
+        for row in self.sessions_of(user).await? {
+            if limits.is_over(row.created_at, row.used_at, now) {
+                over.push(row.digest)
+            } else {
+                live.push(row)
+            }
+        }
+        live.sort_by_key(|row| (row.used_at, row.created_at));
+        let most = limits.parallel.saturating_sub(1);
+        for row in live.drain(..live.len().saturating_sub(most)) {
+            self.record_end(&Actor::User(user.clone()), request, user, &row.digest, Cause::Displaced).await?;
+            over.push(row.digest);
+        }
+        let digest = token.digest();
+        let event = Event::new(
+            Actor::User(user.clone()),
+            What::SessionOpened { proof: Some(proof.as_str().to_owned()) },
+        );
+        let event = event.during(Some(request.clone())).about([session_id(&digest).to_string()]);
+        let position = self.inner.audit.gate(&event).await?.position;
         let row = session::ActiveModel {
-            digest: Set(made.digest()),
-            account: Set(found.account),
+            digest: Set(digest),
+            account: Set(user.to_string()),
             created_at: Set(now),
             used_at: Set(now),
+            proof: Set(proof.as_str().to_owned()),
+            source: Set(source.to_string()),
         };
-        session::Entity::insert(row).exec_without_returning(&*tx).await?;
+        Ok(Opening { token, position, row, over })
+    }
+
+    /// Lets a session begin that is on record.
+    pub(crate) async fn open_session(&self, tx: Tx, opening: Opening) -> Result<SessionToken, Error> {
+        session::Entity::delete_many().filter(session::Column::Digest.is_in(opening.over)).exec(&*tx).await?;
+        session::Entity::insert(opening.row).exec_without_returning(&*tx).await?;
         tx.commit().await?;
-        Ok(made)
+        Ok(opening.token)
     }
 
     /// The caller behind a session token, for one request.
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
-        let now = self.inner.clock.now().as_second();
+        let (now, limits) = (self.now(), self.limits().await?);
         let Ok(token) = SessionToken::parse(token) else {
             self.inner.audit.count_refused_session();
             return Err(Error::NotSignedIn);
         };
         let row = session::Entity::find_by_id(token.digest()).one(self.inner.db.reader()).await?;
-        let live = |row: &session::Model| {
-            now.saturating_sub(row.used_at) < IDLE_SECONDS
-                && now.saturating_sub(row.created_at) < ABSOLUTE_SECONDS
-        };
-        let Some(row) = row.filter(live) else {
+        let Some(row) = row.filter(|row| !limits.is_over(row.created_at, row.used_at, now)) else {
             self.inner.audit.count_refused_session();
             return Err(Error::NotSignedIn);
         };
@@ -123,9 +172,15 @@ impl Access {
         if now.saturating_sub(row.used_at) >= TOUCH_SECONDS {
             // A session whose use cannot be noted ends sooner, never later; what it is used for says
             // for itself whether it can be recorded.
-            let _ = self.touch(row.digest, now).await;
+            let _ = self.touch(row.digest.clone(), now).await;
         }
-        Ok(Caller::new(user, RequestId::mint(&*self.inner.entropy)))
+        let signed = SignedIn {
+            session: session_id(&row.digest),
+            proof: proof_of(&row)?,
+            at: self.inner.clock.monotonic(),
+            digest: row.digest,
+        };
+        Ok(Caller::new(user, RequestId::mint(&*self.inner.entropy), Some(signed)))
     }
 
     /// The newest time at which anybody used a session, if there is one.
@@ -151,20 +206,154 @@ impl Access {
     }
 
     /// Ends the caller's session, on record. Ending one that is not there is no error.
-    pub async fn sign_out(&self, caller: &Caller, token: &str) -> Result<(), Error> {
-        let Ok(token) = SessionToken::parse(token) else { return Ok(()) };
-        let event = Event::new(caller.actor().clone(), What::SessionEnded {});
-        let position = self.inner.audit.gate(&event.during(Some(caller.request().clone()))).await?.position;
+    pub async fn sign_out(&self, caller: &Caller) -> Result<(), Error> {
+        let (Some(user), Some(signed)) = (caller.user(), caller.signed()) else { return Ok(()) };
+        let event = Event::new(caller.actor().clone(), What::SessionEnded { cause: None })
+            .about([signed.session.to_string()]);
+        let event = event.about([user.to_string()]).during(Some(caller.request().clone()));
+        let position = self.inner.audit.gate(&event).await?.position;
+        self.delete_sessions(position, vec![signed.digest.clone()]).await
+    }
+
+    /// The caller's own sessions, the last used first.
+    pub async fn own_sessions(&self, caller: &Caller) -> Result<Vec<Session>, Error> {
+        self.live_sessions(caller.user().ok_or(Error::NotSignedIn)?).await
+    }
+
+    /// Ends one of the caller's own sessions, on record.
+    pub async fn revoke_own_session(&self, caller: &Caller, id: &SessionId) -> Result<(), Error> {
+        let user = caller.user().ok_or(Error::NotSignedIn)?;
+        let rows = self.sessions_of(user).await?;
+        let row = rows.into_iter().find(|row| session_id(&row.digest) == *id).ok_or(Error::NotFound)?;
+        self.end_sessions(caller, user, vec![row], Cause::Revoked).await.map(|_| ())
+    }
+
+    /// The sessions of an account, for those who keep accounts.
+    pub async fn sessions(
+        &self,
+        permit: &Permit<Manage, Site>,
+        account: &UserId,
+    ) -> Result<Vec<Session>, Error> {
+        permit.live()?;
+        self.live_sessions(account).await
+    }
+
+    /// Ends every session of an account, on record; gives how many there were.
+    pub async fn revoke_sessions(
+        &self,
+        permit: &Permit<Manage, Site>,
+        account: &UserId,
+    ) -> Result<usize, Error> {
+        permit.live()?;
+        let rows = self.sessions_of(account).await?;
+        self.end_sessions(permit.caller(), account, rows, Cause::Revoked).await
+    }
+
+    /// The limits of sessions as they are now: a site is as strict as its strictest project.
+    pub async fn limits(&self) -> Result<Limits, Error> {
+        let asked = self.inner.sessions.get().copied().unwrap_or_default();
+        Ok(Limits::of(self.strictest().await?).within(asked))
+    }
+
+    /// The class of the site's strictest project; that of a sandbox while there is none.
+    pub(crate) async fn strictest(&self) -> Result<Class, Error> {
+        let now = self.inner.clock.monotonic();
+        let known = *self.inner.strictest.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((_, class)) = known.filter(|(since, _)| now.saturating_sub(*since) < STRICTEST) {
+            return Ok(class);
+        }
+        let Some(facts) = self.inner.facts.get() else { return Ok(Class::Clinical) };
+        let class = facts.strictest().await.map_err(Error::Facts)?.unwrap_or(Class::Sandbox);
+        *self.inner.strictest.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((now, class));
+        Ok(class)
+    }
+
+    async fn live_sessions(&self, account: &UserId) -> Result<Vec<Session>, Error> {
+        let (now, limits) = (self.now(), self.limits().await?);
+        let mut rows = self.sessions_of(account).await?;
+        rows.retain(|row| !limits.is_over(row.created_at, row.used_at, now));
+        rows.sort_by_key(|row| std::cmp::Reverse((row.used_at, row.created_at)));
+        rows.iter().map(|row| from_row(row, &limits)).collect()
+    }
+
+    pub(crate) async fn sessions_of(&self, account: &UserId) -> Result<Vec<session::Model>, Error> {
+        let own = session::Entity::find().filter(session::Column::Account.eq(account.to_string()));
+        Ok(own.all(self.inner.db.reader()).await?)
+    }
+
+    /// Ends sessions of `account`, each on record before it is over.
+    pub(crate) async fn end_sessions(
+        &self,
+        caller: &Caller,
+        account: &UserId,
+        rows: Vec<session::Model>,
+        cause: Cause,
+    ) -> Result<usize, Error> {
+        let mut last = None;
+        for row in &rows {
+            let (actor, request) = (caller.actor(), caller.request());
+            last = Some(self.record_end(actor, request, account, &row.digest, cause).await?);
+        }
+        let digests: Vec<Vec<u8>> = rows.into_iter().map(|row| row.digest).collect();
+        let count = digests.len();
+        if let Some(position) = last {
+            self.delete_sessions(position, digests).await?;
+        }
+        Ok(count)
+    }
+
+    async fn record_end(
+        &self,
+        actor: &Actor,
+        request: &RequestId,
+        account: &UserId,
+        digest: &[u8],
+        cause: Cause,
+    ) -> Result<u64, Error> {
+        let what = What::SessionEnded { cause: Some(cause.as_str().to_owned()) };
+        let event = Event::new(actor.clone(), what)
+            .during(Some(request.clone()))
+            .about([session_id(digest).to_string(), account.to_string()]);
+        Ok(self.inner.audit.gate(&event).await?.position)
+    }
+
+    async fn delete_sessions(&self, position: u64, digests: Vec<Vec<u8>>) -> Result<(), Error> {
         let tx = self.inner.db.begin(position).await?;
-        session::Entity::delete_by_id(token.digest()).exec(&*tx).await?;
+        session::Entity::delete_many().filter(session::Column::Digest.is_in(digests)).exec(&*tx).await?;
         Ok(tx.commit().await?)
     }
 
     /// Counts a refused token; other failures are no attempt of anybody.
-    fn counted<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn counted<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if matches!(result, Err(Error::NotSignedIn | Error::Token)) {
             self.inner.audit.count_refused_session();
         }
         result
     }
+
+    /// Seconds since 1970, by the wall clock.
+    pub(crate) fn now(&self) -> i64 {
+        self.inner.clock.now().as_second()
+    }
+}
+
+fn from_row(row: &session::Model, limits: &Limits) -> Result<Session, Error> {
+    let time = |second: i64| {
+        Timestamp::from_second(second).map_err(|e| Error::from(db::sea_orm::DbErr::Custom(e.to_string())))
+    };
+    let absolute = row.created_at.saturating_add(limits.absolute_seconds);
+    let idle = row.used_at.saturating_add(limits.idle_seconds);
+    Ok(Session {
+        id: session_id(&row.digest),
+        proof: proof_of(row)?,
+        source: row.source.clone(),
+        created_at: time(row.created_at)?,
+        used_at: time(row.used_at)?,
+        ends_at: time(absolute.min(idle))?,
+    })
+}
+
+/// A word that this program does not know is no proof of anything.
+fn proof_of(row: &session::Model) -> Result<Proof, Error> {
+    row.proof.parse().map_err(|_| Error::NotSignedIn)
 }

@@ -3,7 +3,19 @@
 use db::Migration;
 
 /// The steps to today's tables.
-pub const MIGRATIONS: &[Migration] = &[Migration {
+pub const MIGRATIONS: &[Migration] = &[FIRST, SESSIONS];
+
+/// How each session began. Those of before began by a one-time token, over the socket.
+const SESSIONS: Migration = Migration {
+    step: "access-2",
+    sql: &[
+        "ALTER TABLE access_session ADD COLUMN proof TEXT NOT NULL DEFAULT 'one-time-token'",
+        "ALTER TABLE access_session ADD COLUMN source TEXT NOT NULL DEFAULT 'socket'",
+        "CREATE INDEX access_session_account ON access_session (account)",
+    ],
+};
+
+const FIRST: Migration = Migration {
     step: "access-1",
     sql: &[
         "CREATE TABLE access_account (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL, \
@@ -16,7 +28,7 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
          role TEXT NOT NULL, project TEXT, created_at TEXT NOT NULL, expires_at BIGINT)",
         "CREATE INDEX access_grant_account ON access_grant (account)",
     ],
-}];
+};
 
 db::entity!(account, "access_account", {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -39,6 +51,8 @@ db::entity!(session, "access_session", {
     pub account: String,
     pub created_at: i64,
     pub used_at: i64,
+    pub proof: String,
+    pub source: String,
 });
 
 db::entity!(grant, "access_grant", {

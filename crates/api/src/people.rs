@@ -1,7 +1,7 @@
 //! Sessions, accounts, members.
 
-use crate::schema::{Of, Word};
-use base::{ProjectId, Role, UserId};
+use crate::schema::{Moment, Of, Word};
+use base::{ProjectId, Role, SessionId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,40 @@ pub struct Account {
     pub id: UserId,
     /// Its sign-in name.
     pub name: String,
+    /// Whether nobody signs in to it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
+}
+
+/// A session of an account. `session create` gives another shape: with the token, once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OpenSession {
+    /// Its id.
+    #[schemars(with = "Of<SessionId>")]
+    pub id: SessionId,
+    /// What proved who its owner is: `one-time-token`, …
+    pub proof: String,
+    /// Where its sign-in came from: `socket`, or an address.
+    pub source: String,
+    /// Whether the request that asks came with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub current: bool,
+    /// When it began.
+    #[schemars(with = "Moment")]
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    #[schemars(with = "Moment")]
+    pub used_at: Timestamp,
+    /// When it ends, unless it is used before.
+    #[schemars(with = "Moment")]
+    pub ends_at: Timestamp,
+}
+
+/// `account sign-out`: how many sessions were ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Revoked {
+    /// How many.
+    pub sessions: u64,
 }
 
 /// `whoami`: the caller and what they hold.

@@ -36,6 +36,8 @@ routes! {
     "session create" = "POST" "/v1/sessions";
     "session end" = "DELETE" "/v1/sessions";
     "whoami" = "GET" "/v1/me";
+    "session list" = "GET" "/v1/me/sessions";
+    "session revoke" = "DELETE" "/v1/me/sessions/{session}";
     "site status" = "GET" "/v1/site" "view-site-status";
     "site lock" = "POST" "/v1/site/lock" "lock-site";
     "keys status" = "GET" "/v1/keys" "view-site-status";
@@ -46,6 +48,9 @@ routes! {
     "account list" = "GET" "/v1/accounts" "manage-accounts";
     "account token" = "POST" "/v1/accounts/{name}/token" "manage-accounts";
     "account grant" = "POST" "/v1/accounts/{name}/roles" "manage-accounts";
+    "account sessions" = "GET" "/v1/accounts/{name}/sessions" "manage-accounts";
+    "account sign-out" = "DELETE" "/v1/accounts/{name}/sessions" "manage-accounts";
+    "account close" = "POST" "/v1/accounts/{name}/close" "manage-accounts";
     "project create" = "POST" "/v1/projects" "create-project";
     "project list" = "GET" "/v1/projects" "list-own-projects";
     "project show" = "GET" "/v1/projects/{project}" "view-project";

@@ -13,6 +13,7 @@ struct Beside {
 
 /// Actions without a line here leave decision and outcome alone.
 static BESIDE: &[Beside] = &[
+    Beside { action: "manage-accounts", events: &["account-closed", "session-ended"] },
     Beside { action: "manage-keys", events: &["keys-sealed"] },
     Beside { action: "ingest", events: &["linked", "object-sealed", "objects-withdrawn"] },
     Beside { action: "shred-keys", events: &["receipt-issued"] },

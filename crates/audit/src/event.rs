@@ -85,9 +85,19 @@ pub enum What {
         sealing: u64,
     },
     /// Someone signed in.
-    SessionOpened {},
-    /// Someone signed out.
-    SessionEnded {},
+    SessionOpened {
+        /// How they proved who they are, one of the closed words of the door.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<String>,
+    },
+    /// Someone signed out, or their session was ended.
+    SessionEnded {
+        /// Why, when it was not signing out: `displaced`, `revoked`, `account-closed` or `new-token`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<String>,
+    },
+    /// An account was closed: nobody signs in to it any more.
+    AccountClosed {},
     /// Sign-ins and requests with a token that was refused since the last such event, counted.
     SessionsRefused {
         /// How many.
@@ -351,8 +361,9 @@ impl What {
             Self::SiteOpened { .. } => "site-opened",
             Self::SiteClosed {} => "site-closed",
             Self::KeysSealed { .. } => "keys-sealed",
-            Self::SessionOpened {} => "session-opened",
-            Self::SessionEnded {} => "session-ended",
+            Self::SessionOpened { .. } => "session-opened",
+            Self::SessionEnded { .. } => "session-ended",
+            Self::AccountClosed {} => "account-closed",
             Self::SessionsRefused { .. } => "sessions-refused",
             Self::Decision { .. } => "decision",
             Self::PolicyChecked { .. } => "policy-checked",

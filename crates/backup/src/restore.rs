@@ -162,7 +162,12 @@ pub async fn settle(
     administrator: &str,
     (audit, db, access): (&Audit, &Db, &Access),
 ) -> Result<Restored, Error> {
-    let administrator = access.keeper(administrator).await?;
+    let named = administrator;
+    let administrator = access.keeper(named).await?;
+    if tombs.closed.contains(&administrator) {
+        // Closed since the copy was made: nobody could sign in.
+        return Err(access::Error::no_account(named).into());
+    }
     let what = What::SiteRestored {
         set: set.head.set,
         digest: set.digest,
@@ -187,6 +192,7 @@ pub async fn settle(
     for (account, project) in &tombs.rights {
         roles += access.take_away(&tx, account, project.as_ref()).await?;
     }
+    access.close_again(&tx, &tombs.closed).await?;
     let epochs: Vec<Known> = tombs.epochs.iter().filter_map(known).collect();
     keys::restored::note_epochs(&tx, &epochs).await?;
     let lost = restored::unknown(&tx, &tombs.sealed).await?;

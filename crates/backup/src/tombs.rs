@@ -26,6 +26,8 @@ pub struct Tombs {
     pub objects: Since,
     /// Accounts about whose roles something was decided since, and where; none for the site.
     pub rights: BTreeSet<(UserId, Option<ProjectId>)>,
+    /// Accounts that were closed.
+    pub closed: BTreeSet<UserId>,
     /// Every version that was sealed and not withdrawn or deleted.
     pub sealed: BTreeSet<(ObjectId, u32)>,
     /// Every epoch that a backup on record was made in: when the first was made, and when it ends.
@@ -136,6 +138,9 @@ impl Reading<'_> {
             }
             What::ObjectSealed(manifest) => {
                 self.tombs.sealed.insert((manifest.object.clone(), manifest.version));
+            }
+            What::AccountClosed {} => {
+                self.tombs.closed.extend(event.about.iter().filter_map(|id| id.parse::<UserId>().ok()));
             }
             What::ObjectsWithdrawn {} => self.begun(position, Kind::Withdrawn, event),
             What::ObjectDeleted { .. } => self.begun(position, Kind::Deleted(time), event),

@@ -160,6 +160,8 @@ registry! {
     SiteId = "sit", "a" "site";
     /// One request to the site's process.
     RequestId = "req", "a" "request";
+    /// Someone signed in, until it ends.
+    SessionId = "sgn", "a" "session";
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub enum Account {
     List(List),
     Token(Token),
     Grant(Grant),
+    Close(Close),
 }
 
 impl Account {
@@ -25,6 +26,7 @@ impl Account {
             Self::List(args) => args.run(app),
             Self::Token(args) => args.run(app),
             Self::Grant(args) => args.run(app),
+            Self::Close(args) => args.run(app),
         }
     }
 }
@@ -68,9 +70,11 @@ impl List {
         if app.console.is_json() {
             return app.console.json(&accounts);
         }
-        let rows: Vec<_> =
-            accounts.into_iter().map(|account| vec![account.id.to_string(), account.name]).collect();
-        app.console.table(&["ID", "NAME"], &rows)
+        let rows: Vec<_> = accounts
+            .into_iter()
+            .map(|one| vec![one.id.to_string(), one.name, if one.closed { "closed" } else { "" }.to_owned()])
+            .collect();
+        app.console.table(&["ID", "NAME", ""], &rows)
     }
 }
 
@@ -115,6 +119,27 @@ impl Grant {
         app.client()?.post("account grant", &[&self.name], &NewRole { role: self.role })?;
         app.console.say(&format!("{} is {} on the site now", self.name, self.role));
         if app.console.is_json() { app.console.json(&NewRole { role: self.role }) } else { Ok(()) }
+    }
+}
+
+/// Close an account: nobody signs in to it any more, and what it has under way ends within a minute.
+///
+/// Its sessions end at once. Neither its id nor its name is ever given again; what it did stays on record.
+/// Nobody closes their own account; another administrator does.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra account close leaver\n\nRole: platform-administrator on the site."
+)]
+pub struct Close {
+    /// The sign-in name
+    name: String,
+}
+
+impl Close {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let closed: people::Account = app.client()?.get("account close", &[&self.name])?;
+        app.console.say(&format!("{} is closed; its sessions have ended", closed.name));
+        if app.console.is_json() { app.console.json(&closed) } else { Ok(()) }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::{
     Failure, account, archive, audit, backup, completion, contract, controls, demo, doctor, door, init,
     intake, keys, ledger, login, member, object, project, receipt, reference, remote, report, run, sample,
-    serve, site, tool, variant, witness,
+    serve, sessions, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -76,6 +76,8 @@ pub enum Command {
     Logout(login::Logout),
     Whoami(login::Whoami),
     #[command(subcommand)]
+    Session(sessions::Session),
+    #[command(subcommand)]
     Site(site::Site),
     Serve(serve::Serve),
     #[command(subcommand)]
@@ -140,6 +142,7 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Login(args) => args.run(app),
         Command::Logout(args) => args.run(app),
         Command::Whoami(args) => args.run(app),
+        Command::Session(args) => args.run(app),
         Command::Site(args) => args.run(app),
         Command::Serve(args) => args.run(app),
         Command::Door(args) => args.run(app),

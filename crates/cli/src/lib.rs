@@ -19,7 +19,7 @@
 //!   how it opens
 //! * [`console`], `text`, `file`: what people and programs read, and files that are whole
 //! * `error`: what can go wrong on this side
-//! * one module a noun: `init`, `login`, `site`, `account`, `project`, `member`, `intake`, `sample`,
+//! * one module a noun: `init`, `login`, `sessions`, `site`, `account`, `project`, `member`, `intake`, `sample`,
 //!   `object` (with `keep`), `archive`, `backup`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`,
 //!   `audit`, `ledger`, `witness`, `serve`, `door`, `remote`, `contract`, `keys`, `controls`, `doctor`, `demo`, `completion`
 
@@ -60,6 +60,7 @@ mod run;
 mod sample;
 mod serve;
 mod session;
+mod sessions;
 mod site;
 mod text;
 mod tool;

@@ -101,8 +101,8 @@ const fn class_of(what: &What) -> Class {
         | What::RoomBack { .. }
         | What::WitnessSilent { .. }
         | What::WitnessReturned { .. } => class(LIFECYCLE, 99),
-        What::SessionOpened {} | What::SessionsRefused { .. } => class(AUTHENTICATION, 1),
-        What::SessionEnded {} => class(AUTHENTICATION, 2),
+        What::SessionOpened { .. } | What::SessionsRefused { .. } => class(AUTHENTICATION, 1),
+        What::SessionEnded { .. } => class(AUTHENTICATION, 2),
         What::Decision { changes: true, .. } => class(API, 3),
         What::Decision { .. } => class(API, 2),
         What::Outcome { .. } => class(API, 99),
@@ -115,6 +115,7 @@ const fn class_of(what: &What) -> Class {
         What::ObjectWhole { .. } | What::ReplicaDiffers { .. } => class(DATASTORE, 99),
         What::Linked {} | What::HoldChanged { .. } | What::KeysSealed { .. } => class(ENTITY, 3),
         What::PolicyChecked { .. } | What::PolicyDisagreed { .. } => class(LIFECYCLE, 99),
+        What::AccountClosed {} => class(ENTITY, 4),
         What::ReceiptIssued { .. } | What::AdministratorMade {} => class(ENTITY, 1),
     }
 }
@@ -144,8 +145,8 @@ const fn severity(what: &What) -> u32 {
 const fn status(what: &What) -> Option<u32> {
     match what {
         What::Decision { allowed: true, .. }
-        | What::SessionOpened {}
-        | What::SessionEnded {}
+        | What::SessionOpened { .. }
+        | What::SessionEnded { .. }
         | What::Outcome { result: Outcome::Done, .. }
         | What::JobEnded { accepted: true, .. } => Some(1),
         What::Decision { .. }

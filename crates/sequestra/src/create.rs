@@ -64,6 +64,7 @@ pub async fn create(
         replica: Vec::new(),
         policy: Default::default(),
         audit: Trail::default(),
+        sessions: Default::default(),
         room: Default::default(),
         alarm: Vec::new(),
         door: None,

@@ -41,6 +41,9 @@ pub struct Settings {
     /// Where bodies lie, and how the site looks after them.
     #[serde(default)]
     pub archive: ArchiveSettings,
+    /// How long people stay signed in.
+    #[serde(default, skip_serializing_if = "access::limits::Asked::is_usual")]
+    pub sessions: access::limits::Asked,
     /// Room on the site's disks.
     #[serde(default, skip_serializing_if = "RoomSettings::is_usual")]
     pub room: RoomSettings,

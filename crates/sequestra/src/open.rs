@@ -61,7 +61,7 @@ pub async fn open(
     let streams = Streams::open(layout, &settings, &audit, &clock)?;
     let (db, seen) = reconciled(layout, &secrets, &audit, &settings).await?;
 
-    let access = access(&db, &audit, settings.policy.clone(), &clock, &entropy, seen).await?;
+    let access = fit(access(&db, &audit, settings.policy.clone(), &clock, &entropy, seen).await?, &settings);
     let keys = Keys::open(db.clone(), secrets.roots, sealed.custody(), entropy.clone()).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
@@ -177,6 +177,12 @@ pub async fn access(
         forward.raise(seen.corrected.map_or(time, |corrected| time.min(corrected)));
     }
     Ok(access)
+}
+
+/// The door, with sessions as short as the settings ask.
+fn fit(access: Access, settings: &Settings) -> Access {
+    access.limit_sessions(settings.sessions);
+    access
 }
 
 /// Times that were seen before.

@@ -14,6 +14,18 @@ use axum::response::{IntoResponse, Response};
 /// Who is signed in, for handlers.
 pub(crate) struct Signed(pub access::Caller);
 
+/// Where a request comes from: the peer's address where the transport has one.
+pub(crate) struct From(pub access::Source);
+
+impl<S: Send + Sync> FromRequestParts<S> for From {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(head: &mut Head, _: &S) -> Result<Self, Self::Rejection> {
+        let peer = head.extensions.get::<Peer>();
+        Ok(Self(peer.map_or(access::Source::Socket, |peer| access::Source::Network(peer.0.ip()))))
+    }
+}
+
 /// Ids that a request made, left on its response for the outcome's record.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Made(pub Vec<String>);

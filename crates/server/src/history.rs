@@ -283,6 +283,11 @@ fn sealed_anew(sealing: u64) -> String {
     format!("site's secrets sealed anew, sealing {}", sealing & u64::from(u32::MAX))
 }
 
+/// What happened, and the word that says how.
+fn with(what: &str, word: Option<&String>) -> String {
+    word.map_or_else(|| what.to_owned(), |word| format!("{what}: {word}"))
+}
+
 /// One line for people.
 fn words(what: &What) -> String {
     match what {
@@ -290,8 +295,9 @@ fn words(what: &What) -> String {
         What::SiteOpened { program, .. } => format!("site unsealed by version {program}"),
         What::SiteClosed {} => "site locked".into(),
         What::KeysSealed { sealing } => sealed_anew(*sealing),
-        What::SessionOpened {} => "signed in".into(),
-        What::SessionEnded {} => "signed out".into(),
+        What::SessionOpened { proof } => with("signed in", proof.as_ref()),
+        What::SessionEnded { cause } => with("signed out", cause.as_ref()),
+        What::AccountClosed {} => "account closed".into(),
         What::SessionsRefused { count } => format!("{count} tokens refused"),
         What::Decision { action, allowed: true, .. } => format!("{action}: allowed"),
         What::Decision { action, .. } => format!("{action}: DENIED"),

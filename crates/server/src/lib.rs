@@ -11,7 +11,7 @@
 //! * `attend`: who calls, and the outcome of what was decided for them
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
-//! * one module a resource: `people`, `project`, `package`, `sample`, `object`, `tool`,
+//! * one module a resource: `people`, `session`, `project`, `package`, `sample`, `object`, `tool`,
 //!   `storage`, `reference`, `run`, `variant`, `history`, `export`, `record`, `tail`, `process`, `keys`,
 //!   `erase`, `keep`, `scrub`, `backup`
 //! * [`witnessed`]: what the site's witnesses cosigned
@@ -47,6 +47,7 @@ pub mod router;
 mod run;
 mod sample;
 mod scrub;
+mod session;
 pub mod site;
 pub mod storage;
 mod tail;

@@ -1,44 +1,17 @@
-//! Sessions, accounts, members.
+//! Accounts and members.
 
 use crate::attend::{Signed, made};
 use crate::body::{Json, id};
-use crate::observe::Seen;
 use crate::{Failure, Site};
 use access::thing::{self, Project};
 use access::verb::{Manage, View};
 use access::{Action, Ask, Grant, Permit};
-use api::people::{
-    Account, HeldRole, Invitation, Me, Member, NewAccount, NewMember, NewRole, Redeem, Session,
-};
-use axum::Extension;
+use api::people::{Account, HeldRole, Invitation, Me, Member, NewAccount, NewMember, NewRole};
 use axum::Json as Answer;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use base::{Timestamp, UserId};
 use std::collections::BTreeMap;
-
-pub(crate) async fn redeem(
-    State(site): State<Site>,
-    Extension(seen): Extension<Seen>,
-    Json(body): Json<Redeem>,
-) -> Result<Answer<Session>, Failure> {
-    let _used = site.in_use();
-    let once = site.access.one_time_token(&body.token)?;
-    let session = site.access.redeem(&once, seen.id()).await?;
-    let caller = site.access.authenticate(session.expose()).await?;
-    let account = site.access.own_account(&caller).await?;
-    Ok(Answer(Session { token: session.expose().to_owned(), account: wire(account) }))
-}
-
-pub(crate) async fn sign_out(
-    State(site): State<Site>,
-    Signed(caller): Signed,
-    request: Request,
-) -> Result<(), Failure> {
-    let header = request.headers().get("authorization").and_then(|h| h.to_str().ok());
-    let token = header.and_then(|h| h.strip_prefix("Bearer ")).unwrap_or_default();
-    Ok(site.access.sign_out(&caller, token).await?)
-}
 
 pub(crate) async fn me(State(site): State<Site>, Signed(caller): Signed) -> Result<Answer<Me>, Failure> {
     let account = wire(site.access.own_account(&caller).await?);
@@ -99,6 +72,17 @@ pub(crate) async fn grant(
     Ok(Answer(wire(account)))
 }
 
+pub(crate) async fn close(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(name): Path<String>,
+) -> Result<Answer<Account>, Failure> {
+    let permit = manage(&site, &caller, &name).await?;
+    let account = site.access.account_named(&permit, &name).await?;
+    site.access.close_account(&permit, &account.id).await?;
+    Ok(Answer(Account { closed: true, ..wire(account) }))
+}
+
 pub(crate) async fn members(
     State(site): State<Site>,
     Signed(caller): Signed,
@@ -127,7 +111,11 @@ pub(crate) async fn add_member(
     let tx = site.begin(&permit).await?;
     site.access.add_member(&permit, &tx, &target, body.role).await?;
     tx.commit().await?;
-    Ok(Answer(Member { account: Account { id: target, name: body.account }, role: body.role, until: None }))
+    Ok(Answer(Member {
+        account: Account { id: target, name: body.account, closed: false },
+        role: body.role,
+        until: None,
+    }))
 }
 
 pub(crate) async fn remove_member(
@@ -158,7 +146,7 @@ async fn administer(
     Ok((site.access.decide(caller, ask).await?, target))
 }
 
-async fn manage(
+pub(crate) async fn manage(
     site: &Site,
     caller: &access::Caller,
     name: &str,
@@ -180,8 +168,8 @@ async fn known(site: &Site, name: &str) -> Result<Option<UserId>, Failure> {
     }
 }
 
-fn wire(account: access::Account) -> Account {
-    Account { id: account.id, name: account.name }
+pub(crate) fn wire(account: access::Account) -> Account {
+    Account { id: account.id, name: account.name, closed: account.closed }
 }
 
 fn until(grant: &Grant) -> Option<String> {

@@ -4,7 +4,7 @@ use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
     backup, erase, export, history, keep, keys, object, package, people, process, project, record, reference,
-    run, sample, scrub, tail, tool, variant, volume,
+    run, sample, scrub, session, tail, tool, variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -14,6 +14,10 @@ use std::collections::BTreeMap;
 /// Routes that answer without a session.
 const OPEN: &[&str] = &["health", "ready", "openapi", "session create"];
 
+/// Routes that concern whoever asks alone, so that there is nothing to decide.
+#[cfg(test)]
+const OWN: &[&str] = &["session end", "whoami", "session list", "session revoke"];
+
 /// Every route's handler under the contract's name for it.
 fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     let mut all = BTreeMap::new();
@@ -21,9 +25,11 @@ fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     set("health", to("health", process::health));
     set("ready", to("ready", process::ready));
     set("openapi", to("openapi", process::openapi));
-    set("session create", to("session create", people::redeem));
-    set("session end", to("session end", people::sign_out));
+    set("session create", to("session create", session::redeem));
+    set("session end", to("session end", session::sign_out));
     set("whoami", to("whoami", people::me));
+    set("session list", to("session list", session::list));
+    set("session revoke", to("session revoke", session::revoke));
     set("site status", to("site status", process::status));
     set("site lock", to("site lock", process::lock));
     set("keys status", to("keys status", keys::status));
@@ -35,6 +41,9 @@ fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     set("account list", to("account list", people::list));
     set("account token", to("account token", people::token));
     set("account grant", to("account grant", people::grant));
+    set("account sessions", to("account sessions", session::of_account));
+    set("account sign-out", to("account sign-out", session::revoke_all));
+    set("account close", to("account close", people::close));
     set("project create", to("project create", project::create));
     set("project list", to("project list", project::list));
     set("project show", to("project show", project::show));
@@ -131,7 +140,7 @@ mod tests {
             match route.action {
                 Some(action) => assert!(action.parse::<policy::Action>().is_ok(), "{action}"),
                 None => assert!(
-                    OPEN.contains(&route.name) || ["session end", "whoami"].contains(&route.name),
+                    OPEN.contains(&route.name) || OWN.contains(&route.name),
                     "{} has no rule",
                     route.name
                 ),

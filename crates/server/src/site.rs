@@ -2,7 +2,7 @@
 
 use crate::body::blocking;
 use crate::{Failure, Witnessed};
-use access::facts::{PlaceAnswer, SubjectAnswer};
+use access::facts::{ClassAnswer, PlaceAnswer, SubjectAnswer};
 use access::thing::Thing;
 use access::verb::Verb;
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place};
@@ -297,5 +297,9 @@ impl Facts for Places {
                 Err(_) => self.catalog.subject_of(id).await?,
             })
         })
+    }
+
+    fn strictest(&self) -> ClassAnswer<'_> {
+        Box::pin(async move { Ok(self.catalog.strictest_class().await?) })
     }
 }

@@ -27,4 +27,4 @@ pub use lockable::lockable_folder;
 pub use postgres::Postgres;
 pub use proxy::{Proxy, Trouble};
 pub use rgw::Rgw;
-pub use spine::{DATABASE, Folder, LEDGER, Members, ROOT, Spine, TABLES, new_project};
+pub use spine::{DATABASE, Folder, LEDGER, Members, ROOT, Spine, TABLES, new_project, token};

@@ -1,6 +1,6 @@
 //! The lower rooms of a site, opened in a temporary folder.
 
-use access::facts::{PlaceAnswer, SubjectAnswer};
+use access::facts::{ClassAnswer, PlaceAnswer, SubjectAnswer};
 use access::thing::{Project, Site};
 use access::verb::{Manage, Verb, View};
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place, thing::Thing};
@@ -128,6 +128,10 @@ impl Facts for Places {
                 Err(_) => self.catalog.subject_of(id).await?,
             })
         })
+    }
+
+    fn strictest(&self) -> ClassAnswer<'_> {
+        Box::pin(async move { Ok(self.catalog.strictest_class().await?) })
     }
 }
 
@@ -389,6 +393,20 @@ pub(crate) fn secrets(roots: Roots) -> SiteSecrets {
         receipts: seed([7; 32]),
         sealings: 0,
     }
+}
+
+/// A further one-time token of an account, whose sessions stay: what the door gives nobody.
+pub async fn token(spine: &Spine, account: &UserId) -> access::OneTimeToken {
+    use db::sea_orm::ConnectionTrait;
+    use std::fmt::Write;
+    let mut text = "once_".to_owned();
+    for byte in base::entropy::bytes::<32>(&*spine.entropy) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    let (digest, ends) = (blake3::hash(text.as_bytes()).to_hex(), spine.clock.now().as_second() + 3600);
+    let sql = format!("INSERT INTO access_token VALUES (X'{digest}', '{account}', {ends})");
+    spine.db.reader().execute_unprepared(&sql).await.expect("a token");
+    spine.access.one_time_token(&text).expect("a token's shape")
 }
 
 /// The token of a session that `token` begins.

@@ -133,8 +133,15 @@ async fn what_was_erased_held_or_taken_away_since_stays_so() {
     let [of_subject, of_project] = &site.objects;
     let held = put(&site.spine, &site.members, b"to be held", None).await;
     site.clock.advance(100 * DAY);
+    let (_, leaver) = site.spine.account("leaver").await;
     site.create().await;
 
+    let ask =
+        Ask::<access::thing::Site>::new(Action::ManageAccounts, [site.spine.site.clone()]).target(&leaver);
+    let permit: Permit<Manage, access::thing::Site> =
+        site.spine.access.decide(&site.spine.admin, ask).await.unwrap();
+    site.spine.access.close_account(&permit, &leaver).await.unwrap();
+    site.spine.access.close(&site.spine.admin, Default::default()).await.unwrap();
     let steward = site.members.with(Role::DataSteward);
     let ask = Ask::<Project>::new(Action::ShredKeys, [site.members.project.clone()])
         .about([site.subject.to_string()]);
@@ -180,6 +187,8 @@ async fn what_was_erased_held_or_taken_away_since_stays_so() {
     assert_eq!(back.count(&format!("{object} = '{of_project}' AND deleted_at IS NOT NULL")).await, 1);
     assert_eq!(back.count(&format!("{object} = '{held}' AND held = 1 AND locked = 0")).await, 1);
     assert_eq!(back.count(&format!("access_grant WHERE account = '{viewer}'")).await, 0);
+    let closed = format!("access_account WHERE id = '{leaver}' AND closed");
+    assert_eq!(back.count(&closed).await, 1);
     assert_eq!(back.count("access_session").await, 0);
     assert_eq!(back.count("access_token").await, 1);
     assert_eq!(back.count("keys_backup WHERE length(wrapped) > 0").await, 0);

@@ -40,6 +40,8 @@ fn every_route_has_its_command() {
             "openapi" => vec!["api", "openapi"],
             "session create" => vec!["login"],
             "session end" => vec!["logout"],
+            "session revoke" | "account sign-out" => vec!["session", "end"],
+            "account sessions" => vec!["session", "list"],
             "reference begin" | "reference file" | "reference finish" => vec!["reference", "add"],
             name => name.split(' ').collect(),
         };

@@ -45,7 +45,7 @@ pub struct Things {
 impl Things {
     /// Signs in who is missing from the story, and has a second package begun.
     pub fn gather(site: &Site) -> Self {
-        for name in ["newcomer", "foreign", "support", "spare"] {
+        for name in ["newcomer", "foreign", "support", "spare", "leaver"] {
             site.invite(name);
         }
         let project = site.last("analyst", &["project", "list"]);
@@ -136,7 +136,8 @@ impl Things {
             .replace("{upload}", &self.upload)
             .replace("{role}", "reference.fa")
             .replace("{about}", about)
-            .replace("{name}", "spare")
+            .replace("{session}", "sgn_00000000000000000000")
+            .replace("{name}", if route.name == "account close" { "leaver" } else { "spare" })
     }
 
     fn beside(&self, name: &str) -> String {

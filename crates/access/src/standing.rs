@@ -1,0 +1,30 @@
+//! Whether somebody whose request goes on may still ask.
+
+use crate::account::usable;
+use crate::table::session;
+use crate::{Access, Caller, Error};
+use db::sea_orm::EntityTrait;
+use std::time::Duration;
+
+/// A request that was let in so recently is not asked again.
+const JUST_NOW: Duration = Duration::from_secs(1);
+
+impl Access {
+    /// Fails when the caller's account was closed since, or the session that the request came with was
+    /// ended. Decisions ask this first, and permits last a minute: so an end reaches a download, an
+    /// upload and a run that are under way within a minute.
+    ///
+    /// A session that nobody ended goes on for what began in it, also past its limit of idleness: what
+    /// is under way is its use.
+    pub(crate) async fn standing(&self, caller: &Caller) -> Result<(), Error> {
+        let now = self.inner.clock.monotonic();
+        if caller.signed().is_some_and(|signed| now.saturating_sub(signed.at) < JUST_NOW) {
+            return Ok(());
+        }
+        let Some(user) = caller.user() else { return Ok(()) };
+        usable(self.inner.db.reader(), &user.to_string()).await?;
+        let Some(signed) = caller.signed().filter(|_| caller.is_bound()) else { return Ok(()) };
+        let row = session::Entity::find_by_id(signed.digest.clone()).one(self.inner.db.reader()).await?;
+        row.map(|_| ()).ok_or(Error::NotSignedIn)
+    }
+}
