@@ -60,11 +60,12 @@ impl Access {
         permit.live()?;
         self.refuse_takeover(account).await?;
         usable(self.inner.db.reader(), account.as_str()).await.map_err(closed)?;
-        let rows = self.sessions_of(account).await?;
-        self.end_sessions(permit.caller(), account, rows, Cause::NewToken).await?;
         let tx = self.inner.db.begin(permit.decision()).await?;
         let token = self.insert_token(&tx, account).await?;
         tx.commit().await?;
+        // The token of before is worth nothing from here on: a session that it began meanwhile is among these.
+        let rows = self.sessions_of(account).await?;
+        self.end_sessions(permit.caller(), account, rows, Cause::NewToken).await?;
         Ok(token)
     }
 

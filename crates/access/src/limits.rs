@@ -3,6 +3,9 @@
 use base::Class;
 use serde::{Deserialize, Serialize};
 
+/// The last use of a session is stored at most once a minute.
+const TOUCH_SECONDS: i64 = 60;
+
 /// `[sessions]` of `site.toml`: what the site asks for. It shortens what the site's class allows, and
 /// lengthens nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,16 +41,14 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The longest that a site of `class` allows. Figures for the strict classes follow the second and
-    /// third assurance level of NIST SP 800-63B.
+    /// The longest that a site of `class` allows. The strict classes allow fewer at once and no less time: who
+    /// signed in with a one-time token holds nothing to sign in with again, and nobody else may make them one.
     pub const fn of(class: Class) -> Self {
-        match class {
-            Class::Sandbox | Class::Research => {
-                Self { idle_seconds: 8 * 3600, absolute_seconds: 24 * 3600, parallel: 10 }
-            }
-            Class::Controlled => Self { idle_seconds: 30 * 60, absolute_seconds: 12 * 3600, parallel: 5 },
-            Class::Clinical => Self { idle_seconds: 15 * 60, absolute_seconds: 12 * 3600, parallel: 5 },
-        }
+        let parallel = match class {
+            Class::Sandbox | Class::Research => 10,
+            Class::Controlled | Class::Clinical => 5,
+        };
+        Self { idle_seconds: 8 * 3600, absolute_seconds: 24 * 3600, parallel }
     }
 
     /// These, or what is asked for where that is less. Nothing asked for is taken below a minute, an
@@ -67,7 +68,18 @@ impl Limits {
 
     /// Whether a session that began at `created` and was last used at `used` is over at `now`.
     pub const fn is_over(&self, created: i64, used: i64, now: i64) -> bool {
-        now.saturating_sub(used) >= self.idle_seconds || now.saturating_sub(created) >= self.absolute_seconds
+        now.saturating_sub(used) >= self.idle_seconds || self.is_past(created, now)
+    }
+
+    /// Whether a session that began at `created` is past its absolute limit at `now`.
+    pub const fn is_past(&self, created: i64, now: i64) -> bool {
+        now.saturating_sub(created) >= self.absolute_seconds
+    }
+
+    /// After how many seconds a use is stored again, so that reading does not write each time.
+    pub const fn touch_seconds(&self) -> i64 {
+        let quarter = self.idle_seconds / 4;
+        if quarter < TOUCH_SECONDS { quarter } else { TOUCH_SECONDS }
     }
 }
 
@@ -85,8 +97,7 @@ mod tests {
         }
         let asked = Asked { idle_minutes: Some(20), hours: Some(1000), parallel: Some(0) };
         let limits = Limits::of(Class::Controlled).within(asked);
-        assert_eq!(limits, Limits { idle_seconds: 1200, absolute_seconds: 12 * 3600, parallel: 1 });
-        assert_eq!(Limits::of(Class::Clinical).within(asked).idle_seconds, 900);
+        assert_eq!(limits, Limits { idle_seconds: 1200, absolute_seconds: 24 * 3600, parallel: 1 });
         assert_eq!(Limits::of(Class::Sandbox).within(Asked::default()), Limits::of(Class::Sandbox));
     }
 

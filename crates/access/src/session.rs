@@ -16,8 +16,6 @@ use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use std::time::Duration;
 
-/// The last use is stored at most once a minute, so that reading does not write.
-const TOUCH_SECONDS: i64 = 60;
 /// How long what is known of the site's strictest class may be old.
 const STRICTEST: Duration = Duration::from_secs(30);
 
@@ -169,7 +167,7 @@ impl Access {
             return Err(Error::NotSignedIn);
         };
         let user = self.counted(usable(self.inner.db.reader(), &row.account).await)?;
-        if now.saturating_sub(row.used_at) >= TOUCH_SECONDS {
+        if now.saturating_sub(row.used_at) >= limits.touch_seconds() {
             // A session whose use cannot be noted ends sooner, never later; what it is used for says
             // for itself whether it can be recorded.
             let _ = self.touch(row.digest.clone(), now).await;
@@ -263,7 +261,8 @@ impl Access {
             return Ok(class);
         }
         let Some(facts) = self.inner.facts.get() else { return Ok(Class::Clinical) };
-        let class = facts.strictest().await.map_err(Error::Facts)?.unwrap_or(Class::Sandbox);
+        // A site that cannot say is as strict as any; nobody is kept out for it.
+        let class = facts.strictest().await.map_or(Class::Clinical, |class| class.unwrap_or(Class::Sandbox));
         *self.inner.strictest.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((now, class));
         Ok(class)
     }
@@ -290,6 +289,10 @@ impl Access {
         cause: Cause,
     ) -> Result<usize, Error> {
         let mut last = None;
+        let (now, limits) = (self.now(), self.limits().await?);
+        // What is over already is ended by nobody.
+        let rows: Vec<_> =
+            rows.into_iter().filter(|row| !limits.is_over(row.created_at, row.used_at, now)).collect();
         for row in &rows {
             let (actor, request) = (caller.actor(), caller.request());
             last = Some(self.record_end(actor, request, account, &row.digest, cause).await?);
@@ -331,7 +334,7 @@ impl Access {
         result
     }
 
-    /// Seconds since 1970, by the wall clock.
+    /// Seconds since 1970, by a clock that is never set back.
     pub(crate) fn now(&self) -> i64 {
         self.inner.clock.now().as_second()
     }

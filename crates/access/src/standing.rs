@@ -15,7 +15,7 @@ impl Access {
     /// upload and a run that are under way within a minute.
     ///
     /// A session that nobody ended goes on for what began in it, also past its limit of idleness: what
-    /// is under way is its use.
+    /// is under way is its use. Past its absolute limit nothing goes on.
     pub(crate) async fn standing(&self, caller: &Caller) -> Result<(), Error> {
         let now = self.inner.clock.monotonic();
         if caller.signed().is_some_and(|signed| now.saturating_sub(signed.at) < JUST_NOW) {
@@ -25,6 +25,7 @@ impl Access {
         usable(self.inner.db.reader(), &user.to_string()).await?;
         let Some(signed) = caller.signed().filter(|_| caller.is_bound()) else { return Ok(()) };
         let row = session::Entity::find_by_id(signed.digest.clone()).one(self.inner.db.reader()).await?;
-        row.map(|_| ()).ok_or(Error::NotSignedIn)
+        let (now, limits) = (self.now(), self.limits().await?);
+        row.filter(|row| !limits.is_past(row.created_at, now)).map(|_| ()).ok_or(Error::NotSignedIn)
     }
 }

@@ -170,8 +170,7 @@ pub enum What {
     /// Reads that had arrived were taken back before anything showed them, as their package was refused:
     /// records, keys and bodies go.
     ObjectsWithdrawn {},
-    /// An account was made platform administrator by whoever holds what opens the site, on a locked site: its
-    /// administrators could no longer sign in.
+    /// An account was made platform administrator by whoever holds what opens the site, on a locked site.
     AdministratorMade {},
     /// A legal hold on an object was set, or lifted.
     HoldChanged {

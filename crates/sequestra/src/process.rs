@@ -57,6 +57,11 @@ pub fn serve_door(
     })
 }
 
+/// A file size limit must be an error of the write, not the end of the process (SIGXFSZ).
+fn too_large() -> std::io::Result<Signal> {
+    signal(SignalKind::from_raw(25))
+}
+
 /// Opens the site for nobody, makes the account `name` its platform administrator, and closes it.
 pub fn recover(root: &Path, credential: Credential, name: &str) -> Result<(Account, OneTimeToken)> {
     keys::locked::lock_process();
@@ -64,6 +69,7 @@ pub fn recover(root: &Path, credential: Credential, name: &str) -> Result<(Accou
     let settings = layout.settings()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        let _too_large = too_large()?;
         let (site, mut attest) = opened(&layout, settings, credential).await?;
         let made = site.access.recover(&site.id, name).await;
         close(&site, &mut attest).await;
@@ -81,8 +87,7 @@ fn hold(
     let layout = Layout::at(root)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        // A file size limit must be an error of the write, not the end of the process.
-        let _too_large = signal(SignalKind::from_raw(25))?;
+        let _too_large = too_large()?;
         // Heard from now on: one that comes while the site opens ends it once it is open.
         let told = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
         let mut settings = layout.settings()?;

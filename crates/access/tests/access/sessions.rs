@@ -83,7 +83,7 @@ async fn a_session_ends_by_idleness_and_by_age() {
 }
 
 #[tokio::test]
-async fn the_strictest_project_shortens_every_session_and_settings_shorten_it_further() {
+async fn the_strictest_project_allows_less_and_settings_shorten_it_further() {
     let (spine, clock) = spine().await;
     let (_, token) = signed_in(&spine, "somebody").await;
     assert_eq!(spine.access.limits().await.unwrap(), Limits::of(Class::Sandbox));
@@ -92,10 +92,27 @@ async fn the_strictest_project_shortens_every_session_and_settings_shorten_it_fu
     assert_eq!(spine.access.limits().await.unwrap(), Limits::of(Class::Clinical));
     spine.access.limit_sessions(Asked { idle_minutes: Some(5), hours: Some(999), parallel: None });
     let limits = spine.access.limits().await.unwrap();
-    assert_eq!((limits.idle_seconds, limits.absolute_seconds), (300, 12 * 3600));
+    assert_eq!((limits.idle_seconds, limits.absolute_seconds), (300, 24 * 3600));
     caller(&spine, &token).await.unwrap();
     clock.advance(Duration::from_secs(300));
     assert!(matches!(caller(&spine, &token).await, Err(Error::NotSignedIn)));
+}
+
+#[tokio::test]
+async fn what_is_under_way_goes_on_past_idleness_and_not_past_the_absolute_limit() {
+    let (spine, clock) = spine().await;
+    let limits = Limits::of(Class::Sandbox);
+    let seconds = |count: i64| Duration::from_secs(u64::try_from(count).unwrap());
+    let members = spine.project(Class::Research).await;
+    let bound = caller(&spine, &spine.join(&members, Role::Viewer).await).await.unwrap();
+    let ask = || Ask::<Project>::new(Action::ViewSamples, [members.project.clone()]);
+    let run = bound.detached();
+    clock.advance(seconds(limits.idle_seconds));
+    let permit: Permit<View, Project> = spine.access.decide(&bound, ask()).await.unwrap();
+    clock.advance(seconds(limits.absolute_seconds - limits.idle_seconds));
+    let again = spine.access.renew::<View, Project>(&permit, Action::ViewSamples).await.err().unwrap();
+    assert!(matches!(again, Error::NotSignedIn), "{again}");
+    spine.access.decide::<View, Project>(&run, ask()).await.unwrap();
 }
 
 #[tokio::test]
