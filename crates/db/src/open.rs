@@ -129,7 +129,7 @@ impl Db {
     pub async fn forget_deleted(&self) -> Result<(), Error> {
         let sql = match self.kept {
             Kept::File { .. } => "PRAGMA wal_checkpoint(TRUNCATE)",
-            Kept::Server(_) => "VACUUM (SKIP_LOCKED, SKIP_DATABASE_STATS)",
+            Kept::Server(_) => "VACUUM (SKIP_LOCKED)",
         };
         self.connection.execute_unprepared(sql).await?;
         Ok(())

@@ -26,9 +26,9 @@ async fn stat(site: &Site) -> Vec<Stat> {
 async fn counted(site: &Site) -> Vec<(Option<String>, [i64; 6], Option<String>)> {
     let sum = |condition: &str| format!("SUM(CASE WHEN {condition} THEN 1 ELSE 0 END)");
     let sql = format!(
-        "SELECT project, {}, COUNT(*), SUM(cipher_length), {}, {}, {}, \
+        "SELECT project, {}, COUNT(*), CAST(SUM(cipher_length) AS BIGINT), {}, {}, {}, \
          MIN(CASE WHEN quarantined IS NULL THEN scrubbed_at END) \
-         FROM archive_object WHERE deleted_at IS NULL GROUP BY project ORDER BY project",
+         FROM archive_object WHERE deleted_at IS NULL GROUP BY project ORDER BY COALESCE(project, '')",
         sum("version = 1"),
         sum("quarantined IS NOT NULL"),
         sum("held <> 0"),

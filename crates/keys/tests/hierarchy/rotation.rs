@@ -17,7 +17,18 @@ async fn permit(site: &TestSite) -> Permit<Manage, Site> {
 async fn numbers(site: &TestSite, sql: &str) -> Vec<i64> {
     let statement = Statement::from_string(site.db.reader().get_database_backend(), sql);
     let rows = site.db.reader().query_all_raw(statement).await.unwrap();
-    rows.iter().map(|row| row.try_get_by_index::<i64>(0).unwrap()).collect()
+    // On a server a whole number has the width of its column.
+    let number = |row: &db::sea_orm::QueryResult| {
+        row.try_get_by_index::<i64>(0).or_else(|_| row.try_get_by_index::<i32>(0).map(i64::from))
+    };
+    rows.iter().map(|row| number(row).unwrap()).collect()
+}
+
+/// Changes what is stored, with bytes that are wrapped under no key as `$1`.
+async fn spoil(tx: &db::Tx, sql: &str) {
+    let bytes = vec![0_u8; 60];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [bytes.into()]);
+    tx.execute_raw(statement).await.unwrap();
 }
 
 /// Rotates a scope; stops after `steps` transactions, as a killed process would, if there are that
@@ -106,9 +117,8 @@ async fn an_old_key_is_destroyed_only_when_every_row_was_seen_to_open() {
     assert!(matches!(early, Err(Error::RowsLeft(1))), "{early:?}");
     assert_eq!(site.keys.rewrap(&permit, &tx, &scope, 9).await.unwrap(), 0);
     // A row that says that it is on the new key, and is not.
-    let sql =
-        format!("UPDATE keys_session SET wrapped = zeroblob(60) WHERE object = '{}'", stored[1].0.object);
-    tx.execute_unprepared(&sql).await.unwrap();
+    let sql = format!("UPDATE keys_session SET wrapped = $1 WHERE object = '{}'", stored[1].0.object);
+    spoil(&tx, &sql).await;
     let steps = async |most: u64| -> Result<(), Error> {
         for _ in 0..9 {
             if site.keys.check_rotation(&permit, &tx, &scope, most).await? {
@@ -152,10 +162,10 @@ async fn no_step_opens_more_rows_than_it_may_and_what_was_wrapped_since_is_opene
     assert!(site.keys.check_rotation(&permit, &tx, &scope, 2).await.unwrap());
     // One that is on the old key after all: nothing is destroyed, and all are opened again.
     let back = format!(
-        "UPDATE keys_session SET (wrapped, outer_generation) = (zeroblob(60), 1) WHERE object = '{}'",
+        "UPDATE keys_session SET (wrapped, outer_generation) = ($1, 1) WHERE object = '{}'",
         stored[0].0.object
     );
-    tx.execute_unprepared(&back).await.unwrap();
+    spoil(&tx, &back).await;
     let finished = site.keys.finish_rotation(&permit, &tx, &scope).await;
     assert!(matches!(finished, Err(Error::RowsLeft(1))), "{finished:?}");
     drop(tx);
