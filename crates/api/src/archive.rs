@@ -117,6 +117,9 @@ pub struct Scrubbed {
     pub bytes: u64,
     /// Those of them in which damage was found.
     pub damaged: Vec<Checked>,
+    /// Versions that the store could not read: nothing is known of their bytes, and they stay due.
+    #[serde(default)]
+    pub unread: Vec<Checked>,
     /// Versions that are still due.
     pub due: u64,
     /// Their bytes.

@@ -274,6 +274,7 @@ impl Archive {
         for object in &versions {
             self.known.note((id.clone(), object.version), true, self.clock.monotonic());
             self.known.note_lock((id.clone(), object.version), false);
+            self.known.note_read(&(id.clone(), object.version));
         }
         let store = self.store.clone();
         blocking(move || Ok(versions.iter().try_for_each(|object| store.remove(&object.body))?)).await

@@ -3,6 +3,7 @@
 use crate::archive::blocking;
 use crate::count::OWN;
 use crate::object::{Object, from_row};
+use crate::standing::{Place, Scrub};
 use crate::store::{Limited, Source};
 use crate::table::{HELD, QUARANTINED, SOUND, UNLOCKED, count, object};
 use crate::watched::word;
@@ -13,7 +14,9 @@ use access::verb::{Manage, View};
 use audit::{Actor, Event, What};
 use base::{Fault, Id, Kind, ObjectId, ProjectId, RequestId, Timestamp};
 use db::sea_orm::sea_query::Expr;
-use db::sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use db::sea_orm::{
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use seal::verified;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -57,6 +60,8 @@ pub struct Step {
     pub damaged: u64,
     /// Which they are.
     pub found: Vec<Checked>,
+    /// Versions that the store could not read: they stay due, and the others are read all the same.
+    pub unread: Vec<Checked>,
     /// Versions that are still due.
     pub due: u64,
     /// Their bytes.
@@ -82,6 +87,25 @@ pub struct Stat {
     pub unlocked: u64,
     /// When the version that was checked longest ago was checked.
     pub oldest_check: Option<String>,
+}
+
+/// What reading a version in whole gave.
+enum Looked {
+    Whole,
+    /// The closed word for its damage.
+    Damaged(&'static str),
+    /// The store could not read it: that says nothing about the bytes.
+    Unread(Error),
+}
+
+impl Looked {
+    fn damage(self) -> Result<Option<&'static str>, Error> {
+        match self {
+            Self::Whole => Ok(None),
+            Self::Damaged(word) => Ok(Some(word)),
+            Self::Unread(error) => Err(error),
+        }
+    }
 }
 
 impl Checked {
@@ -112,8 +136,9 @@ impl Archive {
                 return Err(Error::NotFound);
             }
             for object in versions.into_iter().filter(|object| object.deleted_at.is_none()) {
-                found
-                    .push(self.check_one(&object, 0, permit.actor(), Some(permit.caller().request())).await?);
+                let damage = self.look(&object, 0).await?.damage()?;
+                let by = (permit.actor(), Some(permit.caller().request()));
+                found.push(self.conclude(&object, damage, by).await?);
             }
         }
         Ok(found)
@@ -124,7 +149,7 @@ impl Archive {
     /// scrub that was killed goes on where it was.
     pub async fn scrub(&self, pace: &Pace, by: &Actor, request: Option<&RequestId>) -> Result<Step, Error> {
         let before = self.clock.now().checked_sub(pace.every).unwrap_or(Timestamp::MIN);
-        let mut step = self.scrub_before(before, pace, by, request).await?;
+        let mut step = self.scrub_before(before, pace, (by, request), Scrub::Own).await?;
         (step.due, step.due_bytes) = self.due(&before.to_string()).await?;
         Ok(step)
     }
@@ -132,7 +157,7 @@ impl Archive {
     /// The same without counting what is still due: nobody is told, and with everything due it is much to count.
     pub async fn scrub_uncounted(&self, pace: &Pace, by: &Actor) -> Result<Step, Error> {
         let before = self.clock.now().checked_sub(pace.every).unwrap_or(Timestamp::MIN);
-        self.scrub_before(before, pace, by, None).await
+        self.scrub_before(before, pace, (by, None), Scrub::Own).await
     }
 
     /// The same for somebody who asks: what was last found right before a moment. Asked again with the same
@@ -144,8 +169,8 @@ impl Archive {
         pace: &Pace,
     ) -> Result<Step, Error> {
         permit.live()?;
-        let mut step =
-            self.scrub_before(before, pace, permit.actor(), Some(permit.caller().request())).await?;
+        let by = (permit.actor(), Some(permit.caller().request()));
+        let mut step = self.scrub_before(before, pace, by, Scrub::For(before.to_string())).await?;
         (step.due, step.due_bytes) = self.still_due(before, &step).await?;
         Ok(step)
     }
@@ -158,7 +183,8 @@ impl Archive {
         let known = self.known.due().take().filter(|(moment, ..)| *moment == before);
         let left =
             known.map(|(_, due, bytes)| (due.saturating_sub(step.objects), bytes.saturating_sub(step.bytes)));
-        let (due, bytes) = match (left, self.most_due(&before).await?) {
+        let place = self.known.passed(&Scrub::For(before.clone()), self.clock.monotonic());
+        let (due, bytes) = match (left, self.most_due(&before, place).await?) {
             (_, None) => (0, 0),
             (Some((due, bytes)), Some(_)) if due > 0 => (due, bytes),
             _ => self.due(&before).await?,
@@ -171,14 +197,29 @@ impl Archive {
         &self,
         before: Timestamp,
         pace: &Pace,
-        by: &Actor,
-        request: Option<&RequestId>,
+        by: (&Actor, Option<&RequestId>),
+        whose: Scrub,
     ) -> Result<Step, Error> {
         let (began, before) = (self.clock.monotonic(), before.to_string());
-        let mut step = Step::default();
-        while self.clock.monotonic().saturating_sub(began) < pace.step || step.objects == 0 {
-            let Some(object) = self.most_due(&before).await? else { break };
-            let checked = self.check_one(&object, pace.per_second, by, request).await?;
+        let (mut step, mut failed, mut over) = (Step::default(), None, false);
+        let lasts = || self.clock.monotonic().saturating_sub(began) < pace.step;
+        while lasts() || (step.objects == 0 && failed.is_none()) {
+            let place = self.known.passed(&whose, self.clock.monotonic());
+            let Some(object) = self.most_due(&before, place).await? else {
+                over = true;
+                break;
+            };
+            let damage = match self.look(&object, pace.per_second).await?.damage() {
+                Ok(damage) => damage,
+                Err(error) => {
+                    // What cannot be read stays due, and must not hold up what is behind it.
+                    self.known.pass(&whose, &object, self.clock.monotonic());
+                    step.unread.push(Checked::of(&object, None));
+                    failed = Some(error);
+                    continue;
+                }
+            };
+            let checked = self.conclude(&object, damage, by).await?;
             step.objects += 1;
             step.bytes = step.bytes.saturating_add(checked.bytes);
             if checked.damage.is_some() {
@@ -186,11 +227,13 @@ impl Archive {
                 step.found.push(checked);
             }
         }
-        if step.objects > 0 {
-            let Step { objects, bytes, damaged, .. } = step;
-            let what = What::ObjectsScrubbed { objects, bytes, damaged };
-            self.audit.follow(&Event::new(by.clone(), what).during(request.cloned())).await?;
+        if step.objects == 0 {
+            // That nothing at all came out of the store is its failure; the next step goes on behind.
+            return failed.filter(|_| !over).map_or(Ok(step), Err);
         }
+        let Step { objects, bytes, damaged, .. } = step;
+        let what = What::ObjectsScrubbed { objects, bytes, damaged };
+        self.audit.follow(&Event::new(by.0.clone(), what).during(by.1.cloned())).await?;
         Ok(step)
     }
 
@@ -221,26 +264,43 @@ impl Archive {
         Ok((number(objects)?, number(bytes.unwrap_or_default())?))
     }
 
-    async fn most_due(&self, before: &str) -> Result<Option<Object>, Error> {
+    /// What was last found right longest ago, behind `place` if there is one.
+    async fn most_due(&self, before: &str, place: Option<Place>) -> Result<Option<Object>, Error> {
+        let later = |(moment, id, version): Place| {
+            let same = Condition::all().add(object::Column::ScrubbedAt.eq(&moment));
+            let versions =
+                same.clone().add(object::Column::Id.eq(&id)).add(object::Column::Version.gt(version));
+            let behind = Condition::any().add(object::Column::ScrubbedAt.gt(&moment)).add(versions);
+            // The first says where the index is entered.
+            Condition::all()
+                .add(object::Column::ScrubbedAt.gte(&moment))
+                .add(behind.add(same.add(object::Column::Id.gt(&id))))
+        };
         let row = object::Entity::find()
             .filter(object::Column::ScrubbedAt.lte(before))
             .filter(Expr::cust(SOUND))
+            .filter(place.map_or_else(Condition::all, later))
             .order_by_asc(object::Column::ScrubbedAt)
+            .order_by_asc(object::Column::Id)
+            .order_by_asc(object::Column::Version)
             .limit(1)
             .one(self.db.reader())
             .await?;
         row.map(from_row).transpose()
     }
 
-    async fn check_one(
+    async fn look(&self, object: &Object, per_second: u64) -> Result<Looked, Error> {
+        let (archive, wanted) = (self.clone(), object.clone());
+        blocking(move || archive.look_through(&wanted, per_second)).await
+    }
+
+    async fn conclude(
         &self,
         object: &Object,
-        per_second: u64,
-        by: &Actor,
-        request: Option<&RequestId>,
+        found: Option<&'static str>,
+        (by, request): (&Actor, Option<&RequestId>),
     ) -> Result<Checked, Error> {
-        let (archive, wanted) = (self.clone(), object.clone());
-        let found = blocking(move || archive.look_through(&wanted, per_second)).await?;
+        self.known.note_read(&(object.id.clone(), object.version));
         match found {
             Some(found) => self.quarantine(object, found, by, request).await?,
             None if object.quarantined.is_some() => self.release(object, by, request).await?,
@@ -255,11 +315,13 @@ impl Archive {
         Ok(Checked::of(object, found.map(str::to_owned)))
     }
 
-    /// Reads a version in whole. The word for its damage, or none. An error is the store's own: it says
-    /// nothing about the bytes. Blocks.
-    fn look_through(&self, object: &Object, per_second: u64) -> Result<Option<&'static str>, Error> {
+    /// Reads a version in whole. Blocks.
+    ///
+    /// # Errors
+    /// The ledger's, and [`Error::Away`].
+    fn look_through(&self, object: &Object, per_second: u64) -> Result<Looked, Error> {
         if !self.is_as_committed(object)? {
-            return Ok(Some("record"));
+            return Ok(Looked::Damaged("record"));
         }
         let read = self.parts_of(object).and_then(|(body, tree)| {
             let body: Box<dyn Source> = Box::new(Limited::new(body, per_second, self.clock.clone()));
@@ -274,14 +336,15 @@ impl Archive {
             }
         });
         match read {
-            Ok(()) => Ok(None),
-            Err(Error::Lost(_)) => Ok(Some("missing")),
+            Ok(()) => Ok(Looked::Whole),
+            Err(Error::Lost(_)) => Ok(Looked::Damaged("missing")),
             Err(Error::Damaged { source, .. } | Error::Changed(source))
                 if source.kind() == Kind::Integrity =>
             {
-                Ok(Some(word(&source)))
+                Ok(Looked::Damaged(word(&source)))
             }
-            Err(error) => Err(error),
+            Err(Error::Away) => Err(Error::Away),
+            Err(error) => Ok(Looked::Unread(error)),
         }
     }
 

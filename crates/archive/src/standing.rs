@@ -2,6 +2,7 @@
 
 use crate::Archive;
 use crate::archive::Suspect;
+use crate::object::Object;
 use crate::sweep::{Sweep, Sweeping};
 use base::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+/// After so long the site's own scrub tries again what could not be read.
+const TRIED_AGAIN: Duration = Duration::from_secs(3_600);
 /// What is not locked for longer than this is told.
 const SOON: Duration = Duration::from_secs(60);
 
@@ -30,6 +33,24 @@ pub(crate) struct Known {
     unlocked: Mutex<BTreeMap<Suspect, Duration>>,
     /// Versions whose lock is not what their record says.
     differing: Mutex<BTreeSet<Suspect>>,
+    /// Versions that the store could not read when they were last tried.
+    unread: Mutex<BTreeSet<Suspect>>,
+    /// The last version that the site's own scrub went past, and when it did.
+    own: Mutex<Option<(Duration, Place)>>,
+    /// The same of a scrub on command, by the moment that it was asked for.
+    asked: Mutex<Option<(String, Place)>>,
+}
+
+/// Where a version stands in the order of the scrub: when it was last found right, its object and its number.
+pub(crate) type Place = (String, String, i32);
+
+/// Whose scrub it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scrub {
+    /// The site's own: what could not be read is tried again after a while.
+    Own,
+    /// One on command, for a moment: it tries each version once.
+    For(String),
 }
 
 /// How a store stands: counts alone.
@@ -45,6 +66,8 @@ pub struct Standing {
     pub unlocked: u64,
     /// Versions whose lock was found to be another than their record says, and is not put right.
     pub differing: u64,
+    /// Versions that the store could not read when they were last tried.
+    pub unread: u64,
 }
 
 impl Known {
@@ -76,9 +99,40 @@ impl Known {
         }
     }
 
-    fn differing(&self) -> u64 {
-        let differing = self.differing.lock().unwrap_or_else(PoisonError::into_inner);
-        u64::try_from(differing.len()).unwrap_or(u64::MAX)
+    /// Where a scrub goes on: behind what it went past, unless that is to be tried again.
+    pub fn passed(&self, whose: &Scrub, now: Duration) -> Option<Place> {
+        match whose {
+            Scrub::Own => {
+                let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+                *own = own.take().filter(|(when, _)| now.saturating_sub(*when) < TRIED_AGAIN);
+                own.as_ref().map(|(_, place)| place.clone())
+            }
+            Scrub::For(moment) => {
+                let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+                asked.as_ref().filter(|(own, _)| own == moment).map(|(_, place)| place.clone())
+            }
+        }
+    }
+
+    /// Notes that a version could not be read, and that a scrub goes past it.
+    pub fn pass(&self, whose: &Scrub, object: &Object, now: Duration) {
+        let version = (object.id.clone(), object.version);
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).insert(version);
+        let number = i32::try_from(object.version).unwrap_or(i32::MAX);
+        let place = (object.scrubbed_at.clone(), object.id.to_string(), number);
+        match whose {
+            Scrub::Own => {
+                *self.own.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, place));
+            }
+            Scrub::For(moment) => {
+                *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((moment.clone(), place));
+            }
+        }
+    }
+
+    /// Notes that the store read a version, or that it is no more.
+    pub fn note_read(&self, version: &Suspect) {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).remove(version);
     }
 }
 
@@ -94,7 +148,13 @@ impl Archive {
             strays: u64::try_from(sweep.swept.strays).unwrap_or(u64::MAX),
             sweep,
             unlocked: u64::try_from(late).unwrap_or(u64::MAX),
-            differing: self.known.differing(),
+            differing: number(&self.known.differing),
+            unread: number(&self.known.unread),
         }
     }
+}
+
+fn number(versions: &Mutex<BTreeSet<Suspect>>) -> u64 {
+    let versions = versions.lock().unwrap_or_else(PoisonError::into_inner);
+    u64::try_from(versions.len()).unwrap_or(u64::MAX)
 }

@@ -134,7 +134,8 @@ impl Look {
 /// The site does this by itself, slowly, while it is open; the command does it at once and as fast as
 /// the disk gives. What was read is on record, so a scrub that was interrupted goes on where it was:
 /// after `--all`, with the `--before` that it printed. Damage is recorded and put into quarantine. As
-/// long as anything is in quarantine, the command ends with exit code 7.
+/// long as anything is in quarantine, the command ends with exit code 7. What the store could not read is named,
+/// holds up nothing, and ends the command with exit code 6.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra archive scrub --all\n  sequestra archive scrub --before 2031-05-14T12:00:00Z\n\nRole: platform-administrator on the site."
@@ -168,6 +169,7 @@ impl Turn {
                 step.objects = step.objects.saturating_add(so_far.objects);
                 step.bytes = step.bytes.saturating_add(so_far.bytes);
                 step.damaged.splice(0..0, so_far.damaged);
+                step.unread.splice(0..0, so_far.unread);
             }
             if step.due == 0 {
                 bar.finish_and_clear();
@@ -182,6 +184,12 @@ fn finish(app: &mut App<'_>, total: &Scrubbed) -> Result<(), Failure> {
     let (objects, bytes) = (text::count(total.objects), text::size(total.bytes));
     app.console.say(&format!("read {objects} versions, {bytes}"));
     sound(&total.damaged, total.quarantined)?;
+    if !total.unread.is_empty() {
+        let named =
+            |one: &Checked| format!("UNREAD {}  version {}  of {}", one.object, one.version, place(one));
+        let error = Error::Unread(total.unread.len() as u64);
+        return Err(Failure::from(error).with_findings(total.unread.iter().map(named).collect()));
+    }
     if app.console.is_json() { app.console.json(total) } else { Ok(()) }
 }
 
@@ -201,9 +209,12 @@ fn is_lock(one: &Checked) -> bool {
 }
 
 fn damage_line(one: &Checked) -> String {
-    let project = one.project.as_ref().map_or_else(|| "the site".to_owned(), ToString::to_string);
-    let damage = one.damage.as_deref().unwrap_or("none");
+    let (project, damage) = (place(one), one.damage.as_deref().unwrap_or("none"));
     format!("DAMAGE {}  version {}  of {project}  {damage}", one.object, one.version)
+}
+
+fn place(one: &Checked) -> String {
+    one.project.as_ref().map_or_else(|| "the site".to_owned(), ToString::to_string)
 }
 
 fn bar(app: &App<'_>, template: &str, length: u64) -> ProgressBar {

@@ -113,6 +113,9 @@ pub enum Error {
     /// Locks that differ, of whole bytes.
     #[error("the store locks {0} versions of objects otherwise than their records say")]
     Locks(u64),
+    /// The store could not read some of it.
+    #[error("{0} versions of objects could not be read from the store: nothing is known of their bytes")]
+    Unread(u64),
     /// Damage in a backup.
     #[error("the backup is damaged")]
     Backup,
@@ -235,6 +238,7 @@ impl Fault for Error {
             | Self::Unreached(..)
             | Self::Write { .. }
             | Self::Output(_)
+            | Self::Unread(_)
             | Self::Lacking => Kind::Unavailable,
             Self::WrongPin { .. }
             | Self::Unsound
@@ -299,6 +303,7 @@ impl Fault for Error {
             Self::Open(_) => "CLI-053",
             Self::Backup => "CLI-035",
             Self::Locks(_) => "CLI-036",
+            Self::Unread(_) => "CLI-037",
         }
     }
 
@@ -344,6 +349,9 @@ impl Fault for Error {
             }
             Self::Damage(_) => {
                 "`sequestra archive stat` names all of them; look at the disk, and keep a backup that has them"
+            }
+            Self::Unread(_) => {
+                "look at the disk or the bucket; `sequestra archive check OBJECT` tries one again"
             }
             Self::Locks(_) => {
                 "what is less than the record says is put right within seconds: run it again; find out who can write there"

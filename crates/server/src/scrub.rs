@@ -62,6 +62,7 @@ pub(crate) async fn scrub(
         objects: step.objects,
         bytes: step.bytes,
         damaged: step.found.into_iter().map(checked).collect(),
+        unread: step.unread.into_iter().map(checked).collect(),
         due: step.due,
         due_bytes: step.due_bytes,
         quarantined,

@@ -68,7 +68,7 @@ pub(crate) async fn limits(site: &Site) -> Result<Vec<String>, Failure> {
 
 /// What the site has met of its store.
 fn standing(standing: &Standing) -> Vec<String> {
-    let Standing { away, strays, unlocked, differing, sweep } = *standing;
+    let Standing { away, strays, unlocked, differing, unread, sweep } = *standing;
     let mut limits = Vec::new();
     if away {
         limits.push(
@@ -80,6 +80,12 @@ fn standing(standing: &Standing) -> Vec<String> {
         limits.push(format!(
             "the store has not locked {unlocked} versions of objects for longer than a minute; \
              `archive stat` says in which projects"
+        ));
+    }
+    if unread > 0 {
+        limits.push(format!(
+            "{unread} versions of objects could not be read from the store: the scrub goes on without them and tries \
+             them again"
         ));
     }
     if let Some(locks) = locks(differing) {

@@ -89,6 +89,62 @@ async fn what_a_reader_met_is_recorded_and_counted() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_holds_up_nothing_and_is_tried_again() {
+    let clock = Arc::new(FixedClock::at("2031-05-14T12:00:00Z".parse().unwrap()));
+    let site = Site::at(clock.clone(), None).await;
+    let archive = &site.spine.archive;
+    let first = site.seen().put(b"one").await.unwrap();
+    // Where a body was is something that no read comes out of.
+    let body = bodies(site.spine.folder.path()).into_iter().find(|path| path.extension().is_none()).unwrap();
+    let aside = body.with_extension("aside");
+    std::fs::rename(&body, &aside).unwrap();
+    std::fs::create_dir(&body).unwrap();
+    for content in [b"two", b"six"] {
+        clock.advance(Duration::from_secs(60));
+        site.seen().put(content).await.unwrap();
+    }
+    clock.advance(Duration::from_secs(60));
+    let by = Actor::Site(site.spine.site.clone());
+    let pace = Pace { every: Duration::from_secs(30), per_second: 0, step: Duration::ZERO };
+    assert!(
+        matches!(archive.scrub_uncounted(&pace, &by).await, Err(Error::Store(_))),
+        "the first, and no other"
+    );
+    for _ in 0..2 {
+        let step = archive.scrub_uncounted(&pace, &by).await.unwrap();
+        assert_eq!((step.objects, step.damaged, step.unread.len()), (1, 0, 0), "the next one");
+    }
+    assert_eq!(archive.scrub_uncounted(&pace, &by).await.unwrap().objects, 0, "all others were read");
+    assert_eq!(
+        (archive.standing().unread, archive.health().await.unwrap().0),
+        (1, 0),
+        "it is told, and no damage"
+    );
+
+    // On command: in one step, named, and once for each command.
+    let manage: Permit<Manage, thing::Site> =
+        site.spine.permit(&site.spine.admin, Action::CheckStorage, &site.spine.site).await;
+    let all = Pace { step: Duration::from_secs(3_600), ..pace };
+    for _ in 0..2 {
+        let now = base::Clock::now(&*clock);
+        clock.advance(Duration::from_secs(1));
+        let step = archive.scrub_for(&manage, now, &all).await.unwrap();
+        let unread: Vec<_> = step.unread.iter().map(|one| &one.object).collect();
+        assert_eq!((step.objects, unread, step.due), (2, vec![&first], 0));
+        let again = archive.scrub_for(&manage, now, &all).await.unwrap();
+        assert_eq!((again.objects, again.unread.len(), again.due), (0, 0, 0));
+    }
+
+    // After a while the site's own tries it again, and finds it whole once it can be read.
+    std::fs::remove_dir(&body).unwrap();
+    std::fs::rename(&aside, &body).unwrap();
+    assert_eq!(archive.scrub_uncounted(&pace, &by).await.unwrap().objects, 0);
+    clock.advance(Duration::from_secs(3_600));
+    let step = archive.scrub_uncounted(&all, &by).await.unwrap();
+    assert_eq!((step.objects, step.damaged, archive.standing().unread), (3, 0, 0));
+}
+
+#[tokio::test]
 async fn a_rolling_scrub_covers_everything_and_goes_on_where_it_was() {
     let clock = Arc::new(FixedClock::at("2031-05-14T12:00:00Z".parse().unwrap()));
     let site = Site::at(clock.clone(), None).await;
@@ -121,7 +177,9 @@ async fn a_store_that_cannot_be_read_is_no_damage() {
     let id = site.seen().put(b"content").await.unwrap();
     let failing = Arc::new(Faulty::new(site.spine.archive.store().clone(), Fault::Fails(0)));
     let by = Actor::Site(site.spine.site.clone());
-    assert!(site.with(failing).archive.scrub(&EVERYTHING, &by, None).await.is_err());
+    let step = site.with(failing).archive.scrub(&EVERYTHING, &by, None).await.unwrap();
+    assert_eq!((step.objects, step.damaged, step.unread.len(), step.due), (0, 0, 1, 1));
+    assert_eq!(site.spine.archive.health().await.unwrap().0, 0);
     assert_eq!(site.seen().read(&id).await.unwrap(), b"content");
 }
 
