@@ -112,10 +112,16 @@ fn damage_is_named_recorded_and_given_to_nobody() {
     assert_eq!(site.run("support", &["archive", "stat"]).exit, 4);
 
     site.lock();
+    let heard = || {
+        let text = fs::read_to_string(site.folder.join("run/alarms.jsonl")).unwrap_or_default();
+        text.contains("\"alarm\":\"objects-damaged\"")
+    };
+    assert!(!heard());
     let body = body_of(&site, &object);
     flip(&body);
     let found = site.run("admin", &["archive", "scrub", "--all"]);
     assert_eq!(found.exit, 7, "{}", found.err);
+    until("the damage is heard of", heard);
     for word in [object.as_str(), project.as_str(), "version 1", "bytes", "CLI-033", "hint: "] {
         assert!(found.err.contains(word), "{word}: {}", found.err);
     }

@@ -115,6 +115,54 @@ fn a_site_that_was_put_back_is_refused_by_its_replica() {
     site.assert_sound();
 }
 
+/// A replica whose tile somebody changed: heard of on the second channel, on record, and named by the status, by the
+/// program as it is installed. Without the change none of it.
+#[test]
+fn a_changed_tile_of_a_replica_is_heard_of_and_named() {
+    let site = Site::copy();
+    let vault = place(&site, "vault");
+    set(&site, "vault", &vault);
+    site.start();
+    // A tile is full at 256 events.
+    while site.events().len() <= 256 {
+        status(&site);
+    }
+    let size = site.events().len();
+    until("everything is copied", || newest(&vault) >= size);
+    let alarms = || {
+        let text = fs::read_to_string(site.folder.join("run/alarms.jsonl")).unwrap_or_default();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        lines.into_iter().filter(|alarm| alarm["alarm"] == "replica-behind").collect::<Vec<_>>()
+    };
+    let kinds = || site.events().iter().filter(|leaf| leaf["event"]["event"] == "replica-differs").count();
+    until("the first round is told", || {
+        status(&site)["replicas"][0]["events"].as_u64().unwrap() >= size as u64
+    });
+    assert!(!limits(&site).contains("vault") && alarms().is_empty() && kinds() == 0);
+
+    let tile = vault.join("tile/0/000");
+    let whole = fs::read(&tile).unwrap();
+    let mut changed = whole.clone();
+    changed[100] ^= 1;
+    fs::remove_file(&tile).unwrap();
+    fs::write(&tile, &changed).unwrap();
+    until("the status names it", || {
+        let said = limits(&site);
+        said.contains("vault") && said.contains("tile/0/000") && said.contains("REPLICA-004")
+    });
+    until("it is heard of", || {
+        alarms().iter().any(|alarm| alarm["state"] == "raised" && alarm.to_string().contains("vault"))
+    });
+    assert_eq!(kinds(), 1, "recorded once");
+    // The site goes on, and the copy is well again with its bytes.
+    assert_eq!(site.run("admin", &["whoami"]).exit, 0);
+    fs::remove_file(&tile).unwrap();
+    fs::write(&tile, &whole).unwrap();
+    until("the status is quiet", || !limits(&site).contains("vault"));
+    until("it is over", || alarms().last().is_some_and(|alarm| alarm["state"] == "over"));
+    site.assert_sound();
+}
+
 #[test]
 fn settings_that_name_no_place_are_refused_and_say_which() {
     let site = Site::copy();

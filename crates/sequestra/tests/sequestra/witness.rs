@@ -179,6 +179,7 @@ fn a_site_that_was_put_back_as_a_whole_is_refused() {
     witness.kill();
     witness.start();
     let before = site.events().len();
+    assert!(!alarms(&site).contains("\"alarm\":\"not-opened\""), "{}", alarms(&site));
     let done = site.run("admin", &["whoami"]);
     assert!(
         done.exit == 7 && done.err.contains("WITNESS-009") && done.err.contains("hint: "),
@@ -186,6 +187,7 @@ fn a_site_that_was_put_back_as_a_whole_is_refused() {
         done.err
     );
     assert!(site.process().is_none());
+    assert!(alarms(&site).contains("\"alarm\":\"not-opened\""), "{}", alarms(&site));
     assert_eq!(site.events().len(), before, "a ledger that was put back has grown");
 
     // Grown in the dark past what the witness knows, it is another history.
@@ -199,6 +201,18 @@ fn a_site_that_was_put_back_as_a_whole_is_refused() {
     fs::write(site.folder.join("site.toml"), toml).unwrap();
     let done = site.run("admin", &["whoami"]);
     assert!(done.exit == 7 && done.err.contains("WITNESS-010"), "{}", done.err);
+
+    // Opened while the witness is away, it is caught once that is back: heard of, and ended.
+    fs::remove_dir_all(&site.folder).unwrap();
+    copy_folder(&older, &site.folder);
+    witness.kill();
+    site.start();
+    assert!(!alarms(&site).contains("\"alarm\":\"witness-refused\""), "{}", alarms(&site));
+    witness.start();
+    site.wait_until_ended();
+    assert!(alarms(&site).contains("\"alarm\":\"witness-refused\""), "{}", alarms(&site));
+    let done = site.run("admin", &["whoami"]);
+    assert!(done.exit == 7 && done.err.contains("WITNESS-0"), "{}", done.err);
 
     // The newest copy is well.
     fs::remove_dir_all(&site.folder).unwrap();
