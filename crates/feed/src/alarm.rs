@@ -112,6 +112,10 @@ pub enum Cause {
     LocksDiffer,
     /// Not everything was read within the time of the scrub.
     ScrubLate,
+    /// What unseals the site gives no answer.
+    KeysSilent,
+    /// What unseals the site was taken away: the site gave up its keys and ends.
+    KeysLost,
     /// The site was not opened: something is not what was stored.
     NotOpened,
 }
@@ -133,6 +137,8 @@ impl Cause {
             Self::DoorCertificate => "door-certificate",
             Self::LocksDiffer => "locks-differ",
             Self::ScrubLate => "scrub-late",
+            Self::KeysSilent => "keys-silent",
+            Self::KeysLost => "keys-lost",
             Self::NotOpened => "not-opened",
         }
     }

@@ -86,6 +86,12 @@ pub enum Error {
     /// The prepared file was made from other secrets than the site has now.
     #[error("no move to another provider is prepared, or the site's root was rotated since")]
     NotPrepared,
+    /// Intervals at which nothing would be asked.
+    #[error("`[keys.asking]` takes 1 to 3600 as `every_seconds` and at most 86400 as `silent_seconds`")]
+    Asking,
+    /// What unseals the site was taken away while it was open.
+    #[error("the site gave up its keys: what unseals it was taken away")]
+    GivenUp,
     /// The sealed file cannot be read or written.
     #[error("the sealed key file cannot be read or written")]
     File(#[from] std::io::Error),
@@ -112,7 +118,8 @@ impl Fault for Error {
             | Self::ForeignShare
             | Self::SameShare(_)
             | Self::FewShares { .. }
-            | Self::Split { .. } => Kind::Invalid,
+            | Self::Split { .. }
+            | Self::Asking => Kind::Invalid,
             Self::SealedFile | Self::Unwrap => Kind::Integrity,
             Self::Derive | Self::Wrap => Kind::Internal,
             Self::NoKey(_) | Self::NoScope(_) => Kind::NotFound,
@@ -123,7 +130,7 @@ impl Fault for Error {
             | Self::RowsLeft(_)
             | Self::NotChecked
             | Self::NotPrepared => Kind::Conflict,
-            Self::Unavailable { .. } | Self::File(_) => Kind::Unavailable,
+            Self::Unavailable { .. } | Self::GivenUp | Self::File(_) => Kind::Unavailable,
             Self::Access(e) => e.kind(),
             Self::Db(e) => e.kind(),
         }
@@ -154,6 +161,8 @@ impl Fault for Error {
             Self::NotPrepared => "KEYS-021",
             Self::File(_) => "KEYS-022",
             Self::NotChecked => "KEYS-023",
+            Self::Asking => "KEYS-024",
+            Self::GivenUp => "KEYS-025",
             Self::Access(e) => e.code(),
             Self::Db(e) => e.code(),
         }
@@ -185,6 +194,8 @@ impl Fault for Error {
             }
             Self::Held(_) => "restrict use instead; shred when the hold or the floor has ended",
             Self::RowsLeft(_) | Self::NotChecked => "run the rotation again: it goes on where it stopped",
+            Self::Asking => "leave it out for 60 and 300",
+            Self::GivenUp => "put back what unseals the site; the next command opens it again",
             Self::NotPrepared => "begin again: `sequestra keys migrate --to …`",
             Self::Access(e) => return e.hint(),
             Self::Db(e) => return e.hint(),

@@ -47,6 +47,8 @@ pub(crate) struct Inner {
     pub holds: OnceLock<Arc<dyn crate::Holds>>,
     /// How far the checks of rotations are, by scope. A process that starts begins them anew.
     pub checks: Mutex<HashMap<String, crate::rotate::Check>>,
+    /// What is asked whether it still opens the site.
+    pub asked: RwLock<Option<Arc<crate::ask::Asked>>>,
 }
 
 impl Keys {
@@ -60,7 +62,8 @@ impl Keys {
     ) -> Result<Self, Error> {
         let (roots, custody) = (RwLock::new(roots), RwLock::new(custody));
         let (scopes, holds, checks) = (RwLock::default(), OnceLock::new(), Mutex::default());
-        let inner = Inner { db, roots, custody, entropy, scopes, holds, checks };
+        let asked = RwLock::default();
+        let inner = Inner { db, roots, custody, entropy, scopes, holds, checks, asked };
         let keys = Self { inner: Arc::new(inner) };
         let scopes: Vec<String> = key::Entity::find()
             .select_only()

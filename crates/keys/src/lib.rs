@@ -7,7 +7,8 @@
 //! it, so that a rotation can stop anywhere and go on. `docs/spec/keys.md` says the formats.
 //!
 //! * [`provider`]: what the secrets are sealed under: [`passphrase`], [`shares`], [`token`], [`transit`]
-//! * [`sealed`]: the site's secrets as a file; [`safe`]: where it lies, and moves to other providers
+//! * [`sealed`]: the site's secrets as a file; [`safe`]: where it lies, and moves to other providers; [`ask`]: whether
+//!   the provider of an open site still opens it
 //! * [`root`]: the root keys; [`scope`]: keys of site, projects and subjects, by generation
 //! * [`hierarchy`]: the session keys of objects
 //! * [`rotate`]: new keys by wrapping anew; [`shred`]: keys destroyed, and what that erased;
@@ -15,6 +16,7 @@
 //! * [`wrap`]: the one wrapping primitive; [`locked`]: the memory that keys lie in
 //! * [`field`]: readable audit fields under the field keys of their scopes
 
+pub mod ask;
 pub mod backup;
 pub mod field;
 pub mod hierarchy;

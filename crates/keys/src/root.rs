@@ -5,7 +5,7 @@ use crate::wrap::WrappingKey;
 use base::Entropy;
 use std::sync::Arc;
 
-/// Root keys by generation, oldest first. Never empty; two only while a rotation is under way.
+/// Root keys by generation, oldest first; two only while a rotation is under way. None once they were given up.
 #[derive(Clone)]
 pub struct Roots(Vec<(i32, Arc<WrappingKey>)>);
 
@@ -13,6 +13,11 @@ impl Roots {
     /// The first root of a site.
     pub fn first(key: WrappingKey) -> Self {
         Self(vec![(1, Arc::new(key))])
+    }
+
+    /// What is left when they were given up.
+    pub(crate) const fn none() -> Self {
+        Self(Vec::new())
     }
 
     /// The generation in force.
@@ -49,10 +54,13 @@ impl Roots {
     }
 
     pub(crate) fn current(&self) -> Result<(i32, Arc<WrappingKey>), Error> {
-        self.0.last().cloned().ok_or(Error::SealedFile)
+        self.0.last().cloned().ok_or(Error::GivenUp)
     }
 
     pub(crate) fn at(&self, generation: i32) -> Result<Arc<WrappingKey>, Error> {
+        if self.0.is_empty() {
+            return Err(Error::GivenUp);
+        }
         let found = self.0.iter().find(|(own, _)| *own == generation);
         found.map(|(_, key)| key.clone()).ok_or_else(|| Error::NoKey(format!("root {generation}")))
     }

@@ -1,5 +1,6 @@
 //! Where a site's sealed secrets lie, and how what they are sealed under is reached.
 
+use crate::ask::Asking;
 use crate::provider::{Custody, Provider, Wrapped};
 use crate::token::Token;
 use crate::transit::{Service, Transit};
@@ -20,6 +21,9 @@ pub struct Reach {
     /// The Vault or OpenBao service of the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transit: Option<Service>,
+    /// How often either is asked again while the site is open.
+    #[serde(default, skip_serializing_if = "Asking::is_usual")]
+    pub asking: Asking,
 }
 
 /// What people bring: a passphrase or a PIN as one line, or shares, one a line. Wiped when dropped.

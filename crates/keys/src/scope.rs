@@ -171,6 +171,8 @@ impl Keys {
         };
         let scope = Arc::new(Scope { generations, field });
         let mut scopes = self.inner.scopes.write().unwrap_or_else(PoisonError::into_inner);
+        // INVARIANT (given-up): nothing is kept that was read before the keys were given up.
+        self.roots().current()?;
         scopes.insert(id.to_owned(), scope.clone());
         Ok(scope)
     }

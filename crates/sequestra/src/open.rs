@@ -14,7 +14,7 @@ use base::{Clock, Entropy, ForwardClock, SiteId, Timestamp};
 use catalog::Catalog;
 use db::{Db, DbKey, Migration};
 use feed::Alarms;
-use keys::{Credential, Keys, Safe, SealedFile, SiteSecrets};
+use keys::{Credential, Keys, Roots, Safe, SealedFile, SiteSecrets};
 use ledger::reserve::{Reserve, Reserved};
 use ledger::{Ledger, SigningKey};
 use runs::{Runs, RunsParts};
@@ -62,7 +62,7 @@ pub async fn open(
     let (db, seen) = reconciled(layout, &secrets, &audit, &settings).await?;
 
     let access = fit(access(&db, &audit, settings.policy.clone(), &clock, &entropy, seen).await?, &settings);
-    let keys = Keys::open(db.clone(), secrets.roots, sealed.custody(), entropy.clone()).await?;
+    let keys = keys(&db, secrets.roots, (&safe, &sealed), credential, &entropy).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
     let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
@@ -114,6 +114,19 @@ pub async fn open(
     let site = Site::new(parts);
     site.runs.attach(Arc::new(site.clone()));
     Ok((site, attest))
+}
+
+/// The keys, and what is asked again while they are open.
+async fn keys(
+    db: &Db,
+    roots: Roots,
+    (safe, sealed): (&Safe, &SealedFile),
+    credential: &Credential,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Keys> {
+    let keys = Keys::open(db.clone(), roots, sealed.custody(), entropy.clone()).await?;
+    keys.set_asked(safe.asked(credential)?);
+    Ok(keys)
 }
 
 fn backup(
@@ -237,6 +250,7 @@ fn unseal(
     settings: &Settings,
     credential: &Credential,
 ) -> Result<(Safe, SealedFile, SiteSecrets)> {
+    settings.keys.asking.checked()?;
     let safe = Safe::new(layout.sealed_keys(), settings.keys.clone());
     let (sealed, secrets, _) = safe.unseal(credential)?;
     if *sealed.site() != settings.site {

@@ -151,6 +151,7 @@ async fn run(
     };
     let caring = tokio::spawn(server::care(site.clone()));
     let watching = tokio::spawn(server::vigil::vigil(site.clone()));
+    let asking = tokio::spawn(server::provider::ask(site.clone()));
     let router = server::router(site.clone());
     let local = router.clone().layer(axum::Extension(access::Network::Local));
     let served = axum::serve(listener, local).with_graceful_shutdown(stop);
@@ -190,6 +191,7 @@ async fn run(
     // It ends by itself; what it has under way on a blocking thread reads alone.
     caring.abort();
     watching.abort();
+    asking.abort();
     ended
 }
 

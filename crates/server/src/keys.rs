@@ -117,6 +117,7 @@ async fn rotate_root(
     // Deriving a passphrase's key takes a while, and a token may.
     let sealing = tokio::task::block_in_place(|| keys.begin_root(permit, safe, &once()))?;
     note(site, permit, sealing).await?;
+    keys.set_asked(safe.asked(&once())?);
     loop {
         let tx = site.begin(permit).await?;
         let left = site.keys.rewrap_root(permit, &tx, BATCH).await?;
@@ -141,6 +142,7 @@ async fn rotate_root(
     };
     let sealing = tokio::task::block_in_place(|| keys.finish_root(permit, safe, &once()))?;
     note(site, permit, sealing).await?;
+    keys.set_asked(safe.asked(&once())?);
     Ok(Rotation { scope: ROOT.to_owned(), left: 0, report: Some(report(done)) })
 }
 
@@ -180,12 +182,14 @@ pub(crate) async fn complete(
     let strict = strictest(&site).await?;
     let (custody, sealing) = blocking(move || {
         let roots = owner.keys.roots();
-        owner.safe.complete(&new, &roots, |custody| match strict {
+        let done = owner.safe.complete(&new, &roots, |custody| match strict {
             Some(class) if class >= Class::Controlled && !custody.is_strong() => {
                 Err(::keys::Error::Custody(class))
             }
             _ => Ok(()),
-        })
+        })?;
+        owner.keys.set_asked(owner.safe.asked(&new)?);
+        Ok::<_, ::keys::Error>(done)
     })
     .await??;
     note(&site, &permit, sealing).await?;

@@ -16,6 +16,7 @@
 //!   `erase`, `keep`, `scrub`, `backup`
 //! * [`witnessed`]: what the site's witnesses cosigned
 //! * [`vigil`]: what the site looks at by itself, so that somebody hears of it
+//! * [`provider`]: asks what unseals the site again
 //! * [`holds`]: whether a legal hold or a retention floor forbids an erasure
 
 mod admit;
@@ -41,6 +42,7 @@ mod patience;
 mod people;
 mod process;
 mod project;
+pub mod provider;
 mod record;
 mod reference;
 pub mod router;

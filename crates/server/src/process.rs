@@ -86,6 +86,7 @@ pub(crate) async fn status(
     limits.extend(
         site.replicas.all.iter().zip(&replicas).filter_map(|(one, told)| lagging(&one.borrow(), told)),
     );
+    limits.extend(crate::provider::limits(&site));
     limits.extend(clock_behind(&site));
     limits.extend(crate::storage::limits(&site).await?);
     limits.extend(site.traffic().door().and_then(Shown::trouble));

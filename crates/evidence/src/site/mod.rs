@@ -3,10 +3,12 @@
 mod files;
 mod http;
 mod people;
+mod service;
 
 use files::free;
 pub use files::{below, bodies, change, copy, writable};
 pub use people::{Package, Who};
+pub use service::KeyService;
 
 use crate::{Error, Result};
 use base::{Entropy, durable, entropy};
@@ -280,7 +282,7 @@ impl Site {
     }
 
     /// Whether a process has the site's ledger open.
-    fn is_held(&self) -> Result<bool> {
+    pub fn is_held(&self) -> Result<bool> {
         let path = self.folder.join("ledger").join("lock");
         let Ok(lock) = File::open(&path) else { return Ok(false) };
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {

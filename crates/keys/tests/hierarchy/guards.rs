@@ -108,6 +108,34 @@ async fn a_session_key_is_kept_in_the_project_of_its_permit_alone() {
 }
 
 #[tokio::test]
+async fn keys_that_were_given_up_are_used_for_nothing_until_the_next_opening() {
+    let mut site = TestSite::new().await;
+    let subject = site.subject().await;
+    let mut stored = site.store(Some(&subject), 1).await;
+    stored.extend(site.store(None, 1).await);
+    site.assert_open(&stored).await;
+    let permit = site.look(&stored[0].0.object).await;
+    site.keys.give_up();
+    for (binding, _) in &stored {
+        let permit = site.look(&binding.object).await;
+        assert!(matches!(site.keys.open_session(&permit, binding).await, Err(Error::GivenUp)));
+    }
+    assert!(
+        matches!(site.keys.open_session(&permit, &stored[0].0).await, Err(Error::GivenUp)),
+        "an older permit"
+    );
+    let manage = site.on_site(Action::ManageKeys).await;
+    let tx = site.db.begin(manage.decision()).await.unwrap();
+    for scope in [site.project.as_str(), "site"] {
+        let begun = site.keys.begin_rotation(&manage, &tx, scope).await;
+        assert!(matches!(begun, Err(Error::GivenUp)), "{begun:?}");
+    }
+    drop(tx);
+    site.reopen().await;
+    site.assert_open(&stored).await;
+}
+
+#[tokio::test]
 async fn a_row_that_was_moved_or_changed_does_not_open() {
     use db::sea_orm::ConnectionTrait;
     let site = TestSite::new().await;
@@ -119,8 +147,14 @@ async fn a_row_that_was_moved_or_changed_does_not_open() {
         stored[1].0.object, stored[0].0.object
     );
     tx.execute_unprepared(&sql).await.unwrap();
+    // The other's as that of another version of its own.
+    let sql = format!("UPDATE keys_session SET version = 2 WHERE object = '{}'", stored[1].0.object);
+    tx.execute_unprepared(&sql).await.unwrap();
     tx.commit().await.unwrap();
     assert!(matches!(site.keys.open_session(&permit, &stored[0].0).await, Err(Error::Unwrap)));
+    let later = keys::Binding { version: 2, ..stored[1].0.clone() };
+    let permit = site.look(&later.object).await;
+    assert!(matches!(site.keys.open_session(&permit, &later).await, Err(Error::Unwrap)));
 }
 
 #[tokio::test]

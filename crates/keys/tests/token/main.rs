@@ -14,8 +14,9 @@
 #[path = "../conformance/mod.rs"]
 mod conformance;
 
+use base::SystemEntropy;
 use keys::token::Token;
-use keys::{Error, Provider, Reach};
+use keys::{Credential, Error, Plan, Provider, Reach, Safe, SiteSecrets};
 use std::path::Path;
 use std::process::Command;
 
@@ -24,8 +25,8 @@ const CONFIGURATION: &str = "SOFTHSM2_CONF";
 const SECOND: &str = "second-start";
 
 fn main() {
-    if std::env::args().any(|word| word == SECOND) {
-        return inside();
+    if let Some(tokens) = std::env::args().skip_while(|word| word != SECOND).nth(1) {
+        return inside(Path::new(&tokens));
     }
     // `cargo test NAME` and `--list` ask every test program.
     if std::env::args().any(|word| word == "--list") {
@@ -51,6 +52,7 @@ fn main() {
     }
     let second = Command::new(std::env::current_exe().unwrap())
         .arg(SECOND)
+        .arg(&tokens)
         .env(CONFIGURATION, &configuration)
         .status()
         .unwrap();
@@ -58,7 +60,7 @@ fn main() {
     println!("test a_token_conforms ... ok");
 }
 
-fn inside() {
+fn inside(tokens: &Path) {
     let reach = Reach { pkcs11_module: Some(MODULE.into()), ..Reach::default() };
     let token = |pin: &str| Token::open(&reach, "sequestra", "root", pin).unwrap();
     let right = token("12345678");
@@ -83,5 +85,33 @@ fn inside() {
         assert!(matches!(wrap(&gone), Err(Error::Unavailable { .. })), "{module}");
     }
     assert!(matches!(Token::open(&Reach::default(), "t", "k", "p"), Err(Error::Unavailable { .. })));
+    taken_away(&reach, tokens);
     println!("token: all checks held");
+}
+
+/// What an open site asks is answered as long as token and key are there, whoever takes one of them away.
+fn taken_away(reach: &Reach, tokens: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let safe = Safe::new(folder.path().join("site.sealed"), reach.clone());
+    let (site, secrets) = (base::Id::mint(&SystemEntropy), SiteSecrets::mint(&SystemEntropy));
+    let plan = Plan::Pkcs11 { token: "sequestra".into(), label: "asked".into() };
+    let pin = Credential::new("12345678\n".into());
+    let ready = plan.prepare(&site, reach, &pin, &SystemEntropy).unwrap();
+    let _ = safe.replace(&site, &secrets, &*ready.provider, &SystemEntropy).unwrap();
+    let asked = safe.asked(&pin).unwrap().expect("there is a token to ask");
+    asked.ask().unwrap();
+
+    let wrong = safe.asked(&Credential::new("11111111".into())).unwrap().unwrap();
+    assert!(matches!(wrong.ask(), Err(Error::Credential("token"))), "a refusal");
+    asked.ask().unwrap();
+    let done = Command::new("pkcs11-tool")
+        .args(["--module", MODULE, "--token-label", "sequestra", "--login", "--pin", "12345678"])
+        .args(["--delete-object", "--type", "secrkey", "--label", "asked"])
+        .output()
+        .expect("`pkcs11-tool` is missing: apt-get install opensc");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(matches!(asked.ask(), Err(Error::Unavailable { .. })), "the key is gone");
+    // Last: this library does not see a token again in the process that missed it.
+    std::fs::rename(tokens, tokens.with_extension("away")).unwrap();
+    assert!(matches!(asked.ask(), Err(Error::Unavailable { .. })), "the token is gone");
 }

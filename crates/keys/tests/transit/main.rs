@@ -115,6 +115,37 @@ fn whatever_a_service_answers_no_key_comes_of_it_and_no_secret_is_told() {
 }
 
 #[test]
+fn an_open_site_asks_again_and_tells_silence_from_a_refusal() {
+    let vault = Vault::start(TOKEN, None).unwrap();
+    vault.add_role("db02de05", SECRET);
+    let folder = tempfile::tempdir().unwrap();
+    let reach = reach(&vault, |service| service.role = Some("db02de05".into()));
+    let safe = Safe::new(folder.path().join("site.sealed"), reach.clone());
+    let (site, secrets) = (SiteId::mint(&SystemEntropy), SiteSecrets::mint(&SystemEntropy));
+    let secret = Credential::new(SECRET.to_owned());
+    let plan = Plan::Transit { mount: "transit".into(), name: "sequestra".into() };
+    let ready = plan.prepare(&site, &reach, &secret, &SystemEntropy).unwrap();
+    let _ = safe.replace(&site, &secrets, &*ready.provider, &SystemEntropy).unwrap();
+    let asked = safe.asked(&secret).unwrap().expect("there is a service to ask");
+    asked.ask().unwrap();
+    for silence in ["sealed", "standby", "strange", "no-route"] {
+        vault.answer_always(Some(silence));
+        assert!(matches!(asked.ask(), Err(Error::Unavailable { .. })), "{silence}");
+        vault.answer_always(None);
+        asked.ask().unwrap();
+    }
+    vault.answer_always(Some("denied"));
+    assert!(matches!(asked.ask(), Err(Error::Credential("key service"))));
+    vault.answer_always(Some("wrong-login"));
+    assert!(matches!(asked.ask(), Err(Error::Credential("key service"))));
+    vault.answer_always(None);
+    asked.ask().unwrap();
+    assert_eq!(vault.tokens(), [TOKEN], "each token that was got was given back");
+    drop(vault);
+    assert!(matches!(asked.ask(), Err(Error::Unavailable { .. })), "nobody listens");
+}
+
+#[test]
 fn a_service_is_reached_by_tls_that_its_authority_vouches_for_and_not_otherwise() {
     let vault = Vault::start(TOKEN, Some(vault::tls().unwrap())).unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -1,15 +1,18 @@
 //! What the site is sealed under, and its keys, from outside.
 
 use crate::http;
-use crate::site::{PROGRAM, Site, told};
+use crate::site::{PROGRAM, Site, told, until};
 use crate::story::sample_of;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use testkit::vault::Vault;
 
 /// Every file below a folder.
 fn bodies(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -222,4 +225,237 @@ fn what_its_floor_holds_is_not_shredded_and_a_certificate_verifies() {
     assert!(again.exit == 5 && again.err.contains("KEYS-018"), "{}", again.err);
     site.lock();
     site.assert_sound();
+}
+
+/// A token in software. Where it lies is said by the environment, which a command does not hand on: the site's process
+/// is started as a service would start it.
+struct Token<'a> {
+    site: &'a Site,
+    configuration: PathBuf,
+    process: Option<Child>,
+}
+
+impl<'a> Token<'a> {
+    const MODULE: &'static str = "/usr/lib/softhsm/libsofthsm2.so";
+    const PIN: &'static str = "12345678";
+
+    /// A token for a locked site, whose settings name it and these besides.
+    fn of(site: &'a Site, settings: &str) -> Self {
+        assert!(Path::new(Self::MODULE).exists(), "SoftHSM2 is missing: apt-get install softhsm2");
+        let (tokens, configuration) = (site.room.join("tokens"), site.room.join("softhsm2.conf"));
+        fs::create_dir(&tokens).unwrap();
+        fs::write(&configuration, format!("directories.tokendir = {}\n", tokens.display())).unwrap();
+        add_settings(site, &format!("[keys]\npkcs11_module = \"{}\"\n{settings}", Self::MODULE));
+        let token = Self { site, configuration, process: None };
+        let words = ["--init-token", "--free", "--label", "lab", "--so-pin", "87654321", "--pin", Self::PIN];
+        token.officer("softhsm2-util", &words);
+        token
+    }
+
+    /// What somebody else does to the token.
+    fn officer(&self, tool: &str, words: &[&str]) {
+        let made = Command::new(tool).args(words).env("SOFTHSM2_CONF", &self.configuration).output().unwrap();
+        assert!(made.status.success(), "{tool}: {}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    /// Takes the token away, or puts it back.
+    fn is_there(&self, there: bool) {
+        let (place, away) = (self.site.room.join("tokens"), self.site.room.join("away"));
+        let (from, to) = if there { (away, place) } else { (place, away) };
+        fs::rename(from, to).unwrap();
+    }
+
+    /// Moves the site to it: open when asked, and open after.
+    fn take_over(&mut self, pin: &Path) {
+        assert_eq!(self.open(&self.site.room.join("passphrase")).trim(), "ready");
+        let new = pin.to_str().unwrap();
+        let prepare = ["keys", "migrate", "--to", "pkcs11", "--token", "lab", "--new-file", new];
+        self.site.json("admin", &prepare);
+        assert_eq!(self.site.json("admin", &complete(pin))["provider"], "token");
+    }
+
+    /// Starts the site's process with what a file says, and gives its first line.
+    fn open(&mut self, credential: &Path) -> String {
+        let mut command = Command::new(PROGRAM);
+        command.args(["internal", "serve"]).arg(&self.site.folder).env("SOFTHSM2_CONF", &self.configuration);
+        command.stdin(fs::File::open(credential).unwrap()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if line.trim() == "ready" {
+            self.process = Some(child);
+        } else {
+            child.wait().unwrap();
+        }
+        line
+    }
+
+    fn lock(&mut self) {
+        self.site.lock();
+        self.ended();
+    }
+
+    fn ended(&mut self) {
+        self.process.take().unwrap().wait().unwrap();
+    }
+}
+
+impl Drop for Token<'_> {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+fn complete(with: &Path) -> [&str; 5] {
+    ["keys", "migrate", "--complete", "--new-file", with.to_str().unwrap()]
+}
+
+fn add_settings(site: &Site, more: &str) {
+    let settings = site.folder.join("site.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(settings, format!("{text}\n{more}")).unwrap();
+}
+
+/// A file that only its owner reads.
+fn secret(site: &Site, name: &str, text: &str) -> PathBuf {
+    let path = site.room.join(name);
+    base::durable::create_once(&path, text.as_bytes()).unwrap();
+    path
+}
+
+/// The states of the alarms of a cause, in order.
+fn alarms(site: &Site, cause: &str) -> Vec<String> {
+    let text = fs::read_to_string(site.folder.join("run/alarms.jsonl")).unwrap_or_default();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|one| one["alarm"] == cause).map(|one| one["state"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The causes for which the site stopped by itself.
+fn stops(site: &Site) -> Vec<String> {
+    let events = site.events().into_iter().map(|leaf| leaf["event"].clone());
+    events
+        .filter(|event| event["event"] == "site-stopped")
+        .map(|event| event["cause"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_site_moves_to_a_token_and_opens_by_its_pin_alone() {
+    let site = Site::copy();
+    let sample = sample_of(&site);
+    let query = ["variant", "query", "--sample", sample.as_str()];
+    let before = site.json("analyst", &query);
+    site.lock();
+    let (pin, wrong) = (secret(&site, "pin", Token::PIN), secret(&site, "wrong", "11111111"));
+    let passphrase = site.room.join("passphrase");
+    let mut token = Token::of(&site, "");
+    assert_eq!(token.open(&passphrase).trim(), "ready");
+    let new = pin.to_str().unwrap();
+    let migrate = ["keys", "migrate"];
+    let absent = ["--to", "pkcs11", "--token", "absent", "--new-file", new];
+    let refused = site.run("admin", &[&migrate[..], &absent].concat());
+    assert!(refused.exit != 0 && refused.err.contains("KEYS-014"), "{}", refused.err);
+    site.json("admin", &[&migrate[..], &["--to", "pkcs11", "--token", "lab", "--new-file", new]].concat());
+    let refused = site.run("admin", &complete(&wrong));
+    assert!(refused.exit != 0 && refused.err.contains("KEYS-015"), "{}", refused.err);
+    assert_eq!(site.json("admin", &["keys", "status"])["provider"], "passphrase");
+    assert_eq!(site.json("admin", &complete(&pin))["provider"], "token");
+    token.lock();
+
+    for credential in [&passphrase, &wrong] {
+        let told = token.open(credential);
+        assert!(told.contains("KEYS-015"), "{told}");
+        assert!(site.process().is_none());
+    }
+    assert_eq!(token.open(&pin).trim(), "ready");
+    assert_eq!(site.json("analyst", &query), before);
+    let object = site.last("exporter", &["object", "list", &sample]);
+    let (to, out) = (site.room.join("recipient.pub"), site.room.join("out.c4gh"));
+    let get = ["object", "get", &object, "--to", to.to_str().unwrap(), "--reason", "r", "--out"];
+    let done = site.run("exporter", &[&get[..], &[out.to_str().unwrap()]].concat());
+    assert!(done.exit == 0 && out.exists(), "{}", done.err);
+    site.assert_sound();
+    token.lock();
+
+    // The token is gone: nothing else opens the site.
+    token.is_there(false);
+    let told = token.open(&pin);
+    assert!(told.contains("KEYS-014"), "{told}");
+}
+
+#[test]
+fn an_open_site_locks_itself_when_its_token_is_taken_away() {
+    let site = Site::fresh(&["auditor"]);
+    let pin = secret(&site, "pin", Token::PIN);
+    let mut token = Token::of(&site, "[keys.asking]\nevery_seconds = 1\nsilent_seconds = 8\n");
+    token.take_over(&pin);
+
+    let began = Instant::now();
+    token.is_there(false);
+    until("its silence is heard of", || alarms(&site, "keys-silent") == ["raised"]);
+    let limits = site.json("admin", &["site", "status"])["limits"].to_string();
+    assert!(limits.contains("the key's token cannot be used"), "{limits}");
+    assert!(stops(&site).is_empty() && alarms(&site, "keys-lost").is_empty(), "it is borne for a while");
+    site.wait_until_ended();
+    let took = began.elapsed();
+    assert!((Duration::from_secs(8)..Duration::from_secs(40)).contains(&took), "{took:?}");
+    token.ended();
+    assert_eq!(alarms(&site, "keys-lost"), ["raised"]);
+    assert_eq!(stops(&site), ["keys-silent"]);
+    let told = token.open(&pin);
+    assert!(told.contains("KEYS-014"), "{told}");
+
+    token.is_there(true);
+    assert_eq!(token.open(&pin).trim(), "ready");
+    site.assert_sound();
+    token.lock();
+}
+
+#[test]
+fn an_open_site_locks_itself_when_its_key_service_refuses() {
+    const TOKEN: &str = "hvs.CAESIJ-recorded-token";
+    let site = Site::fresh(&["auditor"]);
+    let vault = Vault::start(TOKEN, None).unwrap();
+    let asking = "[keys.asking]\nevery_seconds = 1\nsilent_seconds = 60\n";
+    add_settings(&site, &format!("[keys.transit]\nurl = \"{}\"\n{asking}", vault.url()));
+    let credential = secret(&site, "vault", TOKEN);
+    let new = credential.to_str().unwrap();
+    site.json("admin", &["keys", "migrate", "--to", "transit", "--new-file", new]);
+    assert_eq!(site.json("admin", &complete(&credential))["provider"], "service");
+
+    vault.answer_always(Some("sealed"));
+    until("its silence is heard of", || alarms(&site, "keys-silent") == ["raised"]);
+    vault.answer_always(None);
+    until("it answers again", || alarms(&site, "keys-silent") == ["raised", "over"]);
+    assert_eq!(site.run("admin", &["whoami"]).exit, 0);
+
+    vault.answer_always(Some("denied"));
+    site.wait_until_ended();
+    assert_eq!(
+        (stops(&site), alarms(&site, "keys-lost")),
+        (vec!["keys-refused".to_owned()], vec!["raised".to_owned()])
+    );
+    // Not by a command either, until the service says yes.
+    fs::write(site.room.join("passphrase"), TOKEN).unwrap();
+    let refused = site.run("admin", &["whoami"]);
+    assert!(refused.exit != 0 && refused.err.contains("KEYS-015"), "{}", refused.err);
+    vault.answer_always(None);
+    assert_eq!(site.run("admin", &["whoami"]).exit, 0);
+    site.assert_sound();
+    site.lock();
+}
+
+#[test]
+fn settings_by_which_nothing_would_be_asked_are_refused() {
+    let site = Site::fresh(&[]);
+    add_settings(&site, "[keys.asking]\nevery_seconds = 0\n");
+    let refused = site.run("admin", &["whoami"]);
+    assert!(
+        refused.exit != 0 && refused.err.contains("KEYS-024") && refused.err.contains("hint: "),
+        "{}",
+        refused.err
+    );
 }
