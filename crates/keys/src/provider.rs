@@ -1,7 +1,7 @@
 //! What a site's secrets are sealed under: a passphrase, shares, a token, a key service.
 //!
 //! A provider wraps one fresh key, the *file key*, bound to the site's id; the secrets lie under
-//! that. So a provider never sees the secrets, and a token or service is asked once at unsealing.
+//! that. So a provider never sees the secrets; a token or service is asked at unsealing and, of an open site, again.
 
 use crate::Error;
 use base::{Entropy, SiteId};

@@ -1,7 +1,7 @@
 //! A Vault or OpenBao transit engine as provider: a key that the service keeps wraps the file key.
 //!
-//! The service is asked once at unsealing, and at each sealing. It sees the file key, never the secrets.
-//! What it wraps begins with a digest of the site's id, which is compared after unwrapping: services older
+//! The service is asked at unsealing, at each sealing, and again while the site is open. It sees the file key,
+//! never the secrets. What it wraps begins with a digest of the site's id, which is compared after unwrapping: services older
 //! than associated data ignore it without a word. Over the network it is TLS with the one authority that
 //! `site.toml` names; in clear only to this machine. What the service says stands in no error: its status
 //! does, and our words for it.
