@@ -1,6 +1,6 @@
 //! Projects, samples, readsets, references, results, labels and lineage.
 //!
-//! Promises: people's labels live here and in no record, path or job; no project exists without
+//! Promises: people's labels live here and in no record, path or job, sealed one by one; no project exists without
 //! class, purpose, data-use terms, region, retention class and consent reference; a sample is
 //! listed only once its reads are whole, sealed and paired; each derived object names what it was
 //! made from.
@@ -12,6 +12,7 @@
 //! * [`reference`]: references and their files
 //! * [`lineage`]: results, and what they were made from
 //! * [`place`]: where a thing belongs, for decisions
+//! * inside: `sealed` (which columns are sealed, and rows from before they were)
 
 pub mod abandon;
 pub mod lineage;
@@ -22,6 +23,7 @@ pub mod reference;
 pub mod sample;
 
 mod error;
+mod sealed;
 mod table;
 
 pub use error::Error;

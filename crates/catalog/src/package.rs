@@ -1,6 +1,7 @@
 //! What is on its way through the door: a package of files, seen by nobody until it is whole.
 
 use crate::project::invalid;
+use crate::sealed::{SEALED, SampleWords, Words};
 use crate::table::{package, package_file, readset, sample, subject};
 use crate::{Catalog, Error};
 use access::Permit;
@@ -98,7 +99,7 @@ impl Catalog {
             .one(self.db.reader())
             .await?;
         match row {
-            Some(row) => Ok(Some(read_package(self.db.reader(), row).await?)),
+            Some(row) => Ok(Some(read_package(Words::of(&self.db)?, self.db.reader(), row).await?)),
             None => Ok(None),
         }
     }
@@ -112,7 +113,7 @@ impl Catalog {
         let project = permit.in_project()?;
         let row = package::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
         let row = row.filter(|row| row.project == project.as_str()).ok_or(Error::NotFound)?;
-        read_package(self.db.reader(), row).await
+        read_package(Words::of(&self.db)?, self.db.reader(), row).await
     }
 
     /// Begins a package: mints the ids of new subjects, samples and readsets. Gives the package
@@ -125,6 +126,7 @@ impl Catalog {
         rows: &[NewRow],
     ) -> Result<(Package, Vec<SubjectId>), Error> {
         let project = permit.in_project()?;
+        let words = Words::of(&self.db)?;
         let id = PackageId::mint(&*self.entropy);
         let row = package::ActiveModel {
             id: Set(id.to_string()),
@@ -147,20 +149,21 @@ impl Catalog {
                     number: Set(number),
                     sheet_row: Set(i32::try_from(row.row).map_err(|_| Error::Record)?),
                     mate: Set(mate),
-                    name: Set(name.reveal().clone()),
+                    name: Set(words.seal_file(id.as_str(), number, name.reveal())?),
                     digest: Set(digest.clone()),
                     sample: Set(sample.to_string()),
                     lane: Set(row.lane.clone()),
                     readset: Set(readset.to_string()),
                     object: Set(None),
                     verdict: Set(None),
+                    sealed: Set(SEALED),
                 };
                 package_file::Entity::insert(file).exec_without_returning(&**tx).await?;
                 number += 1;
             }
         }
         let row = package::Entity::find_by_id(id.as_str()).one(&**tx).await?.ok_or(Error::Record)?;
-        Ok((read_package(&**tx, row).await?, fresh))
+        Ok((read_package(words, &**tx, row).await?, fresh))
     }
 
     /// Notes that a file of the package, which is of the permit's project and open, arrived whole and is
@@ -251,10 +254,11 @@ impl Catalog {
         row: &NewRow,
         fresh: &mut Vec<SubjectId>,
     ) -> Result<SubjectId, Error> {
-        let label = row.subject.reveal();
+        let (words, label) = (Words::of(&self.db)?, row.subject.reveal());
+        let index = words.subject_index(project.as_str(), label);
         let found = subject::Entity::find()
             .filter(subject::Column::Project.eq(project.to_string()))
-            .filter(subject::Column::Label.eq(label))
+            .filter(subject::Column::LabelIndex.eq(index.clone()))
             .one(&**tx)
             .await?;
         if let Some(found) = found {
@@ -264,7 +268,9 @@ impl Catalog {
         let row = subject::ActiveModel {
             id: Set(id.to_string()),
             project: Set(project.to_string()),
-            label: Set(label.clone()),
+            label: Set(words.seal_subject(id.as_str(), label)?),
+            sealed: Set(SEALED),
+            label_index: Set(Some(index)),
         };
         subject::Entity::insert(row).exec_without_returning(&**tx).await?;
         fresh.push(id.clone());
@@ -278,10 +284,11 @@ impl Catalog {
         subject: &SubjectId,
         row: &NewRow,
     ) -> Result<SampleId, Error> {
-        let label = row.sample.reveal();
+        let (words, label) = (Words::of(&self.db)?, row.sample.reveal());
+        let index = words.sample_index(project.as_str(), label);
         let found = sample::Entity::find()
             .filter(sample::Column::Project.eq(project.to_string()))
-            .filter(sample::Column::Label.eq(label))
+            .filter(sample::Column::LabelIndex.eq(index.clone()))
             .one(&**tx)
             .await?;
         if let Some(found) = found {
@@ -295,14 +302,23 @@ impl Catalog {
             return found.id.parse().map_err(|_| Error::Record);
         }
         let id = SampleId::mint(&*self.entropy);
+        let said = SampleWords {
+            label: label.clone(),
+            sex: row.sex.clone(),
+            status: row.status.clone(),
+            specimen_type: row.specimen_type.clone(),
+        };
+        let sealed = words.seal_sample(id.as_str(), &said)?;
         let made = sample::ActiveModel {
             id: Set(id.to_string()),
             project: Set(project.to_string()),
             subject: Set(subject.to_string()),
-            label: Set(label.clone()),
-            sex: Set(row.sex.clone()),
-            status: Set(row.status.clone()),
-            specimen_type: Set(row.specimen_type.clone()),
+            label: Set(sealed.label),
+            sex: Set(sealed.sex),
+            status: Set(sealed.status),
+            specimen_type: Set(sealed.specimen_type),
+            sealed: Set(SEALED),
+            label_index: Set(Some(index)),
         };
         sample::Entity::insert(made).exec_without_returning(&**tx).await?;
         Ok(id)
@@ -331,7 +347,11 @@ async fn refuse_second_readset(tx: &Tx, sample: &str, lane: &str, row: usize) ->
     if there.is_some() { Err(Error::ReadsetExists { row }) } else { Ok(()) }
 }
 
-async fn read_package(connection: &impl ConnectionTrait, row: package::Model) -> Result<Package, Error> {
+async fn read_package(
+    words: Words<'_>,
+    connection: &impl ConnectionTrait,
+    row: package::Model,
+) -> Result<Package, Error> {
     let files = package_file::Entity::find()
         .filter(package_file::Column::Package.eq(&row.id))
         .order_by_asc(package_file::Column::Number)
@@ -349,7 +369,7 @@ async fn read_package(connection: &impl ConnectionTrait, row: package::Model) ->
     let mut read = Vec::with_capacity(files.len());
     for file in files {
         let sample = samples.get(&file.sample).ok_or(Error::Record)?;
-        read.push(file_from_row(file, sample)?);
+        read.push(file_from_row(words, file, sample)?);
     }
     Ok(Package {
         id: row.id.parse().map_err(|_| Error::Record)?,
@@ -359,7 +379,12 @@ async fn read_package(connection: &impl ConnectionTrait, row: package::Model) ->
     })
 }
 
-fn file_from_row(file: package_file::Model, sample: &sample::Model) -> Result<PackageFile, Error> {
+fn file_from_row(
+    words: Words<'_>,
+    file: package_file::Model,
+    sample: &sample::Model,
+) -> Result<PackageFile, Error> {
+    let name = words.file(&file)?;
     let state = match (file.object, file.verdict) {
         (Some(object), Some(verdict)) => {
             FileState::Sealed { object: object.parse().map_err(|_| Error::Record)?, verdict }
@@ -370,7 +395,7 @@ fn file_from_row(file: package_file::Model, sample: &sample::Model) -> Result<Pa
         number: u32::try_from(file.number).map_err(|_| Error::Record)?,
         row: usize::try_from(file.sheet_row).map_err(|_| Error::Record)?,
         mate: u8::try_from(file.mate).map_err(|_| Error::Record)?,
-        name: Sensitive::new(file.name),
+        name: Sensitive::new(name),
         digest: file.digest,
         subject: sample.subject.parse().map_err(|_| Error::Record)?,
         sample: file.sample.parse().map_err(|_| Error::Record)?,

@@ -1,5 +1,6 @@
 //! What a project states about itself.
 
+use crate::sealed::{ProjectWords, SEALED, Words};
 use crate::table::project;
 use crate::{Catalog, Error};
 use access::Permit;
@@ -8,7 +9,7 @@ use access::verb::{Manage, View};
 use base::{Class, Id, ProjectId, Retention};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 macro_rules! closed_words {
@@ -142,16 +143,19 @@ impl Catalog {
             consent: new.consent,
             created_at: self.clock.now().to_string(),
         };
+        let words = ProjectWords { name: made.name.clone(), consent: made.consent.clone() };
+        let sealed = Words::of(&self.db)?.seal_project(made.id.as_str(), &words)?;
         let row = project::ActiveModel {
             id: Set(made.id.to_string()),
-            name: Set(made.name.clone()),
+            name: Set(sealed.name),
             class: Set(made.class.as_str().to_owned()),
             purpose: Set(made.purpose.as_str().to_owned()),
             terms: Set(made.terms.join(" ")),
             region: Set(made.region.clone()),
             retention: Set(made.retention.as_str().to_owned()),
-            consent: Set(made.consent.clone()),
+            consent: Set(sealed.consent),
             created_at: Set(made.created_at.clone()),
+            sealed: Set(SEALED),
         };
         project::Entity::insert(row).exec_without_returning(&**tx).await?;
         Ok(made)
@@ -171,10 +175,12 @@ impl Catalog {
         permit.live()?;
         let rows = project::Entity::find()
             .filter(project::Column::Id.is_in(ids.iter().map(ToString::to_string)))
-            .order_by_asc(project::Column::Name)
             .all(self.db.reader())
             .await?;
-        rows.into_iter().map(from_row).collect()
+        let words = Words::of(&self.db)?;
+        let mut projects = rows.into_iter().map(|row| from_row(words, row)).collect::<Result<Vec<_>, _>>()?;
+        projects.sort_by(|a, b| (&a.name, a.id.as_str()).cmp(&(&b.name, b.id.as_str())));
+        Ok(projects)
     }
 
     /// How long a project's data is kept at least; none when there is no such project. For those who
@@ -199,20 +205,22 @@ impl Catalog {
 
     pub(crate) async fn project_row(&self, id: &ProjectId) -> Result<Option<Project>, Error> {
         let row = project::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
-        row.map(from_row).transpose()
+        let words = Words::of(&self.db)?;
+        row.map(|row| from_row(words, row)).transpose()
     }
 }
 
-fn from_row(row: project::Model) -> Result<Project, Error> {
+fn from_row(words: Words<'_>, row: project::Model) -> Result<Project, Error> {
+    let ProjectWords { name, consent } = words.project(&row)?;
     Ok(Project {
         id: row.id.parse().map_err(|_| Error::Record)?,
-        name: row.name,
+        name,
         class: row.class.parse().map_err(|_| Error::Record)?,
         purpose: row.purpose.parse().map_err(|_| Error::Record)?,
         terms: row.terms.split(' ').map(str::to_owned).collect(),
         region: row.region,
         retention: row.retention.parse().map_err(|_| Error::Record)?,
-        consent: row.consent,
+        consent,
         created_at: row.created_at,
     })
 }

@@ -1,5 +1,6 @@
 //! Subjects, samples and readsets.
 
+use crate::sealed::Words;
 use crate::table::{readset, sample, subject};
 use crate::{Catalog, Error};
 use access::Permit;
@@ -57,7 +58,6 @@ impl Catalog {
         let project = permit.in_project()?;
         let rows = sample::Entity::find()
             .filter(sample::Column::Project.eq(project.to_string()))
-            .order_by_asc(sample::Column::Label)
             .all(self.db.reader())
             .await?;
         let mut samples = Vec::with_capacity(rows.len());
@@ -67,6 +67,7 @@ impl Catalog {
                 samples.push(read);
             }
         }
+        samples.sort_by(|a, b| a.label.reveal().cmp(b.label.reveal()));
         Ok(samples)
     }
 
@@ -91,14 +92,15 @@ impl Catalog {
 
     async fn with_readsets(&self, row: sample::Model) -> Result<Sample, Error> {
         let readsets = self.readsets(&row.id).await?;
+        let words = Words::of(&self.db)?.sample(&row)?;
         Ok(Sample {
             id: row.id.parse().map_err(|_| Error::Record)?,
             subject: row.subject.parse().map_err(|_| Error::Record)?,
             project: row.project.parse().map_err(|_| Error::Record)?,
-            label: Sensitive::new(row.label),
-            sex: row.sex,
-            status: row.status,
-            specimen_type: row.specimen_type,
+            label: Sensitive::new(words.label),
+            sex: words.sex,
+            status: words.status,
+            specimen_type: words.specimen_type,
             readsets,
         })
     }

@@ -3,35 +3,52 @@
 use db::Migration;
 
 /// The steps to today's tables.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    step: "catalog-1",
-    sql: &[
-        "CREATE TABLE catalog_project (id TEXT PRIMARY KEY, name TEXT NOT NULL, class TEXT NOT NULL, purpose TEXT \
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        step: "catalog-1",
+        sql: &[
+            "CREATE TABLE catalog_project (id TEXT PRIMARY KEY, name TEXT NOT NULL, class TEXT NOT NULL, purpose TEXT \
          NOT NULL, terms TEXT NOT NULL, region TEXT NOT NULL, retention TEXT NOT NULL, consent TEXT NOT NULL, \
          created_at TEXT NOT NULL)",
-        "CREATE TABLE catalog_subject (id TEXT PRIMARY KEY, project TEXT NOT NULL REFERENCES catalog_project (id), \
+            "CREATE TABLE catalog_subject (id TEXT PRIMARY KEY, project TEXT NOT NULL REFERENCES catalog_project (id), \
          label TEXT NOT NULL, UNIQUE (project, label))",
-        "CREATE TABLE catalog_sample (id TEXT PRIMARY KEY, project TEXT NOT NULL REFERENCES catalog_project (id), \
+            "CREATE TABLE catalog_sample (id TEXT PRIMARY KEY, project TEXT NOT NULL REFERENCES catalog_project (id), \
          subject TEXT NOT NULL REFERENCES catalog_subject (id), label TEXT NOT NULL, sex TEXT, status TEXT, \
          specimen_type TEXT, UNIQUE (project, label))",
-        "CREATE TABLE catalog_package (id TEXT PRIMARY KEY, project TEXT NOT NULL REFERENCES catalog_project (id), \
+            "CREATE TABLE catalog_package (id TEXT PRIMARY KEY, project TEXT NOT NULL REFERENCES catalog_project (id), \
          digest TEXT NOT NULL, state TEXT NOT NULL, created_at TEXT NOT NULL, UNIQUE (project, digest))",
-        "CREATE TABLE catalog_package_file (package TEXT NOT NULL REFERENCES catalog_package (id), number INTEGER \
+            "CREATE TABLE catalog_package_file (package TEXT NOT NULL REFERENCES catalog_package (id), number INTEGER \
          NOT NULL, sheet_row INTEGER NOT NULL, mate INTEGER NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, \
          sample TEXT NOT NULL REFERENCES catalog_sample (id), lane TEXT NOT NULL, readset TEXT NOT NULL, \
          object TEXT, verdict TEXT, PRIMARY KEY (package, number))",
-        "CREATE TABLE catalog_readset (id TEXT PRIMARY KEY, sample TEXT NOT NULL REFERENCES catalog_sample (id), \
+            "CREATE TABLE catalog_readset (id TEXT PRIMARY KEY, sample TEXT NOT NULL REFERENCES catalog_sample (id), \
          lane TEXT NOT NULL, object_1 TEXT NOT NULL, object_2 TEXT NOT NULL, reads BIGINT NOT NULL, bases BIGINT \
          NOT NULL, created_at TEXT NOT NULL, UNIQUE (sample, lane))",
-        "CREATE TABLE catalog_reference (id TEXT PRIMARY KEY, label TEXT NOT NULL, created_at TEXT NOT NULL)",
-        "CREATE TABLE catalog_reference_file (reference TEXT NOT NULL REFERENCES catalog_reference (id), \
+            "CREATE TABLE catalog_reference (id TEXT PRIMARY KEY, label TEXT NOT NULL, created_at TEXT NOT NULL)",
+            "CREATE TABLE catalog_reference_file (reference TEXT NOT NULL REFERENCES catalog_reference (id), \
          role TEXT NOT NULL, object TEXT NOT NULL, PRIMARY KEY (reference, role))",
-        "CREATE TABLE catalog_result (object TEXT PRIMARY KEY, project TEXT NOT NULL, sample TEXT NOT NULL, \
+            "CREATE TABLE catalog_result (object TEXT PRIMARY KEY, project TEXT NOT NULL, sample TEXT NOT NULL, \
          run TEXT NOT NULL, kind TEXT NOT NULL, created_at TEXT NOT NULL)",
-        "CREATE TABLE catalog_lineage (child TEXT NOT NULL, parent TEXT NOT NULL, PRIMARY KEY (child, parent))",
-        "CREATE INDEX catalog_lineage_parent ON catalog_lineage (parent)",
-    ],
-}];
+            "CREATE TABLE catalog_lineage (child TEXT NOT NULL, parent TEXT NOT NULL, PRIMARY KEY (child, parent))",
+            "CREATE INDEX catalog_lineage_parent ON catalog_lineage (parent)",
+        ],
+    },
+    // Values that name people or tell of their health are sealed, also where the database is not encrypted.
+    // Rows of before are sealed when the site is opened: `sealed` is 0 until then.
+    Migration {
+        step: "catalog-2",
+        sql: &[
+            "ALTER TABLE catalog_project ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE catalog_subject ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE catalog_subject ADD COLUMN label_index {bytes}",
+            "CREATE UNIQUE INDEX catalog_subject_label ON catalog_subject (project, label_index)",
+            "ALTER TABLE catalog_sample ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE catalog_sample ADD COLUMN label_index {bytes}",
+            "CREATE UNIQUE INDEX catalog_sample_label ON catalog_sample (project, label_index)",
+            "ALTER TABLE catalog_package_file ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0",
+        ],
+    },
+];
 
 db::entity!(project, "catalog_project", {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -44,6 +61,8 @@ db::entity!(project, "catalog_project", {
     pub retention: String,
     pub consent: String,
     pub created_at: String,
+    /// 1 once name and consent are sealed.
+    pub sealed: i32,
 });
 
 db::entity!(subject, "catalog_subject", {
@@ -51,6 +70,9 @@ db::entity!(subject, "catalog_subject", {
     pub id: String,
     pub project: String,
     pub label: String,
+    /// 1 once the label is sealed.
+    pub sealed: i32,
+    pub label_index: Option<Vec<u8>>,
 });
 
 db::entity!(sample, "catalog_sample", {
@@ -62,6 +84,9 @@ db::entity!(sample, "catalog_sample", {
     pub sex: Option<String>,
     pub status: Option<String>,
     pub specimen_type: Option<String>,
+    /// 1 once label, sex, status and specimen type are sealed.
+    pub sealed: i32,
+    pub label_index: Option<Vec<u8>>,
 });
 
 db::entity!(package, "catalog_package", {
@@ -87,6 +112,8 @@ db::entity!(package_file, "catalog_package_file", {
     pub readset: String,
     pub object: Option<String>,
     pub verdict: Option<String>,
+    /// 1 once the name is sealed.
+    pub sealed: i32,
 });
 
 db::entity!(readset, "catalog_readset", {

@@ -14,10 +14,12 @@
 //! * [`rotate`]: new keys by wrapping anew; [`shred`]: keys destroyed, and what that erased;
 //!   [`backup`]: the short-lived keys of key-store backups; [`restored`]: a site that was restored
 //! * [`wrap`]: the one wrapping primitive; [`locked`]: the memory that keys lie in
+//! * [`columns`]: the key of sealed columns of the database
 //! * [`field`]: readable audit fields under the field keys of their scopes
 
 pub mod ask;
 pub mod backup;
+pub mod columns;
 pub mod field;
 pub mod hierarchy;
 pub mod locked;

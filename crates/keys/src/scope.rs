@@ -84,7 +84,7 @@ impl Keys {
         Ok(())
     }
 
-    async fn create_scope(&self, tx: &Tx, id: &str) -> Result<(), Error> {
+    pub(crate) async fn create_scope(&self, tx: &Tx, id: &str) -> Result<(), Error> {
         if shredded::Entity::find_by_id(id).one(&**tx).await?.is_some() {
             return Err(Error::Shredded(id.to_owned()));
         }

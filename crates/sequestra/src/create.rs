@@ -93,6 +93,7 @@ pub async fn create(
     let keys = Keys::open(db.clone(), secrets.roots, under.plan.custody(), entropy).await?;
     let tx = db.begin(position).await?;
     keys.create_site_key(&tx).await?;
+    keys.create_column_key(&tx).await?;
     let (_, token) = access.create_first_account(&tx, administrator).await?;
     tx.commit().await?;
     db.close().await?;

@@ -65,7 +65,7 @@ pub async fn open(
     let keys = keys(&db, secrets.roots, (&safe, &sealed), credential, &entropy).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
-    let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
+    let catalog = catalog(&db, &clock, &entropy).await?;
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let runs = Runs::new(RunsParts {
         db: db.clone(),
@@ -126,6 +126,8 @@ async fn keys(
 ) -> Result<Keys> {
     let keys = Keys::open(db.clone(), roots, sealed.custody(), entropy.clone()).await?;
     keys.set_asked(safe.asked(credential)?);
+    // Nothing that names people is read or written before.
+    keys.open_columns().await?;
     Ok(keys)
 }
 
@@ -170,6 +172,13 @@ async fn reconciled(
     let found = Found { watermark: db.watermark(), sealing: Some(secrets.sealings) };
     audit.reconcile(&Actor::Site(settings.site.clone()), VERSION, found).await?;
     Ok((db, seen))
+}
+
+/// The catalog, with every value that names people sealed.
+async fn catalog(db: &Db, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) -> Result<Catalog> {
+    let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
+    catalog.seal_rows().await?;
+    Ok(catalog)
 }
 
 pub async fn access(

@@ -334,6 +334,7 @@ impl Parts {
         // Custody of the strict kind: projects of every class may be made.
         let custody = Custody::Shares { needed: 2, made: 3 };
         let keys = Keys::open(db.clone(), roots, custody, entropy.clone()).await?;
+        keys.open_columns().await?;
         Ok(Self { db, audit, access, keys, clock, entropy })
     }
 
