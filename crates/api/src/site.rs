@@ -50,6 +50,9 @@ pub struct Status {
     pub up_seconds: u64,
     /// Minutes without a request after which it locks itself.
     pub idle_minutes: u64,
+    /// Where the metadata is.
+    #[serde(default)]
+    pub database: String,
     /// The standing streams of events to others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub streams: Vec<Stream>,

@@ -43,6 +43,7 @@ pub const UNASKED: &[&str] = &[
     "site-closed",
     "site-restored",
     "administrator-made",
+    "database-moved",
     "site-stopped",
     "session-opened",
     "session-ended",

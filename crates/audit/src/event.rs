@@ -311,6 +311,13 @@ pub enum What {
         /// Why: `no-room` or `no-quorum`.
         cause: String,
     },
+    /// The metadata database was moved while the site was locked.
+    DatabaseMoved {
+        /// Where to: `server` or `file`.
+        to: String,
+        /// Rows that were moved.
+        rows: u64,
+    },
     /// A receipt was issued over a statement with this digest.
     ReceiptIssued {
         /// SHA-256 of the DSSE payload.
@@ -390,6 +397,7 @@ impl What {
             Self::WitnessSilent { .. } => "witness-silent",
             Self::WitnessReturned { .. } => "witness-returned",
             Self::SiteStopped { .. } => "site-stopped",
+            Self::DatabaseMoved { .. } => "database-moved",
             Self::ReceiptIssued { .. } => "receipt-issued",
         }
     }

@@ -121,6 +121,7 @@ fn all() -> Vec<Event> {
         Event::new(site.clone(), What::WitnessSilent { witness: "0a1b2c3d".into(), size: 4 }),
         Event::new(site.clone(), What::WitnessReturned { witness: "0a1b2c3d".into(), size: 5 }),
         Event::new(site.clone(), What::SiteStopped { cause: "no-room".into() }),
+        Event::new(site.clone(), What::DatabaseMoved { to: "server".into(), rows: 12 }),
         Event::new(site.clone(), What::ReplicaDiffers { replica: "vault".into(), found: "differs".into() }),
         Event::new(site.clone(), What::StreamLags { stream: "siem".into(), next: 3 }),
         Event::new(site, What::StreamCaughtUp { stream: "siem".into(), next: 4 }),

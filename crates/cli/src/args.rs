@@ -2,9 +2,9 @@
 
 use crate::app::App;
 use crate::{
-    Failure, account, archive, audit, backup, completion, contract, controls, demo, doctor, door, init,
-    intake, keys, ledger, login, member, object, project, receipt, reference, remote, report, run, sample,
-    serve, sessions, site, tool, variant, witness,
+    Failure, account, archive, audit, backup, completion, contract, controls, database, demo, doctor, door,
+    init, intake, keys, ledger, login, member, object, project, receipt, reference, remote, report, run,
+    sample, serve, sessions, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -103,6 +103,8 @@ pub enum Command {
     #[command(subcommand)]
     Backup(backup::Backup),
     #[command(subcommand)]
+    Database(database::Database),
+    #[command(subcommand)]
     Tool(tool::Tool),
     #[command(subcommand)]
     Reference(reference::Reference),
@@ -156,6 +158,7 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Object(args) => args.run(app),
         Command::Archive(args) => args.run(app),
         Command::Backup(args) => args.run(app),
+        Command::Database(args) => args.run(app),
         Command::Tool(args) => args.run(app),
         Command::Reference(args) => args.run(app),
         Command::Run(args) => args.run(app),

@@ -69,6 +69,14 @@ pub trait Host {
     /// The file of the program that runs, for what runs it again.
     fn program(&self) -> anyhow::Result<PathBuf>;
 
+    /// Moves the metadata of a locked site: to a server, or into a file when there is none.
+    fn move_database(
+        &self,
+        site: &Path,
+        to: Option<&DatabaseArgs>,
+        passphrase: &Passphrase,
+    ) -> anyhow::Result<MovedDatabase>;
+
     /// Puts a site back from a backup. `say` gets the bytes done and those there are; `hand` gets the token, and
     /// when it has handed it over, the site is made whole: who is stopped before asks again.
     fn restore(
@@ -103,6 +111,32 @@ pub struct InitArgs {
     pub name: Option<String>,
     /// So many shares of so many open the site; none for a passphrase.
     pub split: Option<(u8, u8)>,
+    /// The server that the metadata database is on; none for a file.
+    pub database: Option<DatabaseArgs>,
+}
+
+/// How a PostgreSQL server is reached. Paths are absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseArgs {
+    /// Its address, without a password.
+    pub url: String,
+    /// PEM file of the authorities that its certificate must come from.
+    pub ca: Option<PathBuf>,
+    /// A file that holds the password alone.
+    pub password_file: Option<PathBuf>,
+    /// PEM file of the site's own certificate.
+    pub certificate: Option<PathBuf>,
+    /// PEM file of the certificate's key.
+    pub key: Option<PathBuf>,
+}
+
+/// What moving a database did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MovedDatabase {
+    /// Where it is now.
+    pub place: String,
+    /// Rows that were moved.
+    pub rows: u64,
 }
 
 /// With what a witness is known under TLS.

@@ -1,6 +1,7 @@
 //! `init`: makes a site.
 
 use crate::app::App;
+use crate::database::Server;
 use crate::file::NewFile;
 use crate::{Console, Error, Failure, InitArgs, passphrase};
 use clap::Args;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 ///
 /// The key material is sealed under a passphrase, which is asked for twice, or read from
 /// `--passphrase-file` or the systemd credential. Without the passphrase nothing in the site can be
-/// read again, by anybody. The first administrator gets a one-time token; there is no default password.
+/// read again, by anybody. With `--database` the metadata goes to a PostgreSQL server. The first administrator gets a one-time token; there is no default password.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra init ./site --passphrase-file ./passphrase --token-out token\n  \
@@ -32,6 +33,8 @@ pub struct Init {
     /// A folder to write the shares to, one file each, readable by you alone [default: stdout]
     #[arg(long, value_name = "DIR", requires = "split")]
     shares_out: Option<PathBuf>,
+    #[command(flatten)]
+    server: Server,
 }
 
 impl Init {
@@ -39,7 +42,8 @@ impl Init {
         let token = self.token_out.as_deref().map(NewFile::create).transpose()?;
         let passphrase = self.split.is_none().then(|| passphrase::new(app)).transpose()?;
         let files = share_files(self.shares_out.as_deref(), self.split)?;
-        let args = InitArgs { site: self.site, name: self.name, split: self.split };
+        let database = self.server.settings()?;
+        let args = InitArgs { site: self.site, name: self.name, split: self.split, database };
         let mut made = app.host.init(&args, passphrase.as_ref())?;
         if !files.is_empty() {
             for (file, share) in files.into_iter().zip(std::mem::take(&mut made.shares)) {

@@ -34,6 +34,7 @@ mod completion;
 pub mod console;
 mod contract;
 mod controls;
+mod database;
 mod demo;
 mod doctor;
 mod door;
@@ -76,7 +77,7 @@ pub use console::Console;
 pub use entry::{run, run_on};
 pub use error::{Error, Failure};
 pub use host::{
-    DemoArgs, DemoDataArgs, Diagnosis, Finding, Host, InitArgs, NewAdministrator, NewSite, RestoreArgs,
-    RestoredSite,
+    DatabaseArgs, DemoArgs, DemoDataArgs, Diagnosis, Finding, Host, InitArgs, MovedDatabase,
+    NewAdministrator, NewSite, RestoreArgs, RestoredSite,
 };
 pub use passphrase::Passphrase;

@@ -67,6 +67,7 @@ impl Show {
             ("process", status.pid.to_string()),
             ("open for", format!("{} s", text::count(status.up_seconds))),
             ("locks itself", idle),
+            ("metadata", status.database),
         ] {
             app.console.line(&format!("{name:<13} {value}"))?;
         }

@@ -111,7 +111,7 @@ const fn class_of(what: &What) -> Class {
         What::ObjectsWithdrawn {} | What::ObjectDeleted { .. } | What::BackupKeysDestroyed { .. } => {
             class(DATASTORE, 7)
         }
-        What::ObjectDamaged { .. } => class(DATASTORE, 99),
+        What::ObjectDamaged { .. } | What::DatabaseMoved { .. } => class(DATASTORE, 99),
         What::ObjectWhole { .. } | What::ReplicaDiffers { .. } => class(DATASTORE, 99),
         What::Linked {} | What::HoldChanged { .. } | What::KeysSealed { .. } => class(ENTITY, 3),
         What::PolicyChecked { .. } | What::PolicyDisagreed { .. } => class(LIFECYCLE, 99),
@@ -131,6 +131,7 @@ const fn severity(what: &What) -> u32 {
         | What::StreamLags { .. }
         | What::SiteRestored { .. }
         | What::AdministratorMade {}
+        | What::DatabaseMoved { .. }
         | What::WitnessSilent { .. } => 3,
         What::ObjectDamaged { .. }
         | What::ReplicaDiffers { .. }

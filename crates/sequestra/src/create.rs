@@ -1,12 +1,11 @@
 //! Makes a site.
 
 use crate::layout::{Layout, Settings, Trail};
-use crate::open::{MIGRATIONS, VERSION};
+use crate::open::{self, VERSION};
 use access::{Access, OneTimeToken};
 use anyhow::{Context, Result, bail};
 use audit::{Actor, Audit, Event, What};
 use base::{Clock, Entropy, Id, SiteId};
-use db::{Db, DbKey};
 use keys::safe::Ready;
 use keys::{Credential, Keys, Plan, Reach, Share, SiteSecrets};
 use ledger::storage::Disk;
@@ -44,6 +43,7 @@ pub async fn create(
     name: &str,
     administrator: &str,
     under: Under<'_>,
+    database: Option<db::Server>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Made> {
@@ -57,6 +57,7 @@ pub async fn create(
         site: site.clone(),
         idle_minutes: 30,
         clock_corrected: None,
+        database,
         witness: Vec::new(),
         witnessing: Default::default(),
         keys: reach,
@@ -83,9 +84,11 @@ pub async fn create(
         receipts: receipts.verifier(&settings.ledger)?,
     };
     let audit = Audit::new(ledger);
-    let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
-    // The folder is closed to others already; the file is too, wherever it may be copied.
-    fs::set_permissions(layout.database(), PermissionsExt::from_mode(0o600))?;
+    let db = open::database(&layout, &settings, &secrets).await?;
+    if settings.database.is_none() {
+        // The folder is closed to others already; the file is too, wherever it may be copied.
+        fs::set_permissions(layout.database(), PermissionsExt::from_mode(0o600))?;
+    }
     let created = What::SiteCreated { program: VERSION.to_owned() };
     let position = audit.gate(&Event::new(Actor::Site(site.clone()), created)).await?.position;
     let policies = policy::Policies::shipped()?;

@@ -35,6 +35,7 @@ pub fn diagnose(site: Option<&Path>) -> Result<Diagnosis> {
     }
     if let Some(site) = site {
         findings.push(lock(site));
+        findings.extend(database(site));
         findings.extend(door(site));
         findings.push(Finding {
             area: "site".to_owned(),
@@ -66,6 +67,21 @@ fn cipher() -> Finding {
         Err(error) => (State::Missing, base::fault::chain(&error), base::Fault::hint(&error)),
     };
     Finding { area: "machine".to_owned(), name: "cipher".to_owned(), state, detail, remedy }
+}
+
+/// Whether the server that the metadata is on can be used: tried, as a start does.
+fn database(site: &Path) -> Option<Finding> {
+    let settings = crate::layout::Layout::at(site).and_then(|layout| layout.settings());
+    let server = settings.ok()?.database?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let (state, detail, remedy) = match runtime.block_on(db::probe(&server)) {
+        Ok(version) => {
+            let place = server.place().unwrap_or_default();
+            (State::Ok, format!("PostgreSQL {version} at {place} answers and is fit"), None)
+        }
+        Err(error) => (State::Missing, base::fault::chain(&error), base::Fault::hint(&error)),
+    };
+    Some(Finding { area: "site".to_owned(), name: "database".to_owned(), state, detail, remedy })
 }
 
 /// How well what is stored is locked.

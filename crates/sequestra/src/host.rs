@@ -1,14 +1,14 @@
 //! What the command line asks of the program around it.
 
 use crate::layout::Layout;
-use crate::{create, demo, doctor, process, restore, start, witnessing};
+use crate::{create, demo, doctor, moving, process, restore, start, witnessing};
 use anyhow::{Context, Result};
 use api::Problem;
 use base::{Fault, Kind, SystemClock, SystemEntropy};
 use cli::host::{CertificateArgs, Listening, Made, Tls, Unsealing};
 use cli::{
-    Console, DemoArgs, DemoDataArgs, Diagnosis, Failure, Host, InitArgs, NewAdministrator, NewSite,
-    Passphrase, RestoreArgs, RestoredSite,
+    Console, DatabaseArgs, DemoArgs, DemoDataArgs, Diagnosis, Failure, Host, InitArgs, MovedDatabase,
+    NewAdministrator, NewSite, Passphrase, RestoreArgs, RestoredSite,
 };
 use server::door::Shown;
 use server::door::issue::Wanted;
@@ -39,10 +39,11 @@ impl Host for Program {
         };
         let under = create::Under { plan, credential: &credential };
         let name = args.name.as_deref().unwrap_or(NAME);
+        let database = args.database.as_ref().map(server).transpose().map_err(|e| failure(&e))?;
         let (clock, entropy) = (Arc::new(SystemClock::default()), Arc::new(SystemEntropy));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let fresh = !args.site.exists();
-        let made = runtime.block_on(create::create(&args.site, name, FIRST, under, clock, entropy));
+        let made = runtime.block_on(create::create(&args.site, name, FIRST, under, database, clock, entropy));
         let made = made.map_err(|error| {
             if fresh && !args.site.join("site.toml").exists() {
                 // What was begun is no site; the folder is as it was.
@@ -139,6 +140,19 @@ impl Host for Program {
         std::env::current_exe().context("cannot find this program's own file")
     }
 
+    fn move_database(
+        &self,
+        site: &Path,
+        to: Option<&DatabaseArgs>,
+        passphrase: &Passphrase,
+    ) -> Result<MovedDatabase> {
+        let credential = keys::Credential::new(passphrase.reveal().to_owned());
+        let to = to.map(server).transpose().map_err(|e| failure(&e))?;
+        let clock = Arc::new(SystemClock::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(moving::database(site, to, &credential, clock)).map_err(told)
+    }
+
     fn restore(
         &self,
         args: &RestoreArgs,
@@ -195,6 +209,19 @@ fn serve(site: &Path) -> Result<()> {
 /// The failure of a room's error.
 pub fn failure(fault: &dyn Fault) -> anyhow::Error {
     anyhow::Error::new(Failure::of(fault))
+}
+
+/// What the settings are to say of a server. One that says too little is refused before anything is made.
+fn server(args: &DatabaseArgs) -> Result<db::Server, db::Error> {
+    let server = db::Server {
+        ca: args.ca.clone(),
+        password_file: args.password_file.clone(),
+        client_certificate: args.certificate.clone(),
+        client_key: args.key.clone(),
+        ..db::Server::new(&args.url)
+    };
+    server.check()?;
+    Ok(server)
 }
 
 /// An error whose room says its code and hint.

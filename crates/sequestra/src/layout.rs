@@ -29,6 +29,9 @@ pub struct Settings {
     /// Times on record later than this were a wrong clock's: sessions and roles are not judged by them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_corrected: Option<base::Timestamp>,
+    /// The server that the metadata database is on; a file in the site's folder when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<db::Server>,
     /// Who cosigns the ledger's checkpoints: `[witness]`, or `[[witness]]` for several.
     #[serde(default, deserialize_with = "one_or_more", skip_serializing_if = "Vec::is_empty")]
     pub witness: Vec<WitnessSettings>,

@@ -21,6 +21,7 @@ mod doctor;
 mod error;
 mod host;
 mod layout;
+mod moving;
 mod open;
 mod process;
 mod replicas;

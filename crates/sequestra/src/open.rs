@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use archive::{Archive, ArchiveParts};
 use audit::{Actor, Audit, Found};
 use backup::Backup;
-use base::{Clock, Entropy, ForwardClock, SiteId, Timestamp};
+use base::{Clock, Entropy, ForwardClock, Id, SiteId, Timestamp};
 use catalog::Catalog;
 use db::{Db, DbKey, Migration};
 use feed::Alarms;
@@ -168,10 +168,21 @@ async fn reconciled(
     settings: &Settings,
 ) -> Result<(Db, Seen)> {
     let seen = Seen::on_record(audit, &settings.site, settings.clock_corrected)?;
-    let db = Db::open(&layout.database(), &DbKey::new(*secrets.database), MIGRATIONS).await?;
+    let db = database(layout, settings, secrets).await?;
     let found = Found { watermark: db.watermark(), sealing: Some(secrets.sealings) };
     audit.reconcile(&Actor::Site(settings.site.clone()), VERSION, found).await?;
     Ok((db, seen))
+}
+
+/// The metadata database, where the settings say that it is.
+pub async fn database(layout: &Layout, settings: &Settings, secrets: &SiteSecrets) -> Result<Db> {
+    let key = DbKey::new(*secrets.database);
+    let Some(server) = &settings.database else {
+        return Ok(Db::open(&layout.database(), &key, MIGRATIONS).await?);
+    };
+    let db = Db::connect(server, settings.site.as_str(), MIGRATIONS).await?;
+    db.attach_copies(key, MIGRATIONS);
+    Ok(db)
 }
 
 /// The catalog, with every value that names people sealed.
@@ -227,7 +238,7 @@ fn how_to_run() -> runs::Settings {
 }
 
 /// The ledger, compared with what a witness cosigned and with its replicas.
-async fn open_ledger(
+pub async fn open_ledger(
     layout: &Layout,
     settings: &Settings,
     key: SigningKey,
@@ -250,11 +261,11 @@ fn room(layout: &Layout, settings: &RoomSettings, reserve: Reserve) -> Room {
     }
 }
 
-const fn mib(mebibytes: u64) -> u64 {
+pub const fn mib(mebibytes: u64) -> u64 {
     mebibytes.saturating_mul(1 << 20)
 }
 
-fn unseal(
+pub fn unseal(
     layout: &Layout,
     settings: &Settings,
     credential: &Credential,

@@ -75,7 +75,7 @@ pub async fn restore(
     let layout = Layout::at(&restore::claim(&args.site, &set)?)?;
     let (audit, tombs) = vouched(args, &place, &set, &secrets, &said.ledger, &layout, &clock)?;
     // From here on the set's own words count.
-    let (settings, instead) = if args.rehearse { alone(said)? } else { (said, None) };
+    let (settings, instead) = if args.rehearse { alone(said)? } else { in_a_file(said)? };
     let from = place.store(clock.clone())?;
     let to = store::open(&layout, &settings.archive, &settings.site, clock.clone(), entropy.clone()).await?;
     // The folder is new, or this restore's own: it is marked as the site's before the first body.
@@ -107,6 +107,17 @@ pub async fn restore(
         token: restored.token.expose().to_owned(),
     })?;
     Ok(restore::open_for_business(&set, layout.root(), instead.as_deref())?)
+}
+
+/// The settings of a site that was on a server: what is restored is in a file, and the server's database, which
+/// may be there still and knows more or less, is left alone.
+fn in_a_file(said: Settings) -> Result<(Settings, Option<String>)> {
+    if said.database.is_none() {
+        return Ok((said, None));
+    }
+    let own = Settings { database: None, ..said };
+    let text = toml::to_string(&own).context("site.toml cannot be written")?;
+    Ok((own, Some(text)))
 }
 
 /// The site's secrets. How a token or a key service is reached, the operator says: a library would be run and an
@@ -156,7 +167,7 @@ fn vouched(
     Ok((audit, tombs))
 }
 
-/// The settings of a rehearsal: a site that knows no witness, no replica, no listener and no bucket. One that
+/// The settings of a rehearsal: a site that knows no witness, no replica, no listener, no database server and no bucket. One that
 /// did would speak to them in the live site's name.
 fn alone(mut settings: Settings) -> Result<(Settings, Option<String>)> {
     settings.witness.clear();
@@ -165,6 +176,7 @@ fn alone(mut settings: Settings) -> Result<(Settings, Option<String>)> {
     settings.alarm.clear();
     settings.audit.stream.clear();
     settings.archive.s3 = None;
+    settings.database = None;
     settings.archive.immutable = false;
     let text = toml::to_string(&settings).context("the settings of a rehearsal cannot be written")?;
     Ok((settings, Some(text)))

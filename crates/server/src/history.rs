@@ -346,6 +346,7 @@ fn words(what: &What) -> String {
             format!("witness {witness} cosigns again: {size} events")
         }
         What::SiteStopped { cause } => format!("site STOPPED by itself: {cause}"),
+        What::DatabaseMoved { to, rows } => format!("metadata database moved to a {to}: {rows} rows"),
         What::ReceiptIssued { .. } => "receipt issued".into(),
     }
 }

@@ -90,6 +90,7 @@ pub(crate) async fn status(
     limits.extend(clock_behind(&site));
     limits.extend(crate::storage::limits(&site).await?);
     limits.extend(site.traffic().door().and_then(Shown::trouble));
+    limits.extend(site.db.limits().map(str::to_owned));
     Ok(Json(Status {
         site: site.id.clone(),
         ledger: ledger.verifier().name().to_owned(),
@@ -100,6 +101,7 @@ pub(crate) async fn status(
         pid: std::process::id(),
         up_seconds: site.up_seconds(),
         idle_minutes: site.idle_minutes,
+        database: site.db.place().to_owned(),
         streams,
         replicas,
         witnesses: site.witnessed().each.into_iter().map(witness).collect(),

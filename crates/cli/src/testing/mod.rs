@@ -312,6 +312,16 @@ impl Host for Site {
         ready(listen, tls.map(|_| "00".repeat(32)))
     }
 
+    fn move_database(
+        &self,
+        _: &std::path::Path,
+        to: Option<&crate::DatabaseArgs>,
+        _: &Passphrase,
+    ) -> anyhow::Result<crate::MovedDatabase> {
+        let place = to.map_or("a file in the site's folder".to_owned(), |to| to.url.clone());
+        Ok(crate::MovedDatabase { place, rows: 12 })
+    }
+
     fn restore(
         &self,
         args: &crate::RestoreArgs,

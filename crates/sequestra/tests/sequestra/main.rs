@@ -31,6 +31,7 @@ mod bucket;
 mod clear;
 mod closed;
 mod controls;
+mod database;
 mod door;
 mod erasure;
 mod http;

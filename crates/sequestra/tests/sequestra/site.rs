@@ -171,6 +171,11 @@ impl Site {
         site
     }
 
+    /// A site that was made in `folder`, with what its people hold in `room`.
+    pub fn at(folder: PathBuf, room: PathBuf) -> Self {
+        Self { folder, room, _keep: TempDir::new_in(scratch()).unwrap() }
+    }
+
     /// A command of `who`.
     pub fn run(&self, who: &str, args: &[&str]) -> Done {
         let output = self.command(who, args).output().unwrap();
