@@ -225,6 +225,9 @@ impl Access {
             return Err(Error::NotFound);
         };
         let roles = self.roles_of(caller, place.project.as_ref()).await?;
+        // INVARIANT (one-holder): what was just read is what counts, and the record it goes into is the site's. A
+        // process that another one has taken the database from decides nothing, also where it would only read.
+        self.inner.db.held().await?;
         let Judgement { decision, cedar } = self.ask_policy(caller, &ask, &place, &roles);
         if let Some(cedar) = cedar {
             self.disagreed(caller, ask.action, cedar).await?;

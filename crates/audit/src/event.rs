@@ -308,7 +308,7 @@ pub enum What {
     },
     /// The site stops by itself, in good order.
     SiteStopped {
-        /// Why: `no-room` or `no-quorum`.
+        /// Why: `no-room`, `no-quorum` or `database-lost`.
         cause: String,
     },
     /// The metadata database was moved while the site was locked.

@@ -14,11 +14,11 @@ impl Audit {
     /// 3. A sealed file of an earlier sealing than the ledger knows: it was rolled back. Refuse. A restore
     ///    on record begins a branch of sealings: a file of any other branch is refused too.
     /// 4. Decisions since the last start without an outcome: record `unknown` for each.
-    /// 5. Record the opening, with watermark and sealing, as the anchor for the next start.
+    /// 5. Record the opening, with watermark and sealing, as the anchor for the next start. Gives its position.
     ///
     /// All rolled back together is not noticed here; a witness or a checkpoint kept elsewhere is
     /// needed for that.
-    pub async fn reconcile(&self, site: &Actor, program: &str, found: Found) -> Result<(), Error> {
+    pub async fn reconcile(&self, site: &Actor, program: &str, found: Found) -> Result<u64, Error> {
         let latest = self.latest(site)?;
         let watermark = found.watermark;
         let size = self.ledger().size();
@@ -69,8 +69,7 @@ impl Audit {
         }
         let (program, sealing) = (program.to_owned(), found.sealing.max(sealing));
         let what = What::SiteOpened { program, watermark, sealing, latest };
-        self.gate(&Event::new(site.clone(), what)).await?;
-        Ok(())
+        Ok(self.gate(&Event::new(site.clone(), what)).await?.position)
     }
 
     /// The newest time on record: of the last event, of the last opening, and what that knew. Events between

@@ -9,7 +9,7 @@
 use crate::copy::Copies;
 use crate::postgres::away;
 use crate::{Db, Error};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, Statement};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, Statement};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Row};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -164,8 +164,24 @@ impl Hold {
         let found = tx.query_one_raw(Statement::from_string(DatabaseBackend::Postgres, NOW)).await?;
         let found = found.ok_or_else(|| self.mine.lose(Lost::WentBack))?;
         let at = |at: usize| found.try_get_by_index::<i64>(at);
-        self.mine.compare(at(0)?, at(2)?)?;
+        let floor = self.mine.floor();
+        self.mine.compare(at(0)?, at(2)?, floor)?;
         turn.follow(at(1)?, &self.mine)
+    }
+
+    /// Whether this process still holds the database, asked of the tables.
+    pub(crate) async fn confirm(&self, reader: &DatabaseConnection) -> Result<(), Error> {
+        self.mine.still()?;
+        let floor = self.mine.floor();
+        let found = reader.query_one_raw(Statement::from_string(DatabaseBackend::Postgres, NOW)).await?;
+        let found = found.ok_or_else(|| self.mine.lose(Lost::WentBack))?;
+        let at = |at: usize| found.try_get_by_index::<i64>(at);
+        self.mine.compare(at(0)?, at(2)?, floor)
+    }
+
+    /// Why the database is this process's no more, if so.
+    pub(crate) fn lost(&self) -> Option<Error> {
+        self.mine.still().err()
     }
 
     /// What a commit of the turn writes down.
@@ -244,11 +260,17 @@ impl Mine {
         (*self.lost.get_or_init(|| lost)).into()
     }
 
-    fn compare(&self, holder: i64, position: i64) -> Result<(), Error> {
+    /// The watermark that the tables show at least. It is read before they are: a commit in between is theirs to show
+    /// and not ours to miss.
+    fn floor(&self) -> i64 {
+        self.carried_out.load(Ordering::Acquire)
+    }
+
+    fn compare(&self, holder: i64, position: i64, floor: i64) -> Result<(), Error> {
         if holder != self.holder {
             return Err(self.lose(if holder < self.holder { Lost::WentBack } else { Lost::Taken }));
         }
-        if position < self.carried_out.load(Ordering::Acquire) {
+        if position < floor {
             return Err(self.lose(Lost::WentBack));
         }
         Ok(())
@@ -256,8 +278,9 @@ impl Mine {
 
     /// Whether the lock's connection is there and the tables say what they should.
     async fn look(&self, own: &mut PgConnection) -> Result<(), Error> {
+        let floor = self.floor();
         let row = sqlx::query(NOW).fetch_one(own).await.map_err(away)?;
-        self.compare(row.try_get(0).map_err(away)?, row.try_get(2).map_err(away)?)
+        self.compare(row.try_get(0).map_err(away)?, row.try_get(2).map_err(away)?, floor)
     }
 }
 

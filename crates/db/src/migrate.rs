@@ -17,6 +17,7 @@ const OWN: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS db_step (step TEXT PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS db_watermark (one INTEGER PRIMARY KEY CHECK (one = 1), position BIGINT NOT NULL)",
     "INSERT INTO db_watermark (one, position) VALUES (1, -1) ON CONFLICT DO NOTHING",
+    "CREATE TABLE IF NOT EXISTS db_opening (one INTEGER PRIMARY KEY CHECK (one = 1), size BIGINT NOT NULL, root TEXT NOT NULL)",
 ];
 
 /// Runs the steps that have not run yet, each in a transaction of its own. On a server, under the lock of

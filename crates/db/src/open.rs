@@ -102,6 +102,23 @@ impl Db {
         &self.connection
     }
 
+    /// Whether the database is still this process's, asked of the database: who decides by what stands in it, and writes
+    /// nothing, asks this first. Of a file it always is.
+    pub async fn held(&self) -> Result<(), Error> {
+        match &self.kept {
+            Kept::File { .. } => Ok(()),
+            Kept::Server(hold) => hold.confirm(&self.connection).await,
+        }
+    }
+
+    /// Why the database is this process's no more, once that is so: another process has it, or it went back in time.
+    pub fn lost(&self) -> Option<Error> {
+        match &self.kept {
+            Kept::File { .. } => None,
+            Kept::Server(hold) => hold.lost(),
+        }
+    }
+
     /// Where the tables are, for people.
     pub fn place(&self) -> &str {
         match &self.kept {

@@ -25,6 +25,15 @@ pub struct Tx {
     turn: Option<OwnedMutexGuard<Turn>>,
 }
 
+/// A state of the ledger: how many events, and the root over them, in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// Events.
+    pub size: u64,
+    /// The root of the tree over them.
+    pub root: String,
+}
+
 impl Db {
     /// Begins a transaction that carries out the decision recorded at ledger `position`.
     pub async fn begin(&self, position: u64) -> Result<Tx, Error> {
@@ -65,6 +74,27 @@ impl Db {
     /// The highest ledger position that a committed transaction carried out.
     pub fn watermark(&self) -> Option<u64> {
         u64::try_from(self.carried_out.load(Ordering::Acquire)).ok()
+    }
+
+    /// The ledger as it was when the database was last opened for work, if it ever was.
+    pub async fn opening(&self) -> Result<Option<Opening>, Error> {
+        let backend = self.reader().get_database_backend();
+        let statement = Statement::from_string(backend, "SELECT size, root FROM db_opening");
+        let Some(row) = self.reader().query_one_raw(statement).await? else { return Ok(None) };
+        let size = row.try_get_by_index::<i64>(0)?;
+        Ok(Some(Opening { size: u64::try_from(size).unwrap_or(u64::MAX), root: row.try_get_by_index(1)? }))
+    }
+
+    /// Stores that the database is opened for work, which the event at `opening.size - 1` says: before anything else is
+    /// done with it, so that a ledger without that event is known for an older one, or another.
+    pub async fn open_for_work(&self, opening: &Opening) -> Result<(), Error> {
+        let tx = self.begin(opening.size.saturating_sub(1)).await?;
+        let size = i64::try_from(opening.size).unwrap_or(i64::MAX);
+        let sql = "INSERT INTO db_opening (one, size, root) VALUES (1, $1, $2) \
+                   ON CONFLICT (one) DO UPDATE SET size = excluded.size, root = excluded.root";
+        let values = [size.into(), opening.root.as_str().into()];
+        tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values)).await?;
+        tx.commit().await
     }
 
     /// Reads the watermark from the tables, once, when they are opened.
@@ -118,6 +148,7 @@ impl Deref for Tx {
 
 #[cfg(test)]
 mod tests {
+    use crate::transaction::Opening;
     use crate::{Db, DbKey};
     use sea_orm::ConnectionTrait;
 
@@ -135,5 +166,11 @@ mod tests {
         assert_eq!(db.watermark(), Some(4));
         db.begin_without_decision().await.unwrap().commit().await.unwrap();
         assert_eq!(db.watermark(), Some(4));
+        assert_eq!(db.opening().await.unwrap(), None);
+        for (size, root) in [(6, "0a"), (9, "0b")] {
+            let opening = Opening { size, root: root.into() };
+            db.open_for_work(&opening).await.unwrap();
+            assert_eq!((db.opening().await.unwrap(), db.watermark()), (Some(opening), Some(size - 1)));
+        }
     }
 }

@@ -12,7 +12,7 @@ const PAGE: usize = 500;
 /// Values of one statement, which SQLite takes at most 32,766 of.
 const VALUES: usize = 30_000;
 /// What each database keeps for itself.
-const OWN: &[&str] = &["db_step", "db_hold", "db_watermark"];
+const OWN: &[&str] = &["db_step", "db_hold", "db_watermark", "db_opening"];
 
 /// What a transfer moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -104,6 +104,8 @@ pub enum Cause {
     ReplicaBehind,
     /// The compiled form of the policies and Cedar answered differently.
     PolicyDisagrees,
+    /// The metadata database is another process's now, or went back in time: the site ends.
+    DatabaseLost,
     /// Stored bytes of objects are not those that were sealed.
     ObjectsDamaged,
     /// The door's certificate ends soon, or the one that should follow it cannot be used.
@@ -133,6 +135,7 @@ impl Cause {
             Self::StreamLags => "stream-lags",
             Self::ReplicaBehind => "replica-behind",
             Self::PolicyDisagrees => "policy-disagrees",
+            Self::DatabaseLost => "database-lost",
             Self::ObjectsDamaged => "objects-damaged",
             Self::DoorCertificate => "door-certificate",
             Self::LocksDiffer => "locks-differ",

@@ -146,6 +146,7 @@ impl Host for Program {
         to: Option<&DatabaseArgs>,
         passphrase: &Passphrase,
     ) -> Result<MovedDatabase> {
+        keys::locked::lock_process();
         let credential = keys::Credential::new(passphrase.reveal().to_owned());
         let to = to.map(server).transpose().map_err(|e| failure(&e))?;
         let clock = Arc::new(SystemClock::default());

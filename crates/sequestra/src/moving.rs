@@ -1,9 +1,9 @@
 //! Moves a locked site's metadata between a file and a server.
 
 use crate::layout::{Layout, Settings};
-use crate::open::{self, VERSION};
+use crate::open;
 use anyhow::{Context, Result};
-use audit::{Actor, Event, Found, What};
+use audit::{Actor, Event, What};
 use base::Clock;
 use cli::MovedDatabase;
 use db::{Db, Error, Server};
@@ -39,8 +39,7 @@ pub async fn database(
     let (audit, ..) = open::open_ledger(&layout, &old, key, reserved, &clock).await?;
     let actor = Actor::Site(old.site.clone());
     let from = open::database(&layout, &old, &secrets).await?;
-    let found = Found { watermark: from.watermark(), sealing: Some(secrets.sealings) };
-    audit.reconcile(&actor, VERSION, found).await?;
+    open::compared(&from, &audit, &old, &secrets).await?;
     let into = open::database(&layout, &new, &secrets).await?;
     let rows = from.transfer_to(&into, &[]).await?.rows;
     let place = match &new.database {
@@ -48,7 +47,7 @@ pub async fn database(
         None => "a file in the site's folder".to_owned(),
     };
     let kind = if new.database.is_some() { "server" } else { "file" };
-    audit.gate(&Event::new(actor, What::DatabaseMoved { to: kind.to_owned(), rows })).await?;
+    audit.gate(&Event::new(actor.clone(), What::DatabaseMoved { to: kind.to_owned(), rows })).await?;
     into.close().await?;
     if new.database.is_none() {
         std::fs::set_permissions(layout.database(), PermissionsExt::from_mode(0o600))?;
@@ -56,6 +55,7 @@ pub async fn database(
     let text = toml::to_string(&new).context("site.toml cannot be written")?;
     base::durable::replace(&layout.settings_file(), text.as_bytes())?;
     remove(&layout, &old, from).await?;
+    audit.gate(&Event::new(actor, What::SiteClosed {})).await?;
     audit.ledger().close()?;
     Ok(MovedDatabase { place, rows })
 }

@@ -12,7 +12,7 @@ use audit::{Actor, Audit, Found};
 use backup::Backup;
 use base::{Clock, Entropy, ForwardClock, Id, SiteId, Timestamp};
 use catalog::Catalog;
-use db::{Db, DbKey, Migration};
+use db::{Db, DbKey, Migration, Opening};
 use feed::Alarms;
 use keys::{Credential, Keys, Roots, Safe, SealedFile, SiteSecrets};
 use ledger::reserve::{Reserve, Reserved};
@@ -169,9 +169,31 @@ async fn reconciled(
 ) -> Result<(Db, Seen)> {
     let seen = Seen::on_record(audit, &settings.site, settings.clock_corrected)?;
     let db = database(layout, settings, secrets).await?;
-    let found = Found { watermark: db.watermark(), sealing: Some(secrets.sealings) };
-    audit.reconcile(&Actor::Site(settings.site.clone()), VERSION, found).await?;
+    compared(&db, audit, settings, secrets).await?;
     Ok((db, seen))
+}
+
+/// The database, compared with the ledger; the opening on record, and known to both.
+pub async fn compared(db: &Db, audit: &Audit, settings: &Settings, secrets: &SiteSecrets) -> Result<()> {
+    let found = Found { watermark: db.watermark(), sealing: Some(secrets.sealings) };
+    same_ledger(db, audit).await?;
+    let opening = audit.reconcile(&Actor::Site(settings.site.clone()), VERSION, found).await?;
+    // INVARIANT (one-folder): the database knows of this opening before anything is decided, so that a copy of the
+    // folder whose ledger lacks it is refused, and with it a second record of what one database's site does.
+    Ok(db.open_for_work(&state(audit, opening.saturating_add(1))?).await?)
+}
+
+/// A ledger that lacks the opening that the database knows, or has another event in its place, is not the one that
+/// the database follows: that of an older copy of the folder, or of one that went on by itself.
+async fn same_ledger(db: &Db, audit: &Audit) -> Result<()> {
+    let Some(known) = db.opening().await? else { return Ok(()) };
+    let same = audit.ledger().size() >= known.size && state(audit, known.size)? == known;
+    if same { Ok(()) } else { Err(audit::Error::LedgerRolledBack(known.size.saturating_sub(1)).into()) }
+}
+
+fn state(audit: &Audit, size: u64) -> Result<Opening> {
+    let root = base::Sha256(audit.ledger().root(size)?.0).to_string();
+    Ok(Opening { size, root })
 }
 
 /// The metadata database, where the settings say that it is.

@@ -202,6 +202,12 @@ async fn idle_or_failed(site: &Site) {
         if site.is_idle() {
             return;
         }
+        if let Some(lost) = site.db.lost() {
+            // Its rights and its record are another process's, or of another time: it refuses everything.
+            site.alarms.set(Cause::DatabaseLost, "", Some(base::fault::chain(&lost)));
+            tokio::time::sleep(LOOK).await;
+            return site.end("database-lost").await;
+        }
         if site.audit.ledger().failure().is_some() {
             // Those who wait get their refusal first.
             tokio::time::sleep(LOOK).await;

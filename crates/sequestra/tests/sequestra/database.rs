@@ -1,7 +1,8 @@
 //! A whole site on a PostgreSQL server: made there, moved there and back, restarted under it, backed up.
 
-use crate::site::{FILES, PATIENT, PROGRAM, SAMPLE, Site, scratch};
+use crate::site::{FILES, PATIENT, PROGRAM, SAMPLE, Site, copy_folder, scratch};
 use crate::story::{sample_of, variants};
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -50,6 +51,8 @@ fn a_site_moves_to_a_server_and_back_and_is_the_same_site() {
     let to_server = words(&name);
     let sample = sample_of(&site);
     let before = seen(&site, &sample);
+    let asked = asked_of(&site, &sample);
+    assert!(asked > 0, "a question about a sample is on record");
 
     // While its process runs, nothing is moved; nor with words that say too little.
     refused(&site, &with(&["database", "move"], &to_server), 6, "LEDGER-006");
@@ -65,6 +68,7 @@ fn a_site_moves_to_a_server_and_back_and_is_the_same_site() {
     assert!(settings.contains("[database]") && !settings.contains("not-for-anything"), "{settings}");
 
     assert_eq!(seen(&site, &sample), before);
+    assert_eq!(asked_of(&site, &sample), asked, "on record on a server as often as with a file");
     site.assert_sound();
     let status = site.json("admin", &["site", "status"]);
     assert!(status["database"].as_str().unwrap().starts_with("PostgreSQL"), "{status}");
@@ -84,25 +88,6 @@ fn a_site_moves_to_a_server_and_back_and_is_the_same_site() {
     }
     assert!(dump.contains(&sample), "it is a dump");
 
-    // Another process on the same database, from a copy of the folder.
-    let other = TempDir::new_in(scratch()).unwrap();
-    let twin = other.path().join("site");
-    let copied = Command::new("cp").arg("-a").arg(&site.folder).arg(&twin).status().unwrap();
-    assert!(copied.success());
-    let _ = fs::remove_dir_all(twin.join("run"));
-    fs::create_dir(twin.join("run")).unwrap();
-    let second = Command::new(PROGRAM)
-        .args(["whoami", "--site"])
-        .arg(&twin)
-        .arg("--passphrase-file")
-        .arg(site.room.join("passphrase"))
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(!second.status.success() && said.contains("DB-011"), "{said}");
-
-    // A server that is gone refuses, and costs no more than that.
     site.lock();
     let back = site.json("admin", &["database", "move", "--to-file"]);
     assert!(back["rows"].as_u64() > moved["rows"].as_u64());
@@ -111,6 +96,16 @@ fn a_site_moves_to_a_server_and_back_and_is_the_same_site() {
     let status = site.json("admin", &["site", "status"]);
     assert_eq!(status["database"], "an encrypted file in the site's folder");
     site.assert_sound();
+}
+
+/// How often reading a sample's variants puts that sample on record.
+fn asked_of(site: &Site, sample: &str) -> usize {
+    let about =
+        |leaf: &&Value| leaf["event"]["action"] == "view-variants" && leaf.to_string().contains(sample);
+    let count = || site.events().iter().filter(about).count();
+    let before = count();
+    variants(site, sample);
+    count() - before
 }
 
 fn variants_of(seen: &[Value]) -> Vec<Value> {
@@ -177,4 +172,70 @@ fn a_site_is_made_on_a_server_that_restarts_under_it_and_comes_back_from_a_backu
     assert_eq!(restored.run("admin", &["login", "--token-file", &at("restored.token")]).exit, 0);
     let names: Vec<_> = restored.json("admin", &["account", "list"]).as_array().unwrap().clone();
     assert!(names.iter().any(|account| account["name"] == "manager"), "{names:?}");
+}
+
+/// The connection that holds the lock of a database.
+const HOLDER: &str = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' \
+     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// A copy of a site's folder on another machine, as far as the site can tell, with everybody signed in.
+fn twin(site: &Site, keep: &TempDir, name: &str) -> Site {
+    let (folder, room) = (keep.path().join(name), keep.path().join(format!("{name}.room")));
+    copy_folder(&site.folder, &folder);
+    copy_folder(&site.room, &room);
+    let _ = fs::remove_dir_all(folder.join("run"));
+    fs::create_dir(folder.join("run")).unwrap();
+    for who in ["admin", "auditor"] {
+        let file = room.join(format!("{who}.session"));
+        let mut kept: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        kept["folder"] = folder.to_str().unwrap().into();
+        fs::write(file, serde_json::to_vec(&kept).unwrap()).unwrap();
+    }
+    Site::at(folder, room)
+}
+
+#[test]
+fn two_servers_on_one_database_do_not_disagree() {
+    let (server, keep) = (Postgres::shared(), TempDir::new_in(scratch()).unwrap());
+    let name = server.database(keep.path());
+    let first = Site::fresh(&["auditor"]);
+    first.json("admin", &with(&["database", "move"], &words(&name)));
+    let older = twin(&first, &keep, "older");
+
+    // While the first has the database, a second server has nothing, from whatever copy of the folder.
+    let process = first.start();
+    for second in [&older, &twin(&first, &keep, "same")] {
+        refused(second, &["account", "list"], 5, "DB-011");
+        assert!(second.process().is_none(), "a second server listens");
+    }
+
+    // The first stands still, its connection breaks, and a second takes the database from it.
+    kill_process(process, Signal::STOP).unwrap();
+    let second = twin(&first, &keep, "second");
+    server.ask(&name, HOLDER);
+    second.json("admin", &["account", "create", "successor"]);
+    let before = second.events().len();
+    kill_process(process, Signal::CONT).unwrap();
+    // It knows nothing of it yet: reading is refused as changing is, and it ends.
+    refused(&first, &["account", "list"], 5, "DB-011");
+    first.wait_until_ended();
+    refused(&first, &["account", "create", "usurper"], 5, "DB-011");
+    let events = first.events();
+    let stopped = events.iter().rev().find(|leaf| leaf["event"]["event"] == "site-stopped").unwrap();
+    assert_eq!(stopped["event"]["cause"], "database-lost");
+    let alarms = fs::read_to_string(first.folder.join("run/alarms.jsonl")).unwrap();
+    assert!(alarms.contains("database-lost"), "{alarms}");
+
+    // What the second decided stands, and all of it is on its record.
+    let listed = second.json("admin", &["account", "list"]).to_string();
+    assert!(listed.contains("successor") && !listed.contains("usurper"), "{listed}");
+    assert!(second.events().len() > before);
+    second.assert_sound();
+    second.lock();
+
+    // Nobody has the database now. The folders that do not know what the second did stay refused; it goes on.
+    for stale in [&first, &older] {
+        refused(stale, &["account", "list"], 7, "AUDIT-004");
+    }
+    second.json("admin", &["account", "list"]);
 }
