@@ -18,6 +18,23 @@ pub struct Create {
     /// Where the step before stopped.
     #[serde(default)]
     pub from: u64,
+    /// Which folder the client means by `folder`; absent from another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder_is: Option<Identity>,
+    /// Which folder it means by `recovery`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_is: Option<Identity>,
+}
+
+/// A folder as the kernel knows it: the one of that path, or the nearest above it that is there. A process with
+/// mounts of its own may find another one by the same path, and is then to do nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The number of its device.
+    pub device: u64,
+    /// The number of its inode.
+    pub inode: u64,
 }
 
 /// How far a backup is.
@@ -37,6 +54,9 @@ pub struct Created {
     pub recovery: String,
     /// When the set opens no more, and the recovery file is to be destroyed.
     pub expires: String,
+    /// Days that the epoch lasts which the set opens in; those that were asked for count from the next one on.
+    #[serde(default)]
+    pub days: u32,
     /// Versions found damaged in the site.
     pub damaged: Vec<Version>,
     /// Whether it is whole.
@@ -68,6 +88,9 @@ pub struct Verify {
     /// Where the step before stopped.
     #[serde(default)]
     pub from: u64,
+    /// Which folder the client means by `folder`; absent from another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder_is: Option<Identity>,
 }
 
 /// What a step of a check came to.

@@ -4,6 +4,7 @@
 //! to ask for, it asks for first. So a site of any size gets to the end.
 
 use crate::begin::{Memory, Stage};
+use crate::place::Identity;
 use crate::set::{Absent, HEAD, Head};
 use crate::{Error, Place, Recovery, begin, files, mirror, place};
 use access::Permit;
@@ -73,6 +74,8 @@ pub struct Wanted {
     pub days: u32,
     /// Where the step before stopped; 0 for the first.
     pub from: u64,
+    /// Which folders the client means by the two paths, if it said so.
+    pub meant: [Option<Identity>; 2],
 }
 
 /// How far a set is.
@@ -92,6 +95,8 @@ pub struct Progress {
     pub damaged: Vec<Absent>,
     /// The recovery file, and when it is to be destroyed.
     pub recovery: (PathBuf, Timestamp),
+    /// Days that the set's epoch lasts.
+    pub days: u32,
     /// Versions that are absent, once the set is whole.
     pub done: Option<Vec<Absent>>,
 }
@@ -135,6 +140,7 @@ impl Backup {
             bytes: 0,
             damaged: Vec::new(),
             recovery: (recovery, epoch.expires),
+            days: days_of(&epoch),
             done: None,
         };
         let ends = self.clock.monotonic().saturating_add(STEP);
@@ -158,8 +164,11 @@ impl Backup {
     /// The folder of the backup, and the number of the set that is next.
     async fn place(&self, wanted: &Wanted) -> Result<(Place, u32), Error> {
         let (to, recovery, own) = (wanted.to.clone(), wanted.recovery.clone(), self.folder.clone());
-        let (site, ledger) = (self.site.clone(), self.audit.ledger().clone());
+        let (site, ledger, meant) = (self.site.clone(), self.audit.ledger().clone(), wanted.meant);
         let found = blocking(move || {
+            for (path, meant) in [&to, &recovery].into_iter().zip(meant) {
+                place::is_meant(path, meant)?;
+            }
             place::apart(&to, &own, "lies in the site, or the site in it")?;
             place::apart(&recovery, &own, "lies in the site, or the site in it")?;
             place::apart(&recovery, &to, "lies in the backup that it opens, or the backup in it")?;
@@ -240,7 +249,9 @@ impl Backup {
         let start = usize::try_from(progress.next).unwrap_or(usize::MAX);
         for kept in list.iter().skip(start) {
             let (from, to, one) = (self.archive.store().clone(), to.clone(), kept.clone());
+            let place = place.clone();
             let copied = blocking(move || {
+                place.is_plain(&one.name)?;
                 let there = restored::is_there(&*to, &one)?;
                 if !there {
                     restored::copy(&*from, &*to, &one)?;
@@ -252,6 +263,8 @@ impl Backup {
                     progress.copied += u64::from(copied);
                     progress.bytes += if copied { kept.length } else { 0 };
                 }
+                // Of the backup, and no damage of the site's.
+                Err(error @ Error::Odd(_)) => return Err(error),
                 Err(error) if error.kind() == Kind::Integrity => memory.lacks(kept),
                 Err(error) => return Err(error),
             }
@@ -367,6 +380,11 @@ impl Backup {
         }
         Ok(())
     }
+}
+
+fn days_of(epoch: &Epoch) -> u32 {
+    let seconds = u64::try_from(epoch.expires.duration_since(epoch.begun).as_secs()).unwrap_or(0);
+    u32::try_from(seconds / DAY).unwrap_or(u32::MAX)
 }
 
 /// Runs blocking work on a thread of its own.

@@ -24,6 +24,17 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A folder that holds no backup.
+    #[error("`{}` {why}", path.display())]
+    NoBackup {
+        /// Which.
+        path: PathBuf,
+        /// What is there instead.
+        why: &'static str,
+    },
+    /// A folder that holds no ledger.
+    #[error("`{}` holds no ledger", .0.display())]
+    NoLedger(PathBuf),
     /// No such set, or none at all.
     #[error("the backup has no such set")]
     NoSet,
@@ -67,6 +78,9 @@ pub enum Error {
     /// Something that is no regular file or folder.
     #[error("`{}` is a link, a pipe or a device where a plain file or folder belongs", .0.display())]
     Odd(PathBuf),
+    /// A path that leads this process elsewhere than whoever named it.
+    #[error("`{}` is another folder for the site's process than for you", .0.display())]
+    Elsewhere(PathBuf),
     /// Of the keys.
     #[error(transparent)]
     Keys(#[from] keys::Error),
@@ -117,10 +131,16 @@ impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Io { .. } => Kind::Unavailable,
-            Self::Place { .. } | Self::Recovery(_) => Kind::Invalid,
+            Self::Place { .. } | Self::NoBackup { .. } | Self::NoLedger(_) | Self::Recovery(_) => {
+                Kind::Invalid
+            }
             Self::NoSet => Kind::NotFound,
             Self::Damaged { .. } | Self::NotOnRecord(_) | Self::OtherLedger | Self::Odd(_) => Kind::Integrity,
-            Self::Ended { .. } | Self::Occupied(_) | Self::Taken(_) | Self::NewerMirror(_) => Kind::Conflict,
+            Self::Ended { .. }
+            | Self::Occupied(_)
+            | Self::Taken(_)
+            | Self::NewerMirror(_)
+            | Self::Elsewhere(_) => Kind::Conflict,
             Self::Reach => Kind::Invalid,
             Self::Keys(e) => e.kind(),
             Self::Archive(e) => e.kind(),
@@ -146,6 +166,9 @@ impl Fault for Error {
             Self::NewerMirror(_) => "BACKUP-011",
             Self::Reach => "BACKUP-012",
             Self::Odd(_) => "BACKUP-013",
+            Self::Elsewhere(_) => "BACKUP-014",
+            Self::NoBackup { .. } => "BACKUP-015",
+            Self::NoLedger(_) => "BACKUP-016",
             Self::Keys(e) => e.code(),
             Self::Archive(e) => e.code(),
             Self::Db(e) => e.code(),
@@ -157,8 +180,12 @@ impl Fault for Error {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Io { .. } => {
-                "check space and permissions; the site's process must see the folder: lock the site once after mounting it"
+            Self::Io { .. } => "check the path, the permissions of every folder above it, and space",
+            Self::NoBackup { .. } => {
+                "name the folder that `backup create` made; if it lies on a disk of its own, see that this is mounted"
+            }
+            Self::NoLedger(_) => {
+                "give the `ledger` folder of the site that was lost; if none is left, say `--without-newer-ledger`"
             }
             Self::Place { .. } => {
                 "name a folder of its own for the backup, and another one for recovery files"
@@ -188,6 +215,9 @@ impl Fault for Error {
                 "name a `site.toml` of your own with `--settings`: the one in the backup is not believed before it is known whose it is"
             }
             Self::Odd(_) => "nothing of ours makes one: find out who can write there, and take another copy",
+            Self::Elsewhere(_) => {
+                "nothing was written: it was mounted after the site was opened, where its process does not see it; run `sequestra site lock`, then ask again"
+            }
             Self::Keys(e) => return e.hint(),
             Self::Archive(e) => return e.hint(),
             Self::Db(e) => return e.hint(),

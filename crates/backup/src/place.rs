@@ -1,10 +1,11 @@
 //! The folder of a backup.
 
 use crate::{Error, files};
-use archive::store::{Flag, Local};
+use archive::store::{Flag, Local, Name};
 use base::{Blake3, Clock, SiteId};
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +22,16 @@ pub struct Place {
     site: SiteId,
 }
 
+/// What is at a path, or the nearest folder above it that is there, as the kernel knows it. Two processes with mounts
+/// of their own can mean two folders by one path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// The number of its device.
+    pub device: u64,
+    /// The number of its inode on it.
+    pub inode: u64,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Mark {
@@ -31,7 +42,7 @@ struct Mark {
 impl Place {
     /// The backup in `root`.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        let place = |why| Error::Place { path: root.to_owned(), why };
+        let place = |why| Error::NoBackup { path: root.to_owned(), why };
         // Whoever named the folder may have named a link; none is followed below it.
         let root = &root.canonicalize().map_err(|_| place("is not there"))?;
         let path = root.join("backup.toml");
@@ -89,6 +100,20 @@ impl Place {
         Local::open(&folder, clock, Flag::Off).map_err(Error::io(&folder))
     }
 
+    /// Refuses a body that lies in something else than plain files in a plain folder. The store follows a link on the
+    /// way to a body, and whoever can write here could lead it elsewhere.
+    pub(crate) fn is_plain(&self, name: &Name) -> Result<(), Error> {
+        let shard = self.root.join("objects").join(name.as_str().get(..2).unwrap_or("00"));
+        let body = shard.join(name.as_str());
+        for (path, folder) in [(&shard, true), (&body, false), (&body.with_extension("tree"), false)] {
+            let found = fs::symlink_metadata(path);
+            if found.is_ok_and(|found| if folder { !found.is_dir() } else { !found.is_file() }) {
+                return Err(Error::Odd(path.clone()));
+            }
+        }
+        Ok(())
+    }
+
     /// The mirror of the ledger.
     pub fn ledger(&self) -> PathBuf {
         self.root.join("ledger")
@@ -128,6 +153,19 @@ impl Place {
 pub(crate) fn tool_path(digest: &Blake3) -> PathBuf {
     let name = digest.to_string();
     Path::new("tools").join(name.get(..2).unwrap_or("00")).join(&name)
+}
+
+/// Where a body lies below the folder of a backup.
+pub(crate) fn body_path(name: &Name) -> String {
+    format!("objects/{}/{}", name.as_str().get(..2).unwrap_or("00"), name.as_str())
+}
+
+/// Refuses a path that leads this process to another folder than its client, who said which one is meant: what
+/// is mounted there may be visible to one of them alone, and a backup beneath a mount is none.
+pub(crate) fn is_meant(path: &Path, meant: Option<Identity>) -> Result<(), Error> {
+    let there = path.ancestors().find_map(|at| at.metadata().ok());
+    let found = there.map(|found| Identity { device: found.dev(), inode: found.ino() });
+    if meant.is_none() || meant == found { Ok(()) } else { Err(Error::Elsewhere(path.to_owned())) }
 }
 
 /// Refuses folders that lie in each other: a backup in its site would hold itself, and a recovery file beside

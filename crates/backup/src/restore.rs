@@ -3,10 +3,10 @@
 use crate::set::{Set, Tool};
 use crate::{Error, Place, Tombs, files, mirror, place, sealed};
 use access::{Access, OneTimeToken};
-use archive::restored;
+use archive::restored::{self, Kept};
 use archive::store::Store;
 use audit::{Actor, Audit, Event, What};
-use base::{Timestamp, UserId};
+use base::{Fault, Kind, Timestamp, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use db::Db;
@@ -97,17 +97,26 @@ pub fn put_back(
     for kept in set.objects()? {
         let whole = restored::is_there(to, &kept)? && restored::check(to, &kept).is_ok();
         if !whole {
+            place.is_plain(&kept.name)?;
             if let Some(absent) = set.lacks(&kept)
                 && !restored::is_there(from, &kept)?
             {
                 missing += u64::from(absent.damaged);
                 continue;
             }
-            restored::copy(from, to, &kept)?;
+            restored::copy(from, to, &kept).map_err(|error| of_backup(&kept, error))?;
         }
         say(kept.length);
     }
     Ok(missing)
+}
+
+/// A body of the backup that is not what its root says is named by its file: the object's id leads nobody to it.
+fn of_backup(kept: &Kept, error: archive::Error) -> Error {
+    match error.kind() {
+        Kind::Integrity => Error::damaged(&place::body_path(&kept.name), base::fault::chain(&error)),
+        _ => error.into(),
+    }
 }
 
 /// Puts the ledger back: the newer one, if it goes on from the backup's.
@@ -120,6 +129,12 @@ pub fn put_back_ledger(
     files::clear(to)?;
     let own = place.ledger();
     let from = newer.unwrap_or(&own);
+    if newer.is_some() {
+        let key = files::read(&from.join("vkey")).map_err(|_| Error::NoLedger(from.to_owned()))?;
+        if key != format!("{verifier}\n").as_bytes() {
+            return Err(Error::OtherLedger);
+        }
+    }
     mirror::put_back(from, to)?;
     let report = ledger::check::folder(to, verifier)?;
     if let Some(found) = report.findings.first() {

@@ -1,9 +1,10 @@
 //! Checking a backup by restoring it, a piece at a time, and comparing bytes.
 
 use crate::create::{Backup, Turn, blocking};
+use crate::place::Identity;
 use crate::restore::key_of;
 use crate::set::{HEAD, Set};
-use crate::{Error, Place, Tombs, files, mirror, sealed};
+use crate::{Error, Place, Tombs, files, mirror, place, sealed};
 use access::Permit;
 use access::thing::Site;
 use access::verb::Manage;
@@ -38,14 +39,15 @@ pub struct Look {
 }
 
 impl Backup {
-    /// One step of a check of the backup in `at`. The first looks at all but the bodies.
+    /// One step of a check of the backup in `at`, which is the folder that its client means, if it said so. The first
+    /// looks at all but the bodies.
     ///
     /// # Errors
     /// Those that say nothing about the backup's bytes; damage is a finding.
     pub async fn verify(
         &self,
         permit: &Permit<Manage, Site>,
-        at: &Path,
+        (at, meant): (&Path, Option<Identity>),
         set: Option<u32>,
         from: u64,
         _turn: &Turn,
@@ -53,6 +55,7 @@ impl Backup {
         permit.live()?;
         let (at, site) = (at.to_owned(), self.site.clone());
         let opened = blocking(move || {
+            place::is_meant(&at, meant)?;
             let place = Place::open(&at)?;
             if *place.site() != site {
                 return Err(Error::Place { path: at, why: "is the backup of another site" });
@@ -151,15 +154,15 @@ impl Backup {
                 return Ok(());
             }
             let (backup, own, site) = (backup.clone(), own.clone(), self.archive.store().clone());
-            let (one, lacks) = (kept.clone(), set.lacks(kept).is_some());
+            let (one, lacks, place) = (kept.clone(), set.lacks(kept).is_some(), place.clone());
             let found = blocking(move || {
+                place.is_plain(&one.name)?;
                 if lacks && !restored::is_there(&*backup, &one)? {
                     return Ok(None);
                 }
                 compare(&*backup, &*own, &*site, &one).map(Some)
             });
-            let file =
-                format!("objects/{}/{}", kept.name.as_str().get(..2).unwrap_or_default(), kept.name.as_str());
+            let file = place::body_path(&kept.name);
             match found.await {
                 Ok(None) => {}
                 Ok(Some(finding)) => {

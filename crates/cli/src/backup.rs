@@ -1,13 +1,18 @@
 //! `backup`: made, checked, put back.
 
 use crate::app::App;
+use crate::client::Client;
 use crate::file::{NewFile, read_line};
 use crate::init::{json_with_token, keep_token};
 use crate::{Console, Error, Failure, RestoreArgs, RestoredSite, passphrase, text};
-use api::backup::{Create, Created, Verified, Verify};
+use api::backup::{Create, Created, Identity, Verified, Verify};
 use clap::{ArgGroup, Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+/// Days that a backup key lasts unless said.
+const DAYS: u32 = 30;
 
 /// Backups: sealed copies of the site, checked by restoring them, and put back without what was erased
 #[derive(Subcommand)]
@@ -43,9 +48,9 @@ pub struct Make {
     /// The folder for recovery files, on another medium
     #[arg(long, value_name = "DIR")]
     recovery: PathBuf,
-    /// Days that a backup key lasts: each backup opens for at least two thirds of them
-    #[arg(long, value_name = "DAYS", default_value_t = 30)]
-    days: u32,
+    /// Days that a backup key lasts, from the next key on: each backup opens for at least two thirds of them [default: 30]
+    #[arg(long, value_name = "DAYS")]
+    days: Option<u32>,
 }
 
 impl Make {
@@ -53,9 +58,13 @@ impl Make {
         let (folder, recovery) = (absolute(&self.folder)?, absolute(&self.recovery)?);
         let mut client = app.client()?;
         let bar = bar(app, "{pos} of {len} objects {bar:30} {eta} left");
-        let mut ask = Create { folder, recovery, days: self.days, from: 0 };
+        let days = self.days.unwrap_or(DAYS);
+        let mut ask = Create { folder, recovery, days, from: 0, folder_is: None, recovery_is: None };
         let mut total: Option<Created> = None;
         loop {
+            // Anew for each step: the first one makes the folders.
+            ask.folder_is = identity(&client, &ask.folder);
+            ask.recovery_is = identity(&client, &ask.recovery);
             let mut step: Created = client.post("backup create", &[], &ask)?.json()?;
             bar.set_length(step.objects);
             bar.set_position(step.next);
@@ -67,14 +76,14 @@ impl Make {
             }
             if step.done {
                 bar.finish_and_clear();
-                return made(app, &step);
+                return made(app, &step, self.days);
             }
             total = Some(step);
         }
     }
 }
 
-fn made(app: &mut App<'_>, made: &Created) -> Result<(), Failure> {
+fn made(app: &mut App<'_>, made: &Created, days: Option<u32>) -> Result<(), Failure> {
     app.console.say(&format!(
         "set {}: {} versions, {} of them copied now ({})",
         made.set,
@@ -83,6 +92,13 @@ fn made(app: &mut App<'_>, made: &Created) -> Result<(), Failure> {
         text::size(made.bytes)
     ));
     app.console.say(&format!("recovery file {}: destroy it after {}", made.recovery, made.expires));
+    if let Some(days) = days.filter(|days| *days != made.days) {
+        app.console.say(&format!(
+            "`--days {days}` counts from the next backup key on: the one in force lasts {} days, and the next begins when a \
+             third of them is over",
+            made.days
+        ));
+    }
     if !made.absent.is_empty() {
         let lines =
             made.absent.iter().map(|one| format!("{} version {} is not in it", one.object, one.version));
@@ -111,9 +127,10 @@ impl Look {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let mut client = app.client()?;
         let bar = bar(app, "{pos} of {len} objects {bar:30} {eta} left");
-        let mut ask = Verify { folder: absolute(&self.folder)?, set: self.set, from: 0 };
+        let mut ask = Verify { folder: absolute(&self.folder)?, set: self.set, from: 0, folder_is: None };
         let mut total: Option<Verified> = None;
         loop {
+            ask.folder_is = identity(&client, &ask.folder);
             let mut step: Verified = client.post("backup verify", &[], &ask)?.json()?;
             bar.set_length(step.objects);
             bar.set_position(step.next.unwrap_or(step.objects));
@@ -251,6 +268,13 @@ fn handed(console: &mut Console, token: Option<NewFile>, done: &RestoredSite) ->
     console.say(&format!("not in the backup, as they were damaged: {}", count(done.missing)));
     console.say(&format!("`{}` signs in with the one-time token", done.administrator));
     if apart { Ok(()) } else { console.line(&done.token) }
+}
+
+/// Which folder is meant, for a process on this machine: it has mounts of its own, and may find another one there.
+fn identity(client: &Client, path: &str) -> Option<Identity> {
+    client.folder().ok()?;
+    let there = Path::new(path).ancestors().find_map(|at| at.metadata().ok());
+    there.map(|found| Identity { device: found.dev(), inode: found.ino() })
 }
 
 /// The site's process has another working folder.

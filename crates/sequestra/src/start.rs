@@ -9,6 +9,9 @@ use std::process::{Command, Stdio};
 
 /// Where systemd puts a unit's credentials: a folder's name, and no secret.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+/// Mounts of its own: what is mounted on the machine later comes in, where the machine's mounts are shared, and nothing
+/// goes out. A disk for backups, for replicas or for bodies is mounted while the site is open.
+const APART: [&str; 3] = ["--mount", "--propagation", "slave"];
 
 /// Starts the process of the site at `root` and waits until it is ready or says why it is not.
 pub fn start(root: &Path, passphrase: &str) -> Result<()> {
@@ -60,14 +63,14 @@ fn with_own_mounts(program: &Path, user: u32) -> Command {
         return Command::new(program);
     };
     let mut command = Command::new(tool);
-    command.args(["--mount", "--propagation", "private", "--"]).arg(program);
+    command.args([&APART[..], &["--"]].concat()).arg(program);
     command
 }
 
 /// Root in a container may lack the right.
 fn may_unshare(tool: &Path) -> bool {
     let mut trial = Command::new(tool);
-    trial.args(["--mount", "--propagation", "private", "--", "true"]);
+    trial.args([&APART[..], &["--", "true"]].concat());
     trial.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     trial.status().is_ok_and(|status| status.success())
 }

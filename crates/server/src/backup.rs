@@ -11,6 +11,7 @@ use api::backup::{Create, Created, Verified, Verify, Version};
 use axum::Json as Answer;
 use axum::extract::State;
 use backup::Wanted;
+use backup::place::Identity;
 use std::path::PathBuf;
 
 /// Days of an epoch: a year ten times over is no short life for a key.
@@ -31,6 +32,7 @@ pub(crate) async fn create(
         recovery: folder(body.recovery)?,
         days: body.days,
         from: body.from,
+        meant: [body.folder_is, body.recovery_is].map(identity),
     };
     let turn = site.backup.turn().await;
     let permit: Permit<Manage, SiteThing> = site.permit(&caller, Action::MakeBackup, &site.id).await?;
@@ -43,6 +45,7 @@ pub(crate) async fn create(
         bytes: step.bytes,
         recovery: step.recovery.0.display().to_string(),
         expires: step.recovery.1.to_string(),
+        days: step.days,
         damaged: step.damaged.into_iter().map(version).collect(),
         done: step.done.is_some(),
         absent: step.done.into_iter().flatten().map(version).collect(),
@@ -54,10 +57,10 @@ pub(crate) async fn verify(
     Signed(caller): Signed,
     Json(body): Json<Verify>,
 ) -> Result<Answer<Verified>, Failure> {
-    let at = folder(body.folder)?;
+    let (at, meant) = (folder(body.folder)?, identity(body.folder_is));
     let turn = site.backup.turn().await;
     let permit: Permit<Manage, SiteThing> = site.permit(&caller, Action::MakeBackup, &site.id).await?;
-    let step = site.backup.verify(&permit, &at, body.set, body.from, &turn).await?;
+    let step = site.backup.verify(&permit, (&at, meant), body.set, body.from, &turn).await?;
     Ok(Answer(Verified {
         set: step.set,
         next: step.next,
@@ -75,6 +78,10 @@ fn folder(text: String) -> Result<PathBuf, Failure> {
     }
     let (why, how) = ("it is not an absolute path".to_owned(), Some("begin it with `/`".to_owned()));
     Err(Error::Value { field: "folder", why, how }.into())
+}
+
+fn identity(said: Option<api::backup::Identity>) -> Option<Identity> {
+    said.map(|said| Identity { device: said.device, inode: said.inode })
 }
 
 fn version(absent: backup::set::Absent) -> Version {

@@ -1,14 +1,16 @@
 //! Somebody else can write the backup's folder.
 
 use crate::{DAY, Site, files};
+use backup::place::Identity;
 use backup::set::{OBJECTS, TOOLS};
-use backup::{Error, Place, Set, restore};
+use backup::{Error, Place, Set, Wanted, restore};
 use base::Clock;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// Ends a test in which something waits for ever.
 async fn soon<T>(work: impl Future<Output = T>) -> T {
@@ -130,6 +132,30 @@ async fn nothing_is_written_through_a_link() {
 }
 
 #[tokio::test]
+async fn a_body_behind_a_link_is_no_body_of_the_backup() {
+    let site = Site::new().await;
+    site.create().await;
+    let object = files(&site.folder().join("objects")).remove(0).0;
+    let shard = object.parent().unwrap().to_owned();
+    let aside = site.beside.path().join("aside");
+    for path in [&shard, &object] {
+        fs::rename(path, &aside).unwrap();
+        symlink(&aside, path).unwrap();
+        let found = site.verify().await.unwrap().findings.join("\n");
+        assert!(found.contains(path.to_str().unwrap()) && found.contains("a link"), "{found}");
+        let refused = site.create_in(&site.folder(), &site.recovery()).await;
+        assert!(matches!(&refused, Err(Error::Odd(odd)) if odd == path), "{refused:?}");
+        let into = TempDir::new().unwrap();
+        let refused = site.put_back(into.path()).unwrap_err();
+        assert!(matches!(&refused, Error::Odd(odd) if odd == path), "{refused}");
+        fs::remove_file(path).unwrap();
+        fs::rename(&aside, path).unwrap();
+    }
+    site.create().await;
+    assert!(site.verify().await.unwrap().findings.is_empty());
+}
+
+#[tokio::test]
 async fn folders_that_their_owner_names_may_be_links() {
     let site = Site::new().await;
     let at = |name: &str| site.beside.path().join(name);
@@ -174,4 +200,30 @@ async fn a_draft_of_an_epoch_that_is_no_longer_in_force_is_begun_again() {
     let made = site.create().await;
     assert!(made.recovery.1 > site.clock.now() + 20 * DAY, "{:?}", made.recovery);
     assert_eq!(site.the_set().head.made, site.clock.now());
+}
+
+#[tokio::test]
+async fn a_folder_that_the_client_does_not_mean_is_left_alone() {
+    let site = Site::new().await;
+    let meant = |path: &Path| {
+        let found = path.metadata().unwrap();
+        Some(Identity { device: found.dev(), inode: found.ino() })
+    };
+    let beside = site.beside.path();
+    let wanted = |meant| Wanted { to: site.folder(), recovery: site.recovery(), days: 30, from: 0, meant };
+    for wrong in [[meant(Path::new("/")), None], [None, meant(Path::new("/"))]] {
+        let (turn, permit) = (site.backup.turn().await, site.permit().await);
+        let refused = site.backup.create(&permit, &wanted(wrong), &turn).await;
+        assert!(matches!(refused, Err(Error::Elsewhere(_))), "{refused:?}");
+        assert_eq!(fs::read_dir(beside).unwrap().count(), 0, "nothing was written");
+    }
+    // Neither is there yet: they are known by the folder that they will lie in.
+    let (turn, permit) = (site.backup.turn().await, site.permit().await);
+    site.backup.create(&permit, &wanted([meant(beside); 2]), &turn).await.unwrap();
+    drop(turn);
+    for (said, right) in [(meant(&site.folder()), true), (meant(beside), false)] {
+        let (turn, permit) = (site.backup.turn().await, site.permit().await);
+        let looked = site.backup.verify(&permit, (&site.folder(), said), None, 0, &turn).await;
+        assert_eq!(looked.is_ok(), right, "{looked:?}");
+    }
 }

@@ -80,7 +80,8 @@ impl Site {
     }
 
     pub async fn create_in(&self, to: &Path, recovery: &Path) -> Result<Progress, Error> {
-        let mut wanted = Wanted { to: to.to_owned(), recovery: recovery.to_owned(), days: 30, from: 0 };
+        let (to, recovery) = (to.to_owned(), recovery.to_owned());
+        let mut wanted = Wanted { to, recovery, days: 30, from: 0, meant: [None; 2] };
         let mut copied = (0, Vec::new());
         let mut steps = 0;
         loop {
@@ -122,7 +123,7 @@ impl Site {
 
     pub async fn verify_in(&self, folder: &Path, set: Option<u32>) -> Result<Look, Error> {
         let (turn, permit) = (self.backup.turn().await, self.permit().await);
-        self.backup.verify(&permit, folder, set, 0, &turn).await
+        self.backup.verify(&permit, (folder, None), set, 0, &turn).await
     }
 
     /// A permit of the data steward about an object, with a reason.
@@ -267,7 +268,7 @@ async fn folders_that_would_defeat_it_are_refused() {
     let stranger = Site::new().await;
     let refused = stranger.create_in(&site.folder(), &stranger.recovery()).await;
     assert!(matches!(refused, Err(Error::Place { why: "is the backup of another site", .. })), "{refused:?}");
-    assert!(matches!(site.verify_in(&other, None).await, Err(Error::Place { .. })));
+    assert!(matches!(site.verify_in(&other, None).await, Err(Error::NoBackup { .. })));
     let none = site.verify_in(&site.folder(), Some(9)).await;
     assert!(matches!(none, Err(Error::NoSet)), "{none:?}");
 }

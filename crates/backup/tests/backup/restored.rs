@@ -284,6 +284,29 @@ async fn a_restore_goes_on_and_refuses_what_does_not_belong_to_it() {
     let foreign = other.saved_ledger().await;
     let new = |name: &str| site.beside.path().join(name);
     assert!(site.restore(&new("foreign"), Some(&foreign), 0).await.is_err());
+    let key = foreign.join("vkey");
+    let kept = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    fs::write(&key, "another.example+00000000+AAAA\n").unwrap();
+    let refused = site.restore(&new("foreign"), Some(&foreign), 0).await.err().unwrap();
+    assert!(matches!(refused, Error::OtherLedger), "{refused}");
+    fs::remove_file(&key).unwrap();
+    let refused = site.restore(&new("foreign"), Some(&foreign), 0).await.err().unwrap();
+    assert!(matches!(&refused, Error::NoLedger(path) if *path == foreign), "{refused}");
+    fs::write(&key, kept).unwrap();
+    // A damaged body is named by its file.
+    let (body, whole) = files(&site.folder().join("objects"))
+        .into_iter()
+        .find(|(path, _)| path.extension().is_none())
+        .unwrap();
+    let mut changed = whole.clone();
+    changed[whole.len() / 2] ^= 1;
+    fs::remove_file(&body).unwrap();
+    fs::write(&body, changed).unwrap();
+    let refused = site.restore(&new("body"), None, 0).await.err().unwrap();
+    let name = body.file_name().unwrap().to_str().unwrap();
+    assert!(matches!(&refused, Error::Damaged { file, .. } if file.ends_with(name)), "{refused}");
+    fs::write(&body, whole).unwrap();
     let older = site.saved_ledger().await;
     site.create().await;
     let refused = site.restore(&new("older"), Some(&older), 0).await.err().unwrap();
