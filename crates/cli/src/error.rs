@@ -31,11 +31,11 @@ pub enum Error {
     /// There is nowhere to keep a session.
     #[error("there is no home folder to keep the session in")]
     NoHome,
-    /// The site is locked and nothing gives the passphrase.
-    #[error("the site is locked and there is no passphrase to open it")]
+    /// A locked site, its root or its provider, and nothing gives the passphrase.
+    #[error("this takes what unseals the site, and there is no passphrase, PIN or token")]
     NoPassphrase,
-    /// The site is locked and nothing gives the shares.
-    #[error("the site is locked and it takes {0} shares to open it")]
+    /// The same, and nothing gives the shares.
+    #[error("this takes what unseals the site, {0} shares, and none was given")]
     NoShares(u8),
     /// Nothing gives the new passphrase or PIN.
     #[error("there is no new passphrase or PIN")]
@@ -46,6 +46,9 @@ pub enum Error {
     /// A prompt that was answered twice differently, or with nothing.
     #[error("{0}")]
     Prompt(&'static str),
+    /// A file for a passphrase without one.
+    #[error("the first line of `{}` is empty, and the passphrase belongs there", .0.display())]
+    EmptyFile(PathBuf),
     /// Nothing gives the one-time token.
     #[error("there is no one-time token to sign in with")]
     NoToken,
@@ -128,6 +131,9 @@ pub enum Error {
     /// Controls that do not hold.
     #[error("{0} of the controls that were played do not hold")]
     NotHeld(usize),
+    /// Controls about which nothing is known.
+    #[error("{0} of the controls could not be played: nothing is known about them")]
+    NotPlayed(usize),
     /// Nothing says which key a door has.
     #[error("the key of {0} is not known: nothing was sent")]
     UnknownPin(String),
@@ -191,6 +197,12 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// Not a recipient's public key.
+    #[error("`{}` is no Crypt4GH public key: nothing was sent", .0.display())]
+    NotAPublicKey(PathBuf),
+    /// A secret key where a public one belongs.
+    #[error("`{}` holds a secret key, and a public one belongs here: nothing was sent", .0.display())]
+    SecretKey(PathBuf),
     /// A defect of the host.
     #[error("{0}")]
     Host(String),
@@ -205,6 +217,7 @@ impl Fault for Error {
             | Self::NoHome
             | Self::SecretExposed(_)
             | Self::Prompt(_)
+            | Self::EmptyFile(_)
             | Self::NoToken
             | Self::Read { .. }
             | Self::NotPlain(_)
@@ -216,6 +229,8 @@ impl Fault for Error {
             | Self::TwoMeanings(_)
             | Self::NotRemotes(_)
             | Self::Papers { .. }
+            | Self::NotAPublicKey(_)
+            | Self::SecretKey(_)
             | Self::NotAnId(_) => Kind::Invalid,
             Self::NoSite | Self::NoRemote(_) => Kind::NotFound,
             Self::NotSignedIn
@@ -246,6 +261,7 @@ impl Fault for Error {
             | Self::Damage(_)
             | Self::Locks(_)
             | Self::NotHeld(_)
+            | Self::NotPlayed(_)
             | Self::Backup => Kind::Integrity,
             Self::Answer(_) | Self::Host(_) => Kind::Internal,
         }
@@ -287,6 +303,7 @@ impl Fault for Error {
             Self::Host(_) => "CLI-030",
             Self::Damage(_) => "CLI-033",
             Self::NotHeld(_) => "CLI-034",
+            Self::NotPlayed(_) => "CLI-057",
             Self::UnknownPin(_) => "CLI-040",
             Self::WrongPin { .. } => "CLI-041",
             Self::NeedsFolder => "CLI-042",
@@ -301,6 +318,9 @@ impl Fault for Error {
             Self::NotRemotes(_) => "CLI-051",
             Self::Papers { .. } => "CLI-052",
             Self::Open(_) => "CLI-053",
+            Self::NotAPublicKey(_) => "CLI-054",
+            Self::SecretKey(_) => "CLI-055",
+            Self::EmptyFile(_) => "CLI-056",
             Self::Backup => "CLI-035",
             Self::Locks(_) => "CLI-036",
             Self::Unread(_) => "CLI-037",
@@ -313,7 +333,9 @@ impl Fault for Error {
             Self::NoSite => {
                 "name it with `--site DIR` or SEQUESTRA_SITE, or make one with `sequestra init DIR`"
             }
-            Self::NotASite(_) => "name the folder that `sequestra init` made",
+            Self::NotASite(_) => {
+                "name the folder that `sequestra init` made, or a site on another machine as `remote list` shows it"
+            }
             Self::NotSignedIn | Self::NotASession(_) | Self::OtherSite => {
                 "sign in with `sequestra login` and the one-time token that you were given"
             }
@@ -327,7 +349,6 @@ impl Fault for Error {
                 "run it in a terminal, or give `--passphrase-file FILE` or the systemd credential \
                  `sequestra-passphrase`"
             }
-            Self::SecretExposed(_) => "`chmod 600` it, and think of what it holds as known",
             Self::Prompt(_) => "try again",
             Self::NoToken => "run it in a terminal, or give `--token-file FILE`",
             Self::Locked => "any command that needs the site, such as `sequestra whoami`, opens it",
@@ -339,9 +360,6 @@ impl Fault for Error {
             Self::Stranger => "do not sign in; ask the site's owner who put a socket there",
             Self::Connection(_) => "run the same command again; what was finished is kept",
             Self::Answer(_) => "`sequestra site lock` ends a process of another version",
-            Self::NotPlain(_) => "links, folders and devices are not followed; name the file itself",
-            Self::Exists(_) => "nothing is replaced; name another file with `--out`",
-            Self::NotInSheet(_) => "the files of a package lie beside its sheet or in folders below it",
             Self::Control => "write it to a file with `--out FILE`",
             Self::NotAnId(_) => "`sample list`, `object list` and `run list` show the ids",
             Self::Unsound => {
@@ -361,17 +379,43 @@ impl Fault for Error {
             }
             Self::Incomplete => "run `sequestra ledger verify`",
             Self::Lacking => "the lines above say how to get it",
-            Self::NotHeld(_) => "the evidence of each says what was expected and what was seen",
-            Self::Read { .. } => {
-                "check the path, and that your account may read the file and every folder above it"
+            Self::NotPlayed(_) => {
+                "the line of each says what stopped it; `sequestra doctor` says what this machine lacks"
             }
-            other => return other.hint_of_remote().map(str::to_owned),
+            Self::NotHeld(_) => "the evidence of each says what was expected and what was seen",
+            other => {
+                return other.hint_of_file().or_else(|| other.hint_of_remote()).map(str::to_owned);
+            }
         };
         Some(hint.to_owned())
     }
 }
 
 impl Error {
+    /// The hint of what goes wrong with a file of the caller's.
+    fn hint_of_file(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::SecretExposed(_) => "`chmod 600` it, and think of what it holds as known",
+            Self::EmptyFile(_) => "write it into the file as one line, or leave the option out to be asked",
+            Self::NotPlain(_) => "links, folders and devices are not followed; name the file itself",
+            Self::Exists(_) => "nothing is replaced; name another file, or remove the one that is there",
+            Self::NotInSheet(_) => "the files of a package lie beside its sheet or in folders below it",
+            Self::NotAPublicKey(_) => {
+                "ask the recipient for the file that `crypt4gh keygen` wrote with `--pk`: it begins with `-----BEGIN CRYPT4GH PUBLIC KEY-----`"
+            }
+            Self::SecretKey(_) => {
+                "give the public key with `--to`; the secret one stays with the recipient, and if it is not yours, think of it as known"
+            }
+            Self::Write { .. } => {
+                "check that the folder is there, that your account may write it, and that there is room"
+            }
+            Self::Read { .. } => {
+                "check the path, and that your account may read the file and every folder above it"
+            }
+            _ => return None,
+        })
+    }
+
     /// The hint of what goes wrong with a site on another machine.
     fn hint_of_remote(&self) -> Option<&'static str> {
         Some(match self {

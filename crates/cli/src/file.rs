@@ -2,15 +2,17 @@
 
 use crate::{Error, Failure};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// Most bytes of a file that is read whole.
 const MOST: u64 = 16 << 20;
+/// Most bytes of a recipient's key file, which has some hundred.
+const RECIPIENT: usize = 4 << 10;
 
 /// Opens a plain file, following no link at its end, and gives its length.
 pub fn open_plain(path: &Path) -> Result<(File, u64), Failure> {
@@ -47,6 +49,29 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         return Err(Error::Read { path: path.to_owned(), source }.into());
     }
     Ok(bytes)
+}
+
+/// A recipient's Crypt4GH public key file, and nothing else: what it was taken for by mistake, a secret key above all,
+/// must not leave the machine.
+pub fn read_recipient(path: &Path) -> Result<String, Failure> {
+    let none = || Failure::from(Error::NotAPublicKey(path.to_owned()));
+    let file = File::open(path).map_err(|error| unreadable(path, error))?;
+    let mut text = Zeroizing::new(Vec::with_capacity(RECIPIENT + 1));
+    file.take(RECIPIENT as u64 + 1).read_to_end(&mut text).map_err(|error| unreadable(path, error))?;
+    let text = std::str::from_utf8(&text).map_err(|_| none())?;
+    if text.contains("PRIVATE KEY") {
+        return Err(Error::SecretKey(path.to_owned()).into());
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let base64 = |b: u8| b.is_ascii_alphanumeric() || b"+/=".contains(&b);
+    match lines.as_slice() {
+        ["-----BEGIN CRYPT4GH PUBLIC KEY-----", key @ .., "-----END CRYPT4GH PUBLIC KEY-----"]
+            if text.len() <= RECIPIENT && key.concat().len() == 44 && key.concat().bytes().all(base64) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err(none()),
+    }
 }
 
 /// The first line of a file that holds a lasting secret. Refused when everyone could have read it.
@@ -146,6 +171,14 @@ fn unwritable(path: &Path, source: io::Error) -> Failure {
     Error::Write { path: path.to_owned(), source }.into()
 }
 
+/// A folder for files that are written once something cannot be undone: made if it is absent, its owner's alone, and
+/// one in which a file can be begun.
+pub fn folder_for(path: &Path) -> Result<(), Failure> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| unwritable(path, error))?;
+    NewFile::create(&path.join(format!(".{}.new", std::process::id()))).map(drop)
+}
+
 /// Writes a whole new file, mode 0600.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut file = NewFile::create(path)?;
@@ -182,6 +215,36 @@ mod tests {
     }
 
     #[test]
+    fn a_recipient_is_a_public_key_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let armour =
+            |label: &str, body: &str| format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
+        let body = format!("{}=", "A".repeat(43));
+        let right = armour("CRYPT4GH PUBLIC KEY", &body);
+        for text in [&right, &right.replace('\n', "\r\n")] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(&read_recipient(&path).unwrap(), text);
+        }
+        let secret = armour("CRYPT4GH PRIVATE KEY", &body);
+        for (text, expected) in [
+            (secret.clone(), "CLI-055"),
+            (armour("CRYPT4GH ENCRYPTED PRIVATE KEY", &body), "CLI-055"),
+            (armour("OPENSSH PRIVATE KEY", &body), "CLI-055"),
+            (format!("{right}{secret}"), "CLI-055"),
+            (secret.replace("PRIVATE", "PUBLIC").replace('=', ""), "CLI-054"),
+            (format!("{right}{right}"), "CLI-054"),
+            (armour("CRYPT4GH PUBLIC KEY", "name,birthday"), "CLI-054"),
+            (format!("{right}{}", "\n".repeat(5000)), "CLI-054"),
+            ("name,birthday\n".to_owned(), "CLI-054"),
+            (String::new(), "CLI-054"),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            assert_eq!(code(read_recipient(&path).unwrap_err()), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn a_file_appears_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
@@ -205,6 +268,20 @@ mod tests {
         std::fs::write(&path, b"theirs").unwrap();
         assert_eq!(code(file.keep().unwrap_err()), "CLI-021");
         assert_eq!(std::fs::read(&path).unwrap(), b"theirs");
+    }
+
+    #[test]
+    fn a_folder_for_files_is_there_and_empty_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("one/two");
+        folder_for(&made).unwrap();
+        folder_for(&made).unwrap();
+        assert_eq!(made.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(std::fs::read_dir(&made).unwrap().count(), 0);
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(code(folder_for(&file).unwrap_err()), "CLI-021");
+        assert_eq!(code(folder_for(&file.join("below")).unwrap_err()), "CLI-020");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::database::Server;
-use crate::file::NewFile;
+use crate::file::{NewFile, folder_for};
 use crate::{Console, Error, Failure, InitArgs, passphrase};
 use clap::Args;
 use serde::Serialize;
@@ -30,7 +30,7 @@ pub struct Init {
     /// Seal under shares of several people instead of a passphrase, such as 2-of-3
     #[arg(long, value_name = "K-of-N", value_parser = split)]
     split: Option<(u8, u8)>,
-    /// A folder to write the shares to, one file each, readable by you alone [default: stdout]
+    /// A folder to write the shares to, one file each, readable by you alone; made if it is absent [default: stdout]
     #[arg(long, value_name = "DIR", requires = "split")]
     shares_out: Option<PathBuf>,
     #[command(flatten)]
@@ -39,6 +39,10 @@ pub struct Init {
 
 impl Init {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        if self.split.is_some() && app.global.passphrase_file.is_some() {
+            let which = "`--passphrase-file` seals the site under a passphrase, `--split` under shares: give one of them";
+            return Err(Error::Usage(which.to_owned()).into());
+        }
         let token = self.token_out.as_deref().map(NewFile::create).transpose()?;
         let passphrase = self.split.is_none().then(|| passphrase::new(app)).transpose()?;
         let files = share_files(self.shares_out.as_deref(), self.split)?;
@@ -72,6 +76,7 @@ impl Init {
 /// Files for shares, begun before the shares are made: a share that cannot be kept is not made.
 pub fn share_files(folder: Option<&Path>, split: Option<(u8, u8)>) -> Result<Vec<NewFile>, Failure> {
     let (Some(folder), Some((_, made))) = (folder, split) else { return Ok(Vec::new()) };
+    folder_for(folder)?;
     (1..=made).map(|number| NewFile::create(&folder.join(format!("share-{number}")))).collect()
 }
 

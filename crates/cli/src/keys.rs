@@ -2,13 +2,14 @@
 
 use crate::app::App;
 use crate::client::Client;
+use crate::file::{self, folder_for};
 use crate::init::{share_files, split};
 use crate::{Error, Failure, init, passphrase, text};
 use api::keys::{Complete, Prepare, Prepared, Provider, Report, Rotate, Rotation, Shredded, Status};
 use base::{ProjectId, Sensitive, SubjectId};
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The site's keys: how they stand, rotation, and the move to another provider
 #[derive(Subcommand)]
@@ -199,7 +200,7 @@ pub struct Migrate {
     /// How many shares it takes and how many are made, such as 2-of-3
     #[arg(long, value_name = "K-of-N", value_parser = split, required_if_eq("to", "shares"))]
     split: Option<(u8, u8)>,
-    /// A folder to write the shares to, one file each, readable by you alone [default: stdout]
+    /// A folder to write the shares to, one file each, readable by you alone; made if it is absent [default: stdout]
     #[arg(long, value_name = "DIR")]
     shares_out: Option<PathBuf>,
     /// The token's label
@@ -298,7 +299,7 @@ pub struct Shred {
     /// Say that it is meant: there is no way back
     #[arg(long, required = true)]
     yes: bool,
-    /// A folder for the certificates, one file each [default: stdout]
+    /// A folder for the certificates, one file each, made if it is absent [default: stdout]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -306,20 +307,19 @@ pub struct Shred {
 impl Shred {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let mut client = app.client()?;
+        // Before the request: there is no way back from it.
+        self.out.as_deref().map(folder_for).transpose()?;
         let body = api::keys::Shred { subject: self.subject };
         let done: Shredded = client.post("keys shred", &[&self.project.to_string()], &body)?.json()?;
-        if let Some(folder) = &self.out {
-            for one in &done.certificates {
-                let path = folder.join(format!("{}.receipt.json", one.id));
-                crate::file::write_new(&path, one.receipt.as_bytes())?;
-            }
-        }
         let complete = done.complete.as_deref().unwrap_or("now: there is no older backup of the keys");
         app.console.say(&format!(
             "shredded the keys of {}; {} objects cannot be read again; complete {complete}",
             done.scopes.join(", "),
             text::count(done.objects)
         ));
+        if let Some(folder) = &self.out {
+            keep(folder, &done)?;
+        }
         if app.console.is_json() {
             return app.console.json(&done);
         }
@@ -328,4 +328,19 @@ impl Shred {
             None => done.certificates.iter().try_for_each(|one| app.console.line(&one.receipt)),
         }
     }
+}
+
+/// Writes the certificates. The keys are gone by now, whatever becomes of the files: a failure names them all.
+fn keep(folder: &Path, done: &Shredded) -> Result<(), Failure> {
+    let written = done.certificates.iter().try_for_each(|one| {
+        file::write_new(&folder.join(format!("{}.receipt.json", one.id)), one.receipt.as_bytes())
+    });
+    let way = |id| {
+        format!(
+            "the keys are shredded; the site keeps the certificate: `sequestra receipt show {id} --out FILE`"
+        )
+    };
+    written.map_err(|failure: Failure| {
+        failure.with_findings(done.certificates.iter().map(|one| way(&one.id)).collect())
+    })
 }

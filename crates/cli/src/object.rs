@@ -125,7 +125,7 @@ pub struct Get {
 
 impl Get {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let recipient = file::read_text(&self.to)?;
+        let recipient = file::read_recipient(&self.to)?;
         let path = self.out.unwrap_or_else(|| PathBuf::from(format!("{}.c4gh", self.object)));
         let mut client = app.client()?;
         // Before the request: nothing is released that cannot be kept.

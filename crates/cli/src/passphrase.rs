@@ -119,7 +119,7 @@ fn given(app: &App<'_>) -> Result<Option<Passphrase>, Failure> {
 fn from_file(path: &Path) -> Result<Passphrase, Failure> {
     let text = file::read_secret(path)?;
     if text.is_empty() {
-        return Err(Error::Prompt("the file with the passphrase is empty").into());
+        return Err(Error::EmptyFile(path.to_owned()).into());
     }
     Ok(Passphrase::new(text))
 }

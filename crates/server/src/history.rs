@@ -252,7 +252,7 @@ async fn entry(site: &Site, recorded: Recorded, names: &BTreeMap<UserId, String>
         time: recorded.time,
         actor: event.actor.to_string(),
         name,
-        what: words(&event.what),
+        what: line(&event),
         about: event.about.clone(),
         purpose: event.purpose.clone(),
         reason,
@@ -288,7 +288,15 @@ fn with(what: &str, word: Option<&String>) -> String {
     word.map_or_else(|| what.to_owned(), |word| format!("{what}: {word}"))
 }
 
-/// One line for people.
+/// One line for people. A receipt is got by what it is about, a certificate of an erasure by an id that stands nowhere
+/// else.
+fn line(event: &Event) -> String {
+    match (&event.what, event.about.first()) {
+        (What::ReceiptIssued { .. }, Some(about)) => format!("receipt issued: {about}"),
+        (what, _) => words(what),
+    }
+}
+
 fn words(what: &What) -> String {
     match what {
         What::SiteCreated { program } => format!("site created by version {program}"),

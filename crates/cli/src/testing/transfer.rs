@@ -126,7 +126,12 @@ fn a_refusal_in_the_middle_of_a_file_is_told_as_it_is() {
 }
 
 fn get(site: &Site) -> (Came, PathBuf) {
-    let key = site.file("recipient.pub", "-----BEGIN CRYPT4GH PUBLIC KEY-----\n");
+    get_for(site, "PUBLIC")
+}
+
+fn get_for(site: &Site, kind: &str) -> (Came, PathBuf) {
+    let (label, key) = (format!("CRYPT4GH {kind} KEY-----"), "Q".repeat(43));
+    let key = site.file("recipient.pub", format!("-----BEGIN {label}\n{key}=\n-----END {label}\n"));
     let out = site.temp.path().join("out.c4gh");
     let object = ObjectId::mint(&SystemEntropy);
     let line = format!("object get {object} --to {} --reason why --out {}", key.display(), out.display());
@@ -146,6 +151,45 @@ fn an_object_is_written_whole_for_its_owner_alone() {
     let (came, _) = get(&site);
     assert!(came.code == 5 && came.err.contains("(CLI-021)"), "{came:?}");
     assert_eq!(site.seen().len(), 1);
+}
+
+#[test]
+fn what_is_no_public_key_is_not_sent() {
+    let site = Site::open(|_| Reply::Bytes(vec![9; 1 << 20]));
+    for (kind, code) in [("PRIVATE", "CLI-055"), ("ENCRYPTED PRIVATE", "CLI-055"), ("OTHER", "CLI-054")] {
+        let (came, out) = get_for(&site, kind);
+        assert!(came.code == 2 && came.err.contains(code) && came.err.contains("hint: "), "{came:?}");
+        assert!(!out.exists() && !came.err.contains("QQQ"), "{came:?}");
+    }
+    assert!(site.seen().is_empty());
+}
+
+#[test]
+fn a_shredding_is_asked_for_when_its_certificates_can_be_kept() {
+    let (project, id) = (ProjectId::mint(&SystemEntropy), base::DeletionId::mint(&SystemEntropy).to_string());
+    let answer = json!({
+        "project": project, "scopes": [project], "objects": 3,
+        "certificates": [{"id": id, "receipt": "{}"}],
+    });
+    let site = Site::open(move |_| Reply::Json(200, answer.clone()));
+    let shred = |out: &str| {
+        let out = site.temp.path().join(out);
+        site.run(&format!("keys shred --project {project} --yes --out {}", out.display()))
+    };
+    site.file("file", "");
+    for out in ["file", "file/below"] {
+        let came = shred(out);
+        assert!(came.code != 0 && came.err.contains("hint: "), "{came:?}");
+    }
+    assert!(site.seen().is_empty(), "nothing was shredded");
+    let came = shred("made/here");
+    assert_eq!(came.code, 0, "{came:?}");
+    let kept = site.temp.path().join("made/here").join(format!("{id}.receipt.json"));
+    assert_eq!(std::fs::read(&kept).unwrap(), b"{}");
+    // What cannot be written all the same: the failure says that it is done, and where the certificate is.
+    let came = shred("made/here");
+    assert!(came.code == 5 && came.err.contains("the keys are shredded"), "{came:?}");
+    assert!(came.err.contains(&format!("receipt show {id}")), "{came:?}");
 }
 
 #[test]

@@ -101,6 +101,8 @@ async fn after_shredding_words_cannot_be_read_and_everything_verifies() {
         }
         let text = site.run("steward", &["audit", "search", "--about", &sample]).out;
         assert!(text.contains(&format!("certificate {certificate}]")) && !text.contains(SAID), "{text}");
+        let text = site.run("steward", &["audit", "search", "--about", &project]).out;
+        assert!(text.contains(&format!("receipt issued: {certificate}")), "{text}");
         site.assert_sound();
     }
     let receipt = site.room.join("certificate.json");
