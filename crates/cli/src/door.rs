@@ -30,10 +30,11 @@ impl Door {
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra door certificate --name lab.example --name 192.0.2.10\n  sequestra door \
-    certificate --name lab.example --renew\n\nRole: none; the site's folder is its owner's."
+    certificate --renew\n\nRole: none; the site's folder is its owner's."
 )]
 pub struct Certificate {
-    /// A host name or address by which clients reach the site; once for each [default: localhost, 127.0.0.1, ::1]
+    /// A host name or address by which clients reach the site; once for each [default: with `--renew`
+    /// those of the certificate that is there, else localhost, 127.0.0.1 and ::1]
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
     /// Days that it is good for
@@ -47,11 +48,7 @@ pub struct Certificate {
 impl Certificate {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let site = app.site()?;
-        let names = match self.names.is_empty() {
-            true => ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec(),
-            false => self.names,
-        };
-        let args = CertificateArgs { names, days: self.days, renew: self.renew };
+        let args = CertificateArgs { names: self.names, days: self.days, renew: self.renew };
         let made = app.host.door_certificate(&site, &args)?;
         if app.console.is_json() {
             return app.console.json(&made);

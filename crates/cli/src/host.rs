@@ -160,7 +160,7 @@ pub struct Listening {
 /// `door certificate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateArgs {
-    /// Host names and addresses of the site.
+    /// Host names and addresses of the site; of none, those of the certificate that is renewed, or the machine itself.
     pub names: Vec<String>,
     /// Days that it is good for.
     pub days: u32,

@@ -152,7 +152,8 @@ impl Fault for Error {
             Self::NotReady(_) => Some("`sequestra site status` says more to those who may see it".into()),
             Self::Settings(_) => Some("`docs/spec/door.md` lists `[door]`, `[metrics]` and `[log]`".into()),
             Self::Certificate { .. } => Some(
-                "`sequestra door certificate` makes a pair; the key file is its owner's alone (`chmod 600`)"
+                "`sequestra door certificate` makes a pair, and with `--renew` a new certificate for the key that is \
+                 there; the key file is its owner's alone (`chmod 600`)"
                     .into(),
             ),
             Self::Listen { .. } => Some("set `address` under `[door]` to a free one of this machine".into()),

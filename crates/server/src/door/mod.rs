@@ -4,7 +4,7 @@
 //! broken certificate never replaces one that works.
 //!
 //! * [`settings`]: `[door]`, `[metrics]` and `[log]` of `site.toml`; [`network`]: where clients come from
-//! * [`tls`]: the certificate, loaded, checked, and loaded again; [`issue`]: one for a start
+//! * [`tls`]: the certificate, loaded, checked, and loaded again; [`issue`]: one for a start; `names`: whom it names
 //! * `held`, `bucket`: connections and requests, counted; `stream`: one connection, with patience that ends
 //! * `connection`: HTTP/1.1 and HTTP/2 on one connection
 
@@ -12,6 +12,7 @@ mod bucket;
 mod connection;
 mod held;
 pub mod issue;
+mod names;
 pub mod network;
 pub mod settings;
 mod stream;
