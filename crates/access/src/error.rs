@@ -156,6 +156,10 @@ impl Fault for Error {
             Self::Name(_) => {
                 Some("use 2 to 32 lower-case letters, digits, `.`, `_` or `-`, a letter first".into())
             }
+            Self::NameTaken => Some(
+                "take another name; for a new sign-in of that account a platform administrator makes a token (`account token`)"
+                    .into(),
+            ),
             Self::NoAccount(_) => Some(
                 "check the spelling; a platform administrator sees the names with `account list` and makes accounts \
                  with `account create`"

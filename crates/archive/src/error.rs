@@ -211,7 +211,8 @@ impl Fault for Error {
                 Some("check space and permissions of the site's `objects` folder, or its bucket".into())
             }
             Self::Floor { .. } | Self::Kept(_) => Some(
-                "no role can shorten a floor; what must not be used until then is put under a hold".into(),
+                "no role can shorten a floor; to end its use before, take roles away (`member remove`): a hold only keeps it longer"
+                    .into(),
             ),
             Self::Held(_) => Some("a data steward lifts a hold with `object lift`".into()),
             Self::NotHeld(_) => Some("`object show` says whether an object is held".into()),

@@ -295,7 +295,7 @@ impl Catalog {
             if found.subject != subject.as_str() {
                 return Err(invalid(
                     "sample",
-                    "(in the sheet)",
+                    &format!("of row {}", row.row),
                     "a sample name that belongs to one patient only",
                 ));
             }

@@ -78,7 +78,7 @@ impl List {
     }
 }
 
-/// Print a new one-time token for an account whose owner cannot sign in any more.
+/// Print a new one-time token for an account whose owner cannot sign in any more; its sessions end at once.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra account token reviewer --token-out token\n\nRole: platform-administrator on the site."

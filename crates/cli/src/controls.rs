@@ -1,8 +1,9 @@
 //! `controls`: the product's promises, played on throw-away sites.
 
 use crate::app::App;
+use crate::file::{NewFile, folder_for};
 use crate::{Error, Failure};
-use base::{Clock, SystemClock, SystemEntropy, durable};
+use base::{Clock, SystemClock, SystemEntropy};
 use clap::{Args, Subcommand};
 use evidence::{CONTROLS, Control, Evidence, Runner, Verdict, World, oscal};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -110,9 +111,9 @@ impl Run {
         let out = self
             .out
             .unwrap_or_else(|| PathBuf::from(format!("evidence-{}", clock.now().strftime("%Y%m%dT%H%M%SZ"))));
-        if let Some(path) = self.oscal.iter().find(|path| path.exists()) {
-            return Err(Error::Exists(path.clone()).into());
-        }
+        // Before minutes of work: what comes of it can be kept.
+        let oscal = self.oscal.as_deref().map(NewFile::create).transpose()?;
+        folder_for(&out)?;
         for control in &controls {
             evidence::report::vacant(&out, control.id).map_err(|e| Failure::of(&e))?;
         }
@@ -129,24 +130,46 @@ impl Run {
             judged.push(evidence);
         }
         bar.finish_and_clear();
-        if let Some(path) = &self.oscal {
+        if let Some(mut file) = oscal {
             let document = oscal::document(&judged, clock.now(), &SystemEntropy);
             let text = serde_json::to_vec_pretty(&document).map_err(|e| Error::Output(e.to_string()))?;
-            durable::create_once(path, &text)
-                .map_err(|source| Error::Write { path: path.clone(), source })?;
+            file.write(&text)?;
+            file.keep()?;
         }
         app.console.say(&format!("evidence in {}", out.display()));
-        let open: Vec<String> =
-            judged.iter().filter(|e| e.verdict != Verdict::Holds).map(|e| e.control.to_owned()).collect();
         if app.console.is_json() {
             app.console.json(&judged)?;
         }
-        match (open.is_empty(), app.console.is_json()) {
-            (true, _) => Ok(()),
+        match (verdict_of(&judged), app.console.is_json()) {
+            (None, _) => Ok(()),
             // The document says which.
-            (false, true) => Err(Failure::Told(Box::new(Error::NotHeld(open.len()).into()))),
-            (false, false) => Err(Failure::from(Error::NotHeld(open.len())).with_findings(open)),
+            (Some(error), true) => Err(Failure::Told(Box::new(error.into()))),
+            (Some(error), false) => {
+                let open = judged.iter().filter(|one| one.verdict != Verdict::Holds);
+                let lines = open.map(|one| format!("{} {}", one.control, word(one.verdict)));
+                Err(Failure::from(error).with_findings(lines.collect()))
+            }
         }
+    }
+}
+
+/// What did not hold comes before what could not be played: the first is a promise that is broken.
+fn verdict_of(judged: &[Evidence]) -> Option<Error> {
+    let not_played = judged.iter().filter(|one| one.verdict == Verdict::NotPlayed).count();
+    let held = judged.iter().filter(|one| one.verdict == Verdict::Holds).count();
+    match (judged.len() - held - not_played, not_played) {
+        (0, 0) => None,
+        (0, not_played) => Some(Error::NotPlayed(not_played)),
+        (broken, _) => Some(Error::NotHeld(broken)),
+    }
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Holds => "holds",
+        Verdict::Broken => "BROKEN",
+        Verdict::CannotFail => "CANNOT FAIL",
+        Verdict::NotPlayed => "NOT PLAYED",
     }
 }
 
@@ -181,12 +204,7 @@ fn tell(app: &mut App<'_>, evidence: &Evidence) -> Result<(), Failure> {
     if app.console.is_json() {
         return Ok(());
     }
-    let verdict = match evidence.verdict {
-        Verdict::Holds => "holds",
-        Verdict::Broken => "BROKEN",
-        Verdict::CannotFail => "CANNOT FAIL",
-        Verdict::NotPlayed => "NOT PLAYED",
-    };
+    let verdict = word(evidence.verdict);
     let (seconds, steps) = (evidence.milliseconds / 1_000, evidence.steps.len());
     let tenths = evidence.milliseconds % 1_000 / 100;
     let proof = match &evidence.can_fail {

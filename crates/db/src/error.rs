@@ -28,6 +28,9 @@ pub enum Error {
     /// A statement failed.
     #[error("the metadata database refused a statement")]
     Statement(#[source] DbErr),
+    /// Stored bytes are not what was written.
+    #[error("the metadata database is damaged: {0}")]
+    Damaged(String),
     /// The settings of the server say too little, or too much.
     #[error("`[database]` is not right: {0}")]
     Setting(String),
@@ -77,6 +80,7 @@ impl From<DbErr> for Error {
             Cause::Away => Self::Away(error),
             Cause::Slow => Self::Slow(error),
             Cause::Conflict => Self::Conflict(error),
+            Cause::Damaged(said) => Self::Damaged(said),
             Cause::Statement => Self::Statement(error),
         }
     }
@@ -87,6 +91,8 @@ enum Cause {
     Away,
     Slow,
     Conflict,
+    /// In the database's words, once: the driver's own repeat them.
+    Damaged(String),
     Statement,
 }
 
@@ -105,9 +111,19 @@ fn cause(error: &DbErr) -> Cause {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Cause::Away,
-        sqlx::Error::Database(said) => said.code().map_or(Cause::Statement, |code| of_state(&code)),
+        sqlx::Error::Database(said) => match said.code() {
+            Some(code) if is_damage(&code) => Cause::Damaged(said.message().to_owned()),
+            code => code.map_or(Cause::Statement, |code| of_state(&code)),
+        },
         _ => Cause::Statement,
     }
+}
+
+/// SQLITE_CORRUPT and SQLITE_NOTADB with their extended codes, and what PostgreSQL says of damaged pages and indexes. A page
+/// whose authentication fails is one of the first two.
+fn is_damage(code: &str) -> bool {
+    let primary = code.parse::<u32>().ok().filter(|code| *code < 10_000).map(|code| code & 0xff);
+    matches!(primary, Some(11 | 26)) || matches!(code, "XX001" | "XX002")
 }
 
 /// What a state of PostgreSQL's means. SQLite's codes are numbers below 10000 and match none.
@@ -133,7 +149,7 @@ impl Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Open(_) | Self::WentBack | Self::Sealed => Kind::Integrity,
+            Self::Open(_) | Self::Damaged(_) | Self::WentBack | Self::Sealed => Kind::Integrity,
             Self::Library(_) | Self::Migrate { .. } | Self::Statement(_) | Self::NoColumns => Kind::Internal,
             Self::Setting(_) | Self::File { .. } => Kind::Invalid,
             Self::Newer(_) | Self::Unfit(_) | Self::Held(_) | Self::Foreign => Kind::Conflict,
@@ -160,12 +176,15 @@ impl Fault for Error {
             Self::Conflict(_) => "DB-015",
             Self::Sealed => "DB-016",
             Self::NoColumns => "DB-017",
+            Self::Damaged(_) => "DB-018",
         }
     }
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Open(_) => "restore the site's `metadata.db` from a backup",
+            Self::Open(_) | Self::Damaged(_) => {
+                "keep the folder as it is, and put the site back from a backup with its newest ledger: docs/guide/backup.md"
+            }
             Self::Newer(_) => "use the program version that last opened this site, or a newer one",
             Self::Setting(_) => "see `[database]` in docs/guide/postgresql.md",
             Self::File { .. } => {

@@ -192,4 +192,35 @@ mod tests {
         assert!(matches!(Db::open(&path, &DbKey::new([8; 32]), &[steps]).await, Err(Error::Open(_))));
         Db::open(&path, &DbKey::new([7; 32]), &[steps]).await.unwrap();
     }
+
+    #[tokio::test]
+    async fn a_changed_page_is_damage_and_no_defect() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metadata.db");
+        let steps: &[Migration] =
+            &[Migration { step: "page-1", sql: &["CREATE TABLE page_value (id TEXT PRIMARY KEY)"] }];
+        let db = Db::open(&path, &DbKey::new([7; 32]), &[steps]).await.unwrap();
+        let tx = db.begin(0).await.unwrap();
+        for number in 0..2_000 {
+            tx.execute_unprepared(&format!("INSERT INTO page_value VALUES ('{number:0>64}')")).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        db.close().await.unwrap();
+        // The last page is one of the table or of its index.
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.len() - 3_000;
+        bytes[at] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let db = Db::open(&path, &DbKey::new([7; 32]), &[steps]).await.unwrap();
+        for sql in ["SELECT id FROM page_value ORDER BY id", "SELECT rowid, id FROM page_value NOT INDEXED"] {
+            let all = Statement::from_string(DatabaseBackend::Sqlite, sql);
+            let Err(error) = db.reader().query_all_raw(all).await else { continue };
+            let error = Error::from(error);
+            assert!(matches!(error, Error::Damaged(_)), "{error}");
+            assert_eq!(error.to_string().matches("malformed").count(), 1, "{error}");
+            assert_eq!(base::Fault::kind(&error), base::Kind::Integrity);
+            return;
+        }
+        panic!("the changed page was read as if it were whole");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -214,7 +214,11 @@ impl Gathering {
         if name.is_empty() || name.contains('/') || name.starts_with('.') || name.contains(char::is_control) {
             return Err(refuse(name, "a program's name is one plain word"));
         }
-        let real = fs::canonicalize(path).map_err(Error::io("find", path))?;
+        let real = match fs::canonicalize(path) {
+            // Named by a person: no failure of the machine.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(refuse(path, "it is not there")),
+            found => found.map_err(Error::io("find", path))?,
+        };
         let called = format!("/usr/bin/{name}");
         let mut home = place(&real)?;
         if covered(Path::new(&home)) {

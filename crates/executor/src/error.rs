@@ -139,6 +139,9 @@ impl Fault for Error {
             Self::Closure { .. } => {
                 "check the path, and name what the program loads at run time as extra files"
             }
+            Self::Io { .. } => {
+                "check the path, its permissions, and room on the disk of the site and in `/dev/shm`; `doctor` looks at both"
+            }
             Self::NotDestroyed(_) => "stop what still uses the folder; the next start sweeps it",
             _ => return None,
         };

@@ -182,17 +182,29 @@ impl Alarms {
         host: &str,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
-        let mut names = BTreeSet::new();
+        let sendings = Self::sendings(destinations, host)?;
         let to_file = Sending::Sink(Sink::File(File::new(own.to_owned(), OWN_BYTES)));
         let mut ways = vec![Way::open("own".to_owned(), to_file)];
-        for one in destinations {
-            if !names.insert(one.name.as_str()) {
-                return Err(one.refuse("another alarm has its name"));
-            }
-            ways.push(Way::open(one.name.clone(), Sending::open(one, host)?));
-        }
+        let named = destinations.iter().map(|one| one.name.clone());
+        ways.extend(named.zip(sendings).map(|(name, sending)| Way::open(name, sending)));
         let inner = Inner { host: host.to_owned(), clock, standing: Mutex::default(), ways };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Refuses what [`Alarms::open`] refuses, and sends nothing.
+    pub fn check(destinations: &[Destination]) -> Result<(), Error> {
+        Self::sendings(destinations, "").map(drop)
+    }
+
+    fn sendings(destinations: &[Destination], host: &str) -> Result<Vec<Sending>, Error> {
+        let mut names = BTreeSet::new();
+        let open = |one: &Destination| {
+            if !names.insert(one.name.clone()) {
+                return Err(one.refuse("another alarm has its name"));
+            }
+            Sending::open(one, host)
+        };
+        destinations.iter().map(open).collect()
     }
 
     /// Says whether the alarm of `cause` about `about` stands, and why. Sends when it begins and when it is over,

@@ -170,7 +170,10 @@ impl Fault for Error {
 
     fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Passphrase => "type it again, or give the right file with `--passphrase-file`",
+            Self::Passphrase => {
+                "type it again, or give the right file with `--passphrase-file`; a damaged `keys/site.sealed` looks the same: \
+                 if the passphrase is surely right, restore that file from a backup"
+            }
             Self::WeakPassphrase(_) => "use a sentence, or 20 random characters from a generator",
             Self::SealedFile => "restore the site's `keys` folder from a backup",
             Self::Share => "copy the whole line again, from `share1.` to its last character",
@@ -192,6 +195,14 @@ impl Fault for Error {
             Self::Custody(_) => {
                 "move the site first: `sequestra keys migrate --to shares --split 2-of-3`, or to a token"
             }
+            Self::NoKey(_) => {
+                "it was never made, or it was shredded or has ended: `sequestra keys status` lists what there is"
+            }
+            Self::Shredded(_) => {
+                "it is done, and its certificate is kept: `sequestra audit search --about prj_…` shows its id, and \
+                 `receipt show del_…` gives it again"
+            }
+            Self::File(_) => "check that `keys/site.sealed` is there, its permissions, and space on its disk",
             Self::Held(_) => "restrict use instead; shred when the hold or the floor has ended",
             Self::RowsLeft(_) | Self::NotChecked => "run the rotation again: it goes on where it stopped",
             Self::Asking => "leave it out for 60 and 300",

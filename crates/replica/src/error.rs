@@ -102,7 +102,7 @@ impl Fault for Error {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Settings { .. } => "see the page on storage in the guide",
+            Self::Settings { .. } => "docs/guide/bucket.md says what `[[replica]]` takes",
             Self::Away(_) => "check that the folder is mounted and can be written; the site goes on without",
             Self::Bucket(error) => return error.hint(),
             Self::Ledger(error) => return error.hint(),

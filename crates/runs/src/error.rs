@@ -72,6 +72,9 @@ pub enum Error {
     /// Someone cancelled the run.
     #[error("the run was cancelled")]
     Cancelled,
+    /// A run that cannot be cancelled any more.
+    #[error("the run has ended: it is {0}")]
+    Ended(&'static str),
     /// The permit was not renewed.
     #[error("the right to run it was revoked while it ran")]
     Revoked,
@@ -150,7 +153,7 @@ impl Fault for Error {
             Self::ToolChanged { .. } | Self::Contract { .. } | Self::Output(_) | Self::Record => {
                 Kind::Integrity
             }
-            Self::Cancelled => Kind::Conflict,
+            Self::Cancelled | Self::Ended(_) => Kind::Conflict,
             Self::Revoked => Kind::Denied,
             Self::After(_) => Kind::Internal,
             Self::Defect | Self::Scratch(_) => Kind::Internal,
@@ -187,6 +190,7 @@ impl Fault for Error {
             Self::Record => "RUNS-018",
             Self::Defect => "RUNS-019",
             Self::Scratch(_) => "RUNS-020",
+            Self::Ended(_) => "RUNS-022",
             Self::Executor(e) => e.code(),
             Self::Receipt(e) => e.code(),
             Self::Archive(e) => e.code(),
@@ -216,6 +220,7 @@ impl Fault for Error {
             Self::Job { said, .. } if !said.is_empty() => Some(said.clone()),
             Self::Limit(_) => Some("give the run less to do: fewer reads at once, or another reference".into()),
             Self::After(failure) => failure.hint.clone(),
+            Self::Ended(_) => Some("there is nothing left to stop; `run show` says what it made".into()),
             Self::Revoked => Some("nothing of it was kept; ask who administers the project".into()),
             Self::Interrupted => Some("nothing of it was kept; start the run again".into()),
             Self::Contract { .. } | Self::Output(_) => {

@@ -112,17 +112,24 @@ impl Runs {
         Ok(views)
     }
 
-    /// Cancels a run and waits until its scratch is gone. One that ended already is left as it is.
+    /// Cancels a run and waits until its scratch is gone.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] for one that ended otherwise, before or meanwhile: it is left as it is.
     pub async fn cancel(&self, permit: &Permit<Manage, Run>, id: &RunId) -> Result<State, Error> {
         permit.covers(id)?;
         let found = self.live().get(id).cloned();
+        let was_live = found.is_some();
         if let Some(mut live) = found {
             live.cancel.cancel();
             // An error means that the run's thread is gone: what it stored is the answer.
             let _ = live.progress.wait_for(|progress| progress.state.is_final()).await;
         }
         let row = run::Entity::find_by_id(id.as_str()).one(self.inner.db.reader()).await?;
-        State::parse(&row.ok_or(Error::NotFound)?.state).ok_or(Error::Record)
+        match State::parse(&row.ok_or(Error::NotFound)?.state).ok_or(Error::Record)? {
+            State::Cancelled if was_live => Ok(State::Cancelled),
+            other => Err(Error::Ended(other.as_str())),
+        }
     }
 
     /// The progress of a run that has not ended, as it changes.

@@ -1,9 +1,10 @@
 //! Makes a site.
 
+use crate::error::Error;
 use crate::layout::{Layout, Settings, Trail};
 use crate::open::{self, VERSION};
 use access::{Access, OneTimeToken};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use audit::{Actor, Audit, Event, What};
 use base::{Clock, Entropy, Id, SiteId};
 use keys::safe::Ready;
@@ -48,12 +49,13 @@ pub async fn create(
     entropy: Arc<dyn Entropy>,
 ) -> Result<Made> {
     let site = SiteId::mint(&*entropy);
+    let ledger = ledger_name(name, &site)?;
     let reach = Reach::default();
     let Ready { provider, shares } = under.plan.prepare(&site, &reach, under.credential, &*entropy)?;
     let layout = Layout::at(root)?;
     prepare(&layout)?;
     let settings = Settings {
-        ledger: ledger_name(name, &site)?,
+        ledger,
         site: site.clone(),
         idle_minutes: 30,
         clock_corrected: None,
@@ -110,17 +112,13 @@ pub async fn create(
 fn prepare(layout: &Layout) -> Result<()> {
     let root = layout.root();
     if fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some()) {
-        bail!("`{}` is not empty; a site needs a folder of its own", root.display());
+        return Err(Error::NotEmpty(root.to_owned()).into());
     }
     let folder = |path: &Path| {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .with_context(|| format!("cannot make `{}`", path.display()))
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::unusable(path))
     };
     folder(root)?;
-    fs::set_permissions(root, PermissionsExt::from_mode(0o700))?;
+    fs::set_permissions(root, PermissionsExt::from_mode(0o700)).map_err(Error::unusable(root))?;
     for part in [layout.sealed_keys().parent(), Some(&layout.run())].into_iter().flatten() {
         folder(part)?;
     }
@@ -138,9 +136,7 @@ fn ledger_name(name: &str, site: &SiteId) -> Result<String> {
         || name.starts_with(ends)
         || name.ends_with(ends)
     {
-        bail!(
-            "the ledger's name takes 1 to 60 lower-case letters, digits, `-`, `.` and `/`, none of the marks at an end"
-        );
+        return Err(Error::LedgerName(name.to_owned()).into());
     }
     Ok(format!("{name}/{site}"))
 }

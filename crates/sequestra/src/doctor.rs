@@ -1,11 +1,14 @@
 //! What this machine offers.
 
+use crate::layout::{Layout, Settings};
 use anyhow::Result;
 use cli::host::State;
 use cli::{Diagnosis, Finding};
 use executor::Closure;
 use runs::Recipe;
 use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 /// Open files of the process that are no connections.
@@ -34,21 +37,59 @@ pub fn diagnose(site: Option<&Path>) -> Result<Diagnosis> {
         findings.push(tool(&name, &helper));
     }
     if let Some(site) = site {
-        findings.push(lock(site));
-        findings.extend(database(site));
-        findings.extend(door(site));
-        findings.push(Finding {
-            area: "site".to_owned(),
-            name: "socket".to_owned(),
-            state: State::Ok,
-            detail: match site.join("run").join(crate::layout::Layout::SOCKET).exists() {
-                true => "the site's process listens".to_owned(),
-                false => "the site is locked; the next command asks for the passphrase".to_owned(),
-            },
-            remedy: None,
-        });
+        let layout = Layout::at(site)?;
+        match layout.settings() {
+            Ok(settings) => findings.extend(of_site(&layout, &settings)),
+            Err(error) => {
+                let remedy = crate::host::fault(&error).and_then(|fault| fault.hint());
+                findings.push(finding("site", "settings", State::Missing, format!("{error:#}"), remedy));
+            }
+        }
     }
     Ok(Diagnosis { findings })
+}
+
+/// What a start would refuse, or do less well than it could.
+fn of_site(layout: &Layout, settings: &Settings) -> Vec<Finding> {
+    let listens = layout.run().join(Layout::SOCKET).exists();
+    let mut findings = vec![lock(layout.root())];
+    findings.extend(database(settings));
+    findings.extend(door(layout.root(), settings, listens));
+    findings.extend(settings.log.as_ref().and_then(|log| log.file.as_deref()).map(log));
+    if !settings.alarm.is_empty() {
+        findings.push(match feed::Alarms::check(&settings.alarm) {
+            Ok(()) => {
+                finding("site", "alarms", State::Ok, format!("{} destinations", settings.alarm.len()), None)
+            }
+            Err(error) => refused("site", "alarms", &error),
+        });
+    }
+    let socket = match listens {
+        true => "the site's process listens",
+        false => "the site is locked; the next command asks for the passphrase",
+    };
+    findings.push(finding("site", "socket", State::Ok, socket.to_owned(), None));
+    findings
+}
+
+fn finding(area: &str, name: &str, state: State, detail: String, remedy: Option<String>) -> Finding {
+    Finding { area: area.to_owned(), name: name.to_owned(), state, detail, remedy }
+}
+
+fn refused(area: &str, name: &str, error: &dyn base::Fault) -> Finding {
+    finding(area, name, State::Missing, base::fault::chain(error), error.hint())
+}
+
+/// Whether the log of requests has a folder to lie in.
+fn log(file: &Path) -> Finding {
+    match file.parent().is_some_and(Path::is_dir) && file.is_absolute() {
+        true => finding("site", "log", State::Ok, file.display().to_string(), None),
+        false => {
+            let detail = format!("`{}` has no folder to lie in, by its absolute path", file.display());
+            let remedy = Some("make the folder, or name another `file` under `[log]`".to_owned());
+            finding("site", "log", State::Missing, detail, remedy)
+        }
+    }
 }
 
 /// Which implementation of the cipher of bodies is the fastest that passes its self-test here.
@@ -70,11 +111,10 @@ fn cipher() -> Finding {
 }
 
 /// Whether the server that the metadata is on can be used: tried, as a start does.
-fn database(site: &Path) -> Option<Finding> {
-    let settings = crate::layout::Layout::at(site).and_then(|layout| layout.settings());
-    let server = settings.ok()?.database?;
+fn database(settings: &Settings) -> Option<Finding> {
+    let server = settings.database.as_ref()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    let (state, detail, remedy) = match runtime.block_on(db::probe(&server)) {
+    let (state, detail, remedy) = match runtime.block_on(db::probe(server)) {
         Ok(version) => {
             let place = server.place().unwrap_or_default();
             (State::Ok, format!("PostgreSQL {version} at {place} answers and is fit"), None)
@@ -86,7 +126,7 @@ fn database(site: &Path) -> Option<Finding> {
 
 /// How well what is stored is locked.
 fn lock(site: &Path) -> Finding {
-    let settings = crate::layout::Layout::at(site).and_then(|layout| layout.settings());
+    let settings = Layout::at(site).and_then(|layout| layout.settings());
     match settings.ok().and_then(|settings| settings.archive.s3) {
         Some(s3) => in_bucket(&s3),
         None => immutable(site),
@@ -114,7 +154,7 @@ fn hex_of(entropy: &dyn base::Entropy) -> String {
 
 /// Whether the kernel can refuse the removal of locked bodies, and whether the site asks it to.
 fn immutable(site: &Path) -> Finding {
-    let asked = crate::layout::Layout::at(site)
+    let asked = Layout::at(site)
         .and_then(|layout| layout.settings())
         .is_ok_and(|settings| settings.archive.immutable);
     let can = archive::store::Local::try_flag(site);
@@ -146,32 +186,20 @@ fn immutable(site: &Path) -> Finding {
 }
 
 /// Whether the site's door would open, and hold as much as it says; nothing of a site without one.
-fn door(site: &Path) -> Vec<Finding> {
-    let Ok(layout) = crate::layout::Layout::at(site) else { return Vec::new() };
-    let Ok(settings) = layout.settings() else { return Vec::new() };
+fn door(site: &Path, settings: &Settings, listens: bool) -> Vec<Finding> {
     let mut all = Vec::new();
-    let finding = |name: &str, state, detail, remedy| Finding {
-        area: "door".to_owned(),
-        name: name.to_owned(),
-        state,
-        detail,
-        remedy,
-    };
-    let failed = |name: &str, error: &server::failure::Error| {
-        finding(name, State::Missing, base::fault::chain(error), base::Fault::hint(error))
-    };
     if let Some(door) = &settings.door {
         all.push(match door.limits.check() {
-            Ok(()) => finding("address", State::Ok, format!("https://{} under `serve`", door.address), None),
-            Err(error) => failed("address", &error),
+            Ok(()) => address(door.address, listens),
+            Err(error) => refused("door", "address", &error),
         });
         let clock = base::SystemClock::default();
-        all.push(match server::door::tls::Files::of(door, layout.root()).load(&clock) {
+        all.push(match server::door::tls::Files::of(door, site).load(&clock) {
             Ok(shown) => {
                 let detail = format!("sha256:{} until {}", shown.pin, shown.until);
-                finding("certificate", State::Ok, detail, None)
+                finding("door", "certificate", State::Ok, detail, None)
             }
-            Err(error) => failed("certificate", &error),
+            Err(error) => refused("door", "certificate", &error),
         });
         all.push(files(door.limits.connections));
     }
@@ -179,12 +207,28 @@ fn door(site: &Path) -> Vec<Finding> {
         all.push(match metrics.check() {
             Ok(()) => {
                 let place = metrics.address.map_or("run/metrics.sock".to_owned(), |a| format!("http://{a}"));
-                finding("metrics", State::Ok, place, None)
+                finding("door", "metrics", State::Ok, place, None)
             }
-            Err(error) => failed("metrics", &error),
+            Err(error) => refused("door", "metrics", &error),
         });
     }
     all
+}
+
+/// Whether the door's address can be listened on: tried for a moment. An open site may be what holds it.
+fn address(address: SocketAddr, listens: bool) -> Finding {
+    let told = format!("https://{address} under `serve`");
+    match TcpListener::bind(address) {
+        Ok(_) => finding("door", "address", State::Ok, told, None),
+        Err(error) if listens && error.kind() == ErrorKind::AddrInUse => {
+            let detail =
+                format!("{told}: something listens there, which is the site itself if it is served now");
+            finding("door", "address", State::Limited, detail, None)
+        }
+        Err(error) => {
+            refused("door", "address", &server::failure::Error::Listen { address, why: error.to_string() })
+        }
+    }
 }
 
 /// Each connection is an open file.

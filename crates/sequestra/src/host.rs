@@ -62,7 +62,7 @@ impl Host for Program {
     }
 
     fn start_site(&self, site: &Path, passphrase: &Passphrase) -> Result<()> {
-        start::start(site, passphrase.reveal())
+        start::start(site, passphrase.reveal()).map_err(told)
     }
 
     fn unsealing(&self, site: &Path) -> Result<Unsealing> {
@@ -85,7 +85,7 @@ impl Host for Program {
     }
 
     fn demo(&self, args: &DemoArgs, console: &mut Console) -> Result<()> {
-        demo::run(args, console)
+        demo::run(args, console).map_err(told)
     }
 
     fn demo_data(&self, args: &DemoDataArgs) -> Result<Vec<PathBuf>> {
@@ -246,7 +246,7 @@ fn problem(error: &anyhow::Error) -> Problem {
             code: "SEQUESTRA-001".to_owned(),
             kind: Kind::Unavailable,
             message: format!("the site cannot be opened: {error:#}"),
-            hint: None,
+            hint: Some("the end of `run/process.log` in the site's folder may say more".to_owned()),
             findings: Vec::new(),
         },
     }

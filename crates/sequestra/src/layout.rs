@@ -42,7 +42,7 @@ pub struct Settings {
     #[serde(default, skip_serializing_if = "is_default")]
     pub keys: keys::Reach,
     /// Where bodies lie, and how the site looks after them.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "ArchiveSettings::is_usual")]
     pub archive: ArchiveSettings,
     /// How long people stay signed in.
     #[serde(default, skip_serializing_if = "access::limits::Asked::is_usual")]
@@ -213,6 +213,15 @@ pub struct ArchiveSettings {
     /// A bucket with object lock, instead of the site's own folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub s3: Option<bucket::Settings>,
+}
+
+impl ArchiveSettings {
+    fn is_usual(&self) -> bool {
+        !self.immutable
+            && self.scrub_days.is_none()
+            && self.scrub_mib_per_second.is_none()
+            && self.s3.is_none()
+    }
 }
 
 fn default_alarm_seconds() -> u64 {

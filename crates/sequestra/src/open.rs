@@ -1,12 +1,13 @@
 //! Unseals a site and wires its rooms together.
 
 use crate::attest::Attest;
+use crate::error::Error;
 use crate::layout::{ArchiveSettings, Layout, RoomSettings, Settings};
 use crate::replicas::Replicas;
 use crate::store;
 use crate::streams::Streams;
 use access::Access;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use archive::{Archive, ArchiveParts};
 use audit::{Actor, Audit, Found};
 use backup::Backup;
@@ -296,7 +297,7 @@ pub fn unseal(
     let safe = Safe::new(layout.sealed_keys(), settings.keys.clone());
     let (sealed, secrets, _) = safe.unseal(credential)?;
     if *sealed.site() != settings.site {
-        bail!("the sealed keys are those of another site than site.toml names");
+        return Err(Error::OtherSite.into());
     }
     Ok((safe, sealed, secrets))
 }

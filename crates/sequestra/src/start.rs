@@ -1,5 +1,6 @@
 //! Starts the site's process in the background.
 
+use crate::error::Error;
 use anyhow::{Context, Result, bail};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
@@ -15,10 +16,10 @@ const APART: [&str; 3] = ["--mount", "--propagation", "slave"];
 
 /// Starts the process of the site at `root` and waits until it is ready or says why it is not.
 pub fn start(root: &Path, passphrase: &str) -> Result<()> {
-    let owner = std::fs::metadata(root).context("cannot look at the site's folder")?.uid();
+    let owner = std::fs::metadata(root).map_err(Error::unusable(root))?.uid();
     let own = rustix::process::geteuid().as_raw();
     if owner != own {
-        bail!("the site's folder belongs to another user of this machine; run the command as that user");
+        return Err(Error::OtherUser(root.to_owned()).into());
     }
     let log = OpenOptions::new()
         .create(true)
@@ -26,7 +27,7 @@ pub fn start(root: &Path, passphrase: &str) -> Result<()> {
         .mode(0o600)
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(root.join("run").join("process.log"))
-        .context("cannot open the process's log")?;
+        .map_err(Error::unusable(root))?;
     let mut child = with_own_mounts(&std::env::current_exe()?, own)
         .args(["internal", "serve"])
         .arg(root)

@@ -9,7 +9,8 @@ mod people;
 mod refusals;
 mod stage;
 
-use anyhow::{Context, Result, bail};
+use crate::error::Error;
+use anyhow::{Context, Result};
 use cli::{Console, DemoArgs};
 use people::Role;
 use stage::{Stage, text_of};
@@ -33,7 +34,10 @@ pub fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
         None => room_path.join("site"),
     };
     if fs::read_dir(&site).is_ok_and(|mut entries| entries.next().is_some()) {
-        bail!("`{}` is not empty; the demo makes a site of its own", site.display());
+        return Err(Error::NotEmpty(site).into());
+    }
+    if let Some(data) = &args.data {
+        has_data(data)?;
     }
     let mut stage = Stage::new(console, &site, &room_path, args.json)?;
     let told = story(&mut stage, args.data.as_deref());
@@ -46,6 +50,15 @@ pub fn run(args: &DemoArgs, console: &mut Console) -> Result<()> {
         let _ = room.keep();
     }
     Ok(())
+}
+
+/// Before seconds of work: the folder has what the story reads.
+fn has_data(data: &Path) -> Result<(), Error> {
+    let lacks = |file: &&str| !data.join(file).is_file();
+    match ["samplesheet.csv", "md5sums.txt", "reference.fa"].into_iter().find(lacks) {
+        Some(file) => Err(Error::NoData { folder: data.to_owned(), file }),
+        None => Ok(()),
+    }
 }
 
 fn story(stage: &mut Stage<'_>, data: Option<&Path>) -> Result<()> {

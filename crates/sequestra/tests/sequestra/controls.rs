@@ -41,6 +41,14 @@ fn every_control_holds_can_fail_and_leaves_its_evidence() {
     // What is there is not replaced.
     let again = controls(&["run", "C-KEY-02", "--out", folder.to_str().unwrap()]);
     assert_eq!(again.status.code(), Some(5), "{}", String::from_utf8_lossy(&again.stderr));
+    // What cannot be kept is not begun: nothing is played for nothing.
+    for (option, place, code) in
+        [("--oscal", room.path().join("absent/r.json"), "CLI-020"), ("--out", oscal.clone(), "CLI-021")]
+    {
+        let refused = controls(&["run", "C-KEY-02", option, place.to_str().unwrap()]);
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert!(refused.stdout.is_empty() && told.contains(code) && told.contains("hint: "), "{told}");
+    }
     let again = controls(&["run", "C-KEY-02", "--oscal", oscal.to_str().unwrap()]);
     assert_eq!(again.status.code(), Some(5));
 }

@@ -37,6 +37,7 @@ mod erasure;
 mod http;
 mod keys;
 mod matrix;
+mod mistakes;
 mod mounted;
 mod outward;
 mod question;

@@ -76,3 +76,20 @@ fn a_disk_that_the_site_does_not_see_is_refused_and_nothing_is_written_beneath()
     assert!(said.contains("hint: ") && said.contains("site lock"), "{said}");
     assert_eq!(fs::read_dir(&disk).unwrap().count(), 0, "nothing lies beneath the mount");
 }
+
+#[test]
+fn a_site_on_a_read_only_file_system_is_told_as_that() {
+    let site = Site::fresh(&[]);
+    let beside = TempDir::new_in(scratch()).unwrap();
+    let (exit, said) = run(
+        &site,
+        "private",
+        beside.path(),
+        r#"site site lock || exit 1
+        mount --bind "$SITE" "$SITE" && mount -o remount,bind,ro "$SITE" || exit 2
+        site whoami
+        test $? = 6 || exit 3"#,
+    );
+    assert_eq!(exit, Some(0), "{said}");
+    assert!(said.contains("SEQUESTRA-011") && said.contains("read-only"), "{said}");
+}
