@@ -129,24 +129,3 @@ fn what_has_ended_is_not_said_to_be_stopped() {
     let done = site.run("approver", &["tool", "add", "nothing", "--program", "nothing=/nowhere/program"]);
     assert!(done.exit == 2 && done.err.contains("EXEC-002") && done.err.contains("hint: "), "{}", done.err);
 }
-
-#[test]
-fn a_sample_of_two_patients_is_named_by_its_row() {
-    let site = Site::copy();
-    let project = site.last("analyst", &["project", "list"]);
-    let folder = site.room.join("package");
-    fs::create_dir(&folder).unwrap();
-    let names = ["a_R1.fastq.gz", "a_R2.fastq.gz", "b_R1.fastq.gz", "b_R2.fastq.gz"];
-    names.iter().for_each(|name| fs::write(folder.join(name), name).unwrap());
-    let sums = Command::new("md5sum").args(names).current_dir(&folder).output().unwrap();
-    fs::write(folder.join("md5sums.txt"), sums.stdout).unwrap();
-    let rows = "patient,sample,lane,fastq_1,fastq_2\n\
-        C-1,C-1-B,L001,a_R1.fastq.gz,a_R2.fastq.gz\nC-2,C-1-B,L002,b_R1.fastq.gz,b_R2.fastq.gz\n";
-    fs::write(folder.join("sheet.csv"), rows).unwrap();
-    let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let (sheet, manifest) = (at("sheet.csv"), at("md5sums.txt"));
-    let put = ["intake", "put", &project, "--sheet", &sheet, "--manifest", &manifest];
-    let done = site.run("analyst", &put);
-    assert!(done.exit == 2 && done.err.contains("CATALOG-002"), "{} {}", done.exit, done.err);
-    assert!(done.err.contains("of row 2") && done.err.contains("hint: "), "{}", done.err);
-}
