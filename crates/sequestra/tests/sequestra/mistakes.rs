@@ -1,6 +1,6 @@
 //! A user's mistakes: each is told with its code, with what to do next, and with an exit code that blames nobody else.
 
-use crate::site::{PROGRAM, Site, scratch};
+use crate::site::{PROGRAM, SAMPLE, Site, scratch};
 use serde_json::Value;
 use std::fs;
 use std::net::TcpListener;
@@ -128,4 +128,25 @@ fn what_has_ended_is_not_said_to_be_stopped() {
     // A program that is not there is no failure of the machine.
     let done = site.run("approver", &["tool", "add", "nothing", "--program", "nothing=/nowhere/program"]);
     assert!(done.exit == 2 && done.err.contains("EXEC-002") && done.err.contains("hint: "), "{}", done.err);
+}
+
+#[test]
+fn a_sample_of_another_patient_is_named_by_its_row() {
+    let site = Site::copy();
+    let project = site.last("analyst", &["project", "list"]);
+    let folder = site.room.join("package");
+    fs::create_dir(&folder).unwrap();
+    let names = ["a_R1.fastq.gz", "a_R2.fastq.gz"];
+    names.iter().for_each(|name| fs::write(folder.join(name), name).unwrap());
+    let sums = Command::new("md5sum").args(names).current_dir(&folder).output().unwrap();
+    fs::write(folder.join("md5sums.txt"), sums.stdout).unwrap();
+    // The sample came with an earlier package, and with another patient.
+    let row = format!("C-2,{SAMPLE},L009,{},{}", names[0], names[1]);
+    fs::write(folder.join("sheet.csv"), format!("patient,sample,lane,fastq_1,fastq_2\n{row}\n")).unwrap();
+    let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (sheet, manifest) = (at("sheet.csv"), at("md5sums.txt"));
+    let put = ["intake", "put", &project, "--sheet", &sheet, "--manifest", &manifest];
+    let done = site.run("analyst", &put);
+    assert!(done.exit == 2 && done.err.contains("CATALOG-002"), "{} {}", done.exit, done.err);
+    assert!(done.err.contains("of row 1") && done.err.contains("hint: "), "{}", done.err);
 }
