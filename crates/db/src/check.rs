@@ -86,7 +86,7 @@ impl Db {
     }
 
     /// Runs one statement that reads much. The inner failure is the server's word about its data.
-    async fn scan(&self, sql: &str) -> Result<Result<(), sea_orm::DbErr>, Error> {
+    async fn scan(&self, sql: &str) -> Result<Result<(), String>, Error> {
         let tx = self.reader().begin().await?;
         for setting in [
             "SET LOCAL statement_timeout = 0",
@@ -98,7 +98,8 @@ impl Db {
         match tx.query_one_raw(Statement::from_string(DatabaseBackend::Postgres, sql)).await {
             Ok(_) => Ok(Ok(())),
             Err(error) => match Error::from(error) {
-                Error::Statement(error) => Ok(Err(error)),
+                Error::Statement(error) => Ok(Err(error.to_string())),
+                Error::Damaged(said) => Ok(Err(said)),
                 other => Err(other),
             },
         }

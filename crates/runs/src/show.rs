@@ -119,7 +119,6 @@ impl Runs {
     pub async fn cancel(&self, permit: &Permit<Manage, Run>, id: &RunId) -> Result<State, Error> {
         permit.covers(id)?;
         let found = self.live().get(id).cloned();
-        let was_live = found.is_some();
         if let Some(mut live) = found {
             live.cancel.cancel();
             // An error means that the run's thread is gone: what it stored is the answer.
@@ -127,7 +126,7 @@ impl Runs {
         }
         let row = run::Entity::find_by_id(id.as_str()).one(self.inner.db.reader()).await?;
         match State::parse(&row.ok_or(Error::NotFound)?.state).ok_or(Error::Record)? {
-            State::Cancelled if was_live => Ok(State::Cancelled),
+            State::Cancelled => Ok(State::Cancelled),
             other => Err(Error::Ended(other.as_str())),
         }
     }

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 /// Lines that wait to be written. More are lost, and counted.
@@ -90,8 +90,18 @@ impl Log {
     /// Waits until all is written, `patience` at most.
     pub fn settle(&self, patience: Duration) {
         let (done, written) = sync_channel(1);
-        if self.send.try_send(Item::Settle(done)).is_ok() {
-            let _ = written.recv_timeout(patience);
+        let mut item = Item::Settle(done);
+        for _ in 0..patience.as_millis() {
+            match self.send.try_send(item) {
+                Ok(()) => {
+                    let _ = written.recv_timeout(patience);
+                    return;
+                }
+                // It waits behind all lines, and those leave no place for it yet.
+                Err(TrySendError::Full(again)) => item = again,
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
