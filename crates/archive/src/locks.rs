@@ -36,7 +36,9 @@ impl Archive {
         let (store, name, wanted) = (self.store.clone(), object.body.clone(), object.clone());
         let same = blocking(move || match store.locked(&name) {
             Ok(lock) => Ok(says(&wanted, &lock) && store.is_marked(&name)?),
-            Err(error) if error.kind() == ErrorKind::InvalidData => Ok(false),
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::IsADirectory) => {
+                Ok(false)
+            }
             Err(error) => Err(error.into()),
         })
         .await?;

@@ -108,6 +108,17 @@ impl Looked {
     }
 }
 
+impl Step {
+    fn take(&mut self, checked: Checked) {
+        self.objects += 1;
+        self.bytes = self.bytes.saturating_add(checked.bytes);
+        if checked.damage.is_some() {
+            self.damaged += 1;
+            self.found.push(checked);
+        }
+    }
+}
+
 impl Checked {
     fn of(object: &Object, damage: Option<String>) -> Self {
         Self {
@@ -209,23 +220,22 @@ impl Archive {
                 over = true;
                 break;
             };
-            let damage = match self.look(&object, pace.per_second).await?.damage() {
-                Ok(damage) => damage,
-                Err(error) => {
-                    // What cannot be read stays due, and must not hold up what is behind it.
-                    self.known.pass(&whose, &object, self.clock.monotonic());
-                    step.unread.push(Checked::of(&object, None));
-                    failed = Some(error);
-                    continue;
-                }
+            let failure = match self.look(&object, pace.per_second).await?.damage() {
+                Ok(damage) => match self.conclude(&object, damage, by).await {
+                    Ok(checked) => {
+                        step.take(checked);
+                        continue;
+                    }
+                    // Its lock could not be read.
+                    Err(error @ (Error::Store(_) | Error::Bucket(_))) => error,
+                    Err(error) => return Err(error),
+                },
+                Err(error) => error,
             };
-            let checked = self.conclude(&object, damage, by).await?;
-            step.objects += 1;
-            step.bytes = step.bytes.saturating_add(checked.bytes);
-            if checked.damage.is_some() {
-                step.damaged += 1;
-                step.found.push(checked);
-            }
+            // What cannot be read stays due, and must not hold up what is behind it.
+            self.known.pass(&whose, &object, self.clock.monotonic());
+            step.unread.push(Checked::of(&object, None));
+            failed = Some(failure);
         }
         if step.objects == 0 {
             // That nothing at all came out of the store is its failure; the next step goes on behind.
@@ -304,15 +314,17 @@ impl Archive {
         match found {
             Some(found) => self.quarantine(object, found, by, request).await?,
             None if object.quarantined.is_some() => self.release(object, by, request).await?,
-            None => {
-                self.mark(object, object::Column::ScrubbedAt, self.clock.now().to_string()).await?;
-            }
+            None => {}
         }
-        let found = match found {
+        let said = match found {
             None => self.check_lock(object, by, request).await?,
             found => found,
         };
-        Ok(Checked::of(object, found.map(str::to_owned)))
+        // A version whose lock could not be read stays due.
+        if found.is_none() && object.quarantined.is_none() {
+            self.mark(object, object::Column::ScrubbedAt, self.clock.now().to_string()).await?;
+        }
+        Ok(Checked::of(object, said.map(str::to_owned)))
     }
 
     /// Reads a version in whole. Blocks.

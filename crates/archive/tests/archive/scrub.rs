@@ -327,6 +327,35 @@ mod locks {
     }
 
     #[tokio::test]
+    async fn a_lock_that_is_none_is_found_and_one_that_cannot_be_read_holds_up_nothing() {
+        let locked = Locked::new().await;
+        let (archive, whole) = (&locked.site.spine.archive, std::fs::read(&locked.lock).unwrap());
+        std::fs::remove_file(&locked.lock).unwrap();
+        std::fs::create_dir(&locked.lock).unwrap();
+        assert_eq!(locked.scrub().await.as_deref(), Some("lock"), "a folder locks nothing");
+        std::fs::remove_dir(&locked.lock).unwrap();
+        std::fs::write(&locked.lock, &whole).unwrap();
+        assert_eq!(archive.lock_settled().await.unwrap(), 1);
+
+        locked.site.seen().put(b"behind").await.unwrap();
+        std::fs::remove_file(&locked.lock).unwrap();
+        std::os::unix::fs::symlink(&locked.lock, &locked.lock).unwrap();
+        let before = locked.site.spine.clock.now();
+        let permit =
+            locked.site.spine.permit(&locked.site.spine.admin, Action::CheckStorage, &locked.site.spine.site);
+        let permit = permit.await;
+        let step = archive.scrub_for(&permit, before, &EVERYTHING).await.unwrap();
+        assert_eq!((step.objects, step.unread.len()), (1, 1), "what is behind it is read");
+        std::fs::remove_file(&locked.lock).unwrap();
+        std::fs::write(&locked.lock, &whole).unwrap();
+        let again = archive.scrub_for(&permit, before, &EVERYTHING).await.unwrap();
+        assert_eq!((again.objects, again.due), (0, 0), "that pass went by it");
+        let later = locked.site.spine.clock.now();
+        let next = archive.scrub_for(&permit, later, &EVERYTHING).await.unwrap();
+        assert_eq!(next.objects, 2, "and it stayed due");
+    }
+
+    #[tokio::test]
     async fn a_later_moment_stays_and_is_told_until_the_lock_is_written_anew() {
         let locked = Locked::new().await;
         let whole = std::fs::read_to_string(&locked.lock).unwrap();
