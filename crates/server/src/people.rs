@@ -52,8 +52,7 @@ pub(crate) async fn token(
     Signed(caller): Signed,
     Path(name): Path<String>,
 ) -> Result<Answer<Invitation>, Failure> {
-    let permit = manage(&site, &caller, &name).await?;
-    let account = site.access.account_named(&permit, &name).await?;
+    let (permit, account) = manage(&site, &caller, &name).await?;
     let token = site.access.renew_token(&permit, &account.id).await?;
     Ok(Answer(Invitation { account: wire(account), token: token.expose().to_owned() }))
 }
@@ -64,8 +63,7 @@ pub(crate) async fn grant(
     Path(name): Path<String>,
     Json(body): Json<NewRole>,
 ) -> Result<Answer<Account>, Failure> {
-    let permit = manage(&site, &caller, &name).await?;
-    let account = site.access.account_named(&permit, &name).await?;
+    let (permit, account) = manage(&site, &caller, &name).await?;
     let tx = site.begin(&permit).await?;
     site.access.grant_on_site(&permit, &tx, &account.id, body.role).await?;
     tx.commit().await?;
@@ -77,8 +75,7 @@ pub(crate) async fn close(
     Signed(caller): Signed,
     Path(name): Path<String>,
 ) -> Result<Answer<Account>, Failure> {
-    let permit = manage(&site, &caller, &name).await?;
-    let account = site.access.account_named(&permit, &name).await?;
+    let (permit, account) = manage(&site, &caller, &name).await?;
     site.access.close_account(&permit, &account.id).await?;
     Ok(Answer(Account { closed: true, ..wire(account) }))
 }
@@ -146,16 +143,19 @@ async fn administer(
     Ok((site.access.decide(caller, ask).await?, target))
 }
 
+/// The right to manage the account of this name, and the account.
 pub(crate) async fn manage(
     site: &Site,
     caller: &access::Caller,
     name: &str,
-) -> Result<Permit<Manage, thing::Site>, Failure> {
+) -> Result<(Permit<Manage, thing::Site>, access::Account), Failure> {
     let mut ask = Ask::<thing::Site>::new(Action::ManageAccounts, [site.id.clone()]);
     if let Some(target) = known(site, name).await? {
         ask = ask.target(&target);
     }
-    Ok(site.access.decide(caller, ask).await?)
+    let permit = site.access.decide(caller, ask).await?;
+    let account = site.access.account_named(&permit, name).await?;
+    Ok((permit, account))
 }
 
 /// The account of this name, if there is one. Any other failure is a failure: a decision without

@@ -51,8 +51,7 @@ pub(crate) async fn of_account(
     Signed(caller): Signed,
     Path(name): Path<String>,
 ) -> Result<Answer<Vec<OpenSession>>, Failure> {
-    let permit = manage(&site, &caller, &name).await?;
-    let account = site.access.account_named(&permit, &name).await?;
+    let (permit, account) = manage(&site, &caller, &name).await?;
     let sessions = site.access.sessions(&permit, &account.id).await?;
     Ok(Answer(sessions.into_iter().map(|one| shown(one, None)).collect()))
 }
@@ -62,8 +61,7 @@ pub(crate) async fn revoke_all(
     Signed(caller): Signed,
     Path(name): Path<String>,
 ) -> Result<Answer<Revoked>, Failure> {
-    let permit = manage(&site, &caller, &name).await?;
-    let account = site.access.account_named(&permit, &name).await?;
+    let (permit, account) = manage(&site, &caller, &name).await?;
     let sessions = site.access.revoke_sessions(&permit, &account.id).await?;
     Ok(Answer(Revoked { sessions: sessions as u64 }))
 }

@@ -32,14 +32,11 @@ fn run(site: &Site, kind: &str, disk: &Path, script: &str) -> (Option<i32>, Stri
 
 #[test]
 fn a_disk_mounted_while_the_site_is_open_gets_the_backup() {
-    let site = Site::fresh(&[]);
-    let beside = TempDir::new_in(scratch()).unwrap();
-    let disk = beside.path().join("disk");
-    fs::create_dir(&disk).unwrap();
+    let (site, disk) = (Site::fresh(&[]), TempDir::new_in(scratch()).unwrap());
     let (exit, said) = run(
         &site,
         "shared",
-        &disk,
+        disk.path(),
         r#"site backup create "$DISK/backup" --recovery "$ROOM/recovery" || exit 1
         test -e "$DISK/backup/sets/000001/set.json" || exit 2
         site backup verify "$DISK/backup" || exit 3
@@ -47,19 +44,16 @@ fn a_disk_mounted_while_the_site_is_open_gets_the_backup() {
         mountpoint -q "$DISK" || exit 5"#,
     );
     assert_eq!(exit, Some(0), "{said}");
-    assert_eq!(fs::read_dir(&disk).unwrap().count(), 0, "nothing lies beneath the mount");
+    assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 0, "nothing lies beneath the mount");
 }
 
 #[test]
 fn a_disk_that_the_site_does_not_see_is_refused_and_nothing_is_written_beneath() {
-    let site = Site::fresh(&[]);
-    let beside = TempDir::new_in(scratch()).unwrap();
-    let disk = beside.path().join("disk");
-    fs::create_dir(&disk).unwrap();
+    let (site, disk) = (Site::fresh(&[]), TempDir::new_in(scratch()).unwrap());
     let (exit, said) = run(
         &site,
         "private",
-        &disk,
+        disk.path(),
         r#"refused() { site "$@"; test $? = 5 || exit 1; }
         refused backup create "$DISK/backup" --recovery "$ROOM/recovery"
         refused backup create "$ROOM/backup" --recovery "$DISK/recovery"
@@ -74,13 +68,12 @@ fn a_disk_that_the_site_does_not_see_is_refused_and_nothing_is_written_beneath()
     assert_eq!(exit, Some(0), "{said}");
     assert_eq!(said.matches("BACKUP-014").count(), 3, "{said}");
     assert!(said.contains("hint: ") && said.contains("site lock"), "{said}");
-    assert_eq!(fs::read_dir(&disk).unwrap().count(), 0, "nothing lies beneath the mount");
+    assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 0, "nothing lies beneath the mount");
 }
 
 #[test]
 fn a_site_on_a_read_only_file_system_is_told_as_that() {
-    let site = Site::fresh(&[]);
-    let beside = TempDir::new_in(scratch()).unwrap();
+    let (site, beside) = (Site::fresh(&[]), TempDir::new_in(scratch()).unwrap());
     let (exit, said) = run(
         &site,
         "private",
