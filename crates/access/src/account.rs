@@ -1,10 +1,10 @@
 //! People.
 
 use crate::session::Cause;
-use crate::table::{account, token};
+use crate::table::{account, session, token};
 use crate::thing::{Site, Thing};
 use crate::verb::Manage;
-use crate::{Access, Error, OneTimeToken, Permit};
+use crate::{Access, Ends, Error, OneTimeToken, Permit};
 use audit::{Event, What};
 use base::{Class, Id, UserId};
 use db::Tx;
@@ -12,6 +12,7 @@ use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// How long a one-time token can be redeemed: a day.
 const TOKEN_LIFE_SECONDS: i64 = 24 * 3600;
@@ -35,7 +36,7 @@ impl Access {
         tx: &Tx,
         name: &str,
     ) -> Result<(Account, OneTimeToken), Error> {
-        permit.live()?;
+        self.still(permit, tx).await?;
         self.insert_account(tx, name).await
     }
 
@@ -45,8 +46,58 @@ impl Access {
             return Err(Error::NameTaken);
         }
         let made = self.insert_account(tx, name).await?;
-        self.insert_grant(tx, &made.0.id, base::Role::PlatformAdministrator, None).await?;
+        // Without an end: nobody else could give it again.
+        let (role, ends) = (base::Role::PlatformAdministrator, Ends::default());
+        self.insert_grant(tx, &made.0.id, role, None, ends).await?;
         Ok(made)
+    }
+
+    /// Says, on record, that a new account is another one of the person who has `first`: the two count as one
+    /// wherever nobody may act for themselves.
+    pub async fn link_person(
+        &self,
+        permit: &Permit<Manage, Site>,
+        tx: &Tx,
+        account: &UserId,
+        first: &UserId,
+    ) -> Result<(), Error> {
+        permit.live()?;
+        let row = account::Entity::find_by_id(first.to_string()).one(&**tx).await?;
+        let person = row.map(|row| row.person.unwrap_or(row.id)).ok_or(Error::NotFound)?;
+        let event = Event::new(permit.actor().clone(), What::AccountsLinked {})
+            .during(Some(permit.caller().request().clone()))
+            .about([account.to_string(), first.to_string()]);
+        self.inner.audit.gate(&event).await?;
+        account::Entity::update_many()
+            .col_expr(account::Column::Person, Expr::value(person))
+            .filter(account::Column::Id.eq(account.to_string()))
+            .exec(&**tx)
+            .await?;
+        Ok(())
+    }
+
+    /// The accounts that are not closed.
+    pub(crate) async fn open_accounts(&self) -> Result<BTreeSet<UserId>, Error> {
+        let open = account::Entity::find().filter(account::Column::Closed.eq(false));
+        let rows = open.all(self.inner.db.reader()).await?;
+        rows.into_iter().map(|row| Ok(from_row(row)?.id)).collect()
+    }
+
+    /// Whether two accounts are one person's.
+    pub(crate) async fn same_person(&self, one: &UserId, other: &UserId) -> Result<bool, Error> {
+        if one == other {
+            return Ok(true);
+        }
+        let rows = account::Entity::find()
+            .filter(account::Column::Id.is_in([one.to_string(), other.to_string()]))
+            .all(self.inner.db.reader())
+            .await?;
+        let mut people = rows.into_iter().map(|row| row.person.unwrap_or(row.id));
+        // An account that is not there is nobody's; a target is resolved before.
+        Ok(match (people.next(), people.next()) {
+            (Some(one), Some(other)) => one == other,
+            _ => false,
+        })
     }
 
     /// Makes a new one-time token for an account whose owner lost the session, and ends the
@@ -61,6 +112,7 @@ impl Access {
         self.refuse_takeover(account).await?;
         usable(self.inner.db.reader(), account.as_str()).await.map_err(closed)?;
         let tx = self.inner.db.begin(permit.decision()).await?;
+        self.still(permit, &tx).await?;
         let token = self.insert_token(&tx, account).await?;
         tx.commit().await?;
         // The token of before is worth nothing from here on: a session that it began meanwhile is among these.
@@ -69,21 +121,16 @@ impl Access {
         Ok(token)
     }
 
-    /// Closes an account, on record: its sessions and its one-time token end at once, what it has under
-    /// way within a minute. Neither its id nor its name is given to anybody again.
+    /// Closes an account, on record: its sessions and its one-time token end at once and its roles are taken,
+    /// what it has under way ends within a minute. Neither its id nor its name is given to anybody again.
     pub async fn close_account(&self, permit: &Permit<Manage, Site>, account: &UserId) -> Result<(), Error> {
         permit.live()?;
         usable(self.inner.db.reader(), account.as_str()).await.map_err(closed)?;
-        let event = Event::new(permit.actor().clone(), What::AccountClosed {})
-            .during(Some(permit.caller().request().clone()))
-            .about([account.to_string()]);
-        let position = self.inner.audit.gate(&event).await?.position;
-        let tx = self.inner.db.begin(position).await?;
-        account::Entity::update_many()
-            .col_expr(account::Column::Closed, Expr::value(true))
-            .filter(account::Column::Id.eq(account.to_string()))
-            .exec(&*tx)
-            .await?;
+        let tx = self.inner.db.begin(permit.decision()).await?;
+        self.still(permit, &tx).await?;
+        self.tell_account(permit, account, What::AccountClosed {}).await?;
+        mark(&tx, account, true).await?;
+        self.take_all(permit.caller(), &tx, account).await?;
         token::Entity::delete_many()
             .filter(token::Column::Account.eq(account.to_string()))
             .exec(&*tx)
@@ -92,6 +139,48 @@ impl Access {
         // From here on nobody signs in; a session that began meanwhile is among these.
         let rows = self.sessions_of(account).await?;
         self.end_sessions(permit.caller(), account, rows, Cause::AccountClosed).await?;
+        Ok(())
+    }
+
+    /// Opens a closed account again, on record, for the same person; gives a one-time token.
+    ///
+    /// INVARIANT (reopened-with-nothing): roles and sessions go in the transaction that opens it, whatever closed
+    /// it: releases before this one left both, and so can a crash while an account is closed.
+    pub async fn reopen_account(
+        &self,
+        permit: &Permit<Manage, Site>,
+        account: &UserId,
+    ) -> Result<OneTimeToken, Error> {
+        permit.live()?;
+        match usable(self.inner.db.reader(), account.as_str()).await.map_err(closed) {
+            Err(Error::Closed) => {}
+            Err(other) => return Err(other),
+            Ok(_) => return Err(Error::Open),
+        }
+        let tx = self.inner.db.begin(permit.decision()).await?;
+        self.still(permit, &tx).await?;
+        self.tell_account(permit, account, What::AccountReopened {}).await?;
+        self.take_all(permit.caller(), &tx, account).await?;
+        session::Entity::delete_many()
+            .filter(session::Column::Account.eq(account.to_string()))
+            .exec(&*tx)
+            .await?;
+        mark(&tx, account, false).await?;
+        let token = self.insert_token(&tx, account).await?;
+        tx.commit().await?;
+        Ok(token)
+    }
+
+    async fn tell_account(
+        &self,
+        permit: &Permit<Manage, Site>,
+        account: &UserId,
+        what: What,
+    ) -> Result<(), Error> {
+        let event = Event::new(permit.actor().clone(), what)
+            .during(Some(permit.caller().request().clone()))
+            .about([account.to_string()]);
+        self.inner.audit.gate(&event).await?;
         Ok(())
     }
 
@@ -173,6 +262,7 @@ impl Access {
             name: Set(account.name.clone()),
             created_at: Set(self.inner.clock.now().to_string()),
             closed: Set(false),
+            person: Set(None),
         };
         account::Entity::insert(row).exec_without_returning(&**tx).await?;
         self.insert_token(tx, &account.id).await
@@ -212,11 +302,20 @@ pub(crate) async fn usable(connection: &impl ConnectionTrait, id: &str) -> Resul
 }
 
 /// What is asked of an account that is closed, by those who may know that it is there.
-fn closed(error: Error) -> Error {
+pub(crate) fn closed(error: Error) -> Error {
     match error {
         Error::NotSignedIn => Error::Closed,
         other => other,
     }
+}
+
+async fn mark(tx: &Tx, account: &UserId, closed: bool) -> Result<(), Error> {
+    account::Entity::update_many()
+        .col_expr(account::Column::Closed, Expr::value(closed))
+        .filter(account::Column::Id.eq(account.to_string()))
+        .exec(&**tx)
+        .await?;
+    Ok(())
 }
 
 fn from_row(row: account::Model) -> Result<Account, Error> {

@@ -30,7 +30,7 @@ pub(crate) struct Inner {
     pub audit: Audit,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    judge: Judge,
+    pub judge: Judge,
     settings: OnceLock<Checked>,
     pub facts: OnceLock<Arc<dyn Facts>>,
     sealer: OnceLock<Arc<dyn FieldSealer>>,
@@ -90,7 +90,7 @@ impl<T: Thing> Ask<T> {
         self
     }
 
-    /// Names the account whose rights the act changes.
+    /// Names the account whose rights the act changes, or whose request it approves.
     #[must_use]
     pub fn target(mut self, account: &UserId) -> Self {
         self.target = Some(account.clone());
@@ -218,6 +218,8 @@ impl Access {
             return Err(Error::Verb { action: ask.action.as_str(), verb: V::NAME });
         }
         self.standing(caller).await?;
+        // Before anything is asked: what follows stands on these policies or on newer ones.
+        let epoch = self.inner.judge.epoch();
         let place = self.place_of_all::<T>(&ask).await?;
         let Some(place) = place else {
             let by = By { allowed: false, policies: Vec::new(), set: self.policy_digest() };
@@ -225,10 +227,14 @@ impl Access {
             return Err(Error::NotFound);
         };
         let roles = self.roles_of(caller, place.project.as_ref()).await?;
+        let same_person = match (caller.user(), &ask.target) {
+            (Some(user), Some(target)) => self.same_person(user, target).await?,
+            _ => false,
+        };
         // INVARIANT (one-holder): what was just read is what counts, and the record it goes into is the site's. A
         // process that another one has taken the database from decides nothing, also where it would only read.
         self.inner.db.held().await?;
-        let Judgement { decision, cedar } = self.ask_policy(caller, &ask, &place, &roles);
+        let Judgement { decision, cedar } = self.ask_policy(caller, &ask, &place, &roles, same_person);
         if let Some(cedar) = cedar {
             self.disagreed(caller, ask.action, cedar).await?;
         }
@@ -256,6 +262,8 @@ impl Access {
             retention: place.retention,
             caller: caller.clone(),
             decision: committed,
+            grants: roles.grants,
+            epoch,
         };
         Ok(Permit::new(ground, self.inner.clock.clone(), self.inner.audit.clone()))
     }
@@ -300,9 +308,7 @@ impl Access {
 
     /// The class of a project, as far as it is known.
     pub(crate) async fn class_of(&self, project: &ProjectId) -> Result<Option<base::Class>, Error> {
-        let Some(facts) = self.inner.facts.get() else { return Ok(None) };
-        let place = facts.place(project.as_str()).await.map_err(Error::Facts)?;
-        Ok(place.and_then(|place| place.class))
+        Ok(self.place_of(project.as_str()).await?.and_then(|place| place.class))
     }
 
     async fn place_of_all<T: Thing>(&self, ask: &Ask<T>) -> Result<Option<Place>, Error> {
@@ -320,7 +326,14 @@ impl Access {
         Ok(common)
     }
 
-    fn ask_policy<T: Thing>(&self, caller: &Caller, ask: &Ask<T>, place: &Place, roles: &Roles) -> Judgement {
+    fn ask_policy<T: Thing>(
+        &self,
+        caller: &Caller,
+        ask: &Ask<T>,
+        place: &Place,
+        roles: &Roles,
+        same_person: bool,
+    ) -> Judgement {
         let resource = Resource {
             kind: T::KIND,
             id: ask.things.first().map(|id| id.as_str().to_owned()).unwrap_or_default(),
@@ -328,22 +341,16 @@ impl Access {
             class: place.class,
             region: place.region.clone(),
         };
-        let Checked { settings, zone } = self.settings();
-        let time = self.inner.clock.now().to_zoned(zone.clone());
-        let may_lie_here = |region: &String| settings.regions.contains(region);
         let context = policy::Context {
             purpose: ask.reason.as_ref().map(|r| r.reveal().clone()),
             strong_authentication: caller.signed().is_some_and(|signed| signed.proof.resists_phishing()),
             on_behalf_of: None,
             target: ask.target.as_ref().map(ToString::to_string),
-            same_person: false,
+            same_person,
             network: caller.network(),
-            hour: time.hour().unsigned_abs(),
-            weekday: time.weekday().to_monday_one_offset().unsigned_abs(),
-            out_of_region: place.project.is_some()
-                && !settings.regions.is_empty()
-                && !place.region.as_ref().is_some_and(may_lie_here),
+            ..policy::Context::default()
         };
+        let context = self.here_and_now(Some(place), context);
         let actor = policy::Actor {
             id: caller.actor().to_string(),
             service: matches!(caller.actor(), Actor::Service(_)),
@@ -351,7 +358,38 @@ impl Access {
             project_roles: roles.project.clone(),
         };
         let request = Request { actor, action: ask.action, resource, context };
-        self.inner.judge.decide(&request, settings.check_one_in, &*self.inner.entropy)
+        let one_in = self.settings().settings.check_one_in;
+        self.inner.judge.decide(&request, one_in, &*self.inner.entropy)
+    }
+
+    /// The circumstances with the time at the site, and whether the place may lie here.
+    pub(crate) fn here_and_now(&self, place: Option<&Place>, stated: policy::Context) -> policy::Context {
+        let Checked { settings, zone } = self.settings();
+        let time = self.inner.clock.now().to_zoned(zone.clone());
+        let project = place.filter(|place| place.project.is_some() && !settings.regions.is_empty());
+        let lies_here = |place: &Place| place.region.as_ref().is_some_and(|r| settings.regions.contains(r));
+        policy::Context {
+            hour: time.hour().unsigned_abs(),
+            weekday: time.weekday().to_monday_one_offset().unsigned_abs(),
+            out_of_region: project.is_some_and(|place| !lies_here(place)),
+            ..stated
+        }
+    }
+
+    /// The set in force.
+    pub(crate) fn policies(&self) -> Arc<Policies> {
+        self.inner.judge.policies()
+    }
+
+    /// What `policies` would decide if they were in force. It is no decision: nothing is recorded, nothing given.
+    pub(crate) fn would(&self, policies: &Policies, request: &Request) -> policy::Decision {
+        self.inner.judge.would(policies, request)
+    }
+
+    /// The place of the thing with this id.
+    pub(crate) async fn place_of(&self, id: &str) -> Result<Option<Place>, Error> {
+        let Some(facts) = self.inner.facts.get() else { return Ok(None) };
+        facts.place(id).await.map_err(Error::Facts)
     }
 
     /// Puts on record that Cedar said something else than the compiled form.
@@ -425,14 +463,11 @@ impl Access {
         let mut roles = Roles::default();
         for grant in self.live_grants(user).await? {
             match &grant.project {
-                None => {
-                    roles.site.insert(grant.role);
-                }
-                Some(own) if Some(own) == project => {
-                    roles.project.insert(grant.role);
-                }
-                Some(_) => {}
-            }
+                None => roles.site.insert(grant.role),
+                Some(own) if Some(own) == project => roles.project.insert(grant.role),
+                Some(_) => continue,
+            };
+            roles.grants.push(grant.id.to_string());
         }
         Ok(roles)
     }
@@ -461,6 +496,8 @@ struct By {
 struct Roles {
     site: BTreeSet<Role>,
     project: BTreeSet<Role>,
+    /// The grants that they come from.
+    grants: Vec<String>,
 }
 
 fn ids<T: Thing>(ask: &Ask<T>) -> Vec<String> {
@@ -481,6 +518,9 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::ViewStorage
         | Action::ViewReferences
         | Action::SearchAuditSite
+        | Action::ViewPolicy
+        | Action::ExplainAccess
+        | Action::ExplainAccessSite
         | Action::VerifyLedger => crate::verb::View::NAME,
         Action::ViewVariants => crate::verb::Read::NAME,
         Action::DownloadObject => crate::verb::Release::NAME,
@@ -495,6 +535,8 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::CheckStorage
         | Action::MakeBackup
         | Action::ManageAccounts
+        | Action::ProposePolicy
+        | Action::ApprovePolicy
         | Action::CreateProject
         | Action::AdministerProject
         | Action::CancelRun

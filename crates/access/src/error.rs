@@ -68,6 +68,41 @@ pub enum Error {
     /// The site changes nothing now.
     #[error("the site changes nothing now: {0}")]
     ReadOnly(String),
+    /// A role that the account does not hold.
+    #[error("the account does not hold the role `{0}`")]
+    NotHeld(base::Role),
+    /// A role for longer than the site gives any.
+    #[error("a role lasts at most {days} days here")]
+    TooLong {
+        /// The site's limit.
+        days: u32,
+    },
+    /// A role, or something that it stands on, would have ended before it is given.
+    #[error("it would have ended already, by its {0}")]
+    EndedBefore(&'static str),
+    /// The account is not closed.
+    #[error("the account is open")]
+    Open,
+    /// An action on the wrong kind of thing.
+    #[error("`{action}` is done {}", if *site { "on the site as a whole" } else { "to things of a project" })]
+    WrongPlace {
+        /// The policy's action.
+        action: &'static str,
+        /// Whether it is the site's.
+        site: bool,
+    },
+    /// A site's own policies that cannot be.
+    #[error("these policies cannot be a site's own: {0}")]
+    OwnPolicies(String),
+    /// A set of policies that does not pass its checks.
+    #[error(transparent)]
+    Policy(#[from] policy::Error),
+    /// A proposal that was decided already.
+    #[error("the proposal is {0}, and no longer open")]
+    NotOpen(&'static str),
+    /// Another set came into force since it was proposed.
+    #[error("other policies are in force now than when this was proposed")]
+    Overtaken,
     /// A site's setting about decisions that cannot be.
     #[error("`{what}` of [policy] in site.toml is not valid: {why}")]
     Settings {
@@ -96,21 +131,28 @@ impl From<db::sea_orm::DbErr> for Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotFound | Self::NoAccount(_) => Kind::NotFound,
+            Self::NotFound | Self::NoAccount(_) | Self::NotHeld(_) => Kind::NotFound,
             Self::Denied { .. }
             | Self::NotSignedIn
             | Self::Token
             | Self::PermitEnded
             | Self::Takeover
             | Self::NotCovered(_) => Kind::Denied,
-            Self::NameTaken | Self::Closed => Kind::Conflict,
+            Self::NameTaken | Self::Closed | Self::Open | Self::NotOpen(_) | Self::Overtaken => {
+                Kind::Conflict
+            }
             Self::Name(_)
             | Self::RolePlace { .. }
             | Self::MixedProjects
             | Self::LongReason(_)
+            | Self::TooLong { .. }
+            | Self::EndedBefore(_)
+            | Self::WrongPlace { .. }
+            | Self::OwnPolicies(_)
             | Self::Settings { .. } => Kind::Invalid,
             Self::ReadOnly(_) => Kind::Unavailable,
             Self::Verb { .. } | Self::Facts(_) => Kind::Internal,
+            Self::Policy(e) => e.kind(),
             Self::Audit(e) => e.kind(),
             Self::Db(e) => e.kind(),
         }
@@ -136,6 +178,15 @@ impl Fault for Error {
             Self::ReadOnly(_) => "ACCESS-016",
             Self::Settings { .. } => "ACCESS-017",
             Self::Closed => "ACCESS-018",
+            Self::Open => "ACCESS-019",
+            Self::NotHeld(_) => "ACCESS-020",
+            Self::TooLong { .. } => "ACCESS-021",
+            Self::EndedBefore(_) => "ACCESS-022",
+            Self::WrongPlace { .. } => "ACCESS-023",
+            Self::OwnPolicies(_) => "ACCESS-024",
+            Self::NotOpen(_) => "ACCESS-025",
+            Self::Overtaken => "ACCESS-026",
+            Self::Policy(e) => e.code(),
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
         }
@@ -157,7 +208,8 @@ impl Fault for Error {
                 Some("use 2 to 32 lower-case letters, digits, `.`, `_` or `-`, a letter first".into())
             }
             Self::NameTaken => Some(
-                "take another name; for a new sign-in of that account a platform administrator makes a token (`account token`)"
+                "take another name, also when the account is closed; for a new sign-in of that account a platform administrator makes a \
+                 token (`account token`)"
                     .into(),
             ),
             Self::NoAccount(_) => Some(
@@ -171,8 +223,20 @@ impl Fault for Error {
             Self::RolePlace { role, .. } => {
                 Some(format!("the project's administrator gives it: `member add PROJECT NAME --role {role}`"))
             }
+            Self::OwnPolicies(_) => Some("docs/guide/access.md shows a folder of policies".into()),
+            Self::NotOpen(_) => Some("`policy list` shows what is open".into()),
+            Self::Overtaken => Some("look at what is in force (`policy list`), and propose again".into()),
+            Self::Policy(e) => e.hint(),
+            Self::WrongPlace { site: true, .. } => Some("leave the thing out".into()),
+            Self::WrongPlace { .. } => Some("name a project, a sample, an object or a run".into()),
+            Self::NotHeld(_) => Some("`account list` shows the roles that are held on the site".into()),
+            Self::TooLong { .. } => {
+                Some("give an earlier end; a role that is given again before it ends goes on".into())
+            }
+            Self::EndedBefore(_) => Some("give a later end, or renew what it stands on first".into()),
             Self::Settings { .. } => Some("docs/spec/policy.md says what `[policy]` takes".into()),
-            Self::Closed => Some("make a new account under another name: ids and names are not given twice".into()),
+            Self::Closed => Some("`account reopen` opens it again for the same person, without any role".into()),
+            Self::Open => Some("`account list` shows which are closed".into()),
             Self::Audit(e) => e.hint(),
             Self::Db(e) => e.hint(),
             _ => None,

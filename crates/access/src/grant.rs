@@ -1,20 +1,47 @@
-//! What people hold: a role, on the site or in a project, until it expires.
+//! What people hold: a role, on the site or in a project, until it ends.
 
-use crate::table::grant;
-use crate::thing::{Project, Site};
-use crate::verb::{Manage, View};
+use crate::account::{closed, usable};
+use crate::table::{account, grant};
+use crate::thing::{Project, Site, Thing};
+use crate::verb::{Manage, Verb, View};
 use crate::{Access, Caller, Error, Permit};
-use base::{GrantId, Id, ProjectId, Role, UserId};
+use audit::{Actor, Event, What};
+use base::{GrantId, Id, ProjectId, Role, Timestamp, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use serde::Serialize;
+use db::sea_orm::sea_query::{Expr, Query};
+use db::sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 
-/// How long a role in a project lasts unless it is given again: a year.
-const GRANT_LIFE_SECONDS: i64 = 365 * 24 * 3600;
+const DAY_SECONDS: i64 = 24 * 3600;
 
-/// A role that an account holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// When a role ends: with its time, or with the first of the conditions it stands on that ends.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ends {
+    /// Its own end; what the site sets, when absent.
+    pub until: Option<Timestamp>,
+    /// The end of the training that it asks for.
+    pub training_until: Option<Timestamp>,
+    /// The end of the agreement that it stands on, such as one about the use of data.
+    pub agreement_until: Option<Timestamp>,
+    /// The end of the approval that it stands on, such as an ethics committee's.
+    pub approval_until: Option<Timestamp>,
+}
+
+impl Ends {
+    /// The first end, and the closed word for what ends then.
+    pub fn first(&self) -> Option<(Timestamp, &'static str)> {
+        let all = [
+            (self.until, "time"),
+            (self.training_until, "training"),
+            (self.agreement_until, "agreement"),
+            (self.approval_until, "approval"),
+        ];
+        all.into_iter().filter_map(|(end, word)| Some((end?, word))).min_by_key(|(end, _)| *end)
+    }
+}
+
+/// A role that an account holds, or held.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// Its id.
     pub id: GrantId,
@@ -24,8 +51,17 @@ pub struct Grant {
     pub role: Role,
     /// The project, or none for a role on the site.
     pub project: Option<ProjectId>,
-    /// When it ends, in seconds since 1970, if it does.
-    pub expires_at: Option<i64>,
+    /// When it ends, if it does.
+    pub ends: Ends,
+    /// Whether it is on record that it ended.
+    pub lapsed: bool,
+}
+
+impl Grant {
+    /// Whether it has not ended. What is on record as ended stays so, also under a clock that was set back.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        !self.lapsed && self.ends.first().is_none_or(|(end, _)| end > now)
+    }
 }
 
 impl Access {
@@ -36,12 +72,17 @@ impl Access {
         tx: &Tx,
         account: &UserId,
         role: Role,
-    ) -> Result<GrantId, Error> {
+        ends: &Ends,
+    ) -> Result<Grant, Error> {
         if role.is_site_wide() {
             return Err(Error::RolePlace { role, expected: "on the site, not in a project" });
         }
         let project = permit.in_project()?;
-        self.insert_grant(tx, account, role, Some(project)).await
+        self.still(permit, tx).await?;
+        let ends = self.ends(ends)?;
+        let made = self.insert_grant(tx, account, role, Some(project), ends).await?;
+        self.tell(permit.caller(), &made, true).await?;
+        Ok(made)
     }
 
     /// Takes all roles of `account` in the permit's project away; gives how many there were.
@@ -52,12 +93,11 @@ impl Access {
         account: &UserId,
     ) -> Result<u64, Error> {
         let project = permit.in_project()?;
-        let gone = grant::Entity::delete_many()
-            .filter(grant::Column::Account.eq(account.to_string()))
-            .filter(grant::Column::Project.eq(project.to_string()))
-            .exec(&**tx)
-            .await?;
-        Ok(gone.rows_affected)
+        self.still(permit, tx).await?;
+        let of = Condition::all()
+            .add(grant::Column::Account.eq(account.to_string()))
+            .add(grant::Column::Project.eq(project.to_string()));
+        self.take(permit.caller(), tx, of).await
     }
 
     /// Gives `account` a role on the site.
@@ -67,12 +107,31 @@ impl Access {
         tx: &Tx,
         account: &UserId,
         role: Role,
-    ) -> Result<GrantId, Error> {
-        permit.live()?;
-        if !role.is_site_wide() {
-            return Err(Error::RolePlace { role, expected: "in a project, not on the site" });
-        }
-        self.insert_grant(tx, account, role, None).await
+        ends: &Ends,
+    ) -> Result<Grant, Error> {
+        self.still(permit, tx).await?;
+        on_site(role)?;
+        let ends = self.ends(ends)?;
+        let made = self.insert_grant(tx, account, role, None, ends).await?;
+        self.tell(permit.caller(), &made, true).await?;
+        Ok(made)
+    }
+
+    /// Takes a role on the site away from `account`.
+    pub async fn revoke_on_site(
+        &self,
+        permit: &Permit<Manage, Site>,
+        tx: &Tx,
+        account: &UserId,
+        role: Role,
+    ) -> Result<(), Error> {
+        self.still(permit, tx).await?;
+        on_site(role)?;
+        let of = Condition::all()
+            .add(grant::Column::Account.eq(account.to_string()))
+            .add(grant::Column::Project.is_null())
+            .add(grant::Column::Role.eq(role.as_str()));
+        if self.take(permit.caller(), tx, of).await? == 0 { Err(Error::NotHeld(role)) } else { Ok(()) }
     }
 
     /// Makes `account` the first administrator of a project that is being made under `permit`.
@@ -83,8 +142,11 @@ impl Access {
         project: &ProjectId,
         account: &UserId,
     ) -> Result<GrantId, Error> {
-        permit.live()?;
-        self.insert_grant(tx, account, Role::ProjectAdministrator, Some(project)).await
+        self.still(permit, tx).await?;
+        let ends = self.ends(&Ends::default())?;
+        let made = self.insert_grant(tx, account, Role::ProjectAdministrator, Some(project), ends).await?;
+        self.tell(permit.caller(), &made, true).await?;
+        Ok(made.id)
     }
 
     /// The roles given in the permit's project, those that have ended too: each says when.
@@ -92,6 +154,16 @@ impl Access {
         let project = permit.in_project()?;
         let rows = grant::Entity::find()
             .filter(grant::Column::Project.eq(project.to_string()))
+            .all(self.inner.db.reader())
+            .await?;
+        rows.into_iter().map(from_row).collect()
+    }
+
+    /// The roles given on the site, those that have ended too.
+    pub async fn grants_on_site(&self, permit: &Permit<Manage, Site>) -> Result<Vec<Grant>, Error> {
+        permit.live()?;
+        let rows = grant::Entity::find()
+            .filter(grant::Column::Project.is_null())
             .all(self.inner.db.reader())
             .await?;
         rows.into_iter().map(from_row).collect()
@@ -105,45 +177,193 @@ impl Access {
         }
     }
 
+    /// Records the roles that have ended since the last time. They gave nothing since their end; this says so.
+    ///
+    /// A record is made before it is noted that it was: what a crash leaves between is recorded twice.
+    pub async fn record_lapses(&self, actor: &Actor) -> Result<u64, Error> {
+        let now = self.inner.clock.now();
+        let ended = |column: grant::Column| column.lte(now.as_second());
+        let due = Condition::any()
+            .add(ended(grant::Column::ExpiresAt))
+            .add(ended(grant::Column::TrainingUntil))
+            .add(ended(grant::Column::AgreementUntil))
+            .add(ended(grant::Column::ApprovalUntil));
+        let rows = grant::Entity::find()
+            .filter(grant::Column::Lapsed.eq(false))
+            .filter(due)
+            .all(self.inner.db.reader())
+            .await?;
+        let mut count = 0;
+        for ended in rows.into_iter().map(from_row) {
+            let ended = ended?;
+            let Some((_, cause)) = ended.ends.first() else { continue };
+            let what = What::GrantLapsed { role: ended.role, cause: cause.to_owned() };
+            let position = self.inner.audit.gate(&about(actor.clone(), &ended, what)).await?.position;
+            let tx = self.inner.db.begin(position).await?;
+            grant::Entity::update_many()
+                .col_expr(grant::Column::Lapsed, Expr::value(true))
+                .filter(grant::Column::Id.eq(ended.id.to_string()))
+                .exec(&*tx)
+                .await?;
+            tx.commit().await?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Fails when whoever acts was closed, or lost a role that counted, since it was decided that they may.
+    ///
+    /// INVARIANT (one-after-the-other): each change of rights asks this within its transaction, and transactions do not
+    /// overlap. So of two administrators who close each other at once one does.
+    pub(crate) async fn still<V: Verb, T: Thing>(&self, permit: &Permit<V, T>, tx: &Tx) -> Result<(), Error> {
+        permit.live()?;
+        let Some(user) = permit.caller().user() else { return Ok(()) };
+        usable(&**tx, user.as_str()).await?;
+        let counted = permit.grants();
+        let held = grant::Entity::find().filter(grant::Column::Id.is_in(counted.iter().map(String::as_str)));
+        if held.all(&**tx).await?.len() == counted.len() { Ok(()) } else { Err(Error::PermitEnded) }
+    }
+
+    /// The roles that `account` holds now: none of those that have ended, and none if it is closed.
     pub(crate) async fn live_grants(&self, account: &UserId) -> Result<Vec<Grant>, Error> {
-        let now = self.inner.clock.now().as_second();
+        self.live(account::Column::Id.eq(account.to_string())).await
+    }
+
+    /// The roles that anybody holds now.
+    pub(crate) async fn all_live_grants(&self) -> Result<Vec<Grant>, Error> {
+        self.live(account::Column::Closed.eq(false)).await
+    }
+
+    /// Every role that was given to `account` and not taken away, those that have ended too.
+    pub(crate) async fn grants_of(&self, account: &UserId) -> Result<Vec<Grant>, Error> {
         let rows = grant::Entity::find()
             .filter(grant::Column::Account.eq(account.to_string()))
             .all(self.inner.db.reader())
             .await?;
-        let live = rows.into_iter().filter(|row| row.expires_at.is_none_or(|end| end > now));
-        live.map(from_row).collect()
+        rows.into_iter().map(from_row).collect()
     }
 
+    async fn live(&self, whose: Expr) -> Result<Vec<Grant>, Error> {
+        let now = self.inner.clock.now();
+        let open = Query::select()
+            .column(account::Column::Id)
+            .from(account::Entity)
+            .and_where(whose)
+            .and_where(account::Column::Closed.eq(false))
+            .to_owned();
+        let rows = grant::Entity::find()
+            .filter(grant::Column::Account.in_subquery(open))
+            .all(self.inner.db.reader())
+            .await?;
+        let grants = rows.into_iter().map(from_row).collect::<Result<Vec<Grant>, Error>>()?;
+        Ok(grants.into_iter().filter(|grant| grant.holds(now)).collect())
+    }
+
+    /// Takes every role of an account away.
+    pub(crate) async fn take_all(&self, caller: &Caller, tx: &Tx, account: &UserId) -> Result<u64, Error> {
+        self.take(caller, tx, Condition::all().add(grant::Column::Account.eq(account.to_string()))).await
+    }
+
+    async fn take(&self, caller: &Caller, tx: &Tx, of: Condition) -> Result<u64, Error> {
+        let rows = grant::Entity::find().filter(of.clone()).all(&**tx).await?;
+        for taken in rows.into_iter().map(from_row) {
+            self.tell(caller, &taken?, false).await?;
+        }
+        Ok(grant::Entity::delete_many().filter(of).exec(&**tx).await?.rows_affected)
+    }
+
+    /// Records that a role was given or taken, before that is stored.
+    async fn tell(&self, caller: &Caller, changed: &Grant, given: bool) -> Result<(), Error> {
+        let until = changed.ends.first().map(|(end, _)| end).filter(|_| given);
+        let what = What::RightsChanged { role: changed.role, given, until };
+        let event = about(caller.actor().clone(), changed, what).during(Some(caller.request().clone()));
+        self.inner.audit.gate(&event).await?;
+        Ok(())
+    }
+
+    /// The ends of a role that is given now. Its own is never later than the site allows.
+    pub(crate) fn ends(&self, asked: &Ends) -> Result<Ends, Error> {
+        let (now, days) = (self.inner.clock.now(), self.settings().settings.grant_days);
+        let most = now.as_second().saturating_add(i64::from(days).saturating_mul(DAY_SECONDS));
+        let latest = Timestamp::from_second(most).unwrap_or(Timestamp::MAX);
+        if asked.until.is_some_and(|until| until > latest) {
+            return Err(Error::TooLong { days });
+        }
+        let ends = Ends { until: asked.until.or(Some(latest)), ..asked.clone() };
+        match ends.first() {
+            Some((end, what)) if end <= now => Err(Error::EndedBefore(what)),
+            _ => Ok(ends),
+        }
+    }
+
+    /// `ends` as they are: the first administrator's role has none. A closed account gets none: whoever opens it
+    /// again would have its sign-in in hand.
     pub(crate) async fn insert_grant(
         &self,
         tx: &Tx,
         account: &UserId,
         role: Role,
         project: Option<&ProjectId>,
-    ) -> Result<GrantId, Error> {
+        ends: Ends,
+    ) -> Result<Grant, Error> {
+        usable(&**tx, account.as_str()).await.map_err(closed)?;
+        // A role that is given again is held until the new end, be it later or sooner.
+        let place = match project {
+            Some(project) => grant::Column::Project.eq(project.to_string()),
+            None => grant::Column::Project.is_null(),
+        };
+        grant::Entity::delete_many()
+            .filter(grant::Column::Account.eq(account.to_string()))
+            .filter(grant::Column::Role.eq(role.as_str()))
+            .filter(place)
+            .exec(&**tx)
+            .await?;
         let id = GrantId::mint(&*self.inner.entropy);
-        let now = self.inner.clock.now();
+        let second = |end: Option<Timestamp>| Set(end.map(Timestamp::as_second));
         let row = grant::ActiveModel {
             id: Set(id.to_string()),
             account: Set(account.to_string()),
             role: Set(role.as_str().to_owned()),
             project: Set(project.map(ToString::to_string)),
-            created_at: Set(now.to_string()),
-            expires_at: Set(project.map(|_| now.as_second().saturating_add(GRANT_LIFE_SECONDS))),
+            created_at: Set(self.inner.clock.now().to_string()),
+            expires_at: second(ends.until),
+            training_until: second(ends.training_until),
+            agreement_until: second(ends.agreement_until),
+            approval_until: second(ends.approval_until),
+            lapsed: Set(false),
         };
         grant::Entity::insert(row).exec_without_returning(&**tx).await?;
-        Ok(id)
+        Ok(Grant { id, account: account.clone(), role, project: project.cloned(), ends, lapsed: false })
     }
+}
+
+pub(crate) fn on_site(role: Role) -> Result<(), Error> {
+    match role.is_site_wide() {
+        true => Ok(()),
+        false => Err(Error::RolePlace { role, expected: "in a project, not on the site" }),
+    }
+}
+
+fn about(actor: Actor, grant: &Grant, what: What) -> Event {
+    Event::new(actor, what)
+        .in_project(grant.project.clone())
+        .about([grant.account.to_string(), grant.id.to_string()])
 }
 
 fn from_row(row: grant::Model) -> Result<Grant, Error> {
     let bad = |e: &dyn std::fmt::Display| Error::from(db::sea_orm::DbErr::Custom(e.to_string()));
+    let time = |second: Option<i64>| second.map(Timestamp::from_second).transpose().map_err(|e| bad(&e));
     Ok(Grant {
         id: row.id.parse().map_err(|e| bad(&e))?,
         account: row.account.parse().map_err(|e| bad(&e))?,
         role: row.role.parse().map_err(|e| bad(&e))?,
         project: row.project.map(|p| p.parse()).transpose().map_err(|e| bad(&e))?,
-        expires_at: row.expires_at,
+        ends: Ends {
+            until: time(row.expires_at)?,
+            training_until: time(row.training_until)?,
+            agreement_until: time(row.agreement_until)?,
+            approval_until: time(row.approval_until)?,
+        },
+        lapsed: row.lapsed,
     })
 }

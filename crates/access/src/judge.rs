@@ -1,7 +1,8 @@
 //! The policies in force, and the check that their compiled form says what Cedar says.
 
+use crate::proposal::Texts;
 use base::{Entropy, Sha256};
-use policy::{Decision, Policies, Request};
+use policy::{Action, Decision, Policies, Request};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -14,6 +15,10 @@ pub(crate) const DISAGREES: &str = "compiled-form-disagrees";
 /// into force.
 pub(crate) struct Judge {
     force: RwLock<Force>,
+    /// Decides alone who changes policies.
+    shipped: Arc<Policies>,
+    /// Ends the permits that stand on a set that is no longer in force.
+    epoch: Arc<AtomicU64>,
     distrusted: AtomicBool,
     /// Decisions until the next is checked; 0 before the first was drawn.
     left: Mutex<u32>,
@@ -25,6 +30,8 @@ pub(crate) struct Judge {
 struct Force {
     fast: Arc<Policies>,
     truth: Arc<Policies>,
+    /// The site's own files in it.
+    own: Arc<Texts>,
 }
 
 #[derive(Default)]
@@ -48,6 +55,20 @@ pub struct Checks {
     pub disagreed: u64,
 }
 
+/// The epoch of a set of policies.
+#[derive(Debug, Clone)]
+pub(crate) struct Epoch {
+    at: u64,
+    now: Arc<AtomicU64>,
+}
+
+impl Epoch {
+    /// Whether the set is still in force.
+    pub(crate) fn is_now(&self) -> bool {
+        self.now.load(Ordering::SeqCst) == self.at
+    }
+}
+
 /// One decision.
 #[derive(Debug)]
 pub(crate) struct Judgement {
@@ -56,15 +77,25 @@ pub(crate) struct Judgement {
     pub cedar: Option<bool>,
 }
 
+/// Whether a site's own policies have no say in an action.
+///
+/// INVARIANT (way-back): what sees, proposes and approves policies is decided by the shipped ones alone. So no set
+/// that came into force can keep people from replacing it, and none can say who approves the next.
+const fn is_of_policies(action: Action) -> bool {
+    matches!(action, Action::ViewPolicy | Action::ProposePolicy | Action::ApprovePolicy)
+}
+
 impl Judge {
     pub(crate) fn new(policies: Policies) -> Self {
         let policies = Arc::new(policies);
-        Self::of(Force { fast: policies.clone(), truth: policies })
+        Self::of(Force { fast: policies.clone(), truth: policies, own: Arc::default() })
     }
 
     fn of(force: Force) -> Self {
         Self {
+            shipped: force.truth.clone(),
             force: RwLock::new(force),
+            epoch: Arc::new(AtomicU64::new(0)),
             distrusted: AtomicBool::new(false),
             left: Mutex::new(0),
             counts: Counts::default(),
@@ -76,13 +107,47 @@ impl Judge {
         self.force().truth
     }
 
+    /// The site's own files in the set in force.
+    pub(crate) fn own(&self) -> Texts {
+        Texts::clone(&self.force().own)
+    }
+
+    /// The number of sets that were in force before, and where to see it change.
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch { at: self.epoch.load(Ordering::SeqCst), now: self.epoch.clone() }
+    }
+
+    /// Puts another set in force.
+    ///
+    /// INVARIANT (one-set-a-permit): the epoch is raised after the new set decides. A permit takes its epoch before
+    /// its decision, so none that the old set gave outlives it. Unless another set came into force since `epoch`:
+    /// what was read before that is out of date.
+    pub(crate) fn replace_since(&self, epoch: &Epoch, policies: Policies, own: Texts) {
+        let policies = Arc::new(policies);
+        let mut force = self.force.write().unwrap_or_else(PoisonError::into_inner);
+        if epoch.is_now() {
+            *force = Force { fast: policies.clone(), truth: policies, own: Arc::new(own) };
+            self.distrusted.store(false, Ordering::SeqCst);
+            self.epoch.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
     pub(crate) fn digest(&self) -> Sha256 {
         self.policies().digest()
     }
 
+    /// What `policies` would decide if they were in force. Counts nothing.
+    pub(crate) fn would(&self, policies: &Policies, request: &Request) -> Decision {
+        let policies = if is_of_policies(request.action) { &self.shipped } else { policies };
+        if self.is_distrusted() { policies.interpret(request) } else { policies.decide(request) }
+    }
+
     /// Decides. `one_in` of the compiled form's answers is put to Cedar; which one is drawn from `entropy`.
     pub(crate) fn decide(&self, request: &Request, one_in: u32, entropy: &dyn Entropy) -> Judgement {
-        let force = self.force();
+        let mut force = self.force();
+        if is_of_policies(request.action) {
+            (force.fast, force.truth) = (self.shipped.clone(), self.shipped.clone());
+        }
         count(&self.counts.decisions);
         let compiled = match self.is_distrusted() {
             true => None,
@@ -162,7 +227,8 @@ mod tests {
     fn split(without: &str) -> Judge {
         let texts = SHIPPED.iter().filter(|(name, _)| *name != without);
         let truth = Policies::load(texts.map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect()).unwrap();
-        Judge::of(Force { fast: Arc::new(Policies::shipped().unwrap()), truth: Arc::new(truth) })
+        let fast = Arc::new(Policies::shipped().unwrap());
+        Judge::of(Force { fast, truth: Arc::new(truth), own: Arc::default() })
     }
 
     #[test]

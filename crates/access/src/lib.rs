@@ -8,6 +8,9 @@
 //! * [`decide`]: from a caller and a question to a permit
 //! * [`caller`]: who asks, and the acts of one request
 //! * `judge`: the policies in force, and the check of their compiled form
+//! * [`proposal`]: a site's own policies, by two people
+//! * [`rights`]: who may do what, before and after a change
+//! * [`explain`]: why an account can do a thing, or cannot
 //! * [`settings`]: what a site sets about its decisions
 //! * [`facts`]: what this room needs to know and cannot vouch for itself
 //! * [`account`], [`session`], [`grant`]: people, how they sign in, what they hold
@@ -18,12 +21,15 @@
 pub mod account;
 pub mod caller;
 pub mod decide;
+pub mod explain;
 pub mod facts;
 pub mod grant;
 pub mod limits;
 pub mod permit;
+pub mod proposal;
 pub mod recovered;
 mod restored;
+pub mod rights;
 pub mod session;
 pub mod settings;
 pub mod signed;
@@ -38,12 +44,15 @@ pub use account::Account;
 pub use caller::Caller;
 pub use decide::{Access, Ask};
 pub use error::Error;
+pub use explain::Explanation;
 pub use facts::{Facts, Place};
-pub use grant::Grant;
+pub use grant::{Ends, Grant};
 pub use judge::Checks;
 pub use limits::Limits;
 pub use permit::{Permit, thing, verb};
-pub use policy::{Action, Network};
+pub use policy::{Action, Interpreted, Network};
+pub use proposal::{Proposal, Texts};
+pub use rights::{Changes, Comparison, Factor, Right, RightChange, Step};
 pub use session::Session;
 pub use settings::Settings;
 pub use signed::{Proof, SignedIn, Source};

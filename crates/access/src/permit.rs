@@ -1,5 +1,6 @@
 //! The lease that functions on protected data ask for.
 
+use crate::judge::Epoch;
 use crate::{Caller, Error};
 use audit::{Actor, Audit};
 use base::{Clock, Id, ProjectId, Retention, Timestamp};
@@ -100,7 +101,9 @@ pub struct Permit<V: verb::Verb, T: thing::Thing> {
     retention: Option<Retention>,
     caller: Caller,
     decision: u64,
+    grants: Vec<String>,
     ends: Duration,
+    epoch: Epoch,
     clock: Arc<dyn Clock>,
     audit: Audit,
     verb: PhantomData<fn() -> V>,
@@ -114,19 +117,49 @@ pub(crate) struct Ground<T: thing::Thing> {
     pub retention: Option<Retention>,
     pub caller: Caller,
     pub decision: u64,
+    pub grants: Vec<String>,
+    pub epoch: Epoch,
 }
 
 impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
     pub(crate) fn new(ground: Ground<T>, clock: Arc<dyn Clock>, audit: Audit) -> Self {
-        let Ground { things, project, purpose, retention, caller, decision } = ground;
+        let Ground { things, project, purpose, retention, caller, decision, grants, epoch } = ground;
         let ends = clock.monotonic().saturating_add(LEASE);
         let verb = PhantomData;
-        Self { things, project, purpose, retention, caller, decision, ends, clock, audit, verb }
+        Self {
+            things,
+            project,
+            purpose,
+            retention,
+            caller,
+            decision,
+            grants,
+            ends,
+            epoch,
+            clock,
+            audit,
+            verb,
+        }
     }
 
-    /// Fails when the permit has ended. Holders ask before each range and each step.
+    /// Fails when the permit has ended: with its lease, or with the policies that gave it. Holders ask before
+    /// each range and each step.
     pub fn live(&self) -> Result<(), Error> {
-        if self.clock.monotonic() < self.ends { Ok(()) } else { Err(Error::PermitEnded) }
+        if self.is_leased() && self.epoch.is_now() { Ok(()) } else { Err(Error::PermitEnded) }
+    }
+
+    /// The grants whose roles counted for it.
+    pub(crate) fn grants(&self) -> &[String] {
+        &self.grants
+    }
+
+    /// Whether it ended because other policies are in force now, so that asking again may well give another.
+    pub fn is_superseded(&self) -> bool {
+        self.is_leased() && !self.epoch.is_now()
+    }
+
+    fn is_leased(&self) -> bool {
+        self.clock.monotonic() < self.ends
     }
 
     /// The time by the clock that it ends by.
@@ -198,25 +231,30 @@ impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::Judge;
     use base::{FixedClock, RequestId, SystemEntropy, Timestamp, UserId};
 
     #[test]
     fn a_permit_covers_what_it_names_until_its_lease_ends() {
         let clock = Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH));
         let (own, project) = (ProjectId::mint(&SystemEntropy), ProjectId::mint(&SystemEntropy));
-        let ground = Ground {
+        let judge = Judge::new(policy::Policies::shipped().unwrap());
+        let ground = |judge: &Judge| Ground {
             things: BTreeSet::from([own.clone()]),
             project: Some(own.clone()),
             purpose: None,
             retention: None,
             caller: Caller::new(UserId::mint(&SystemEntropy), RequestId::mint(&SystemEntropy), None),
             decision: 7,
+            grants: Vec::new(),
+            epoch: judge.epoch(),
         };
         let folder = tempfile::tempdir().unwrap();
         let key = ledger::SigningKey::from_seed(&[3; 32]).unwrap();
         let ledger = ledger::Ledger::create(&folder.path().join("l"), "test/site", key, clock.clone());
         let audit = Audit::new(ledger.unwrap());
-        let permit: Permit<verb::View, thing::Project> = Permit::new(ground, clock.clone(), audit);
+        let permit: Permit<verb::View, thing::Project> =
+            Permit::new(ground(&judge), clock.clone(), audit.clone());
         // No act of this decision waits for its outcome, so nothing would count it.
         assert!(matches!(permit.count_unwrap(), Err(Error::PermitEnded)));
         permit.covers(&own).unwrap();
@@ -227,5 +265,12 @@ mod tests {
         assert!(matches!(permit.live(), Err(Error::PermitEnded)));
         assert!(matches!(permit.covers(&own), Err(Error::PermitEnded)));
         assert!(matches!(permit.in_project(), Err(Error::PermitEnded)));
+        assert!(!permit.is_superseded());
+        // One that other policies gave ends with them, whatever is left of its lease.
+        let permit: Permit<verb::View, thing::Project> = Permit::new(ground(&judge), clock.clone(), audit);
+        permit.live().unwrap();
+        judge.replace_since(&judge.epoch(), policy::Policies::shipped().unwrap(), Default::default());
+        assert!(matches!(permit.live(), Err(Error::PermitEnded)) && permit.is_superseded());
+        assert!(matches!(permit.covers(&own), Err(Error::PermitEnded)));
     }
 }

@@ -1,6 +1,6 @@
 //! An administrator for a site whose last one can no longer sign in.
 
-use crate::{Access, Account, Error, OneTimeToken};
+use crate::{Access, Account, Ends, Error, OneTimeToken};
 use audit::{Actor, Event, What};
 use base::{Role, SiteId};
 
@@ -14,7 +14,7 @@ impl Access {
         let event = event.about([account.id.to_string()]);
         let tx = self.inner.db.begin(self.inner.audit.gate(&event).await?.position).await?;
         let token = self.insert(&tx, &account).await?;
-        self.insert_grant(&tx, &account.id, Role::PlatformAdministrator, None).await?;
+        self.insert_grant(&tx, &account.id, Role::PlatformAdministrator, None, Ends::default()).await?;
         tx.commit().await?;
         Ok((account, token))
     }

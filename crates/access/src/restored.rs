@@ -2,7 +2,7 @@
 
 use crate::table::{account, grant, session, token};
 use crate::token::OneTimeToken;
-use crate::{Access, Error};
+use crate::{Access, Ends, Error};
 use base::{ProjectId, Role, UserId};
 use db::Tx;
 use db::sea_orm::sea_query::Expr;
@@ -63,7 +63,7 @@ impl Access {
             .filter(grant::Column::Role.eq(Role::PlatformAdministrator.as_str()))
             .exec(&**tx)
             .await?;
-        self.insert_grant(tx, id, Role::PlatformAdministrator, None).await?;
+        self.insert_grant(tx, id, Role::PlatformAdministrator, None, Ends::default()).await?;
         self.insert_token(tx, id).await
     }
 }

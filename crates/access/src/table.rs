@@ -3,7 +3,28 @@
 use db::Migration;
 
 /// The steps to today's tables.
-pub const MIGRATIONS: &[Migration] = &[FIRST, SESSIONS];
+pub const MIGRATIONS: &[Migration] = &[FIRST, SESSIONS, RIGHTS, PROPOSALS];
+
+/// A site's own policies, and who proposed them.
+const PROPOSALS: Migration = Migration {
+    step: "access-4",
+    sql: &[
+        "CREATE TABLE access_proposal (id TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES access_account (id), \
+         created_at TEXT NOT NULL, state TEXT NOT NULL, digest TEXT NOT NULL, replaces TEXT NOT NULL, texts TEXT NOT NULL)",
+    ],
+};
+
+/// When roles end, and which accounts are one person's. Roles that were given before have no end.
+const RIGHTS: Migration = Migration {
+    step: "access-3",
+    sql: &[
+        "ALTER TABLE access_account ADD COLUMN person TEXT",
+        "ALTER TABLE access_grant ADD COLUMN training_until BIGINT",
+        "ALTER TABLE access_grant ADD COLUMN agreement_until BIGINT",
+        "ALTER TABLE access_grant ADD COLUMN approval_until BIGINT",
+        "ALTER TABLE access_grant ADD COLUMN lapsed BOOLEAN NOT NULL DEFAULT FALSE",
+    ],
+};
 
 /// How each session began. Those of before began by a one-time token, over the socket.
 const SESSIONS: Migration = Migration {
@@ -36,6 +57,7 @@ db::entity!(account, "access_account", {
     pub name: String,
     pub created_at: String,
     pub closed: bool,
+    pub person: Option<String>,
 });
 
 db::entity!(token, "access_token", {
@@ -63,4 +85,19 @@ db::entity!(grant, "access_grant", {
     pub project: Option<String>,
     pub created_at: String,
     pub expires_at: Option<i64>,
+    pub training_until: Option<i64>,
+    pub agreement_until: Option<i64>,
+    pub approval_until: Option<i64>,
+    pub lapsed: bool,
+});
+
+db::entity!(proposal, "access_proposal", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub account: String,
+    pub created_at: String,
+    pub state: String,
+    pub digest: String,
+    pub replaces: String,
+    pub texts: String,
 });

@@ -1,6 +1,6 @@
 //! What each route takes and gives, by its name in [`crate::ROUTES`].
 
-use crate::{archive, backup, keys, people, project, record, run, site, variant};
+use crate::{archive, backup, keys, people, policy, project, record, rights, run, site, variant};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 /// The schema of a type.
@@ -79,14 +79,29 @@ pub fn shape(route: &str) -> Option<Shape> {
         "whoami" => gives::<people::Me>(),
         "session list" | "account sessions" => gives::<Vec<people::OpenSession>>(),
         "session revoke" | "account sign-out" => gives::<people::Revoked>(),
-        "account close" => gives::<people::Account>(),
+        "account close" | "account revoke" => gives::<people::Account>(),
         "site status" => gives::<site::Status>(),
         "site lock" => gives::<site::Health>(),
         "account create" => takes::<people::NewAccount>().gives::<people::Invitation>(),
-        "account list" => gives::<Vec<people::Account>>(),
-        "account token" => gives::<people::Invitation>(),
+        "account list" => gives::<Vec<people::Listed>>(),
+        "account token" | "account reopen" => gives::<people::Invitation>(),
         "account grant" => takes::<people::NewRole>().gives::<people::Account>(),
-        other => return of_things(other).or_else(|| of_record(other)).or_else(|| of_keys(other)),
+        other => {
+            let rights = || of_rights(other);
+            return of_things(other).or_else(rights).or_else(|| of_record(other)).or_else(|| of_keys(other));
+        }
+    })
+}
+
+fn of_rights(route: &str) -> Option<Shape> {
+    Some(match route {
+        "account preview" | "member preview" => takes::<rights::Proposed>().gives::<rights::Changes>(),
+        "access explain" | "access explain-site" => takes::<rights::Why>().gives::<rights::Explained>(),
+        "policy list" => gives::<policy::Policies>(),
+        "policy propose" => takes::<policy::NewPolicies>().gives::<policy::Proposal>(),
+        "policy show" => gives::<policy::Shown>(),
+        "policy withdraw" | "policy approve" => gives::<policy::Proposal>(),
+        _ => return None,
     })
 }
 

@@ -6,7 +6,8 @@
 //!
 //! * [`route`]: every route and its rule; [`trail`]: what it leaves in the ledger
 //! * [`problem`]: how a failure is told
-//! * [`people`]: sessions, accounts, members
+//! * [`people`]: sessions, accounts, members; [`rights`]: what a change of theirs would do, and why
+//! * [`policy`]: a site's own policies
 //! * [`project`]: projects, packages, samples, objects
 //! * [`run`]: tools, references, runs
 //! * [`variant`]: questions to the lake
@@ -23,9 +24,11 @@ pub mod contract;
 pub mod keys;
 pub mod openapi;
 pub mod people;
+pub mod policy;
 pub mod problem;
 pub mod project;
 pub mod record;
+pub mod rights;
 pub mod route;
 pub mod run;
 mod schema;

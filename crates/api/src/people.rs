@@ -100,6 +100,9 @@ pub struct NewAccount {
     #[serde(default)]
     #[schemars(with = "Vec<Word<base::Role>>")]
     pub roles: Vec<Role>,
+    /// The name of another account of the same person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
 }
 
 /// A new account or a new one-time token.
@@ -118,6 +121,84 @@ pub struct NewRole {
     /// The role on the site.
     #[schemars(with = "Word<base::Role>")]
     pub role: Role,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Ends::is_usual")]
+    pub ends: Ends,
+}
+
+/// When a role ends: with its time, or with the first of what it stands on that ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ends {
+    /// Its own end; as the site sets it, when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Moment>")]
+    pub until: Option<Timestamp>,
+    /// The end of the training that it asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Moment>")]
+    pub training_until: Option<Timestamp>,
+    /// The end of the agreement that it stands on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Moment>")]
+    pub agreement_until: Option<Timestamp>,
+    /// The end of the approval that it stands on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Moment>")]
+    pub approval_until: Option<Timestamp>,
+}
+
+impl Ends {
+    /// Whether nothing was asked for.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How it is with a role that was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It is held.
+    Held,
+    /// It is held, and ends within thirty days.
+    EndsSoon,
+    /// It has ended.
+    Ended,
+}
+
+/// A role that was given, with its ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Given {
+    /// The role.
+    #[schemars(with = "Word<base::Role>")]
+    pub role: Role,
+    /// How it is with it now.
+    pub standing: Standing,
+    /// Its first end, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Moment>")]
+    pub until: Option<Timestamp>,
+    /// What ends then: `time`, `training`, `agreement` or `approval`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// All of its ends.
+    #[serde(default, skip_serializing_if = "Ends::is_usual")]
+    pub ends: Ends,
+}
+
+/// One of `account list`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Listed {
+    /// Its id.
+    #[schemars(with = "Of<base::UserId>")]
+    pub id: UserId,
+    /// Its sign-in name.
+    pub name: String,
+    /// Whether it is closed.
+    pub closed: bool,
+    /// The roles on the site that were given to it.
+    pub roles: Vec<Given>,
 }
 
 /// `member add`.
@@ -129,6 +210,9 @@ pub struct NewMember {
     /// The role in the project.
     #[schemars(with = "Word<base::Role>")]
     pub role: Role,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Ends::is_usual")]
+    pub ends: Ends,
 }
 
 /// A member of a project.
@@ -136,10 +220,7 @@ pub struct NewMember {
 pub struct Member {
     /// The account.
     pub account: Account,
-    /// The role.
-    #[schemars(with = "Word<base::Role>")]
-    pub role: Role,
-    /// When it ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<String>,
+    /// The role, and when it ends.
+    #[serde(flatten)]
+    pub given: Given,
 }

@@ -13,8 +13,15 @@ struct Beside {
 
 /// Actions without a line here leave decision and outcome alone.
 static BESIDE: &[Beside] = &[
-    Beside { action: "manage-accounts", events: &["account-closed", "session-ended"] },
     Beside { action: "manage-keys", events: &["keys-sealed"] },
+    Beside {
+        action: "manage-accounts",
+        events: &["account-closed", "account-reopened", "accounts-linked", "rights-changed", "session-ended"],
+    },
+    Beside { action: "create-project", events: &["rights-changed"] },
+    Beside { action: "administer-project", events: &["rights-changed"] },
+    Beside { action: "propose-policy", events: &["policy-proposed", "policy-withdrawn"] },
+    Beside { action: "approve-policy", events: &["policy-changed"] },
     Beside { action: "ingest", events: &["linked", "object-sealed", "objects-withdrawn"] },
     Beside { action: "shred-keys", events: &["receipt-issued"] },
     Beside { action: "download-object", events: &["object-damaged"] },
@@ -56,6 +63,7 @@ pub const UNASKED: &[&str] = &[
     "replica-differs",
     "stream-lags",
     "stream-caught-up",
+    "grant-lapsed",
     "policy-checked",
     "policy-disagreed",
     "room-low",

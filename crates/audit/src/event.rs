@@ -1,6 +1,6 @@
 //! What can be recorded.
 
-use base::{Blake3, ObjectId, ProjectId, RequestId, ServiceId, Sha256, SubjectId, Timestamp, UserId};
+use base::{Blake3, ObjectId, ProjectId, RequestId, Role, ServiceId, Sha256, SubjectId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -98,6 +98,10 @@ pub enum What {
     },
     /// An account was closed: nobody signs in to it any more.
     AccountClosed {},
+    /// A closed account was opened again, without any role.
+    AccountReopened {},
+    /// Two accounts are one person's from now on.
+    AccountsLinked {},
     /// Sign-ins and requests with a token that was refused since the last such event, counted.
     SessionsRefused {
         /// How many.
@@ -122,6 +126,42 @@ pub enum What {
         /// The subject whose key it takes to read them, beside the project's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sealed_under: Option<SubjectId>,
+    },
+    /// A role was given, or taken away. Recorded before it is stored.
+    RightsChanged {
+        /// The role.
+        role: Role,
+        /// Whether it was given.
+        given: bool,
+        /// When it ends, by its time or the first of what it stands on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// A role ended. It gave nothing from that moment on; this is recorded within a minute.
+    GrantLapsed {
+        /// The role.
+        role: Role,
+        /// What ended: `time`, `training`, `agreement` or `approval`.
+        cause: String,
+    },
+    /// A site's own policies were proposed.
+    PolicyProposed {
+        /// The digest of the set that they would make.
+        policy: Sha256,
+    },
+    /// A proposal was withdrawn or refused.
+    PolicyWithdrawn {
+        /// The digest of the set that it would have made.
+        policy: Sha256,
+    },
+    /// A proposal was approved by another administrator. Recorded before it is in force.
+    PolicyChanged {
+        /// The digest of the set before.
+        from: Sha256,
+        /// The digest of the set from then on.
+        to: Sha256,
+        /// The digest of the site's own files in it.
+        own: Sha256,
     },
     /// How many decisions there were since the last such event, and how many of them were put to Cedar as
     /// well as to the compiled form of the policies.
@@ -370,8 +410,15 @@ impl What {
             Self::SessionOpened { .. } => "session-opened",
             Self::SessionEnded { .. } => "session-ended",
             Self::AccountClosed {} => "account-closed",
+            Self::AccountReopened {} => "account-reopened",
+            Self::AccountsLinked {} => "accounts-linked",
             Self::SessionsRefused { .. } => "sessions-refused",
             Self::Decision { .. } => "decision",
+            Self::RightsChanged { .. } => "rights-changed",
+            Self::GrantLapsed { .. } => "grant-lapsed",
+            Self::PolicyProposed { .. } => "policy-proposed",
+            Self::PolicyWithdrawn { .. } => "policy-withdrawn",
+            Self::PolicyChanged { .. } => "policy-changed",
             Self::PolicyChecked { .. } => "policy-checked",
             Self::PolicyDisagreed { .. } => "policy-disagreed",
             Self::Outcome { .. } => "outcome",

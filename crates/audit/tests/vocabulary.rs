@@ -6,7 +6,7 @@
 
 use audit::{Actor, Event, Manifest, Outcome, What};
 use base::{
-    Blake3, Id, ObjectId, ProjectId, RequestId, SampleId, ServiceId, Sha256, SiteId, SubjectId,
+    Blake3, Id, ObjectId, ProjectId, RequestId, Role, SampleId, ServiceId, Sha256, SiteId, SubjectId,
     SystemEntropy, Timestamp, UserId,
 };
 use serde_json::{Value, json};
@@ -94,6 +94,8 @@ fn all() -> Vec<Event> {
         asked(person(), What::SessionOpened { proof: Some("passkey".into()) }),
         asked(person(), What::SessionEnded { cause: Some("revoked".into()) }),
         asked(person(), What::AccountClosed {}),
+        asked(person(), What::AccountReopened {}),
+        asked(person(), What::AccountsLinked {}),
         asked(Actor::Service(ServiceId::mint(&SystemEntropy)), decision),
         asked(person(), outcome),
         asked(person(), What::ObjectSealed(Box::new(manifest))),
@@ -111,6 +113,21 @@ fn all() -> Vec<Event> {
         asked(person(), What::JobStarted { closures: vec![Blake3([2; 32])] }),
         asked(person(), ended),
         asked(person(), What::ReceiptIssued { payload: Sha256([3; 32]) }),
+        asked(
+            person(),
+            What::RightsChanged {
+                role: Role::Analyst,
+                given: true,
+                until: Some(base::Timestamp::UNIX_EPOCH),
+            },
+        ),
+        asked(person(), What::GrantLapsed { role: Role::Analyst, cause: "training".into() }),
+        asked(person(), What::PolicyProposed { policy: Sha256([1; 32]) }),
+        asked(person(), What::PolicyWithdrawn { policy: Sha256([1; 32]) }),
+        asked(
+            person(),
+            What::PolicyChanged { from: Sha256([0; 32]), to: Sha256([1; 32]), own: Sha256([2; 32]) },
+        ),
         Event::new(site.clone(), What::PolicyChecked { decisions: 4, compiled: 3, checked: 2, disagreed: 1 }),
         asked(
             person(),

@@ -73,6 +73,7 @@ struct End {
 struct Open {
     shreddings: BTreeMap<u64, Shredding>,
     rights: BTreeMap<u64, Vec<(UserId, Option<ProjectId>)>>,
+    reopened: BTreeMap<u64, Vec<UserId>>,
     requests: BTreeMap<u64, RequestId>,
     acts: BTreeMap<RequestId, Vec<Act>>,
     /// Outcomes that are not known. The next opening says whether the database had got so far.
@@ -142,6 +143,22 @@ impl Reading<'_> {
             What::AccountClosed {} => {
                 self.tombs.closed.extend(event.about.iter().filter_map(|id| id.parse::<UserId>().ok()));
             }
+            What::AccountReopened {} => {
+                let accounts = event.about.iter().filter_map(|id| id.parse::<UserId>().ok());
+                if let Some(decision) = self.decision_of(&event) {
+                    self.open.reopened.entry(decision).or_default().extend(accounts);
+                }
+            }
+            // Of roles in projects that closing an account took: the decision names no project.
+            What::RightsChanged { given: false, .. } => {
+                let accounts = event.about.iter().filter_map(|id| id.parse::<UserId>().ok());
+                let rights: Vec<_> = accounts.map(|account| (account, event.project.clone())).collect();
+                match self.decision_of(&event) {
+                    Some(decision) => self.open.rights.entry(decision).or_default().extend(rights),
+                    // Nobody's request, which has no end on record.
+                    None => self.tombs.rights.extend(rights),
+                }
+            }
             What::ObjectsWithdrawn {} => self.begun(position, Kind::Withdrawn, event),
             What::ObjectDeleted { .. } => self.begun(position, Kind::Deleted(time), event),
             What::HoldChanged { held: true } => self.begun(position, Kind::Held, event),
@@ -172,6 +189,12 @@ impl Reading<'_> {
         }
     }
 
+    /// The decision of the event's request that has no outcome yet.
+    fn decision_of(&self, event: &Event) -> Option<u64> {
+        let request = event.request.as_ref()?;
+        self.open.requests.iter().rev().find(|(_, of)| *of == request).map(|(decision, _)| *decision)
+    }
+
     fn begun(&mut self, position: u64, kind: Kind, event: Event) {
         let objects = event.about.iter().filter_map(|id| id.parse::<ObjectId>().ok()).collect();
         let act = Act { position, kind, objects };
@@ -190,6 +213,11 @@ impl Reading<'_> {
         }
         let rights = self.open.rights.remove(&decision).unwrap_or_default();
         let shredding = self.open.shreddings.remove(&decision);
+        let reopened = self.open.reopened.remove(&decision).unwrap_or_default();
+        // One that may not have been carried out leaves it closed.
+        for account in reopened.iter().filter(|_| end.stored && end.done) {
+            self.tombs.closed.remove(account);
+        }
         if settled || !end.stored {
             return;
         }

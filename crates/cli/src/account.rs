@@ -2,9 +2,11 @@
 
 use crate::Failure;
 use crate::app::App;
+use crate::ends::{self, Until};
 use crate::file::NewFile;
 use crate::init::{json_with_token, keep_token};
 use api::people::{self, Invitation, NewAccount, NewRole};
+use api::rights::{Change, Changes, Proposed};
 use base::Role;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -16,7 +18,9 @@ pub enum Account {
     List(List),
     Token(Token),
     Grant(Grant),
+    Revoke(Revoke),
     Close(Close),
+    Reopen(Reopen),
 }
 
 impl Account {
@@ -26,7 +30,9 @@ impl Account {
             Self::List(args) => args.run(app),
             Self::Token(args) => args.run(app),
             Self::Grant(args) => args.run(app),
+            Self::Revoke(args) => args.run(app),
             Self::Close(args) => args.run(app),
+            Self::Reopen(args) => args.run(app),
         }
     }
 }
@@ -45,6 +51,9 @@ pub struct Create {
     /// A role on the site; may be given several times
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<Role>,
+    /// Another account of the same person: what nobody may do for themselves, neither may do for the other
+    #[arg(long, value_name = "NAME")]
+    person: Option<String>,
     /// A file to write the token to, readable by you alone [default: stdout]
     #[arg(long, value_name = "FILE")]
     token_out: Option<PathBuf>,
@@ -53,28 +62,37 @@ pub struct Create {
 impl Create {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let file = self.token_out.as_deref().map(NewFile::create).transpose()?;
-        let body = NewAccount { name: self.name, roles: self.roles };
+        let body = NewAccount { name: self.name, roles: self.roles, person: self.person };
         let invitation = app.client()?.post("account create", &[], &body)?.json()?;
         invite(app, &invitation, file)
     }
 }
 
-/// List the accounts.
+/// List the accounts, with their roles on the site and when these end.
 #[derive(Args)]
 #[command(after_help = "Example:\n  sequestra account list\n\nRole: platform-administrator on the site.")]
 pub struct List {}
 
 impl List {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let accounts: Vec<people::Account> = app.client()?.get("account list", &[])?;
+        let accounts: Vec<people::Listed> = app.client()?.get("account list", &[])?;
         if app.console.is_json() {
             return app.console.json(&accounts);
         }
-        let rows: Vec<_> = accounts
-            .into_iter()
-            .map(|one| vec![one.id.to_string(), one.name, if one.closed { "closed" } else { "" }.to_owned()])
-            .collect();
-        app.console.table(&["ID", "NAME", ""], &rows)
+        let mut rows = Vec::new();
+        for account in accounts {
+            let (id, state) = (account.id.to_string(), if account.closed { "closed" } else { "open" });
+            if account.roles.is_empty() {
+                let none = || "-".to_owned();
+                rows.push(vec![id.clone(), account.name.clone(), state.to_owned(), none(), none(), none()]);
+            }
+            for given in &account.roles {
+                let [until, standing] = ends::shown(given);
+                let (state, role) = (state.to_owned(), given.role.to_string());
+                rows.push(vec![id.clone(), account.name.clone(), state, role, until, standing]);
+            }
+        }
+        app.console.table(&["ID", "NAME", "ACCOUNT", "ROLE", "UNTIL", "STATE"], &rows)
     }
 }
 
@@ -101,46 +119,118 @@ impl Token {
 
 /// Give an account a role on the site.
 ///
-/// Nobody changes their own rights; another administrator does.
+/// Nobody changes their own rights, nor those of another account of their own; another administrator does.
+/// A role that is given again is held until the new end.
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  sequestra account grant reviewer --role auditor\n\nRole: platform-administrator on the site."
-)]
+#[command(after_help = "Example:\n  sequestra account grant reviewer --role auditor --until 2031-12-31\n  \
+    sequestra account grant reviewer --role auditor --dry-run\n\nRole: platform-administrator on the site.")]
 pub struct Grant {
     /// The sign-in name
     name: String,
     /// The role
     #[arg(long, value_name = "ROLE")]
     role: Role,
+    #[command(flatten)]
+    ends: Until,
+    /// Show what it would give and take, and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl Grant {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        app.client()?.post("account grant", &[&self.name], &NewRole { role: self.role })?;
+        if self.dry_run {
+            return preview(app, &self.name, Change::Give, Some(self.role));
+        }
+        let body = NewRole { role: self.role, ends: self.ends.ends() };
+        app.client()?.post("account grant", &[&self.name], &body)?;
         app.console.say(&format!("{} is {} on the site now", self.name, self.role));
-        if app.console.is_json() { app.console.json(&NewRole { role: self.role }) } else { Ok(()) }
+        if app.console.is_json() { app.console.json(&body) } else { Ok(()) }
     }
 }
 
-/// Close an account: nobody signs in to it any more, and what it has under way ends within a minute.
+/// Take a role on the site from an account.
 ///
-/// Its sessions end at once. Neither its id nor its name is ever given again; what it did stays on record.
-/// Nobody closes their own account; another administrator does.
+/// It holds at once: what the account is doing by that role stops at its next check, within 60 seconds.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sequestra account close leaver\n\nRole: platform-administrator on the site."
+    after_help = "Example:\n  sequestra account revoke reviewer --role auditor\n\nRole: platform-administrator on the site."
+)]
+pub struct Revoke {
+    /// The sign-in name
+    name: String,
+    /// The role
+    #[arg(long, value_name = "ROLE")]
+    role: Role,
+    /// Show what it would give and take, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Revoke {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        if self.dry_run {
+            return preview(app, &self.name, Change::Take, Some(self.role));
+        }
+        app.client()?.tell("account revoke", &[&self.name, self.role.as_str()])?;
+        app.console.say(&format!("{} is not {} on the site any more", self.name, self.role));
+        if app.console.is_json() { app.console.json(&serde_json::json!({})) } else { Ok(()) }
+    }
+}
+
+/// Close an account: nobody signs in to it any more, and its sessions and all of its roles end.
+///
+/// What it has under way ends within a minute. Its id and its name are never given to another; what it did
+/// stays on record. Nobody closes their own account; another administrator does.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra account close worker --dry-run\n  sequestra account close worker\n\n\
+    Role: platform-administrator on the site."
 )]
 pub struct Close {
     /// The sign-in name
     name: String,
+    /// Show what it would take, and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl Close {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let closed: people::Account = app.client()?.get("account close", &[&self.name])?;
-        app.console.say(&format!("{} is closed; its sessions have ended", closed.name));
-        if app.console.is_json() { app.console.json(&closed) } else { Ok(()) }
+        if self.dry_run {
+            return preview(app, &self.name, Change::Take, None);
+        }
+        let account: people::Account = app.client()?.get("account close", &[&self.name])?;
+        app.console.say(&format!("{} is closed; its sessions and roles have ended", self.name));
+        if app.console.is_json() { app.console.json(&account) } else { Ok(()) }
     }
+}
+
+/// Open a closed account again, for the same person and without any role; print a one-time token.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra account reopen worker --token-out token\n\nRole: platform-administrator on the site."
+)]
+pub struct Reopen {
+    /// The sign-in name
+    name: String,
+    /// A file to write the token to, readable by you alone [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    token_out: Option<PathBuf>,
+}
+
+impl Reopen {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let file = self.token_out.as_deref().map(NewFile::create).transpose()?;
+        let invitation = app.client()?.get("account reopen", &[&self.name])?;
+        invite(app, &invitation, file)
+    }
+}
+
+fn preview(app: &mut App<'_>, name: &str, change: Change, role: Option<Role>) -> Result<(), Failure> {
+    let body = Proposed { account: name.to_owned(), change, role };
+    let changes: Changes = app.client()?.post("account preview", &[], &body)?.json()?;
+    ends::changes(app, &changes)
 }
 
 fn invite(app: &mut App<'_>, invitation: &Invitation, file: Option<NewFile>) -> Result<(), Failure> {

@@ -2,9 +2,9 @@
 
 use crate::app::App;
 use crate::{
-    Failure, account, archive, audit, backup, completion, contract, controls, database, demo, doctor, door,
-    init, intake, keys, ledger, login, member, object, project, receipt, reference, remote, report, run,
-    sample, serve, sessions, site, tool, variant, witness,
+    Failure, access, account, archive, audit, backup, completion, contract, controls, database, demo, doctor,
+    door, init, intake, keys, ledger, login, member, object, policy, project, receipt, reference, remote,
+    report, run, sample, serve, sessions, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -89,6 +89,10 @@ pub enum Command {
     #[command(subcommand)]
     Account(account::Account),
     #[command(subcommand)]
+    Access(access::Access),
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    #[command(subcommand)]
     Project(project::Project),
     #[command(subcommand)]
     Member(member::Member),
@@ -151,6 +155,8 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Remote(args) => args.run(app),
         Command::Keys(args) => args.run(app),
         Command::Account(args) => args.run(app),
+        Command::Access(args) => args.run(app),
+        Command::Policy(args) => args.run(app),
         Command::Project(args) => args.run(app),
         Command::Member(args) => args.run(app),
         Command::Intake(args) => args.run(app),

@@ -23,6 +23,7 @@
 //!   `object` (with `keep`), `archive`, `backup`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`,
 //!   `audit`, `ledger`, `witness`, `serve`, `door`, `remote`, `contract`, `keys`, `controls`, `doctor`, `demo`, `completion`
 
+mod access;
 mod account;
 mod app;
 mod archive;
@@ -38,6 +39,7 @@ mod database;
 mod demo;
 mod doctor;
 mod door;
+mod ends;
 mod entry;
 mod error;
 mod file;
@@ -52,6 +54,7 @@ mod member;
 mod object;
 mod passphrase;
 mod place;
+mod policy;
 mod project;
 mod receipt;
 mod reference;

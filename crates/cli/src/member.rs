@@ -1,8 +1,10 @@
 //! `member`: who does what in a project.
 
+use crate::Failure;
 use crate::app::App;
-use crate::{Failure, text};
+use crate::ends::{self, Until};
 use api::people::{self, NewMember};
+use api::rights::{Change, Changes, Proposed};
 use base::{ProjectId, Role};
 use clap::{Args, Subcommand};
 
@@ -24,9 +26,13 @@ impl Member {
     }
 }
 
-/// Give a person a role in a project.
+/// Give a person a role in a project, until it ends.
+///
+/// It ends with its time, or with the first that ends of the training, the agreement and the approval that it
+/// stands on. A role that is given again is held until the new end.
 #[derive(Args)]
-#[command(after_help = "Example:\n  sequestra member add prj_… worker --role analyst\n\n\
+#[command(after_help = "Example:\n  sequestra member add prj_… worker --role analyst --until 2031-12-31\n  \
+    sequestra member add prj_… worker --role viewer --training-until 2031-05-01 --dry-run\n\n\
     Roles in a project: viewer, analyst, data-exporter, project-administrator, data-steward,\nsupport-observer.\n\n\
     Role: project-administrator in the project.")]
 pub struct Add {
@@ -37,18 +43,26 @@ pub struct Add {
     /// The role
     #[arg(long)]
     role: Role,
+    #[command(flatten)]
+    ends: Until,
+    /// Show what it would give and take, and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl Add {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let body = NewMember { account: self.name, role: self.role };
+        if self.dry_run {
+            return preview(app, &self.project, self.name, Change::Give, Some(self.role));
+        }
+        let body = NewMember { account: self.name, role: self.role, ends: self.ends.ends() };
         app.client()?.post("member add", &[&self.project.to_string()], &body)?;
         app.console.say(&format!("{} is {} in {} now", body.account, body.role, self.project));
         if app.console.is_json() { app.console.json(&body) } else { Ok(()) }
     }
 }
 
-/// List a project's members with their roles.
+/// List a project's members with their roles, and which of these end soon or have ended.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra member list prj_…\n\nRole: any data role or project-administrator in the project."
@@ -67,10 +81,11 @@ impl List {
         let rows: Vec<_> = members
             .into_iter()
             .map(|m| {
-                vec![m.account.name, m.role.to_string(), text::or_dash(m.until), m.account.id.to_string()]
+                let [until, standing] = ends::shown(&m.given);
+                vec![m.account.name, m.given.role.to_string(), until, standing, m.account.id.to_string()]
             })
             .collect();
-        app.console.table(&["NAME", "ROLE", "UNTIL", "ID"], &rows)
+        app.console.table(&["NAME", "ROLE", "UNTIL", "STATE", "ID"], &rows)
     }
 }
 
@@ -86,12 +101,30 @@ pub struct Remove {
     project: ProjectId,
     /// The person's sign-in name
     name: String,
+    /// Show what it would take, and change nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl Remove {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        if self.dry_run {
+            return preview(app, &self.project, self.name, Change::Take, None);
+        }
         app.client()?.tell("member remove", &[&self.project.to_string(), &self.name])?;
         app.console.say(&format!("{} holds no role in {} any more", self.name, self.project));
         if app.console.is_json() { app.console.json(&serde_json::json!({})) } else { Ok(()) }
     }
+}
+
+fn preview(
+    app: &mut App<'_>,
+    project: &ProjectId,
+    account: String,
+    change: Change,
+    role: Option<Role>,
+) -> Result<(), Failure> {
+    let body = Proposed { account, change, role };
+    let changes: Changes = app.client()?.post("member preview", &[&project.to_string()], &body)?.json()?;
+    ends::changes(app, &changes)
 }

@@ -113,6 +113,10 @@ const fn class_of(what: &What) -> Class {
         }
         What::ObjectDamaged { .. } | What::DatabaseMoved { .. } => class(DATASTORE, 99),
         What::ObjectWhole { .. } | What::ReplicaDiffers { .. } => class(DATASTORE, 99),
+        What::PolicyProposed { .. } => class(ENTITY, 1),
+        What::PolicyWithdrawn { .. } | What::PolicyChanged { .. } => class(ENTITY, 3),
+        What::AccountsLinked {} => class(ENTITY, 3),
+        What::AccountReopened {} | What::RightsChanged { .. } | What::GrantLapsed { .. } => class(ENTITY, 3),
         What::Linked {} | What::HoldChanged { .. } | What::KeysSealed { .. } => class(ENTITY, 3),
         What::PolicyChecked { .. } | What::PolicyDisagreed { .. } => class(LIFECYCLE, 99),
         What::AccountClosed {} => class(ENTITY, 4),

@@ -121,6 +121,16 @@ actions! {
     MakeBackup = "make-backup", Site Changes;
     /// Who did what on the whole site, event by event and with proof.
     SearchAuditSite = "search-audit-site", Site Shows;
+    /// The policies in force, and what is proposed.
+    ViewPolicy = "view-policy", Site Shows;
+    /// Proposes other policies of the site's own, and withdraws what was proposed.
+    ProposePolicy = "propose-policy", Site Changes;
+    /// Puts in force what another administrator proposed.
+    ApprovePolicy = "approve-policy", Site Changes;
+    /// Why an account can do something on the site, or cannot.
+    ExplainAccessSite = "explain-access-site", Site Shows;
+    /// Why an account can do something in a project, or cannot.
+    ExplainAccess = "explain-access", Project Shows;
     /// Checkpoints and full checks of the ledger, which show no event.
     VerifyLedger = "verify-ledger", Site Shows;
 }

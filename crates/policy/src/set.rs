@@ -89,7 +89,8 @@ impl std::fmt::Debug for Policies {
     }
 }
 
-fn digest_of(texts: &BTreeMap<String, String>) -> Sha256 {
+/// The SHA-256 of files, in the shape of [`Policies::digest`].
+pub fn digest_of(texts: &BTreeMap<String, String>) -> Sha256 {
     let mut hash = sha2::Sha256::new();
     hash.update(b"sequestra policies 1\n");
     for (name, text) in texts {

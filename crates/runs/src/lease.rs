@@ -11,6 +11,9 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+/// How often it looks whether other policies are in force.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// Holds the newest permit. A renewal that is refused ends it for good.
 pub(crate) struct Lease<V: Verb, T: Thing> {
     shared: Arc<Shared<V, T>>,
@@ -49,7 +52,7 @@ impl<V: Verb, T: Thing> Lease<V, T> {
     /// Whether the right still stands.
     pub fn holds(&self) -> bool {
         let current = self.shared.lock();
-        current.lost.is_none() && current.permit.live().is_ok()
+        current.lost.is_none() && stands(&current.permit)
     }
 
     /// Fails when the right was lost: revoked, or not decided anew in time.
@@ -61,7 +64,8 @@ impl<V: Verb, T: Thing> Lease<V, T> {
                 current.lost = Some(access::Error::PermitEnded);
                 Err(if revoked { Error::Revoked } else { why.into() })
             }
-            None => current.permit.live().map_err(Error::Access),
+            None if stands(&current.permit) => Ok(()),
+            None => Err(Error::Access(access::Error::PermitEnded)),
         }
     }
 
@@ -82,6 +86,22 @@ impl<V: Verb, T: Thing> Shared<V, T> {
     }
 }
 
+/// Whether a permit stands, or ended with the policies that gave it and is being asked for again: whoever uses
+/// it meanwhile is refused, but the work is not yet over.
+fn stands<V: Verb, T: Thing>(permit: &Permit<V, T>) -> bool {
+    permit.live().is_ok() || permit.is_superseded()
+}
+
+/// Until `every` has passed, or other policies came into force.
+async fn due<V: Verb, T: Thing>(shared: &Shared<V, T>, every: Duration) {
+    let mut waited = Duration::ZERO;
+    while waited < every && !shared.lock().permit.is_superseded() {
+        let step = LOOK.min(every.saturating_sub(waited));
+        tokio::time::sleep(step).await;
+        waited = waited.saturating_add(step);
+    }
+}
+
 async fn renew<V: Verb, T: Thing>(
     shared: Arc<Shared<V, T>>,
     access: Access,
@@ -92,7 +112,7 @@ async fn renew<V: Verb, T: Thing>(
     loop {
         tokio::select! {
             _ = &mut stopped => return,
-            () = tokio::time::sleep(every) => {}
+            () = due(&shared, every) => {}
         }
         let permit = shared.lock().permit.clone();
         let renewed = access.renew(&permit, action).await;

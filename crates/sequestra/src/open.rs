@@ -85,7 +85,7 @@ pub async fn open(
     runs.sweep().await?;
     let places =
         Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), runs: runs.clone() };
-    access.attach(Arc::new(places), Arc::new(keys.clone()));
+    join(&access, places, &keys).await?;
     server::holds::Floors::attach(&keys, &archive);
     let replicas = replicas.start(&audit, &site, &clock);
     let parts = Parts {
@@ -213,6 +213,12 @@ async fn catalog(db: &Db, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) ->
     let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
     catalog.seal_rows().await?;
     Ok(catalog)
+}
+
+/// What decisions ask, and the site's own policies: before the first decision.
+async fn join(access: &Access, places: Places, keys: &Keys) -> Result<()> {
+    access.attach(Arc::new(places), Arc::new(keys.clone()));
+    Ok(access.follow_policies().await?)
 }
 
 pub async fn access(

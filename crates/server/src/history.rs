@@ -306,6 +306,8 @@ fn words(what: &What) -> String {
         What::SessionOpened { proof } => with("signed in", proof.as_ref()),
         What::SessionEnded { cause } => with("signed out", cause.as_ref()),
         What::AccountClosed {} => "account closed".into(),
+        What::AccountReopened {} => "account opened again, without any role".into(),
+        What::AccountsLinked {} => "two accounts are one person's".into(),
         What::SessionsRefused { count } => format!("{count} tokens refused"),
         What::Decision { action, allowed: true, .. } => format!("{action}: allowed"),
         What::Decision { action, .. } => format!("{action}: DENIED"),
@@ -344,7 +346,13 @@ fn words(what: &What) -> String {
         What::ReplicaDiffers { replica, found } => format!("REPLICA {replica} of the ledger: {found}"),
         What::StreamLags { stream, next } => format!("stream {stream} lags: events from {next} on wait"),
         What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
-        What::PolicyChecked { .. } | What::PolicyDisagreed { .. } => of_policies(what),
+        What::RightsChanged { .. }
+        | What::GrantLapsed { .. }
+        | What::PolicyProposed { .. }
+        | What::PolicyWithdrawn { .. }
+        | What::PolicyChanged { .. }
+        | What::PolicyChecked { .. }
+        | What::PolicyDisagreed { .. } => of_policies(what),
         What::RoomLow { free } => format!("LITTLE ROOM, {free} bytes free: nothing is changed"),
         What::RoomBack { free } => format!("room again, {free} bytes free"),
         What::WitnessSilent { witness, size } => {
@@ -378,6 +386,15 @@ fn how_it_ended(what: &What) -> String {
 /// The line of what happens to policies, and to what people hold.
 fn of_policies(what: &What) -> String {
     match what {
+        What::RightsChanged { role, given: true, until } => match until {
+            Some(until) => format!("role {role} given until {until}"),
+            None => format!("role {role} given"),
+        },
+        What::RightsChanged { role, .. } => format!("role {role} taken away"),
+        What::GrantLapsed { role, cause } => format!("role {role} ended, by its {cause}"),
+        What::PolicyProposed { policy } => format!("policies {policy} proposed"),
+        What::PolicyWithdrawn { policy } => format!("proposal of the policies {policy} withdrawn"),
+        What::PolicyChanged { from, to, .. } => format!("policies {to} in force, instead of {from}"),
         What::PolicyChecked { decisions, checked, disagreed, .. } => format!(
             "{checked} of {decisions} decisions put to Cedar as well, {disagreed} answered differently"
         ),

@@ -11,8 +11,8 @@
 //! * `attend`: who calls, and the outcome of what was decided for them
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
-//! * one module a resource: `people`, `session`, `project`, `package`, `sample`, `object`, `tool`,
-//!   `storage`, `reference`, `run`, `variant`, `history`, `export`, `record`, `tail`, `process`, `keys`,
+//! * one module a resource: `people`, `session`, `policy`, `project`, `package`, `sample`, `object`, `tool`,
+//!   `storage`, `reference`, `rights`, `run`, `variant`, `history`, `export`, `record`, `tail`, `process`, `keys`,
 //!   `erase`, `keep`, `scrub`, `backup`
 //! * [`witnessed`]: what the site's witnesses cosigned
 //! * [`vigil`]: what the site looks at by itself, so that somebody hears of it
@@ -40,11 +40,13 @@ mod observe;
 mod package;
 mod patience;
 mod people;
+mod policy;
 mod process;
 mod project;
 pub mod provider;
 mod record;
 mod reference;
+mod rights;
 pub mod router;
 mod run;
 mod sample;

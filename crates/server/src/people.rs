@@ -2,23 +2,32 @@
 
 use crate::attend::{Signed, made};
 use crate::body::{Json, id};
+use crate::failure::Error;
 use crate::{Failure, Site};
 use access::thing::{self, Project};
 use access::verb::{Manage, View};
 use access::{Action, Ask, Grant, Permit};
-use api::people::{Account, HeldRole, Invitation, Me, Member, NewAccount, NewMember, NewRole};
+use api::people::{
+    Account, Ends, Given, HeldRole, Invitation, Listed, Me, Member, NewAccount, NewMember, NewRole, Standing,
+};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use base::{Timestamp, UserId};
+use base::UserId;
 use std::collections::BTreeMap;
+
+/// A role that ends within thirty days ends soon.
+const SOON_SECONDS: i64 = 30 * 24 * 3600;
 
 pub(crate) async fn me(State(site): State<Site>, Signed(caller): Signed) -> Result<Answer<Me>, Failure> {
     let account = wire(site.access.own_account(&caller).await?);
     let grants = site.access.own_grants(&caller).await?;
     let roles = grants
         .into_iter()
-        .map(|grant| HeldRole { role: grant.role, until: until(&grant), project: grant.project })
+        .map(|grant| {
+            let until = grant.ends.first().map(|(end, _)| end.to_string());
+            HeldRole { role: grant.role, until, project: grant.project }
+        })
         .collect();
     Ok(Answer(Me { account, roles }))
 }
@@ -28,11 +37,26 @@ pub(crate) async fn create(
     Signed(caller): Signed,
     Json(body): Json<NewAccount>,
 ) -> Result<Response, Failure> {
-    let permit: Permit<Manage, thing::Site> = site.permit(&caller, Action::ManageAccounts, &site.id).await?;
+    // Roles for another account of one's own are roles for oneself.
+    let (permit, person) = match &body.person {
+        Some(name) if !body.roles.is_empty() => {
+            let (permit, person) = manage(&site, &caller, name).await?;
+            (permit, Some(person))
+        }
+        Some(name) => {
+            let permit = site.permit(&caller, Action::ManageAccounts, &site.id).await?;
+            let person = site.access.account_named(&permit, name).await?;
+            (permit, Some(person))
+        }
+        None => (site.permit(&caller, Action::ManageAccounts, &site.id).await?, None),
+    };
     let tx = site.begin(&permit).await?;
     let (account, token) = site.access.create_account(&permit, &tx, &body.name).await?;
+    if let Some(person) = person {
+        site.access.link_person(&permit, &tx, &account.id, &person.id).await?;
+    }
     for role in body.roles {
-        site.access.grant_on_site(&permit, &tx, &account.id, role).await?;
+        site.access.grant_on_site(&permit, &tx, &account.id, role, &Default::default()).await?;
     }
     tx.commit().await?;
     let ids = [account.id.to_string()];
@@ -42,9 +66,19 @@ pub(crate) async fn create(
 pub(crate) async fn list(
     State(site): State<Site>,
     Signed(caller): Signed,
-) -> Result<Answer<Vec<Account>>, Failure> {
+) -> Result<Answer<Vec<Listed>>, Failure> {
     let permit: Permit<Manage, thing::Site> = site.permit(&caller, Action::ManageAccounts, &site.id).await?;
-    Ok(Answer(site.access.accounts(&permit).await?.into_iter().map(wire).collect()))
+    let mut roles: BTreeMap<UserId, Vec<Given>> = BTreeMap::new();
+    for grant in site.access.grants_on_site(&permit).await? {
+        roles.entry(grant.account.clone()).or_default().push(given(&site, &grant));
+    }
+    let accounts = site.access.accounts(&permit).await?.into_iter().map(|account| Listed {
+        roles: roles.remove(&account.id).unwrap_or_default(),
+        id: account.id,
+        name: account.name,
+        closed: account.closed,
+    });
+    Ok(Answer(accounts.collect()))
 }
 
 pub(crate) async fn token(
@@ -65,7 +99,22 @@ pub(crate) async fn grant(
 ) -> Result<Answer<Account>, Failure> {
     let (permit, account) = manage(&site, &caller, &name).await?;
     let tx = site.begin(&permit).await?;
-    site.access.grant_on_site(&permit, &tx, &account.id, body.role).await?;
+    site.access.grant_on_site(&permit, &tx, &account.id, body.role, &ends(body.ends)).await?;
+    tx.commit().await?;
+    Ok(Answer(wire(account)))
+}
+
+pub(crate) async fn revoke(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path((name, role)): Path<(String, String)>,
+) -> Result<Answer<Account>, Failure> {
+    let refuse =
+        |e: base::role::ParseWordError| Error::Value { field: "role", why: e.to_string(), how: None };
+    let (permit, account) = manage(&site, &caller, &name).await?;
+    let role = role.parse().map_err(refuse)?;
+    let tx = site.begin(&permit).await?;
+    site.access.revoke_on_site(&permit, &tx, &account.id, role).await?;
     tx.commit().await?;
     Ok(Answer(wire(account)))
 }
@@ -80,6 +129,17 @@ pub(crate) async fn close(
     Ok(Answer(Account { closed: true, ..wire(account) }))
 }
 
+pub(crate) async fn reopen(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(name): Path<String>,
+) -> Result<Answer<Invitation>, Failure> {
+    let (permit, account) = manage(&site, &caller, &name).await?;
+    let token = site.access.reopen_account(&permit, &account.id).await?;
+    let account = Account { closed: false, ..wire(account) };
+    Ok(Answer(Invitation { account, token: token.expose().to_owned() }))
+}
+
 pub(crate) async fn members(
     State(site): State<Site>,
     Signed(caller): Signed,
@@ -92,7 +152,7 @@ pub(crate) async fn members(
         site.access.names_of(&ids).await?.into_iter().map(|a| (a.id.clone(), wire(a))).collect();
     let members = grants.into_iter().filter_map(|grant| {
         let account = names.get(&grant.account)?.clone();
-        Some(Member { account, role: grant.role, until: until(&grant) })
+        Some(Member { account, given: given(&site, &grant) })
     });
     Ok(Answer(members.collect()))
 }
@@ -106,13 +166,10 @@ pub(crate) async fn add_member(
     let (permit, target) = administer(&site, &caller, &project, &body.account).await?;
     let target = target.ok_or_else(|| access::Error::no_account(&body.account))?;
     let tx = site.begin(&permit).await?;
-    site.access.add_member(&permit, &tx, &target, body.role).await?;
+    let made = site.access.add_member(&permit, &tx, &target, body.role, &ends(body.ends)).await?;
     tx.commit().await?;
-    Ok(Answer(Member {
-        account: Account { id: target, name: body.account, closed: false },
-        role: body.role,
-        until: None,
-    }))
+    let account = Account { id: target, name: body.account, closed: false };
+    Ok(Answer(Member { account, given: given(&site, &made) }))
 }
 
 pub(crate) async fn remove_member(
@@ -129,7 +186,7 @@ pub(crate) async fn remove_member(
 }
 
 /// Decides before it says whether the account exists.
-async fn administer(
+pub(crate) async fn administer(
     site: &Site,
     caller: &access::Caller,
     project: &str,
@@ -160,7 +217,7 @@ pub(crate) async fn manage(
 
 /// The account of this name, if there is one. Any other failure is a failure: a decision without
 /// its target would not see that someone raises themselves.
-async fn known(site: &Site, name: &str) -> Result<Option<UserId>, Failure> {
+pub(crate) async fn known(site: &Site, name: &str) -> Result<Option<UserId>, Failure> {
     match site.access.resolve_account(name).await {
         Ok(target) => Ok(Some(target)),
         Err(access::Error::NotFound) => Ok(None),
@@ -172,6 +229,23 @@ pub(crate) fn wire(account: access::Account) -> Account {
     Account { id: account.id, name: account.name, closed: account.closed }
 }
 
-fn until(grant: &Grant) -> Option<String> {
-    grant.expires_at.and_then(|second| Timestamp::from_second(second).ok()).map(|t| t.to_string())
+/// How it is with a role that was given.
+fn given(site: &Site, grant: &Grant) -> Given {
+    let (until, by) = grant.ends.first().unzip();
+    // By the time that decisions go by.
+    let now = site.access.judged_at();
+    let left = until.map(|until| until.as_second().saturating_sub(now.as_second()));
+    let standing = match left {
+        _ if !grant.holds(now) => Standing::Ended,
+        Some(left) if left <= SOON_SECONDS => Standing::EndsSoon,
+        _ => Standing::Held,
+    };
+    let access::Ends { until: own, training_until, agreement_until, approval_until } = grant.ends.clone();
+    let ends = Ends { until: own, training_until, agreement_until, approval_until };
+    Given { role: grant.role, standing, until, by: by.map(str::to_owned), ends }
+}
+
+fn ends(asked: Ends) -> access::Ends {
+    let Ends { until, training_until, agreement_until, approval_until } = asked;
+    access::Ends { until, training_until, agreement_until, approval_until }
 }

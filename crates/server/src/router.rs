@@ -3,8 +3,8 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
-    backup, erase, export, history, keep, keys, object, package, people, process, project, record, reference,
-    run, sample, scrub, session, tail, tool, variant, volume,
+    backup, erase, export, history, keep, keys, object, package, people, policy, process, project, record,
+    reference, rights, run, sample, scrub, session, tail, tool, variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -86,7 +86,25 @@ fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     set("ledger verify", to("ledger verify", record::check));
     set("ledger prove", to("ledger prove", record::prove));
     set("ledger watch", to("ledger watch", tail::watch));
+    all.extend(rights_handlers());
     all
+}
+
+/// What people hold, and what that lets them do.
+fn rights_handlers() -> [(&'static str, MethodRouter<Site>); 11] {
+    [
+        ("account revoke", to("account revoke", people::revoke)),
+        ("account preview", to("account preview", rights::preview_site)),
+        ("account reopen", to("account reopen", people::reopen)),
+        ("member preview", to("member preview", rights::preview_member)),
+        ("policy list", to("policy list", policy::list)),
+        ("policy propose", to("policy propose", policy::propose)),
+        ("policy show", to("policy show", policy::show)),
+        ("policy withdraw", to("policy withdraw", policy::withdraw)),
+        ("policy approve", to("policy approve", policy::approve)),
+        ("access explain", to("access explain", rights::explain)),
+        ("access explain-site", to("access explain-site", rights::explain_site)),
+    ]
 }
 
 /// The contract, answered for `site`.
@@ -138,7 +156,7 @@ mod tests {
     fn every_rule_is_an_action_and_only_the_open_have_none() {
         for route in api::ROUTES {
             match route.action {
-                Some(action) => assert!(action.parse::<policy::Action>().is_ok(), "{action}"),
+                Some(action) => assert!(action.parse::<access::Action>().is_ok(), "{action}"),
                 None => assert!(
                     OPEN.contains(&route.name) || OWN.contains(&route.name),
                     "{} has no rule",

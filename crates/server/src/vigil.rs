@@ -16,6 +16,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const STORE: u32 = 5;
 /// How many looks apart it is recorded how many decisions were checked: an hour.
 const CHECKS: u32 = 3600;
+/// How many looks apart roles are looked for that have ended.
+const LAPSES: u32 = 15;
 const MIB: u64 = 1 << 20;
 
 /// The room that the site needs, and the room that is set aside for its end.
@@ -60,6 +62,9 @@ pub async fn vigil(site: Site) {
         witnesses(&site, &mut silent).await;
         replicas(&site);
         policies(&site, look).await;
+        if look % LAPSES == 0 {
+            let _ = site.access.record_lapses(&site.actor()).await;
+        }
         if look % STORE == 0 {
             damage(&site).await;
         }
@@ -148,6 +153,8 @@ fn replicas(site: &Site) {
 /// That the compiled form of the policies is checked is itself on record, and heard of if it was wrong.
 async fn policies(site: &Site, look: u32) {
     site.alarms.set(Cause::PolicyDisagrees, "", site.access.distrust());
+    // What does not fit, or was not approved, decides nothing: the set before does.
+    let _ = site.access.follow_policies().await;
     if look % CHECKS == CHECKS - 1 {
         let _ = site.access.record_checks(&site.actor()).await;
     }

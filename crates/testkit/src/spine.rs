@@ -265,7 +265,7 @@ impl Spine {
         let ask = Ask::<Project>::new(Action::AdministerProject, [members.project.clone()]).target(id);
         let permit: Permit<Manage, Project> = self.access.decide(manager, ask).await.expect("allowed");
         let tx = self.db.begin(permit.decision()).await.expect("a transaction");
-        self.access.add_member(&permit, &tx, id, role).await.expect("a member");
+        self.access.add_member(&permit, &tx, id, role, &Default::default()).await.expect("a member");
         tx.commit().await.expect("a commit");
     }
 

@@ -3,7 +3,10 @@
 // Tells clippy that the helpers are tests too.
 #![cfg(test)]
 
+mod rights;
 mod sessions;
+mod sets;
+mod steps;
 
 use access::decide::Ended;
 use access::thing::{Project, Site};

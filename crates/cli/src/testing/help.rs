@@ -42,6 +42,9 @@ fn every_route_has_its_command() {
             "session end" => vec!["logout"],
             "session revoke" | "account sign-out" => vec!["session", "end"],
             "account sessions" => vec!["session", "list"],
+            "account preview" => vec!["account", "grant"],
+            "member preview" => vec!["member", "add"],
+            "access explain-site" => vec!["access", "explain"],
             "reference begin" | "reference file" | "reference finish" => vec!["reference", "add"],
             name => name.split(' ').collect(),
         };

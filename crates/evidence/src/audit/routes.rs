@@ -107,6 +107,9 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
         (Who::Analyst, "tool list"),
         (Who::Analyst, "reference list"),
         (Who::Auditor, "audit volume"),
+        (Who::Manager, "access explain"),
+        (Who::Administrator, "access explain-site"),
+        (Who::Administrator, "policy list"),
     ];
     for (who, name) in acts {
         let route = catalogue.routes.iter().find(|route| route.name == name);
@@ -118,6 +121,7 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
             return Err(Error::unplayable(format!("`{name}` was answered with {status}")));
         }
     }
+    by_two(site)?;
     let start = ["run", "start", "germline", "--sample", &things.sample, "--reference", &things.reference];
     let started = site.json(Who::Analyst, &start)?;
     let run = started.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -135,6 +139,21 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
     Ok(())
 }
 
+/// A site's own policies, none, proposed by an administrator and approved by somebody else.
+fn by_two(site: &Site) -> Result<()> {
+    let invited =
+        site.json(Who::Administrator, &["account", "create", "second", "--role", "pipeline-approver"])?;
+    let (_, second) = signed_in(site, "second", &invited)?;
+    let folder = site.beside("policies");
+    fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+    let proposed = site.json(Who::Administrator, &["policy", "propose", text(&folder)?])?;
+    let id = proposed.get("id").and_then(Value::as_str).unwrap_or_default();
+    match site.ask(&second, "POST", &format!("/v1/policies/{id}/approve"), "")? {
+        200 => Ok(()),
+        status => Err(Error::unplayable(format!("`policy approve` was answered with {status}"))),
+    }
+}
+
 fn catalogue(site: &Site) -> Result<Catalogue> {
     let done = site.done(&mut site.bare(&["internal", "routes"]))?;
     serde_json::from_str(&done.out).map_err(|_| Error::unplayable("the list of routes is none"))
@@ -143,13 +162,18 @@ fn catalogue(site: &Site) -> Result<Catalogue> {
 /// An account that holds nothing; its id and its session's token.
 fn stranger(site: &Site) -> Result<(String, String)> {
     let invited = site.json(Who::Administrator, &["account", "create", "stranger"])?;
+    signed_in(site, "stranger", &invited)
+}
+
+/// Whoever was invited, by their id and their session's token.
+fn signed_in(site: &Site, name: &str, invited: &Value) -> Result<(String, String)> {
     let id = invited.pointer("/account/id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let token = invited.get("token").and_then(Value::as_str).unwrap_or_default();
-    let file = site.write("stranger.token", token.as_bytes())?;
-    let session = site.beside("stranger.session");
+    let file = site.write(&format!("{name}.token"), token.as_bytes())?;
+    let session = site.beside(&format!("{name}.session"));
     let mut login = site.bare(&["login", "--token-file", text(&file)?, "--session", text(&session)?]);
     site.done(login.arg("--site").arg(site.folder()))?;
-    Ok((id, site.session_in("stranger.session")?))
+    Ok((id, site.session_in(&format!("{name}.session"))?))
 }
 
 /// The whole ledger, by an export with proofs.
@@ -302,6 +326,8 @@ impl Things {
             .replace("{package}", "pkg_00000000000000000000")
             .replace("{upload}", "req_00000000000000000000")
             .replace("{role}", "reference.fa")
+            .replace("{thing}", &self.sample)
+            .replace("{approval}", "apr_00000000000000000000")
             .replace("{number}", "0")
             .replace("{name}", "viewer")
             + &query
@@ -316,6 +342,10 @@ impl Things {
             "keys complete" => json!({"credential": "none"}),
             "account create" => json!({"name": "another"}),
             "account grant" => json!({"role": "auditor"}),
+            "account preview" | "member preview" => json!({"account": "viewer", "change": "take"}),
+            "access explain" => json!({"account": "analyst", "action": "view-run"}),
+            "access explain-site" => json!({"account": "analyst", "action": "verify-ledger"}),
+            "policy propose" => json!({"files": {}}),
             "project create" => json!({
                 "name": "Throw-away", "class": "research", "purpose": "research", "terms": ["DUO:0000042"],
                 "region": "EU", "retention": "90-days", "consent": "NONE-2",

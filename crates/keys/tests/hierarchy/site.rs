@@ -162,7 +162,7 @@ impl TestSite {
                 Ask::<Project>::new(Action::AdministerProject, [self.project.clone()]).target(&person_id);
             let permit: Permit<Manage, Project> = self.access.decide(&manager, ask).await.unwrap();
             let tx = self.db.begin(permit.decision()).await.unwrap();
-            self.access.add_member(&permit, &tx, &person_id, role).await.unwrap();
+            self.access.add_member(&permit, &tx, &person_id, role, &Default::default()).await.unwrap();
             tx.commit().await.unwrap();
         }
         self.person = person;

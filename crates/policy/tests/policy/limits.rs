@@ -105,6 +105,18 @@ fn nobody_raises_themselves() {
 }
 
 #[test]
+fn nobody_approves_what_they_asked_for() {
+    let mut asked = request(&[Role::PipelineApprover], Action::ApprovePolicy, Class::Research);
+    check(&asked, Some("approval-names-who-asked"));
+    asked.context.target = Some("usr_other".to_owned());
+    check(&asked, None);
+    // Their own request, by this account or another of theirs.
+    asked.context.same_person = true;
+    check(&asked, Some("nobody-approves-their-own"));
+    check(&request(&[Role::PlatformAdministrator], Action::ProposePolicy, Class::Research), None);
+}
+
+#[test]
 fn data_that_may_not_lie_here_is_not_taken_in() {
     for class in Class::ALL {
         for action in [Action::Ingest, Action::StartRun] {

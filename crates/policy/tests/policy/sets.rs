@@ -57,7 +57,7 @@ fn a_set_that_is_not_right_does_not_load() {
     });
     check("POLICY-006", |t| {
         replace(t, "sequestra.cedarschema", "\"ingest\", ", "");
-        replace(t, "sequestra.cedarschema", "\"make-backup\"\n", "\"make-backup\", \"ingest\"\n");
+        replace(t, "sequestra.cedarschema", "\"view-policy\"\n", "\"view-policy\", \"ingest\"\n");
     });
 }
 

@@ -61,7 +61,11 @@ impl Site {
         let permit: Permit<Manage, thing::Site> =
             spine.permit(&spine.admin, Action::ManageAccounts, &spine.site).await;
         let tx = spine.db.begin(permit.decision()).await.unwrap();
-        spine.access.grant_on_site(&permit, &tx, &id, Role::PipelineApprover).await.unwrap();
+        spine
+            .access
+            .grant_on_site(&permit, &tx, &id, Role::PipelineApprover, &Default::default())
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         let runs = open(&spine);
         runs.sweep().await.unwrap();

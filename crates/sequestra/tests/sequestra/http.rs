@@ -11,6 +11,8 @@ use std::path::Path;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
+    /// Its header fields in their order; those that differ from answer to answer by their name alone.
+    pub head: Vec<String>,
     pub body: Vec<u8>,
 }
 
@@ -69,16 +71,21 @@ pub fn parse(answer: &[u8]) -> Option<Reply> {
     let end = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&answer[..end]).ok()?.to_lowercase();
     let status = head.split(' ').nth(1)?.parse().ok()?;
+    let named = |line: &str| match line.split_once(':') {
+        Some((name @ ("date" | "x-request-id"), _)) => name.to_owned(),
+        _ => line.to_owned(),
+    };
+    let fields: Vec<String> = head.split("\r\n").skip(1).map(named).collect();
     let mut rest = &answer[end + 4..];
     if !head.contains("transfer-encoding: chunked") {
-        return Some(Reply { status, body: rest.to_vec() });
+        return Some(Reply { status, head: fields, body: rest.to_vec() });
     }
     let mut body = Vec::new();
     loop {
         let line = rest.windows(2).position(|w| w == b"\r\n")?;
         let length = usize::from_str_radix(std::str::from_utf8(&rest[..line]).ok()?, 16).ok()?;
         if length == 0 {
-            return Some(Reply { status, body });
+            return Some(Reply { status, head: fields, body });
         }
         body.extend_from_slice(rest.get(line + 2..line + 2 + length)?);
         rest = rest.get(line + 4 + length..)?;

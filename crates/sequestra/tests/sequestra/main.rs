@@ -10,6 +10,7 @@
 //! * `closed`: no record, no act
 //! * `erasure`: words end with the keys that sealed them, and the record stays
 //! * `keys`: what the site is sealed under, and its keys
+//! * `guide`: the transcripts of a guide are what the program prints
 //! * `bucket`: a site whose bodies lie in a bucket
 //! * `clear`: nothing lies in clear
 //! * `door`: the contract over HTTPS: TLS, limits, what is written, work that goes over it
@@ -34,6 +35,7 @@ mod controls;
 mod database;
 mod door;
 mod erasure;
+mod guide;
 mod http;
 mod keys;
 mod matrix;

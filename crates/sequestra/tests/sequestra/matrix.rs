@@ -73,6 +73,11 @@ fn things_of(site: &Site, things: &Things, route: &Route, who: Option<&str>) -> 
         own.project = made["id"].as_str().unwrap().to_owned();
         site.json("manager", &["member", "add", &own.project, "steward", "--role", "data-steward"]);
     }
+    if (route.name, who) == ("policy approve", Some("approver"))
+        || (route.name, who) == ("policy withdraw", Some("admin"))
+    {
+        own.approval = crate::question::proposal(site);
+    }
     if route.name == "run cancel" && who == Some("analyst") {
         let started = things.ask(site, "run start", who);
         assert!(started.good(), "{started:?}");
@@ -197,11 +202,12 @@ fn every_call_leaves_its_events_and_only_those() {
         .collect();
     let own = stray.iter().filter(|e| ["decision", "outcome"].contains(&kind(e)));
     let actions: BTreeSet<&str> = own.filter_map(|e| e["event"]["action"].as_str()).collect();
-    // The test's own: the run that it cancels, its waiting for runs to end, the project that is shredded.
+    // The test's own: the proposals that it approves and withdraws, the run that it cancels, its waiting for runs to end, the project that is shredded.
     let mine = BTreeSet::from([
         "administer-project",
         "create-project",
         "list-own-projects",
+        "propose-policy",
         "start-run",
         "view-run",
     ]);
@@ -315,7 +321,7 @@ fn every_kind_of_event_is_declared_somewhere_and_no_other() {
 #[test]
 fn a_call_without_its_event_is_noticed() {
     let route = api::route::named("variant query").unwrap();
-    let reply = |status| Reply { status, body: b"{\"code\": \"ACCESS-002\"}".to_vec() };
+    let reply = |status| Reply { status, head: Vec::new(), body: b"{\"code\": \"ACCESS-002\"}".to_vec() };
     let cell = |status| Cell { route, caller: "viewer", reply: reply(status), request: Some("req_1".into()) };
     let decision = |allowed: bool| json!({"position": 0, "event": {"event": "decision", "request": "req_1", "action": "view-variants", "allowed": allowed}});
     let outcome = json!({"position": 1, "event": {"event": "outcome", "request": "req_1", "decision": 0}});
@@ -351,9 +357,14 @@ fn what_is_elsewhere_and_what_is_not_there_are_told_apart_by_nothing() {
     let mut compared = 0;
     for route in in_order().into_iter().filter(|route| things.path(route) != absent.path(route)) {
         for who in ["foreign", "newcomer", "admin", "approver"] {
-            let (real, none) =
-                (things.ask(&site, route.name, Some(who)), absent.ask(&site, route.name, Some(who)));
+            // As many records of each, too: what an answer costs is what it asks and what it writes.
+            let before = site.events().len();
+            let real = things.ask(&site, route.name, Some(who));
+            let between = site.events().len();
+            let none = absent.ask(&site, route.name, Some(who));
+            let after = site.events().len();
             assert_eq!(real, none, "{} as {who}", route.name);
+            assert_eq!(between - before, after - between, "{} as {who}", route.name);
             assert_eq!((real.status, real.code().as_str()), (404, "ACCESS-001"), "{} as {who}", route.name);
             compared += 1;
         }

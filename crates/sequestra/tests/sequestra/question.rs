@@ -1,7 +1,7 @@
 //! A request for each route, about things that are there.
 
 use crate::http::{self, Reply};
-use crate::site::{FILES, SAMPLE, Site, made_data, told};
+use crate::site::{FILES, SAMPLE, Site, made_data, told, until};
 use crate::story::sample_of;
 use api::{ROUTES, Route};
 use serde_json::json;
@@ -12,6 +12,8 @@ pub const CALLERS: &[(&str, Option<&str>)] = &[
     ("nobody", None),
     ("no role", Some("newcomer")),
     ("elsewhere", Some("foreign")),
+    ("data roles that ended", Some("lapsed")),
+    ("a closed account", Some("closed")),
     ("viewer", Some("viewer")),
     ("analyst", Some("analyst")),
     ("data-exporter", Some("exporter")),
@@ -33,6 +35,8 @@ pub struct Things {
     pub reference: String,
     pub package: String,
     pub upload: String,
+    /// A proposal of policies, by somebody else than who approves it.
+    pub approval: String,
     reads: [Vec<u8>; 2],
     sheet: String,
     manifest: String,
@@ -75,6 +79,7 @@ impl Things {
         for role in ["viewer", "analyst", "data-exporter", "data-steward"] {
             site.json("foreign", &["member", "add", &other, "foreign", "--role", role]);
         }
+        people_of_the_past(site, &project);
         let sample = sample_of(site);
         let objects = site.json("viewer", &["object", "list", &sample]);
         let object = objects.as_array().unwrap().iter().find(|o| o["kind"] == "variants").unwrap();
@@ -95,6 +100,7 @@ impl Things {
             sample,
             package: String::new(),
             upload: "req_00000000000000000000".into(),
+            approval: proposal(site),
             reads: [read("reads_L001_R1.fastq.gz"), read("reads_L001_R2.fastq.gz")],
             sheet: text("samplesheet.csv"),
             manifest: text("md5sums.txt"),
@@ -134,10 +140,15 @@ impl Things {
             .replace("{object}", &self.object)
             .replace("{run}", &self.run)
             .replace("{upload}", &self.upload)
-            .replace("{role}", "reference.fa")
+            .replace("{role}", if route.name == "account revoke" { "auditor" } else { "reference.fa" })
+            .replace("{approval}", &self.approval)
+            .replace("{thing}", &self.sample)
             .replace("{about}", about)
             .replace("{session}", "sgn_00000000000000000000")
-            .replace("{name}", if route.name == "account close" { "leaver" } else { "spare" })
+            .replace(
+                "{name}",
+                if ["account close", "account reopen"].contains(&route.name) { "leaver" } else { "spare" },
+            )
     }
 
     fn beside(&self, name: &str) -> String {
@@ -161,6 +172,11 @@ impl Things {
             "keys complete" => json!({"credential": self.passphrase}),
             "account create" => json!({"name": format!("made-by-{who}")}),
             "account grant" => json!({"role": "auditor"}),
+            "account preview" => json!({"account": "spare", "change": "give", "role": "auditor"}),
+            "member preview" => json!({"account": "spare", "change": "give", "role": "viewer"}),
+            "policy propose" => json!({"files": {}}),
+            "access explain" => json!({"account": "spare", "action": "view-run"}),
+            "access explain-site" => json!({"account": "spare", "action": "verify-ledger"}),
             "project create" => json!({
                 "name": format!("Made by {who}"), "class": "research", "purpose": "research",
                 "terms": ["DUO:0000042"], "region": "EU", "retention": "90-days", "consent": "NONE-2",
@@ -189,6 +205,34 @@ impl Things {
         };
         serde_json::to_vec(&value).unwrap()
     }
+}
+
+/// Somebody whose roles have ended, somebody whose account is closed, and an administrator beside the first.
+fn people_of_the_past(site: &Site, project: &str) {
+    for name in ["lapsed", "closed", "warden"] {
+        site.invite(name);
+    }
+    site.json("admin", &["account", "grant", "warden", "--role", "platform-administrator"]);
+    let end = base::Timestamp::now() + std::time::Duration::from_secs(3);
+    let end = end.to_string();
+    for role in ["viewer", "analyst", "data-exporter", "data-steward"] {
+        site.json("manager", &["member", "add", project, "closed", "--role", role]);
+        site.json("manager", &["member", "add", project, "lapsed", "--role", role, "--until", &end]);
+    }
+    site.json("admin", &["account", "close", "closed"]);
+    until("the roles have ended", || {
+        site.json("lapsed", &["project", "list"]).as_array().unwrap().is_empty()
+    });
+    let lapsed = || site.events().iter().filter(|e| e["event"]["event"] == "grant-lapsed").count() == 4;
+    until("their end is on record", lapsed);
+}
+
+/// A proposal to keep the shipped policies alone, by the other administrator.
+pub fn proposal(site: &Site) -> String {
+    let empty = site.room.join("no-policies");
+    fs::create_dir_all(&empty).unwrap();
+    let made = site.json("warden", &["policy", "propose", empty.to_str().unwrap()]);
+    made["id"].as_str().unwrap().to_owned()
 }
 
 /// The routes in an order in which each can be done after those before it.
