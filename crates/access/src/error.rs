@@ -2,6 +2,9 @@
 
 use base::{Fault, Kind};
 
+/// What is said of own policies that were changed behind the site.
+pub(crate) const NOT_APPROVED: &str = "what is stored as in force is not what the record says was approved";
+
 /// Failures of accounts, sessions and decisions.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -223,6 +226,9 @@ impl Fault for Error {
             Self::RolePlace { role, .. } => {
                 Some(format!("the project's administrator gives it: `member add PROJECT NAME --role {role}`"))
             }
+            Self::OwnPolicies(why) if why == NOT_APPROVED => Some(
+                "somebody changed the database behind the site: put the text back, or restore a backup (docs/spec/policy.md)".into(),
+            ),
             Self::OwnPolicies(_) => Some("docs/guide/access.md shows a folder of policies".into()),
             Self::NotOpen(_) => Some("`policy list` shows what is open".into()),
             Self::Overtaken => Some("look at what is in force (`policy list`), and propose again".into()),

@@ -1,6 +1,6 @@
 //! Why an account can do a thing, or cannot, by the same decision.
 
-use crate::rights::asked;
+use crate::rights::{about_another, asked};
 use crate::thing::Thing;
 use crate::verb::View;
 use crate::{Access, Ends, Error, Permit};
@@ -63,7 +63,7 @@ impl Access {
         let mut request = asked(account, &site, &inside, action, at);
         request.resource.kind = T::KIND;
         request.resource.id = thing.as_str().to_owned();
-        request.context = self.circumstances(Some(&place), network);
+        request.context = about_another(action, self.circumstances(Some(&place), network));
         let policies = self.policies();
         let decide = |request: &Request| self.would(&policies, request);
         let decision = decide(&request);

@@ -18,7 +18,7 @@ pub type Texts = BTreeMap<String, String>;
 
 /// Most files and bytes of a site's own policies.
 const MOST_FILES: usize = 64;
-const MOST_BYTES: usize = 1 << 20;
+const MOST_BYTES: usize = 128 << 10;
 
 /// How it is with a proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub fn shipped() -> impl Iterator<Item = &'static str> {
 pub fn with_shipped(own: &Texts) -> Result<Policies, Error> {
     let bytes: usize = own.values().map(String::len).sum();
     if own.len() > MOST_FILES || bytes > MOST_BYTES {
-        return Err(Error::OwnPolicies("they take at most 64 files and a mebibyte".to_owned()));
+        return Err(Error::OwnPolicies("they take at most 64 files and 128 KiB".to_owned()));
     }
     let named = |name: &str| {
         let stem = name.strip_suffix(".cedar").unwrap_or_default();
@@ -230,9 +230,7 @@ impl Access {
         if approved {
             return Ok(());
         }
-        Err(Error::OwnPolicies(
-            "what is stored as in force is not what the record says was approved".to_owned(),
-        ))
+        Err(Error::OwnPolicies(crate::error::NOT_APPROVED.to_owned()))
     }
 
     async fn open_proposal(&self, id: &ApprovalId) -> Result<Proposal, Error> {

@@ -1,6 +1,7 @@
 //! People of a site that was restored: rights as old as the backup are worth less than the record since.
 
-use crate::table::{account, grant, session, token};
+use crate::proposal::State;
+use crate::table::{account, grant, proposal, session, token};
 use crate::token::OneTimeToken;
 use crate::{Access, Ends, Error};
 use base::{ProjectId, Role, UserId};
@@ -52,12 +53,18 @@ impl Access {
         Ok(())
     }
 
-    /// Ends every session and token of a restored site, and gives its [keeper](Self::keeper), who is or
+    /// Ends every session, token and open proposal of a restored site, and gives its [keeper](Self::keeper), who is or
     /// becomes its platform administrator, a token to sign in with. Whoever restores a site holds what
     /// opens it, as whoever makes one does.
     pub async fn begin_again(&self, tx: &Tx, id: &UserId) -> Result<OneTimeToken, Error> {
         session::Entity::delete_many().exec(&**tx).await?;
         token::Entity::delete_many().exec(&**tx).await?;
+        // One that was withdrawn since would be open again.
+        proposal::Entity::update_many()
+            .col_expr(proposal::Column::State, Expr::value(State::Withdrawn.as_str()))
+            .filter(proposal::Column::State.eq(State::Open.as_str()))
+            .exec(&**tx)
+            .await?;
         grant::Entity::delete_many()
             .filter(grant::Column::Account.eq(id.to_string()))
             .filter(grant::Column::Role.eq(Role::PlatformAdministrator.as_str()))

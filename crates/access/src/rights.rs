@@ -27,6 +27,8 @@ const NOT_VARIED: &[(&str, &str)] = &[
     ("purpose", "the reason that is given"),
     ("Thing::", "single things"),
 ];
+/// Another account, which nobody has.
+const SOMEBODY: &str = "usr_00000000000000000000";
 const KINDS: &[&str] = &["project", "sample", "object", "run", "deletion"];
 
 /// One thing that an account may do.
@@ -312,7 +314,7 @@ impl Comparison {
                 let mut answers = Vec::with_capacity(tried.len());
                 for (kind, context) in tried {
                     request.resource.kind = kind;
-                    request.context = context.clone();
+                    request.context = about_another(*action, context.clone());
                     answers.push(self.access.would(policies, &request).allowed);
                 }
                 answers
@@ -378,6 +380,12 @@ impl Step {
             Self::TakeAll => roles.clear(),
         }
     }
+}
+
+/// An approval is of what somebody else asked for; without that it is nobody's.
+pub(crate) fn about_another(action: Action, stated: Context) -> Context {
+    let target = (action == Action::ApprovePolicy).then(|| SOMEBODY.to_owned());
+    Context { target, ..stated }
 }
 
 /// The question about a project as a whole, or about the site.

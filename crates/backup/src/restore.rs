@@ -30,6 +30,8 @@ pub struct Restored {
     pub holds: u64,
     /// Roles that were taken away.
     pub roles: u64,
+    /// How often other policies were approved since. Those of the copy are in force.
+    pub policies: u64,
     /// Versions that were sealed after the backup and are lost.
     pub lost: u64,
     /// The administrator.
@@ -214,7 +216,7 @@ pub async fn settle(
     let token = access.begin_again(&tx, &administrator).await?;
     tx.commit().await?;
     db.forget_deleted().await?;
-    Ok(Restored { shredded, deleted, holds, roles, lost, administrator, token })
+    Ok(Restored { shredded, deleted, holds, roles, policies: tombs.policies, lost, administrator, token })
 }
 
 fn known((number, (begun, expires)): (&u32, &(Timestamp, Timestamp))) -> Option<Known> {

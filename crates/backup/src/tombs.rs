@@ -28,6 +28,8 @@ pub struct Tombs {
     pub rights: BTreeSet<(UserId, Option<ProjectId>)>,
     /// Accounts that were closed.
     pub closed: BTreeSet<UserId>,
+    /// How often other policies were approved since.
+    pub policies: u64,
     /// Every version that was sealed and not withdrawn or deleted.
     pub sealed: BTreeSet<(ObjectId, u32)>,
     /// Every epoch that a backup on record was made in: when the first was made, and when it ends.
@@ -159,6 +161,7 @@ impl Reading<'_> {
                     None => self.tombs.rights.extend(rights),
                 }
             }
+            What::PolicyChanged { .. } if position >= self.set.head.since => self.tombs.policies += 1,
             What::ObjectsWithdrawn {} => self.begun(position, Kind::Withdrawn, event),
             What::ObjectDeleted { .. } => self.begun(position, Kind::Deleted(time), event),
             What::HoldChanged { held: true } => self.begun(position, Kind::Held, event),

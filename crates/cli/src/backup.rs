@@ -264,6 +264,12 @@ fn handed(console: &mut Console, token: Option<NewFile>, done: &RestoredSite) ->
         count(done.holds),
         count(done.roles)
     ));
+    if done.policies > 0 {
+        console.say(&format!(
+            "the site's own policies are those of the backup, {} changes ago: look at `policy list`, and propose again",
+            count(done.policies)
+        ));
+    }
     console.say(&format!("lost, as they came after the backup: {} versions of objects", count(done.lost)));
     console.say(&format!("not in the backup, as they were damaged: {}", count(done.missing)));
     console.say(&format!("`{}` signs in with the one-time token", done.administrator));

@@ -257,6 +257,8 @@ pub struct RestoredSite {
     pub holds: u64,
     /// Roles that were taken away.
     pub roles: u64,
+    /// How often other policies were approved since. Those of the backup are in force.
+    pub policies: u64,
     /// Versions that came after the backup and are lost.
     pub lost: u64,
     /// Versions that the backup does not have, as they were damaged.

@@ -78,7 +78,12 @@ pub struct Propose {
 
 impl Propose {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let body = NewPolicies { files: read(&self.folder)? };
+        let (files, passed) = read(&self.folder)?;
+        for name in passed {
+            app.console
+                .say(&format!("passed over, as its name does not end in `.cedar`: {}", name.display()));
+        }
+        let body = NewPolicies { files };
         let proposal: Proposal = app.client()?.post("policy propose", &[], &body)?.json()?;
         if app.console.is_json() {
             return app.console.json(&proposal);
@@ -160,10 +165,10 @@ impl Withdraw {
     }
 }
 
-/// The `*.cedar` files of a folder.
-fn read(folder: &Path) -> Result<Files, Failure> {
+/// The `*.cedar` files of a folder, and what else lies there.
+fn read(folder: &Path) -> Result<(Files, Vec<PathBuf>), Failure> {
     let refused = |source| Error::Read { path: folder.to_owned(), source };
-    let mut files = Files::new();
+    let (mut files, mut passed) = (Files::new(), Vec::new());
     for entry in std::fs::read_dir(folder).map_err(refused)? {
         let path = entry.map_err(refused)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".cedar"));
@@ -171,9 +176,12 @@ fn read(folder: &Path) -> Result<Files, Failure> {
             let text = std::fs::read_to_string(&path);
             let text = text.map_err(|source| Error::Read { path: path.clone(), source })?;
             files.insert(name.to_owned(), text);
+        } else {
+            passed.push(path);
         }
     }
-    Ok(files)
+    passed.sort();
+    Ok((files, passed))
 }
 
 /// The lines that differ, each with its file's name above: `-` before, `+` after.

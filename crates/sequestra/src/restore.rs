@@ -101,6 +101,7 @@ pub async fn restore(
         deleted: restored.deleted,
         holds: restored.holds,
         roles: restored.roles,
+        policies: restored.policies,
         lost: restored.lost,
         missing,
         administrator: args.administrator.clone(),

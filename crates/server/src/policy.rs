@@ -17,6 +17,9 @@ use axum::response::Response;
 use base::{ApprovalId, UserId};
 use std::collections::BTreeMap;
 
+/// Whose a proposal is that is not there.
+const NOBODY: &str = "usr_00000000000000000000";
+
 pub(crate) async fn list(
     State(site): State<Site>,
     Signed(caller): Signed,
@@ -79,16 +82,17 @@ pub(crate) async fn approve(
     Path(approval): Path<String>,
 ) -> Result<Answer<Proposal>, Failure> {
     let approval: ApprovalId = id(&approval)?;
-    // A proposal that is not there is nobody's, and without a target the policies approve nothing.
+    // Whoever may approve nothing is told the same of one that is there and one that is not.
     let proposal = match site.access.proposal(&approval).await {
         Err(access::Error::NotFound) => None,
         found => Some(found?),
     };
-    let mut ask =
-        Ask::<thing::Site>::new(Action::ApprovePolicy, [site.id.clone()]).about([approval.to_string()]);
-    if let Some(proposal) = &proposal {
-        ask = ask.target(&proposal.by);
-    }
+    let by = match &proposal {
+        Some(proposal) => proposal.by.clone(),
+        None => id(NOBODY)?,
+    };
+    let ask = Ask::<thing::Site>::new(Action::ApprovePolicy, [site.id.clone()]).about([approval.to_string()]);
+    let ask = ask.target(&by);
     let permit: Permit<Manage, thing::Site> = site.access.decide(&caller, ask).await?;
     let by = account(&site, &proposal.ok_or(access::Error::NotFound)?.by).await?;
     Ok(Answer(told_of(by, site.access.approve(&permit, &approval).await?)))

@@ -153,8 +153,13 @@ fn replicas(site: &Site) {
 /// That the compiled form of the policies is checked is itself on record, and heard of if it was wrong.
 async fn policies(site: &Site, look: u32) {
     site.alarms.set(Cause::PolicyDisagrees, "", site.access.distrust());
-    // What does not fit, or was not approved, decides nothing: the set before does.
-    let _ = site.access.follow_policies().await;
+    // What does not fit, or was not approved, decides nothing: the set before does. A database that does not answer is
+    // heard of by what watches that.
+    let stored = match site.access.follow_policies().await {
+        Err(access::Error::Db(_)) | Ok(()) => None,
+        Err(other) => Some(format!("the site's own policies that are stored decide nothing: {other}")),
+    };
+    site.alarms.set(Cause::PolicyDisagrees, "stored", stored);
     if look % CHECKS == CHECKS - 1 {
         let _ = site.access.record_checks(&site.actor()).await;
     }

@@ -260,7 +260,8 @@ impl Spine {
         session(&self.access, &token).await
     }
 
-    async fn add(&self, members: &Members, id: &UserId, role: Role) {
+    /// Gives somebody a role in the project, as its administrator.
+    pub async fn add(&self, members: &Members, id: &UserId, role: Role) {
         let manager = members.with(Role::ProjectAdministrator);
         let ask = Ask::<Project>::new(Action::AdministerProject, [members.project.clone()]).target(id);
         let permit: Permit<Manage, Project> = self.access.decide(manager, ask).await.expect("allowed");

@@ -329,6 +329,12 @@ async fn a_change_of_a_role_is_shown_and_not_made() {
     let permit = on_site(&spine, &spine.admin, &id).await.unwrap();
     let closing = spine.access.preview_site(&permit, &id, Step::TakeAll).await.unwrap().changes().changes;
     assert_eq!(closing.len(), changes.len());
+    let given = spine.access.preview_site(&permit, &id, Step::Give(Role::PipelineApprover)).await;
+    let given = given.unwrap().changes().changes;
+    assert!(given.iter().any(|c| c.gained && c.right.action == Action::ApprovePolicy), "{given:?}");
+    let why: Permit<View, Site> = spine.permit(&spine.admin, Action::ExplainAccessSite, &spine.site).await;
+    let why = spine.access.explain(&why, &id, Action::ApprovePolicy, Network::Local).await.unwrap();
+    assert_eq!(why.missing, ["the role pipeline-approver on the site would give it"]);
     // The audit of any project comes with a role on the site.
     let given =
         spine.access.preview_site(&permit, &id, Step::Give(Role::Auditor)).await.unwrap().changes().changes;

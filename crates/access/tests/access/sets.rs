@@ -102,7 +102,7 @@ async fn what_would_be_approved_unread_is_no_policy() {
         assert_eq!(base::Fault::code(&refused), "ACCESS-024", "{hidden:?}");
     }
     // More than a parser can take at once is an error like another.
-    let deep = format!("permit (principal, action, resource) when {{ {} }};", "(".repeat(200_000));
+    let deep = format!("permit (principal, action, resource) when {{ {} }};", "(".repeat(100_000));
     let refused = propose(&spine, &spine.admin, &own(&deep)).await.unwrap_err();
     assert!(base::Fault::code(&refused).starts_with("POLICY-"), "{refused}");
 }

@@ -132,8 +132,26 @@ async fn what_was_erased_held_or_taken_away_since_stays_so() {
     site.spine.keys.attach_holds(Arc::new(Nothing));
     let [of_subject, of_project] = &site.objects;
     let held = put(&site.spine, &site.members, b"to be held", None).await;
+    // Taken away and given again, both long before the backup.
+    let (_, back_again) = site.spine.account("back-again").await;
+    let manager = site.members.with(Role::ProjectAdministrator);
+    site.spine.add(&site.members, &back_again, Role::Viewer).await;
+    site.spine.access.close(manager, Default::default()).await.unwrap();
+    let ask =
+        Ask::<Project>::new(Action::AdministerProject, [site.members.project.clone()]).target(&back_again);
+    let permit: Permit<Manage, Project> = site.spine.access.decide(manager, ask).await.unwrap();
+    let tx = site.spine.db.begin(permit.decision()).await.unwrap();
+    site.spine.access.remove_member(&permit, &tx, &back_again).await.unwrap();
+    tx.commit().await.unwrap();
+    site.spine.access.close(manager, Default::default()).await.unwrap();
+    site.spine.add(&site.members, &back_again, Role::Viewer).await;
+    site.spine.access.close(manager, Default::default()).await.unwrap();
     site.clock.advance(100 * DAY);
     let (_, leaver) = site.spine.account("leaver").await;
+    let permit: Permit<Manage, access::thing::Site> =
+        site.spine.permit(&site.spine.admin, Action::ProposePolicy, &site.spine.site).await;
+    site.spine.access.propose(&permit, &Default::default()).await.unwrap();
+    site.spine.access.close(&site.spine.admin, Default::default()).await.unwrap();
     site.create().await;
 
     let ask =
@@ -187,6 +205,9 @@ async fn what_was_erased_held_or_taken_away_since_stays_so() {
     assert_eq!(back.count(&format!("{object} = '{of_project}' AND deleted_at IS NOT NULL")).await, 1);
     assert_eq!(back.count(&format!("{object} = '{held}' AND held = 1 AND locked = 0")).await, 1);
     assert_eq!(back.count(&format!("access_grant WHERE account = '{viewer}'")).await, 0);
+    assert_eq!(back.count(&format!("access_grant WHERE account = '{back_again}'")).await, 1);
+    assert_eq!(back.count("access_proposal WHERE state = 'open'").await, 0);
+    assert_eq!(back.count("access_proposal WHERE state = 'withdrawn'").await, 1);
     let closed = format!("access_account WHERE id = '{leaver}' AND closed");
     assert_eq!(back.count(&closed).await, 1);
     assert_eq!(back.count("access_session").await, 0);

@@ -4,7 +4,7 @@ use crate::http::{self, Reply};
 use crate::question::{CALLERS, Things, in_order};
 use crate::site::{Site, until};
 use api::Route;
-use base::{Id, ObjectId, PackageId, ProjectId, RunId, SampleId, SystemEntropy};
+use base::{ApprovalId, Id, ObjectId, PackageId, ProjectId, RunId, SampleId, SystemEntropy};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -370,6 +370,15 @@ fn what_is_elsewhere_and_what_is_not_there_are_told_apart_by_nothing() {
         }
     }
     assert!(compared >= 4 * 15, "{compared}");
+    // Whoever has no right to proposals is told the same of one that is there.
+    let mut unknown = things.clone();
+    unknown.approval = ApprovalId::mint(&SystemEntropy).to_string();
+    for route in ["policy show", "policy withdraw", "policy approve"] {
+        for who in ["foreign", "newcomer"] {
+            let (real, none) = (things.ask(&site, route, Some(who)), unknown.ask(&site, route, Some(who)));
+            assert_eq!((&real, real.status), (&none, 403), "{route} as {who}");
+        }
+    }
     // A package of another project, asked for by way of one's own.
     let own = site.last("foreign", &["project", "list"]);
     let token = site.token("foreign");
