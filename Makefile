@@ -37,7 +37,7 @@ CRYPT4GH := 1.8.6
 OPENAPI := 0.9.0
 
 # Measurements, as room:example, and :release where a figure is compared with a bound of the processor.
-BENCHES := keys:rewrap policy:decide sequestra:sealed_run sequestra:held ledger:rate:release seal:throughput:release
+BENCHES := keys:rewrap policy:decide access:record sequestra:sealed_run sequestra:held ledger:rate:release seal:throughput:release
 
 .PHONY: help deps packages venv rust build demo test lint bench soak fuzz
 
