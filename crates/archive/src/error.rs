@@ -95,6 +95,9 @@ pub enum Error {
     /// Work on a thread of its own did not end.
     #[error("work on the store did not end")]
     Ended,
+    /// The process ends, and what it was reading was not read to its end.
+    #[error("the site locks itself: what was being read was not read to its end")]
+    Ending,
     /// Keys could not be used.
     #[error(transparent)]
     Keys(#[from] keys::Error),
@@ -138,6 +141,20 @@ impl From<db::sea_orm::DbErr> for Error {
 }
 
 impl Error {
+    /// Whether it says something of one object, and not of the site: what is behind that object may do better.
+    pub(crate) fn is_of_one_object(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(_)
+                | Self::Bucket(_)
+                | Self::Seal(_)
+                | Self::Changed(_)
+                | Self::Damaged { .. }
+                | Self::Record
+                | Self::Audit(_)
+        )
+    }
+
     /// The same through `Read` or `Write`.
     pub(crate) fn into_io(self) -> std::io::Error {
         match self {
@@ -154,7 +171,7 @@ impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::NotFound => Kind::NotFound,
-            Self::Store(_) | Self::Away | Self::Clock { .. } => Kind::Unavailable,
+            Self::Store(_) | Self::Away | Self::Ending | Self::Clock { .. } => Kind::Unavailable,
             Self::HeldOnRecord { source, .. } => source.kind(),
             Self::Moved(_) => Kind::Conflict,
             Self::Damaged { .. } | Self::Changed(_) | Self::Record => Kind::Integrity,
@@ -196,6 +213,7 @@ impl Fault for Error {
             Self::HeldOnRecord { .. } => "ARCHIVE-019",
             Self::Moved(_) => "ARCHIVE-020",
             Self::Clock { .. } => "ARCHIVE-021",
+            Self::Ending => "ARCHIVE-022",
             Self::Bucket(e) => e.code(),
             Self::Keys(e) => e.code(),
             Self::Access(e) => e.code(),
@@ -227,6 +245,7 @@ impl Fault for Error {
                 "nothing here deletes it; the site tells the store again by itself, see `site status`".into(),
             ),
             Self::Moved(_) => Some("ask again".into()),
+            Self::Ending => Some("ask again once the site is open: what was found so far is on record".into()),
             Self::NotLocked(_) => Some("see `doctor --site` for what the store can lock".into()),
             Self::Damaged { .. } | Self::Changed(_) | Self::Quarantined(_) | Self::Lost(_) => {
                 Some("what was read of it is not to be used; restore the object from a backup".into())

@@ -21,6 +21,7 @@ use seal::verified;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::BufRead;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How a scrub goes.
@@ -216,26 +217,29 @@ impl Archive {
         let lasts = || self.clock.monotonic().saturating_sub(began) < pace.step;
         while lasts() || (step.objects == 0 && failed.is_none()) {
             let place = self.known.passed(&whose, self.clock.monotonic());
-            let Some(object) = self.most_due(&before, place).await? else {
+            let Some(row) = self.most_due(&before, place).await? else {
                 over = true;
                 break;
             };
-            let failure = match self.look(&object, pace.per_second).await?.damage() {
-                Ok(damage) => match self.conclude(&object, damage, by).await {
-                    Ok(checked) => {
-                        step.take(checked);
-                        continue;
-                    }
-                    // Its lock could not be read.
-                    Err(error @ (Error::Store(_) | Error::Bucket(_))) => error,
-                    Err(error) => return Err(error),
-                },
-                Err(error) => error,
+            let place = (row.scrubbed_at.clone(), row.id.clone(), row.version);
+            let object = from_row(row);
+            let read = match &object {
+                Ok(object) => self.read_whole(object, pace.per_second, by).await,
+                Err(_) => Err(Error::Record),
             };
-            // What cannot be read stays due, and must not hold up what is behind it.
-            self.known.pass(&whose, &object, self.clock.monotonic());
-            step.unread.push(Checked::of(&object, None));
-            failed = Some(failure);
+            match read {
+                Ok(checked) => step.take(checked),
+                // It stays due; what was read before it counts.
+                Err(Error::Ending) if step.objects > 0 => break,
+                Err(error) if error.is_of_one_object() => {
+                    // What cannot be read stays due, and must not hold up what is behind it.
+                    let object = object.ok();
+                    self.known.pass(&whose, object.as_ref(), place, self.clock.monotonic());
+                    step.unread.extend(object.map(|object| Checked::of(&object, None)));
+                    failed = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
         if step.objects == 0 {
             // That nothing at all came out of the store is its failure; the next step goes on behind.
@@ -275,7 +279,7 @@ impl Archive {
     }
 
     /// What was last found right longest ago, behind `place` if there is one.
-    async fn most_due(&self, before: &str, place: Option<Place>) -> Result<Option<Object>, Error> {
+    async fn most_due(&self, before: &str, place: Option<Place>) -> Result<Option<object::Model>, Error> {
         let later = |(moment, id, version): Place| {
             let same = Condition::all().add(object::Column::ScrubbedAt.eq(&moment));
             let versions =
@@ -286,7 +290,7 @@ impl Archive {
                 .add(object::Column::ScrubbedAt.gte(&moment))
                 .add(behind.add(same.add(object::Column::Id.gt(&id))))
         };
-        let row = object::Entity::find()
+        let found = object::Entity::find()
             .filter(object::Column::ScrubbedAt.lte(before))
             .filter(Expr::cust(SOUND))
             .filter(place.map_or_else(Condition::all, later))
@@ -296,7 +300,17 @@ impl Archive {
             .limit(1)
             .one(self.db.reader())
             .await?;
-        row.map(from_row).transpose()
+        Ok(found)
+    }
+
+    async fn read_whole(
+        &self,
+        object: &Object,
+        per_second: u64,
+        by: (&Actor, Option<&RequestId>),
+    ) -> Result<Checked, Error> {
+        let damage = self.look(object, per_second).await?.damage()?;
+        self.conclude(object, damage, by).await
     }
 
     async fn look(&self, object: &Object, per_second: u64) -> Result<Looked, Error> {
@@ -321,7 +335,7 @@ impl Archive {
             found => found,
         };
         // A version whose lock could not be read stays due.
-        if found.is_none() && object.quarantined.is_none() {
+        if found.is_none() {
             self.mark(object, object::Column::ScrubbedAt, self.clock.now().to_string()).await?;
         }
         Ok(Checked::of(object, said.map(str::to_owned)))
@@ -336,7 +350,9 @@ impl Archive {
             return Ok(Looked::Damaged("record"));
         }
         let read = self.parts_of(object).and_then(|(body, tree)| {
-            let body: Box<dyn Source> = Box::new(Limited::new(body, per_second, self.clock.clone()));
+            let ending = self.known.ending();
+            let limited = Limited::new(body, per_second, self.clock.clone(), ending);
+            let body: Box<dyn Source> = Box::new(limited);
             let mut reader =
                 verified::Reader::new(body, tree).map_err(|source| self.damaged(object, source))?;
             loop {
@@ -356,15 +372,21 @@ impl Archive {
                 Ok(Looked::Damaged(word(&source)))
             }
             Err(Error::Away) => Err(Error::Away),
+            Err(_) if self.known.ending().load(Ordering::Relaxed) => Err(Error::Ending),
             Err(error) => Ok(Looked::Unread(error)),
         }
     }
 
     /// Whether the record says what the ledger committed to: a database alone does not vouch for roots.
     fn is_as_committed(&self, object: &Object) -> Result<bool, Error> {
+        if object.position >= self.audit.ledger().size() {
+            return Ok(false);
+        }
         let recorded = self.audit.recorded(object.position)?;
+        let of_project = recorded.event.project == object.project;
         let What::ObjectSealed(manifest) = recorded.event.what else { return Ok(false) };
-        Ok(manifest.object == object.id
+        Ok(of_project
+            && manifest.object == object.id
             && manifest.version == object.version
             && manifest.root == object.root
             && manifest.plain_length == object.plain_length
@@ -412,7 +434,6 @@ impl Archive {
         let tx = self.db.begin(position).await?;
         object::Entity::update_many()
             .col_expr(object::Column::Quarantined, Expr::value(None::<String>))
-            .col_expr(object::Column::ScrubbedAt, Expr::value(self.clock.now().to_string()))
             .filter(object::Column::Id.eq(object.id.as_str()))
             .filter(object::Column::Version.eq(object.version))
             .exec(&*tx)
@@ -424,11 +445,24 @@ impl Archive {
     pub async fn settle_suspects(&self) -> Result<usize, Error> {
         let suspects = self.suspects().clone();
         let site = Actor::Site(self.site.clone());
+        let mut failed = None;
         for ((id, version), found) in &suspects {
-            let versions = self.all_versions(id).await?;
-            if let Some(object) = versions.iter().find(|object| object.version == *version) {
-                self.quarantine(object, found, &site, None).await?;
+            let versions = match self.all_versions(id).await {
+                Ok(versions) => versions,
+                // The others are recorded all the same.
+                Err(error) => {
+                    failed = Some(error);
+                    continue;
+                }
+            };
+            if let Some(object) = versions.iter().find(|object| object.version == *version)
+                && let Err(error) = self.quarantine(object, found, &site, None).await
+            {
+                failed = Some(error);
             }
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         Ok(suspects.len())
     }

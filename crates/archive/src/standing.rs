@@ -7,7 +7,7 @@ use crate::sweep::{Sweep, Sweeping};
 use base::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// After so long the site's own scrub tries again what could not be read.
@@ -29,6 +29,8 @@ pub(crate) struct Known {
     pub sweep: Sweeping,
     /// What was due when it was last counted, by the moment that was asked for: versions and bytes.
     due: Mutex<Option<(String, u64, u64)>>,
+    /// Set once the process ends: what reads long gives up.
+    ending: Arc<AtomicBool>,
     away: AtomicBool,
     unlocked: Mutex<BTreeMap<Suspect, Duration>>,
     /// Versions whose lock is not what their record says.
@@ -75,6 +77,11 @@ impl Known {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What tells a long reader that the process ends.
+    pub fn ending(&self) -> Arc<AtomicBool> {
+        self.ending.clone()
+    }
+
     pub fn set_away(&self, away: bool) {
         self.away.store(away, Ordering::Relaxed);
     }
@@ -114,12 +121,10 @@ impl Known {
         }
     }
 
-    /// Notes that a version could not be read, and that a scrub goes past it.
-    pub fn pass(&self, whose: &Scrub, object: &Object, now: Duration) {
-        let version = (object.id.clone(), object.version);
-        self.unread.lock().unwrap_or_else(PoisonError::into_inner).insert(version);
-        let number = i32::try_from(object.version).unwrap_or(i32::MAX);
-        let place = (object.scrubbed_at.clone(), object.id.to_string(), number);
+    /// Notes that a version could not be read, and that a scrub goes past it; none where its very record is unreadable.
+    pub fn pass(&self, whose: &Scrub, object: Option<&Object>, place: Place, now: Duration) {
+        let version = object.map(|object| (object.id.clone(), object.version));
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).extend(version);
         match whose {
             Scrub::Own => {
                 *self.own.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, place));
@@ -137,6 +142,11 @@ impl Known {
 }
 
 impl Archive {
+    /// Ends scrubs and checks that are under way with [`Error::Ending`], and lets none begin: the process ends.
+    pub fn end_reading(&self) {
+        self.known.ending.store(true, Ordering::Relaxed);
+    }
+
     /// How the store stands.
     pub fn standing(&self) -> Standing {
         let now = self.clock.monotonic();

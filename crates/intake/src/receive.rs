@@ -142,7 +142,7 @@ impl Door {
         match failed {
             Some(Failed::Body) => return Err(Error::Interrupted { file: at, got: taken }),
             Some(Failed::Lease(error)) => return Err(error.into()),
-            Some(Failed::Draft(error)) => return Err(archive::Error::Store(error).into()),
+            Some(Failed::Draft(error)) => return Err(archive::Error::from(error).into()),
             Some(Failed::Digest) => return Err(Error::Task),
             None => {}
         }

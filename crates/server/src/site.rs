@@ -205,6 +205,7 @@ impl Site {
     /// Asks the process to stop.
     pub fn stop(&self) {
         self.inner.stop.send_replace(true);
+        self.archive.end_reading();
     }
 
     /// What the process knows of its own requests.

@@ -1,24 +1,27 @@
-//! Reading at a bounded rate, so that a scrub leaves the disk to those who wait.
+//! Reading at a bounded rate and for as long as the process lives, so that a scrub leaves the disk to those who wait,
+//! and holds up nobody's end.
 
 use base::Clock;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// A source that gives at most so many bytes a second, counted from its making.
+/// A source that gives at most so many bytes a second, counted from its making, and nothing once the process ends.
 pub struct Limited<R> {
     inner: R,
     per_second: u64,
     clock: Arc<dyn Clock>,
     began: Duration,
     given: u64,
+    ending: Arc<AtomicBool>,
 }
 
 impl<R> Limited<R> {
-    /// Limits `inner` to `per_second` bytes a second; 0 stands for no limit.
-    pub fn new(inner: R, per_second: u64, clock: Arc<dyn Clock>) -> Self {
+    /// Limits `inner` to `per_second` bytes a second; 0 stands for no limit. It fails from when `ending` is set.
+    pub fn new(inner: R, per_second: u64, clock: Arc<dyn Clock>, ending: Arc<AtomicBool>) -> Self {
         let began = clock.monotonic();
-        Self { inner, per_second, clock, began, given: 0 }
+        Self { inner, per_second, clock, began, given: 0, ending }
     }
 
     /// How far ahead of the rate the bytes given are.
@@ -33,6 +36,9 @@ impl<R> Limited<R> {
 
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.ending.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the process ends"));
+        }
         let ahead = self.ahead();
         if ahead > Duration::from_millis(5) {
             std::thread::sleep(ahead);
@@ -56,7 +62,8 @@ mod tests {
     #[test]
     fn it_takes_as_long_as_the_rate_says() {
         let clock: Arc<dyn Clock> = Arc::new(base::SystemClock::default());
-        let mut limited = Limited::new(io::Cursor::new(vec![0u8; 100_000]), 1_000_000, clock.clone());
+        let source = io::Cursor::new(vec![0u8; 100_000]);
+        let mut limited = Limited::new(source, 1_000_000, clock.clone(), Arc::default());
         let began = clock.monotonic();
         let mut buffer = [0; 1_000];
         while limited.read(&mut buffer).unwrap() > 0 {}

@@ -145,6 +145,68 @@ async fn what_cannot_be_read_holds_up_nothing_and_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_record_that_somebody_changed_holds_up_no_other() {
+    use db::sea_orm::ConnectionTrait;
+    let site = Site::at(Arc::new(SystemClock::default()), None).await;
+    let (archive, db) = (&site.spine.archive, site.spine.db.reader());
+    let mut ids = Vec::new();
+    for content in [b"one", b"two", b"six"] {
+        ids.push(site.seen().put(content).await.unwrap());
+    }
+    let by = Actor::Site(site.spine.site.clone());
+    let change = async |what: &str, id: &base::ObjectId| {
+        db.execute_unprepared(&format!("UPDATE archive_object SET {what} WHERE id = '{id}'")).await.unwrap();
+    };
+    // A position that the ledger does not have, and another project: both are another record than the ledger's.
+    change("position = 1000000", &ids[0]).await;
+    change("form = 'unheard-of'", &ids[1]).await;
+    let step = archive.scrub(&EVERYTHING, &by, None).await.unwrap();
+    assert_eq!((step.objects, step.damaged), (2, 1), "the unreadable one is gone past: {step:?}");
+    assert_eq!(step.found[0].damage.as_deref(), Some("record"));
+    change("form = 'crypt4gh'", &ids[1]).await;
+    change("project = NULL", &ids[2]).await;
+    let step = archive.scrub_for(&checks(&site).await, site.spine.clock.now(), &EVERYTHING).await.unwrap();
+    let found: Vec<_> = step.found.iter().map(|one| &one.object).collect();
+    assert_eq!((step.objects, found), (2, vec![&ids[2]]), "{step:?}");
+}
+
+async fn checks(site: &Site) -> Permit<Manage, thing::Site> {
+    site.spine.permit(&site.spine.admin, Action::CheckStorage, &site.spine.site).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_the_process_waits_for_no_large_object() {
+    let site = Site::at(Arc::new(SystemClock::default()), None).await;
+    let archive = site.spine.archive.clone();
+    let small = site.seen().put(b"small").await.unwrap();
+    let large = site.seen().put(&vec![7; 1 << 20]).await.unwrap();
+    let by = Actor::Site(site.spine.site.clone());
+    // Half a minute for the large one.
+    let pace = Pace { per_second: 40_000, ..EVERYTHING };
+    let reading = {
+        let (archive, by) = (archive.clone(), by.clone());
+        tokio::spawn(async move { archive.scrub(&pace, &by, None).await })
+    };
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!reading.is_finished());
+    archive.end_reading();
+    let ended = tokio::time::timeout(Duration::from_secs(10), reading).await.expect("it ends").unwrap();
+    let step = ended.unwrap();
+    assert_eq!((step.objects, step.damaged, step.unread.len()), (1, 0, 0), "what was read counts");
+    let next = archive.scrub(&pace, &by, None).await;
+    assert!(matches!(next, Err(Error::Ending)), "nothing begins any more: {next:?}");
+    assert_eq!(
+        (archive.standing().unread, archive.health().await.unwrap().0),
+        (0, 0),
+        "and nothing is damaged"
+    );
+    let read = site.with(archive.store().clone());
+    for id in [&small, &large] {
+        read.read(id).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_rolling_scrub_covers_everything_and_goes_on_where_it_was() {
     let clock = Arc::new(FixedClock::at("2031-05-14T12:00:00Z".parse().unwrap()));
     let site = Site::at(clock.clone(), None).await;

@@ -1,6 +1,6 @@
 //! The store from outside: holds, floors, damage that is found and named, and the site's own scrub.
 
-use crate::site::{Site, until};
+use crate::site::{Site, made_data, until};
 use crate::story::sample_of;
 use db::sea_orm::{ConnectionTrait, Statement};
 use db::{Db, DbKey};
@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 /// The room's own tables, opened as nothing but the site's process ever does.
 fn in_database<T>(site: &Site, act: impl AsyncFnOnce(&Db) -> T) -> T {
@@ -195,4 +196,63 @@ fn a_site_with_bodies_in_its_folder_takes_no_bucket_and_says_what_to_write() {
     }
     fs::write(&settings, text).unwrap();
     assert_eq!(site.run("admin", &["whoami"]).exit, 0);
+}
+
+/// Another file system in the place of a folder, as the site's process sees it: it has mounts of its own.
+struct Over(PathBuf, String);
+
+impl Over {
+    fn mount(site: &Site, at: &Path) -> Self {
+        let over = Self(at.to_owned(), site.process().unwrap().as_raw_nonzero().to_string());
+        let done = over.enter(&["mount", "-t", "tmpfs", "sequestra-test"]);
+        assert!(
+            done.status.success(),
+            "a test of a mount that goes takes root and CAP_SYS_ADMIN: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        over
+    }
+
+    fn enter(&self, words: &[&str]) -> Output {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.1, "--mount"]).args(words).arg(&self.0);
+        command.stdin(Stdio::null()).output().expect("`nsenter` of util-linux")
+    }
+
+    /// What lies there.
+    fn entries(&self) -> usize {
+        let path = format!("/proc/{}/root{}", self.1, self.0.display());
+        fs::read_dir(path).unwrap().count()
+    }
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        let _ = self.enter(&["umount", "-l"]);
+    }
+}
+
+#[test]
+fn a_mount_that_goes_while_the_site_is_open_takes_no_body_under_it() {
+    let site = Site::copy();
+    let more = site.room.join("more");
+    made_data(&more, 5, 1);
+    let path = |name: &str| more.join(name).to_str().unwrap().to_owned();
+    let project = site.last("analyst", &["project", "list"]);
+    let (sheet, manifest) = (path("samplesheet.csv"), path("md5sums.txt"));
+    let put = ["intake", "put", &project, "--sheet", &sheet, "--manifest", &manifest];
+    let limits = || site.json("admin", &["site", "status"])["limits"].to_string();
+    let over = Over::mount(&site, &site.folder.join("objects"));
+    let refused = site.run("analyst", &put);
+    assert!(refused.exit == 6 && refused.err.contains("ARCHIVE-018"), "{}: {}", refused.exit, refused.err);
+    assert!(refused.err.contains("hint: "), "{}", refused.err);
+    assert_eq!(over.entries(), 0, "bytes lie in another place");
+    assert!(limits().contains("the store is not there"), "{}", limits());
+    drop(over);
+    let done = site.run("analyst", &put);
+    assert_eq!(done.exit, 0, "{}", done.err);
+    assert!(!limits().contains("the store is not there"), "{}", limits());
+    let swept = &site.json("admin", &["archive", "stat"])["swept"];
+    assert_eq!((&swept["of"], &swept["failing"]), (&256.into(), &false.into()), "{swept}");
+    site.lock();
 }
