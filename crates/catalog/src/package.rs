@@ -99,7 +99,7 @@ impl Catalog {
             .one(self.db.reader())
             .await?;
         match row {
-            Some(row) => Ok(Some(read_package(Words::of(&self.db)?, self.db.reader(), row).await?)),
+            Some(row) => Ok(Some(read_package(&Words::of(&self.db)?, self.db.reader(), row).await?)),
             None => Ok(None),
         }
     }
@@ -113,7 +113,7 @@ impl Catalog {
         let project = permit.in_project()?;
         let row = package::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
         let row = row.filter(|row| row.project == project.as_str()).ok_or(Error::NotFound)?;
-        read_package(Words::of(&self.db)?, self.db.reader(), row).await
+        read_package(&Words::of(&self.db)?, self.db.reader(), row).await
     }
 
     /// Begins a package: mints the ids of new subjects, samples and readsets. Gives the package
@@ -163,7 +163,7 @@ impl Catalog {
             }
         }
         let row = package::Entity::find_by_id(id.as_str()).one(&**tx).await?.ok_or(Error::Record)?;
-        Ok((read_package(words, &**tx, row).await?, fresh))
+        Ok((read_package(&words, &**tx, row).await?, fresh))
     }
 
     /// Notes that a file of the package, which is of the permit's project and open, arrived whole and is
@@ -262,6 +262,7 @@ impl Catalog {
             .one(&**tx)
             .await?;
         if let Some(found) = found {
+            words.refuse_other_subject(&found, label)?;
             return found.id.parse().map_err(|_| Error::Record);
         }
         let id = SubjectId::mint(&*self.entropy);
@@ -292,6 +293,7 @@ impl Catalog {
             .one(&**tx)
             .await?;
         if let Some(found) = found {
+            words.refuse_other_sample(&found, label)?;
             if found.subject != subject.as_str() {
                 return Err(invalid(
                     "sample",
@@ -348,7 +350,7 @@ async fn refuse_second_readset(tx: &Tx, sample: &str, lane: &str, row: usize) ->
 }
 
 async fn read_package(
-    words: Words<'_>,
+    words: &Words,
     connection: &impl ConnectionTrait,
     row: package::Model,
 ) -> Result<Package, Error> {
@@ -380,7 +382,7 @@ async fn read_package(
 }
 
 fn file_from_row(
-    words: Words<'_>,
+    words: &Words,
     file: package_file::Model,
     sample: &sample::Model,
 ) -> Result<PackageFile, Error> {

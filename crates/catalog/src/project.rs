@@ -178,7 +178,8 @@ impl Catalog {
             .all(self.db.reader())
             .await?;
         let words = Words::of(&self.db)?;
-        let mut projects = rows.into_iter().map(|row| from_row(words, row)).collect::<Result<Vec<_>, _>>()?;
+        let mut projects =
+            rows.into_iter().map(|row| from_row(&words, row)).collect::<Result<Vec<_>, _>>()?;
         projects.sort_by(|a, b| (&a.name, a.id.as_str()).cmp(&(&b.name, b.id.as_str())));
         Ok(projects)
     }
@@ -206,11 +207,11 @@ impl Catalog {
     pub(crate) async fn project_row(&self, id: &ProjectId) -> Result<Option<Project>, Error> {
         let row = project::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
         let words = Words::of(&self.db)?;
-        row.map(|row| from_row(words, row)).transpose()
+        row.map(|row| from_row(&words, row)).transpose()
     }
 }
 
-fn from_row(words: Words<'_>, row: project::Model) -> Result<Project, Error> {
+fn from_row(words: &Words, row: project::Model) -> Result<Project, Error> {
     let ProjectWords { name, consent } = words.project(&row)?;
     Ok(Project {
         id: row.id.parse().map_err(|_| Error::Record)?,

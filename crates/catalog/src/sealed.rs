@@ -9,6 +9,7 @@ use crate::{Catalog, Error};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 use db::{Cell, Columns, Db, Tx};
+use std::sync::Arc;
 
 /// Rows that one transaction seals.
 const BATCH: u64 = 500;
@@ -19,8 +20,8 @@ const SUBJECT_LABEL: &str = "catalog_subject.label";
 const SAMPLE_LABEL: &str = "catalog_sample.label";
 
 /// Opens values of rows, and seals them.
-#[derive(Clone, Copy)]
-pub(crate) struct Words<'a>(&'a Columns);
+#[derive(Clone)]
+pub(crate) struct Words(Arc<Columns>);
 
 /// What a project says in its own words.
 pub(crate) struct ProjectWords {
@@ -37,12 +38,12 @@ pub(crate) struct SampleWords {
     pub specimen_type: Option<String>,
 }
 
-impl<'a> Words<'a> {
-    pub fn of(db: &'a Db) -> Result<Self, Error> {
+impl Words {
+    pub fn of(db: &Db) -> Result<Self, Error> {
         Ok(Self(db.columns()?))
     }
 
-    pub fn project(self, row: &project::Model) -> Result<ProjectWords, Error> {
+    pub fn project(&self, row: &project::Model) -> Result<ProjectWords, Error> {
         sealed(row.sealed)?;
         let open = |column, text| self.0.open(Cell { column, row: &row.id }, text);
         Ok(ProjectWords {
@@ -51,7 +52,7 @@ impl<'a> Words<'a> {
         })
     }
 
-    pub fn seal_project(self, id: &str, words: &ProjectWords) -> Result<ProjectWords, Error> {
+    pub fn seal_project(&self, id: &str, words: &ProjectWords) -> Result<ProjectWords, Error> {
         let seal = |column, text| self.0.seal(Cell { column, row: id }, text);
         Ok(ProjectWords {
             name: seal("catalog_project.name", &words.name)?,
@@ -59,15 +60,28 @@ impl<'a> Words<'a> {
         })
     }
 
-    pub fn seal_subject(self, id: &str, label: &str) -> Result<String, Error> {
+    pub fn seal_subject(&self, id: &str, label: &str) -> Result<String, Error> {
         Ok(self.0.seal(Cell { column: SUBJECT_LABEL, row: id }, label)?)
     }
 
-    pub fn subject_index(self, project: &str, label: &str) -> Vec<u8> {
+    /// Refuses a subject that was found by the index of `label` and has another: who administers the database can change
+    /// an index, and the next reads would be another patient's.
+    pub fn refuse_other_subject(&self, row: &subject::Model, label: &str) -> Result<(), Error> {
+        sealed(row.sealed)?;
+        same(&self.0.open(Cell { column: SUBJECT_LABEL, row: &row.id }, &row.label)?, label)
+    }
+
+    /// The same for a sample.
+    pub fn refuse_other_sample(&self, row: &sample::Model, label: &str) -> Result<(), Error> {
+        sealed(row.sealed)?;
+        same(&self.0.open(Cell { column: SAMPLE_LABEL, row: &row.id }, &row.label)?, label)
+    }
+
+    pub fn subject_index(&self, project: &str, label: &str) -> Vec<u8> {
         self.0.index(SUBJECT_LABEL, project, label)
     }
 
-    pub fn sample(self, row: &sample::Model) -> Result<SampleWords, Error> {
+    pub fn sample(&self, row: &sample::Model) -> Result<SampleWords, Error> {
         sealed(row.sealed)?;
         let open = |column, text: &Option<String>| {
             text.as_deref().map(|text| self.0.open(Cell { column, row: &row.id }, text)).transpose()
@@ -80,7 +94,7 @@ impl<'a> Words<'a> {
         })
     }
 
-    pub fn seal_sample(self, id: &str, words: &SampleWords) -> Result<SampleWords, Error> {
+    pub fn seal_sample(&self, id: &str, words: &SampleWords) -> Result<SampleWords, Error> {
         let seal = |column, text: &Option<String>| {
             text.as_deref().map(|text| self.0.seal(Cell { column, row: id }, text)).transpose()
         };
@@ -92,18 +106,22 @@ impl<'a> Words<'a> {
         })
     }
 
-    pub fn sample_index(self, project: &str, label: &str) -> Vec<u8> {
+    pub fn sample_index(&self, project: &str, label: &str) -> Vec<u8> {
         self.0.index(SAMPLE_LABEL, project, label)
     }
 
-    pub fn file(self, row: &package_file::Model) -> Result<String, Error> {
+    pub fn file(&self, row: &package_file::Model) -> Result<String, Error> {
         sealed(row.sealed)?;
         Ok(self.0.open(file_cell(&file_row(&row.package, row.number)), &row.name)?)
     }
 
-    pub fn seal_file(self, package: &str, number: i32, name: &str) -> Result<String, Error> {
+    pub fn seal_file(&self, package: &str, number: i32, name: &str) -> Result<String, Error> {
         Ok(self.0.seal(file_cell(&file_row(package, number)), name)?)
     }
+}
+
+fn same(found: &str, label: &str) -> Result<(), Error> {
+    if found == label { Ok(()) } else { Err(db::Error::Sealed.into()) }
 }
 
 /// What is not sealed when the site is open is not read: somebody put it there.
@@ -162,10 +180,10 @@ impl Catalog {
             row.update(&**tx).await?;
             done += 1;
         }
-        Ok(done + self.seal_some_samples(tx, words).await? + self.seal_some_files(tx, words).await?)
+        Ok(done + self.seal_some_samples(tx, &words).await? + self.seal_some_files(tx, &words).await?)
     }
 
-    async fn seal_some_samples(&self, tx: &Tx, words: Words<'_>) -> Result<u64, Error> {
+    async fn seal_some_samples(&self, tx: &Tx, words: &Words) -> Result<u64, Error> {
         let rows =
             sample::Entity::find().filter(sample::Column::Sealed.eq(0)).limit(BATCH).all(&**tx).await?;
         let done = rows.len() as u64;
@@ -187,7 +205,7 @@ impl Catalog {
         Ok(done)
     }
 
-    async fn seal_some_files(&self, tx: &Tx, words: Words<'_>) -> Result<u64, Error> {
+    async fn seal_some_files(&self, tx: &Tx, words: &Words) -> Result<u64, Error> {
         let plain = package_file::Entity::find().filter(package_file::Column::Sealed.eq(0));
         let rows = plain.limit(BATCH).all(&**tx).await?;
         let done = rows.len() as u64;

@@ -104,6 +104,38 @@ async fn equal_labels_are_one_person_and_what_was_moved_does_not_open() {
 }
 
 #[tokio::test]
+async fn an_index_that_leads_to_another_patient_is_refused() {
+    for table in ["catalog_subject", "catalog_sample"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (spine, members, _) = site(folder.path()).await;
+        let permit = write(&spine, &members).await;
+        let other = || NewRow { subject: Sensitive::new("QUIBBLE-78".to_owned()), ..row("QUIBBLE-78-B") };
+        let begin = async |digest: &str, row: NewRow| {
+            let tx = spine.db.begin(0).await.unwrap();
+            let begun = spine.catalog.begin_package(&permit, &tx, digest, &[row]).await;
+            tx.commit().await.unwrap();
+            begun
+        };
+        begin("d2", other()).await.unwrap();
+        // The indexes of the two rows exchanged, as who administers a server can.
+        for sql in [
+            format!("CREATE TABLE kept AS SELECT id, label_index FROM {table}"),
+            format!("UPDATE {table} SET label_index = NULL"),
+            format!(
+                "UPDATE {table} SET label_index = (SELECT label_index FROM kept WHERE kept.id <> {table}.id)"
+            ),
+        ] {
+            spine.db.reader().execute_unprepared(&sql).await.unwrap();
+        }
+        for (digest, row) in [("d3", row(WORDS[3])), ("d4", other())] {
+            let begun = begin(digest, row).await;
+            assert!(matches!(begun, Err(Error::Db(db::Error::Sealed))), "{table}: {begun:?}");
+        }
+        spine.close().await;
+    }
+}
+
+#[tokio::test]
 async fn rows_of_before_are_sealed_at_the_next_start_and_not_read_until_then() {
     let folder = tempfile::tempdir().unwrap();
     let (spine, members, package) = site(folder.path()).await;

@@ -10,7 +10,7 @@ use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, Unbou
 use base::Entropy;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Values are filled up to a multiple of this.
@@ -23,6 +23,15 @@ pub struct Columns {
     cipher: LessSafeKey,
     index: Zeroizing<[u8; 32]>,
     entropy: Arc<dyn Entropy>,
+}
+
+/// Whether the keys are there.
+#[derive(Default)]
+pub(crate) enum Held {
+    #[default]
+    Awaited,
+    Here(Arc<Columns>),
+    GivenUp,
 }
 
 /// A place in the tables: `catalog_sample.label`, and the row's id.
@@ -92,12 +101,23 @@ fn bound(cell: Cell<'_>) -> Vec<u8> {
 impl Db {
     /// Attaches the keys of sealed columns, when the site is unsealed. Once; later calls change nothing.
     pub fn attach_columns(&self, columns: Columns) {
-        let _ = self.columns.set(columns);
+        let mut held = self.columns.write().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*held, Held::Awaited) {
+            *held = Held::Here(Arc::new(columns));
+        }
+    }
+
+    /// Lets go of the keys of sealed columns, for as long as this lives. They are wiped as their last user ends.
+    pub fn detach_columns(&self) {
+        *self.columns.write().unwrap_or_else(PoisonError::into_inner) = Held::GivenUp;
     }
 
     /// The keys of sealed columns. Without them nothing that is sealed is read or written.
-    pub fn columns(&self) -> Result<&Columns, Error> {
-        self.columns.get().ok_or(Error::NoColumns)
+    pub fn columns(&self) -> Result<Arc<Columns>, Error> {
+        match &*self.columns.read().unwrap_or_else(PoisonError::into_inner) {
+            Held::Here(columns) => Ok(columns.clone()),
+            Held::Awaited | Held::GivenUp => Err(Error::NoColumns),
+        }
     }
 }
 
@@ -136,6 +156,21 @@ mod tests {
         for bad in ["", "AAAA", "not base64!", "CASE-1"] {
             assert!(own.open(CELL, bad).is_err(), "what was never sealed is not taken for a value: {bad}");
         }
+    }
+
+    #[tokio::test]
+    async fn keys_that_were_let_go_do_not_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, key) = (folder.path().join("a.db"), crate::DbKey::new([7; 32]));
+        let db = Db::open(&path, &key, &[]).await.unwrap();
+        assert!(matches!(db.columns(), Err(Error::NoColumns)));
+        db.attach_columns(columns(1));
+        let sealed = db.columns().unwrap().seal(CELL, "CASE-1").unwrap();
+        db.attach_columns(columns(2));
+        assert_eq!(db.columns().unwrap().open(CELL, &sealed).unwrap(), "CASE-1");
+        db.detach_columns();
+        db.attach_columns(columns(1));
+        assert!(matches!(db.columns(), Err(Error::NoColumns)));
     }
 
     #[test]

@@ -178,7 +178,9 @@ impl Answers {
 impl Keys {
     /// Takes what is asked again from now on; none where people unseal the site.
     pub fn set_asked(&self, asked: Option<Asked>) {
-        *self.inner.asked.write().unwrap_or_else(PoisonError::into_inner) = asked.map(Arc::new);
+        let mut held = self.inner.asked.write().unwrap_or_else(PoisonError::into_inner);
+        // Where the keys were given up nobody is asked for them any more.
+        *held = asked.filter(|_| self.roots().current().is_ok()).map(Arc::new);
     }
 
     /// What is asked again.
@@ -186,12 +188,13 @@ impl Keys {
         self.inner.asked.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Gives up every wrapping key: from here on this process unwraps and wraps nothing. Each is wiped as its last
+    /// Gives up every wrapping key and those of sealed columns: from here on this process unwraps and wraps nothing. Each is wiped as its last
     /// user ends.
     pub fn give_up(&self) {
         // INVARIANT (given-up): the roots go first. Whoever loads a scope looks at them once more before it is kept.
         *self.inner.roots.write().unwrap_or_else(PoisonError::into_inner) = Roots::none();
         self.inner.scopes.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.inner.db.detach_columns();
         self.set_asked(None);
     }
 }

@@ -14,6 +14,7 @@ use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryS
 use db::{Db, Tx};
 use seal::SessionKey;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
@@ -49,6 +50,8 @@ pub(crate) struct Inner {
     pub checks: Mutex<HashMap<String, crate::rotate::Check>>,
     /// What is asked whether it still opens the site.
     pub asked: RwLock<Option<Arc<crate::ask::Asked>>>,
+    /// Counts what makes older reads of scopes worthless: rotations, shreddings, keys given up.
+    pub changes: AtomicU64,
 }
 
 impl Keys {
@@ -62,8 +65,8 @@ impl Keys {
     ) -> Result<Self, Error> {
         let (roots, custody) = (RwLock::new(roots), RwLock::new(custody));
         let (scopes, holds, checks) = (RwLock::default(), OnceLock::new(), Mutex::default());
-        let asked = RwLock::default();
-        let inner = Inner { db, roots, custody, entropy, scopes, holds, checks, asked };
+        let (asked, changes) = (RwLock::default(), AtomicU64::default());
+        let inner = Inner { db, roots, custody, entropy, scopes, holds, checks, asked, changes };
         let keys = Self { inner: Arc::new(inner) };
         let scopes: Vec<String> = key::Entity::find()
             .select_only()

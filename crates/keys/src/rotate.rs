@@ -26,6 +26,7 @@ use db::sea_orm::{
 };
 use serde::Serialize;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 /// The scope's word for the root keys.
 pub const ROOT: &str = "root";
@@ -239,7 +240,12 @@ impl Keys {
         if !self.check_of(id, generation).over {
             return Err(Error::NotChecked);
         }
-        let bytes = newest.wrap(scope.field.expose().as_slice(), &field_binding(id), &*self.inner.entropy)?;
+        let (field, text) = (scope.field.expose(), field_binding(id));
+        let bytes = newest.wrap(field.as_slice(), &text, &*self.inner.entropy)?;
+        // It is opened before what wrapped it until now is destroyed, as every other row was.
+        if newest.unwrap(&bytes, &text)?.as_slice() != field.as_slice() {
+            return Err(Error::Wrap);
+        }
         let change = field::ActiveModel {
             scope: Unchanged(id.to_owned()),
             generation: Set(generation),
@@ -252,6 +258,8 @@ impl Keys {
             .filter(key::Column::Generation.lt(generation))
             .exec(&**tx)
             .await?;
+        // What comes after is opened anew.
+        self.forget_check(id);
         Ok(Rotated { scope: id.to_owned(), generation, destroyed, checked })
     }
 
@@ -282,6 +290,7 @@ impl Keys {
 
     /// Takes over what the database now holds of a scope. After a commit.
     pub async fn settle(&self, id: &str) -> Result<(), Error> {
+        self.inner.changes.fetch_add(1, Ordering::AcqRel);
         self.load_scope(self.inner.db.reader(), id).await?;
         Ok(self.inner.db.forget_deleted().await?)
     }
@@ -407,7 +416,10 @@ impl Keys {
         }
         change(&mut secrets.roots);
         let sealing = safe.replace(file.site(), &secrets, &*provider, &*self.inner.entropy)?;
-        *self.inner.roots.write().unwrap_or_else(PoisonError::into_inner) = secrets.roots;
+        let mut held = self.inner.roots.write().unwrap_or_else(PoisonError::into_inner);
+        // INVARIANT (given-up): what was given up meanwhile stays so.
+        held.current()?;
+        *held = secrets.roots;
         Ok(sealing)
     }
 }

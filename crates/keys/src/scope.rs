@@ -10,6 +10,7 @@ use base::{Class, Id, ProjectId, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 /// The scope of what belongs to no project: references and the like.
@@ -145,6 +146,22 @@ impl Keys {
         connection: &impl ConnectionTrait,
         id: &str,
     ) -> Result<Arc<Scope>, Error> {
+        loop {
+            let before = self.inner.changes.load(Ordering::Acquire);
+            let scope = self.read_scope(connection, id).await?;
+            let mut scopes = self.inner.scopes.write().unwrap_or_else(PoisonError::into_inner);
+            // INVARIANT (given-up): nothing is kept that was read before the keys were given up.
+            self.roots().current()?;
+            // INVARIANT (no-older-state): what was read before a rotation or a shredding took effect may hold a key that
+            // is destroyed; neither kept nor used, or a session key would be wrapped by what is nowhere.
+            if self.inner.changes.load(Ordering::Acquire) == before {
+                scopes.insert(id.to_owned(), scope.clone());
+                return Ok(scope);
+            }
+        }
+    }
+
+    async fn read_scope(&self, connection: &impl ConnectionTrait, id: &str) -> Result<Arc<Scope>, Error> {
         let rows = key::Entity::find()
             .filter(key::Column::Scope.eq(id))
             .order_by_asc(key::Column::Generation)
@@ -169,12 +186,7 @@ impl Keys {
             // Made before fields had keys of their own: the first generation sealed them.
             None => generations.first().map(|(_, key)| key.clone()).ok_or(Error::Unwrap)?,
         };
-        let scope = Arc::new(Scope { generations, field });
-        let mut scopes = self.inner.scopes.write().unwrap_or_else(PoisonError::into_inner);
-        // INVARIANT (given-up): nothing is kept that was read before the keys were given up.
-        self.roots().current()?;
-        scopes.insert(id.to_owned(), scope.clone());
-        Ok(scope)
+        Ok(Arc::new(Scope { generations, field }))
     }
 
     pub(crate) fn cached(&self, id: &str) -> Option<Arc<Scope>> {
@@ -183,6 +195,7 @@ impl Keys {
 
     /// Wipes what is held of a scope, once its last user is done.
     pub(crate) fn forget(&self, id: &str) {
+        self.inner.changes.fetch_add(1, Ordering::AcqRel);
         self.inner.scopes.write().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 }
