@@ -22,7 +22,8 @@ impl Database {
 /// Move the metadata database of a locked site to a PostgreSQL server, or back into a file.
 ///
 /// Every row is copied in one transaction and read back; then the site's settings name the new place, and
-/// the old database is removed. The database on the server is empty before, is in UTF8 and orders text by
+/// the old database is removed; where that fails, the site has moved all the same and the answer says what is left. The
+/// database on the server is empty before, is in UTF8 and orders text by
 /// code points (`createdb --locale=C.UTF-8 --encoding=UTF8 --template=template0`). It takes what unseals
 /// the site, and is on record. The site must be locked.
 #[derive(Args)]
@@ -86,7 +87,16 @@ impl Move {
             return app.console.json(&moved);
         }
         let rows = text::count(moved.rows);
-        app.console.say(&format!("{rows} rows are in {}; the old database is removed", moved.place));
+        let Some(left) = moved.left else {
+            app.console.say(&format!("{rows} rows are in {}; the old database is removed", moved.place));
+            return Ok(());
+        };
+        app.console.say(&format!("{rows} rows are in {}, and the site with them", moved.place));
+        app.console.talk(&format!(
+            "REMOVE BY HAND what is left at {}: it holds wrapped keys, also those that are shredded from now on. It \
+             could not be removed: {}",
+            left.place, left.why
+        ));
         Ok(())
     }
 }

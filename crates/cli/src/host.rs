@@ -137,6 +137,17 @@ pub struct MovedDatabase {
     pub place: String,
     /// Rows that were moved.
     pub rows: u64,
+    /// The old database, where it could not be removed.
+    pub left: Option<Left>,
+}
+
+/// A database that the site has left, and that is still there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// Where it is.
+    pub place: String,
+    /// Why it could not be removed.
+    pub why: String,
 }
 
 /// With what a witness is known under TLS.

@@ -80,7 +80,7 @@ pub use console::Console;
 pub use entry::{run, run_on};
 pub use error::{Error, Failure};
 pub use host::{
-    DatabaseArgs, DemoArgs, DemoDataArgs, Diagnosis, Finding, Host, InitArgs, MovedDatabase,
+    DatabaseArgs, DemoArgs, DemoDataArgs, Diagnosis, Finding, Host, InitArgs, Left, MovedDatabase,
     NewAdministrator, NewSite, RestoreArgs, RestoredSite,
 };
 pub use passphrase::Passphrase;

@@ -7,12 +7,13 @@
 //! database, and its next transaction is refused all the same.
 
 use crate::copy::Copies;
-use crate::postgres::away;
+use crate::postgres::{Reach, away};
 use crate::{Db, Error};
+use base::Fault;
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, Statement};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
@@ -28,8 +29,11 @@ const BEAT: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long a transaction waits for those before it.
 const QUEUE: Duration = Duration::from_secs(20);
-/// How long a lost commit is asked for.
+/// How long a lost commit is asked for, and how long at a time.
 const DOUBT: Duration = Duration::from_secs(30);
+const ASKED: &str = "SET LOCAL lock_timeout = '2s'";
+/// How long a request waits for the room of what it deleted.
+const CLEARED: Duration = Duration::from_secs(5);
 
 const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS db_hold (one INTEGER PRIMARY KEY CHECK (one = 1), owner TEXT NOT NULL, \
@@ -54,8 +58,9 @@ pub(crate) async fn lock(connection: &mut PgConnection) -> Result<(), Error> {
                to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC' \
                FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
                WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+               AND l.classid::bigint = $1 >> 32 AND l.objid::bigint = $1 & 4294967295 \
                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    let who = sqlx::query_scalar::<_, String>(sql).fetch_optional(connection).await.ok().flatten();
+    let who = sqlx::query_scalar::<_, String>(sql).bind(LOCK).fetch_optional(connection).await.ok().flatten();
     Err(Error::Held(who.unwrap_or_else(|| "the server does not say who".to_owned())))
 }
 
@@ -95,6 +100,7 @@ pub(crate) struct Hold {
     turns: Arc<Turns<Turn>>,
     copies: OnceLock<Copies>,
     place: String,
+    reach: Reach,
     mine: Arc<Mine>,
     heart: AbortHandle,
 }
@@ -107,6 +113,8 @@ struct Mine {
     lost: OnceLock<Lost>,
     /// Kept here so that letting go can wait for it.
     own: Mutex<Option<PgConnection>>,
+    /// What was deleted since `VACUUM` ran to its end lies in the pages still.
+    uncleared: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -128,13 +136,14 @@ impl Hold {
     /// Keeps `own`, which has the lock, and looks after it until this is dropped.
     pub(crate) fn keep(
         own: PgConnection,
-        options: PgConnectOptions,
+        reach: Reach,
         (holder, place): (i64, String),
         carried_out: Arc<AtomicI64>,
     ) -> Self {
-        let mine = Arc::new(Mine { holder, carried_out, lost: OnceLock::new(), own: Mutex::new(Some(own)) });
-        let heart = tokio::spawn(beat(mine.clone(), options)).abort_handle();
-        Self { turns: Arc::default(), copies: OnceLock::new(), place, mine, heart }
+        let (own, uncleared) = (Mutex::new(Some(own)), AtomicBool::new(false));
+        let mine = Arc::new(Mine { holder, carried_out, lost: OnceLock::new(), own, uncleared });
+        let heart = tokio::spawn(beat(mine.clone(), reach.clone())).abort_handle();
+        Self { turns: Arc::default(), copies: OnceLock::new(), place, reach, mine, heart }
     }
 
     pub(crate) fn place(&self) -> &str {
@@ -191,25 +200,46 @@ impl Hold {
     pub(crate) async fn decide(&self, db: &Db, turn: &mut Turn, position: i64) -> Result<(), Error> {
         let before = turn.known;
         turn.doubtful = Some(position);
-        for _ in 0..(DOUBT.as_millis() / SHORT.as_millis()) {
-            match self.look(db, turn).await {
-                Ok(()) if turn.known != before => return Ok(()),
-                Ok(()) => {
-                    return Err(Error::Away(sea_orm::DbErr::Custom("the commit was not reached".into())));
+        let asked = async {
+            loop {
+                match self.look(db, turn).await {
+                    Ok(()) if turn.known != before => return Ok(()),
+                    Ok(()) => {
+                        return Err(Error::Away(sea_orm::DbErr::Custom("the commit was not reached".into())));
+                    }
+                    // The server is away, or it is at work for the lost connection still.
+                    Err(error) if error.retry() => tokio::time::sleep(SHORT).await,
+                    Err(error) => return Err(error),
                 }
-                Err(error) if error.is_lost() => tokio::time::sleep(SHORT).await,
-                Err(error) => return Err(error),
             }
-        }
-        Err(Error::Undecided)
+        };
+        tokio::time::timeout(DOUBT, asked).await.unwrap_or(Err(Error::Undecided))
     }
 
     async fn look(&self, db: &Db, turn: &mut Turn) -> Result<(), Error> {
         use sea_orm::TransactionTrait;
         // The lock waits for what the server may still be doing for the lost connection.
         let tx = db.reader().begin().await?;
+        tx.execute_unprepared(ASKED).await?;
         self.enter(&tx, turn).await?;
         Ok(tx.rollback().await?)
+    }
+
+    /// Gives free the room of rows that were deleted: on a connection of its own and for as long as it takes, which
+    /// nobody waits for beyond a moment. What was committed does not fail because of it.
+    pub(crate) async fn clear(&self) {
+        let (mine, reach) = (self.mine.clone(), self.reach.clone());
+        mine.uncleared.store(true, Ordering::Release);
+        let clearing = tokio::spawn(async move {
+            let cleared = vacuum(&reach).await.is_ok();
+            mine.uncleared.store(!cleared, Ordering::Release);
+        });
+        let _ = tokio::time::timeout(CLEARED, clearing).await;
+    }
+
+    /// Whether what was deleted may lie in the database's pages still.
+    pub(crate) fn is_uncleared(&self) -> bool {
+        self.mine.uncleared.load(Ordering::Acquire)
     }
 
     /// Lets the database go.
@@ -295,19 +325,26 @@ impl From<Lost> for Error {
 
 /// Looks after the lock: a connection that is gone is made anew, and the lock taken again, as long as
 /// nobody else was faster.
-async fn beat(mine: Arc<Mine>, options: PgConnectOptions) {
+async fn beat(mine: Arc<Mine>, reach: Reach) {
     loop {
         tokio::time::sleep(BEAT).await;
         let own = mine.own.lock().unwrap_or_else(PoisonError::into_inner).take();
         let kept = match own {
             Some(own) => look(&mine, own).await,
-            None => again(&mine, &options).await,
+            None => again(&mine, &reach).await,
         };
         *mine.own.lock().unwrap_or_else(PoisonError::into_inner) = kept;
         if mine.lost.get().is_some() {
             return;
         }
     }
+}
+
+async fn vacuum(reach: &Reach) -> Result<(), Error> {
+    let (mut own, _) = reach.connect().await?;
+    sqlx::query("SET statement_timeout = 0").execute(&mut own).await.map_err(away)?;
+    sqlx::query("VACUUM (SKIP_LOCKED)").execute(&mut own).await.map_err(away)?;
+    own.close().await.map_err(away)
 }
 
 async fn look(mine: &Mine, mut own: PgConnection) -> Option<PgConnection> {
@@ -317,9 +354,9 @@ async fn look(mine: &Mine, mut own: PgConnection) -> Option<PgConnection> {
     }
 }
 
-async fn again(mine: &Mine, options: &PgConnectOptions) -> Option<PgConnection> {
-    let connected = tokio::time::timeout(ANSWER, PgConnection::connect_with(options)).await;
-    let mut own = connected.ok()?.ok()?;
+async fn again(mine: &Mine, reach: &Reach) -> Option<PgConnection> {
+    let connected = tokio::time::timeout(ANSWER, reach.connect()).await;
+    let (mut own, _) = connected.ok()?.ok()?;
     let locked = tokio::time::timeout(ANSWER, try_lock(&mut own)).await.ok()?.ok()?;
     // Also without the lock: whoever has it may have counted the holder up.
     let own = look(mine, own).await?;

@@ -1,6 +1,6 @@
 //! An open database, and how a file is opened.
 
-use crate::columns::Columns;
+use crate::columns;
 use crate::exit::{self, Held};
 use crate::hold::Hold;
 use crate::{Error, Migration, migrate};
@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, Statement};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -47,7 +47,7 @@ pub struct Db {
     /// The watermark as last committed, so that asking for it costs nothing.
     pub(crate) carried_out: Arc<AtomicI64>,
     pub(crate) kept: Kept,
-    pub(crate) columns: Arc<OnceLock<Columns>>,
+    pub(crate) columns: Arc<RwLock<columns::Held>>,
 }
 
 /// Where the tables are.
@@ -127,28 +127,33 @@ impl Db {
         }
     }
 
-    /// What the database cannot promise there, if anything.
-    pub fn limits(&self) -> Option<&'static str> {
-        match &self.kept {
-            Kept::File { .. } => None,
-            Kept::Server(_) => Some(
-                "the metadata is on a server that does not encrypt it: whoever administers that server sees ids, \
-                 roles and sign-in names, and can change rows; labels are sealed",
-            ),
+    /// What the database cannot promise there.
+    pub fn limits(&self) -> Vec<&'static str> {
+        let Kept::Server(hold) = &self.kept else { return Vec::new() };
+        let mut limits = vec![
+            "the metadata is on a server that does not encrypt it: whoever administers that server sees ids, \
+             roles and sign-in names, and can change rows; labels are sealed",
+        ];
+        if hold.is_uncleared() {
+            limits.push(
+                "`VACUUM` did not run to its end since something was deleted: it may lie in the server's pages still",
+            );
         }
+        limits
     }
 
     /// Clears what was deleted, as far as the database can. Not within a transaction.
     ///
     /// In a file nothing of it is left: pages are overwritten when rows are deleted, and the log is
-    /// written back and emptied. On a server the rows' room is given free, and the server's own log and
-    /// its backups may hold them for longer.
+    /// written back and emptied. On a server the rows' room is given free, if it takes long behind the request's back
+    /// ([`Db::limits`] says so until then), and the server's own log and its backups may hold them for longer.
     pub async fn forget_deleted(&self) -> Result<(), Error> {
-        let sql = match self.kept {
-            Kept::File { .. } => "PRAGMA wal_checkpoint(TRUNCATE)",
-            Kept::Server(_) => "VACUUM (SKIP_LOCKED)",
-        };
-        self.connection.execute_unprepared(sql).await?;
+        match &self.kept {
+            Kept::File { .. } => {
+                self.connection.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+            }
+            Kept::Server(hold) => hold.clear().await,
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use crate::open::Kept;
 use crate::{Db, Error, Migration, Server};
 use sea_orm::DbErr;
 use sea_orm::RuntimeErr::SqlxError;
-use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection, Row};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -20,7 +20,11 @@ const ABOUT: &str = "SELECT current_setting('server_version_num')::int4, current
      'Z' < 'a' AND 'a-b' < 'aa' AND 'z' < chr(233), current_setting('fsync') = 'on', \
      current_setting('full_page_writes') = 'on', pg_is_in_recovery(), \
      (SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl), \
-     current_setting('server_version')";
+     current_setting('server_version'), \
+     has_database_privilege('public', current_database(), 'CONNECT, TEMPORARY, CREATE') \
+     OR has_schema_privilege('public', 'public', 'CREATE'), \
+     current_setting('synchronous_commit') = 'on' AND current_setting('search_path') = 'public' \
+     AND current_setting('lock_timeout') = '20s'";
 
 impl Db {
     /// Opens the database on `server` for the site `owner`, and brings its tables up to date.
@@ -31,18 +35,21 @@ impl Db {
     ///    cannot commit any more.
     /// 4. Migrations, under the same lock.
     pub async fn connect(server: &Server, owner: &str, migrations: &[&[Migration]]) -> Result<Self, Error> {
-        let options = server.options()?;
-        let mut own = PgConnection::connect_with(&options).await.map_err(away)?;
-        let version = fit(&mut own, server.is_remote()?).await?;
+        let reach = Reach::of(server)?;
+        let (mut own, version) = reach.connect().await?;
         hold::lock(&mut own).await?;
         let holder = hold::claim(&mut own, owner).await?;
         let pool = PgPoolOptions::new()
             .max_connections(server.connections)
             .acquire_timeout(PATIENCE)
-            .connect_lazy_with(options.clone());
+            .after_connect({
+                let remote = reach.remote;
+                move |own, _| Box::pin(async move { fit(own, remote).await.map(drop).map_err(unfit) })
+            })
+            .connect_lazy_with(reach.options.clone());
         let carried_out = Arc::new(AtomicI64::new(-1));
         let place = format!("PostgreSQL {version} at {}", server.place()?);
-        let hold = Hold::keep(own, options, (holder, place), carried_out.clone());
+        let hold = Hold::keep(own, reach, (holder, place), carried_out.clone());
         let kept = Kept::Server(Arc::new(hold));
         Self::over(pool.into(), carried_out, kept).prepared(migrations).await
     }
@@ -50,10 +57,39 @@ impl Db {
 
 /// Connects as a start does, looks at the server, and holds nothing. Gives its version.
 pub async fn probe(server: &Server) -> Result<String, Error> {
-    let mut own = PgConnection::connect_with(&server.options()?).await.map_err(away)?;
-    let version = fit(&mut own, server.is_remote()?).await?;
+    let (own, version) = Reach::of(server)?.connect().await?;
     own.close().await.map_err(away)?;
     Ok(version)
+}
+
+/// How a server is reached, as the settings say.
+#[derive(Clone)]
+pub(crate) struct Reach {
+    options: PgConnectOptions,
+    /// Through the network, and so under TLS.
+    remote: bool,
+}
+
+impl Reach {
+    pub(crate) fn of(server: &Server) -> Result<Self, Error> {
+        Ok(Self { options: server.options()?, remote: server.is_remote()? })
+    }
+
+    /// A connection to a server that is fit, and the server's version. Each connection is looked at: what answers may
+    /// be another server since.
+    pub(crate) async fn connect(&self) -> Result<(PgConnection, String), Error> {
+        let mut own = PgConnection::connect_with(&self.options).await.map_err(away)?;
+        let version = fit(&mut own, self.remote).await?;
+        Ok((own, version))
+    }
+}
+
+/// As the pool of connections takes it.
+fn unfit(error: Error) -> sqlx::Error {
+    match error {
+        Error::Unfit(why) => sqlx::Error::Protocol(format!("the server is not as a site needs it: {why}")),
+        other => sqlx::Error::Protocol(other.to_string()),
+    }
 }
 
 pub(crate) fn away(error: sqlx::Error) -> Error {
@@ -79,6 +115,15 @@ async fn fit(connection: &mut PgConnection, remote: bool) -> Result<String, Erro
     }
     if yes(5)? {
         return unfit("it is a standby, which takes no writes");
+    }
+    if yes(8)? {
+        return unfit(
+            "everybody with an account on it may use the database: \
+             `REVOKE ALL ON DATABASE … FROM PUBLIC` and `REVOKE CREATE ON SCHEMA public FROM PUBLIC`",
+        );
+    }
+    if !yes(9)? {
+        return unfit("something on the way drops the settings of connections; reach it without a pooler");
     }
     match row.try_get::<Option<String>, _>(6).map_err(away)?.as_deref() {
         Some("TLSv1.3") => row.try_get(7).map_err(away),

@@ -14,7 +14,8 @@ const MOST: u64 = 64 << 10;
 /// The text of a file that is this account's or root's own, and closed to all others.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, Error> {
     let refuse = |why: &str| Error::File { path: path.to_owned(), why: why.to_owned() };
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+    // A pipe in its place is not waited for.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
     let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| refuse(&e.to_string()))?;
     let mut file = File::from(file);
     let about = file.metadata().map_err(|e| refuse(&e.to_string()))?;

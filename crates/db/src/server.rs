@@ -108,6 +108,7 @@ impl Server {
     /// What a connection is made with. Reads the files that the settings name.
     pub(crate) fn options(&self) -> Result<PgConnectOptions, Error> {
         let target = self.target()?;
+        refuse_environment(|name| std::env::var_os(name).is_some())?;
         let mut options = PgConnectOptions::new_without_pgpass()
             .port(target.port)
             .username(&target.user)
@@ -173,6 +174,18 @@ impl Server {
             }
             _ => Ok(target),
         }
+    }
+}
+
+/// The driver takes these from the environment where the settings are silent: a password that no file holds, options
+/// that weaken the connection.
+fn refuse_environment(is_set: impl Fn(&str) -> bool) -> Result<(), Error> {
+    let read = ["PGPASSWORD", "PGOPTIONS", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"];
+    match read.into_iter().find(|name| is_set(name)) {
+        Some(name) => Err(Error::Setting(format!(
+            "`{name}` is set in the environment: the settings and their files alone say how the server is reached"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -245,6 +258,13 @@ mod tests {
 
     fn check(url: &str) -> Result<Target, String> {
         target(url).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_of_the_environment_decides() {
+        refuse_environment(|name| name == "PGDATA").unwrap();
+        let refused = refuse_environment(|name| name == "PGOPTIONS").unwrap_err();
+        assert!(refused.to_string().contains("`PGOPTIONS`"), "{refused}");
     }
 
     #[test]

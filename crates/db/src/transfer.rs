@@ -87,10 +87,12 @@ impl Db {
         Ok(moved)
     }
 
-    /// Removes every table from a server's database. What was in it has to be elsewhere.
+    /// Removes every table of the site from a server's database, if this process still holds it. What was in them has to
+    /// be elsewhere. Tables of other owners stay.
     pub async fn drop_all(&self) -> Result<(), Error> {
-        let sql =
-            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'";
+        self.held().await?;
+        let sql = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables \
+                   WHERE schemaname = 'public' AND tableowner = current_user";
         let ask = Statement::from_string(DatabaseBackend::Postgres, sql);
         let row = self.reader().query_one_raw(ask).await?;
         let names: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();

@@ -5,7 +5,7 @@ use crate::open;
 use anyhow::{Context, Result};
 use audit::{Actor, Event, What};
 use base::Clock;
-use cli::MovedDatabase;
+use cli::{Left, MovedDatabase};
 use db::{Db, Error, Server};
 use keys::Credential;
 use ledger::SigningKey;
@@ -21,7 +21,8 @@ use std::sync::Arc;
 /// 2. The rows go into the new one, in one transaction that is read back. Crash here: a copy that
 ///    no settings name; it has to be emptied before this is asked for again.
 /// 3. The move is recorded, and the settings name the new place. From here on the site is there.
-/// 4. The old database is removed. Crash here: it stays, and nothing reads it; remove it by hand.
+/// 4. The old database is removed. Crash here: it stays, and nothing reads it; remove it by hand. The site has moved
+///    whether or not that succeeds, so a failure is told and not returned.
 pub async fn database(
     site: &Path,
     to: Option<Server>,
@@ -42,22 +43,33 @@ pub async fn database(
     open::compared(&from, &audit, &old, &secrets).await?;
     let into = open::database(&layout, &new, &secrets).await?;
     let rows = from.transfer_to(&into, &[]).await?.rows;
-    let place = match &new.database {
-        Some(server) => format!("PostgreSQL at {}", server.place()?),
-        None => "a file in the site's folder".to_owned(),
-    };
+    if let Some(opening) = from.opening().await? {
+        into.open_for_work(&opening).await?;
+    }
+    let place = place_of(&new);
     let kind = if new.database.is_some() { "server" } else { "file" };
     audit.gate(&Event::new(actor.clone(), What::DatabaseMoved { to: kind.to_owned(), rows })).await?;
+    let watermark = into.watermark();
     into.close().await?;
     if new.database.is_none() {
         std::fs::set_permissions(layout.database(), PermissionsExt::from_mode(0o600))?;
     }
     let text = toml::to_string(&new).context("site.toml cannot be written")?;
     base::durable::replace(&layout.settings_file(), text.as_bytes())?;
-    remove(&layout, &old, from).await?;
-    audit.gate(&Event::new(actor, What::SiteClosed {})).await?;
+    let left = remove(&layout, &old, from)
+        .await
+        .err()
+        .map(|error| Left { place: place_of(&old), why: format!("{error:#}") });
+    audit.gate(&Event::new(actor, What::SiteClosed { watermark })).await?;
     audit.ledger().close()?;
-    Ok(MovedDatabase { place, rows })
+    Ok(MovedDatabase { place, rows, left })
+}
+
+fn place_of(settings: &Settings) -> String {
+    match &settings.database {
+        Some(server) => format!("PostgreSQL at {}", server.place().unwrap_or_default()),
+        None => "a file in the site's folder".to_owned(),
+    }
 }
 
 fn refuse_same(old: &Settings, new: &Settings) -> Result<(), Error> {

@@ -90,7 +90,7 @@ pub(crate) async fn status(
     limits.extend(clock_behind(&site));
     limits.extend(crate::storage::limits(&site).await?);
     limits.extend(site.traffic().door().and_then(Shown::trouble));
-    limits.extend(site.db.limits().map(str::to_owned));
+    limits.extend(site.db.limits().into_iter().map(str::to_owned));
     Ok(Json(Status {
         site: site.id.clone(),
         ledger: ledger.verifier().name().to_owned(),

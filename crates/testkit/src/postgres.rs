@@ -82,6 +82,7 @@ impl Postgres {
         });
         let name = format!("site{}", self.next.fetch_add(1, Ordering::Relaxed));
         self.ask("postgres", &format!("CREATE DATABASE {name} OWNER sequestra"));
+        self.ask("postgres", &format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC"));
         made.push((folder.to_owned(), name.clone()));
         name
     }

@@ -319,7 +319,7 @@ impl Host for Site {
         _: &Passphrase,
     ) -> anyhow::Result<crate::MovedDatabase> {
         let place = to.map_or("a file in the site's folder".to_owned(), |to| to.url.clone());
-        Ok(crate::MovedDatabase { place, rows: 12 })
+        Ok(crate::MovedDatabase { place, rows: 12, left: None })
     }
 
     fn restore(

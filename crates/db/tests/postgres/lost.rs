@@ -8,6 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 use testkit::Postgres;
 
 #[tokio::test]
@@ -49,8 +50,10 @@ async fn a_statement_that_takes_too_long_is_given_up() {
 const PASS: u8 = 0;
 const DROP_IT: u8 = 1;
 const DROP_ITS_ANSWER: u8 = 2;
+const HOLD_IT: u8 = 3;
 
-/// A socket before the server's, which loses one commit, or the answer to it.
+/// A socket before the server's, which loses one commit, or the answer to it, or brings it to the server long after the
+/// connection broke at the client's end.
 struct Relay {
     _folder: tempfile::TempDir,
     plan: Arc<AtomicU8>,
@@ -101,6 +104,13 @@ fn pass(mut client: UnixStream, mut server: UnixStream, plan: &AtomicU8) {
         if bytes[..read].windows(6).any(|word| word == b"COMMIT") {
             match plan.swap(PASS, Ordering::SeqCst) {
                 DROP_IT => break,
+                HOLD_IT => {
+                    let _ = client.shutdown(std::net::Shutdown::Both);
+                    std::thread::sleep(Duration::from_secs(5));
+                    let _ = server.write_all(&bytes[..read]);
+                    std::thread::sleep(Duration::from_millis(500));
+                    break;
+                }
                 DROP_ITS_ANSWER => silent.store(1, Ordering::SeqCst),
                 _ => {}
             }
@@ -117,9 +127,14 @@ async fn a_commit_whose_answer_is_lost_is_read_back() {
     let server = Postgres::shared();
     let relay = Relay::before(&server.by_socket(&server.database(Path::new("/"))));
     let db = Db::connect(&relay.settings, "sit_one", &[STEPS]).await.unwrap();
-    for (position, plan, kept) in
-        [(5, PASS, true), (9, DROP_ITS_ANSWER, true), (12, DROP_IT, false), (11, DROP_ITS_ANSWER, true)]
-    {
+    let plans = [
+        (5, PASS, true),
+        (9, DROP_ITS_ANSWER, true),
+        (12, DROP_IT, false),
+        (11, DROP_ITS_ANSWER, true),
+        (14, HOLD_IT, true),
+    ];
+    for (position, plan, kept) in plans {
         let before = db.watermark();
         let tx = db.begin(position).await.unwrap();
         tx.execute_unprepared(&format!("INSERT INTO canary_cage (id) VALUES ({position})")).await.unwrap();
@@ -135,5 +150,29 @@ async fn a_commit_whose_answer_is_lost_is_read_back() {
         }
         assert_eq!(db.watermark(), if kept { Some(position) } else { before }, "{position}");
     }
-    db.begin(13).await.unwrap().commit().await.unwrap();
+    db.begin(15).await.unwrap().commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_committed_does_not_wait_for_a_slow_vacuum() {
+    let (name, settings) = fresh();
+    // Each page that is looked at costs a pause.
+    let slow = format!("ALTER ROLE sequestra IN DATABASE {name} SET vacuum_cost");
+    for setting in ["limit = 1", "delay = '20ms'"] {
+        Postgres::shared().ask("postgres", &format!("{slow}_{setting}"));
+    }
+    let db = open(&Server { statement_seconds: 1, ..settings }).await.unwrap();
+    assert_eq!(db.limits().len(), 1, "{:?}", db.limits());
+    let long = db.reader().execute_unprepared("VACUUM").await.map_err(Error::from);
+    assert!(matches!(long, Err(Error::Slow(_))), "it takes longer than a statement may: {long:?}");
+    db.forget_deleted().await.unwrap();
+    assert!(db.limits()[1].contains("VACUUM"), "it goes on, and that is said");
+    db.begin(1).await.unwrap().commit().await.unwrap();
+    for _ in 0..900 {
+        if db.limits().len() == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("it comes to its end");
 }

@@ -81,6 +81,29 @@ async fn a_database_that_orders_by_language_or_is_not_empty_is_refused() {
 }
 
 #[tokio::test]
+async fn a_database_that_everybody_may_use_is_refused() {
+    let (name, settings) = fresh();
+    let server = Postgres::shared();
+    for (right, on) in [("CONNECT", format!("DATABASE {name}")), ("CREATE", "SCHEMA public".to_owned())] {
+        server.ask(&name, &format!("GRANT {right} ON {on} TO PUBLIC"));
+        let error = refusal(&settings).await;
+        assert!(matches!(&error, Error::Unfit(said) if said.contains("everybody")), "{right}: {error:?}");
+        server.ask(&name, &format!("REVOKE {right} ON {on} FROM PUBLIC"));
+    }
+    let db = open(&Server { connections: 3, ..settings }).await.unwrap();
+    // What a connection finds that is made later counts as well.
+    server.ask(&name, &format!("GRANT CONNECT ON DATABASE {name} TO PUBLIC"));
+    let mut held = Vec::new();
+    while held.len() < 3 {
+        match db::sea_orm::TransactionTrait::begin(db.reader()).await {
+            Ok(one) => held.push(one),
+            Err(_) => return,
+        }
+    }
+    panic!("every connection of the pool is taken");
+}
+
+#[tokio::test]
 async fn a_database_has_one_site_and_no_newer_program() {
     let (_, server) = fresh();
     open(&server).await.unwrap().close().await.unwrap();

@@ -88,9 +88,24 @@ fn a_site_moves_to_a_server_and_back_and_is_the_same_site() {
     }
     assert!(dump.contains(&sample), "it is a dump");
 
+    // A server that does not remove what has moved: the site has moved all the same, and is told what is left.
     site.lock();
+    let refusal = "AS 'BEGIN RAISE EXCEPTION ''kept here''; END'";
+    server.ask(&name, &format!("CREATE FUNCTION keep() RETURNS event_trigger LANGUAGE plpgsql {refusal}"));
+    server.ask(&name, "CREATE EVENT TRIGGER keep ON sql_drop EXECUTE FUNCTION keep()");
+    let left = &site.json("admin", &["database", "move", "--to-file"])["left"];
+    assert!(left["place"].as_str().unwrap().ends_with(&name), "{left}");
+    assert!(left["why"].as_str().unwrap().contains("kept here"), "{left}");
+    assert_eq!(variants(&site, &sample), variants_of(&before));
+    assert_eq!(site.json("admin", &["site", "status"])["database"], "an encrypted file in the site's folder");
+    site.lock();
+    server.ask(&name, "DROP EVENT TRIGGER keep");
+    server.ask(&name, "DROP SCHEMA public CASCADE");
+    server.ask(&name, "CREATE SCHEMA public AUTHORIZATION sequestra");
+
+    site.json("admin", &with(&["database", "move"], &to_server));
     let back = site.json("admin", &["database", "move", "--to-file"]);
-    assert!(back["rows"].as_u64() > moved["rows"].as_u64());
+    assert!(back["rows"].as_u64() > moved["rows"].as_u64() && back["left"].is_null(), "{back}");
     assert_eq!(server.ask(&name, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
     assert_eq!(variants(&site, &sample), variants_of(&before));
     let status = site.json("admin", &["site", "status"]);
