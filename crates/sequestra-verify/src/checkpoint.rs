@@ -70,7 +70,7 @@ pub fn verify(bytes: &[u8], trust: &Trust) -> Result<Checkpoint> {
     let (origin, size, root) =
         body(&note.text).ok_or_else(|| Error::Refused("it is not a checkpoint".to_owned()))?;
     let mut signed = false;
-    let mut cosigned: Vec<(String, u64)> = Vec::new();
+    let mut cosigned: Vec<(&VerifierKey, u64)> = Vec::new();
     let mut unknown = 0;
     for signature in &note.signatures {
         let of = |key: &VerifierKey| key.name() == signature.name && key.id() == signature.id;
@@ -83,8 +83,8 @@ pub fn verify(bytes: &[u8], trust: &Trust) -> Result<Checkpoint> {
             let time = cosignature(witness, &note.text, signature).ok_or_else(|| {
                 Error::Refused(format!("the cosignature of {} does not hold", witness.name()))
             })?;
-            if !cosigned.iter().any(|(name, _)| name == witness.name()) {
-                cosigned.push((witness.name().to_owned(), time));
+            if !cosigned.iter().any(|(key, _)| key.public() == witness.public()) {
+                cosigned.push((witness, time));
             }
         } else {
             unknown += 1;
@@ -106,6 +106,7 @@ pub fn verify(bytes: &[u8], trust: &Trust) -> Result<Checkpoint> {
     if size == 0 && root != merkle::empty() {
         return refused("its tree is empty and its root is not that of the empty tree");
     }
+    let cosigned = cosigned.into_iter().map(|(key, time)| (key.name().to_owned(), time)).collect();
     Ok(Checkpoint { origin, size, root, cosigned, unknown })
 }
 

@@ -41,7 +41,8 @@ Options:
   --leaf FILE            the event, where the proof file does not hold it
   --against FILE         a checkpoint that you kept: the proof file must tie it to its own
   --json                 one JSON document on stdout
-  --help, --version
+  --                     what follows are files, whatever their names: `stream -- *`
+  --help, --version      as the first word
 
 Exit codes: 0 verified, 1 refused, 2 nothing could be checked (arguments, keys, files).
 ";
@@ -50,37 +51,42 @@ Exit codes: 0 verified, 1 refused, 2 nothing could be checked (arguments, keys, 
 const MOST: u64 = 16 << 20;
 
 /// Runs one command; `args` are those after the program's name and without `--json`.
-pub fn run(args: Vec<OsString>) -> Result<Said> {
+pub fn run(mut args: Vec<OsString>) -> Result<Said> {
+    // What stands behind `--` is put before everything that is taken for an option.
+    let behind = match args.iter().position(|word| word == "--") {
+        Some(at) => args.split_off(at).split_off(1),
+        None => Vec::new(),
+    };
     let mut args = Arguments::from_vec(args);
     let command = args.subcommand().map_err(misuse)?;
     match command.as_deref() {
         Some("receipt") => {
             let site = site(&mut args)?.ok_or_else(|| Error::Misuse("give --site-key".to_owned()))?;
-            let [file] = files(args)?;
+            let [file] = files(args, behind)?;
             Ok(Said::Receipt(receipt::verify(&read(&file)?, &site)?, Box::new(site)))
         }
         Some("checkpoint") => {
             let trust = trust(&mut args)?;
-            let [file] = files(args)?;
+            let [file] = files(args, behind)?;
             Ok(Said::Checkpoint(checkpoint::verify(&read(&file)?, &trust)?))
         }
         Some("proof") => {
             let trust = trust(&mut args)?;
             let (leaf, kept) = (file(&mut args, "--leaf")?, file(&mut args, "--against")?);
-            let [file] = files(args)?;
+            let [file] = files(args, behind)?;
             let proved = proof::verify(&read(&file)?, leaf.as_deref(), kept.as_deref(), &trust)?;
             Ok(Said::Proof(proved))
         }
         Some("consistency") => {
             let trust = trust(&mut args)?;
-            let [old, new, file] = files(args)?;
+            let [old, new, file] = files(args, behind)?;
             let (old, new) = proof::consistent(&read(&old)?, &read(&new)?, &read(&file)?, &trust)?;
             Ok(Said::Consistency(old, new))
         }
-        Some("stream") => held(args).map(Said::Stream),
+        Some("stream") => held(args, behind).map(Said::Stream),
         Some("export") => {
             let trust = trust(&mut args)?;
-            let [file] = files(args)?;
+            let [file] = files(args, behind)?;
             Ok(Said::Export(export::verify(open(&file)?, &trust)?))
         }
         Some(other) => Err(Error::Misuse(format!("there is no command `{other}`; see --help"))),
@@ -89,7 +95,7 @@ pub fn run(args: Vec<OsString>) -> Result<Said> {
 }
 
 /// The records of one receiver, in any number of files.
-fn held(mut args: Arguments) -> Result<stream::Held> {
+fn held(mut args: Arguments, behind: Vec<OsString>) -> Result<stream::Held> {
     let checkpoint = file(&mut args, "--checkpoint")?;
     let checkpoint = match checkpoint {
         Some(bytes) => Some(checkpoint::verify(&bytes, &trust(&mut args)?)?),
@@ -99,7 +105,7 @@ fn held(mut args: Arguments) -> Result<stream::Held> {
         None => None,
     };
     let mut records = stream::Records::default();
-    let left = left(args)?;
+    let left = left(args, behind)?;
     if left.is_empty() {
         return Err(Error::Misuse("expected files with records; see --help".to_owned()));
     }
@@ -150,20 +156,20 @@ fn path(text: &std::ffi::OsStr) -> std::result::Result<PathBuf, std::convert::In
 }
 
 /// What is left of the arguments: exactly so many files.
-fn files<const N: usize>(args: Arguments) -> Result<[PathBuf; N]> {
-    let files = left(args)?;
+fn files<const N: usize>(args: Arguments, behind: Vec<OsString>) -> Result<[PathBuf; N]> {
+    let files = left(args, behind)?;
     let found = files.len();
     files.try_into().map_err(|_| Error::Misuse(format!("expected {N} files, found {found}; see --help")))
 }
 
 /// What is left of the arguments: files.
-fn left(args: Arguments) -> Result<Vec<PathBuf>> {
+fn left(args: Arguments, behind: Vec<OsString>) -> Result<Vec<PathBuf>> {
     let left = args.finish();
-    if let Some(option) = left.iter().find(|word| word.to_string_lossy().starts_with("--")) {
+    if let Some(option) = left.iter().find(|word| word.to_string_lossy().starts_with('-')) {
         let option = crate::text::clean(&option.to_string_lossy());
         return Err(Error::Misuse(format!("`{option}` is not known here; see --help")));
     }
-    Ok(left.into_iter().map(PathBuf::from).collect())
+    Ok(left.into_iter().chain(behind).map(PathBuf::from).collect())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -8,15 +8,14 @@ use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let json = args.iter().any(|word| word == "--json");
-    args.retain(|word| word != "--json");
-    if args.iter().any(|word| word == "--help" || word == "-h") {
-        return told(HELP.trim_end(), 0);
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    // As the first word alone: a file of such a name must not pass for a verdict.
+    match args.first().and_then(|word| word.to_str()) {
+        Some("--help" | "-h" | "help") => return told(HELP.trim_end(), 0),
+        Some("--version") => return told(concat!("sequestra-verify ", env!("CARGO_PKG_VERSION")), 0),
+        _ => {}
     }
-    if args.iter().any(|word| word == "--version") {
-        return told(concat!("sequestra-verify ", env!("CARGO_PKG_VERSION")), 0);
-    }
+    let (args, json) = as_json(args);
     let result = run(args);
     let code = match &result {
         Ok(_) => 0,
@@ -33,6 +32,16 @@ fn main() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+/// The arguments without `--json`, which counts before the `--` that ends options, and whether it was there.
+fn as_json(mut args: Vec<OsString>) -> (Vec<OsString>, bool) {
+    let options = args.iter().position(|word| word == "--").unwrap_or(args.len());
+    let at = args.iter().take(options).position(|word| word == "--json");
+    if let Some(at) = at {
+        args.remove(at);
+    }
+    (args, at.is_some())
 }
 
 fn document(result: &Result<sequestra_verify::said::Said>) -> String {

@@ -57,11 +57,17 @@ fn it_says_what_holds_what_does_not_and_what_is_misuse() {
         (vec!["checkpoint", "--log-key", "x", "--site-key", site], vec![good.as_path()]),
         (vec!["checkpoint", "--site-key", site, "--quorum", "1"], vec![good.as_path()]),
         (vec![], vec![]),
+        // Files of a folder that somebody else made are no options.
+        (vec!["receipt", "--site-key", site, "-h"], vec![good.as_path()]),
+        (vec!["receipt", "--site-key", site, "--version"], vec![good.as_path()]),
+        (vec!["stream", "--help"], vec![good.as_path()]),
+        (vec!["receipt", "--site-key", site, "--", "--json"], vec![]),
     ] {
         let (code, out, err) = verify(&args, &files);
         assert!(code == 2 && out.is_empty() && !err.is_empty(), "{args:?}: {code} {out} {err}");
     }
     assert_eq!(verify(&["--help"], &[]).0, 0);
+    assert_eq!(verify(&["receipt", "--site-key", site, "--"], &[&good]).0, 0);
 }
 
 #[test]
