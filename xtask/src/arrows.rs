@@ -35,7 +35,8 @@ pub const ROOMS: &[Room] = &[
     room("crypto", 1, &["base"]),
     room("seal", 2, &["base", "crypto"]),
     room("ledger", 1, &["base"]),
-    room("bucket", 1, &["base"]),
+    room("outbound", 1, &["base"]),
+    room("bucket", 2, &["base", "outbound"]),
     room("policy", 1, &["base"]),
     room("screen", 1, &["base"]),
     room("db", 1, &["base"]),
@@ -44,13 +45,13 @@ pub const ROOMS: &[Room] = &[
     room("demodata", 1, &["base"]),
     room("audit", 2, &["base", "db", "ledger"]),
     // The events as others read them; it sends, and takes nothing in.
-    room("feed", 3, &["base", "ledger", "audit"]),
+    room("feed", 3, &["base", "outbound", "ledger", "audit"]),
     room("receipt", 2, &["base", "ledger"]),
     room("witness", 2, &["base", "ledger"]),
     // Copies go to buckets as bodies do.
-    room("replica", 2, &["base", "bucket", "ledger"]),
+    room("replica", 3, &["base", "bucket", "ledger"]),
     room("access", 3, &["base", "db", "audit", "policy"]),
-    room("keys", 4, &["base", "db", "audit", "access", "seal"]),
+    room("keys", 4, &["base", "outbound", "db", "audit", "access", "seal"]),
     room("archive", 5, &["base", "bucket", "db", "audit", "access", "keys", "seal"]),
     // The ledger is mirrored as it lies; what is shredded, deleted or taken away again is each room's own act.
     room("backup", 6, &["base", "seal", "ledger", "db", "audit", "access", "keys", "archive"]),

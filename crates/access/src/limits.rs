@@ -68,12 +68,13 @@ impl Limits {
 
     /// Whether a session that began at `created` and was last used at `used` is over at `now`.
     pub const fn is_over(&self, created: i64, used: i64, now: i64) -> bool {
-        now.saturating_sub(used) >= self.idle_seconds || self.is_past(created, now)
+        used > now || now.saturating_sub(used) >= self.idle_seconds || self.is_past(created, now)
     }
 
-    /// Whether a session that began at `created` is past its absolute limit at `now`.
+    /// Whether a session that began at `created` is past its absolute limit at `now`. One that is still to begin was
+    /// made by a clock that was wrong and has been corrected since: nobody knows how old it is.
     pub const fn is_past(&self, created: i64, now: i64) -> bool {
-        now.saturating_sub(created) >= self.absolute_seconds
+        created > now || now.saturating_sub(created) >= self.absolute_seconds
     }
 
     /// After how many seconds a use is stored again, so that reading does not write each time.
@@ -106,6 +107,10 @@ mod tests {
         let limits = Limits { idle_seconds: 60, absolute_seconds: 3600, parallel: 1 };
         assert!(!limits.is_over(0, 0, 59) && limits.is_over(0, 0, 60));
         assert!(!limits.is_over(0, 3590, 3599) && limits.is_over(0, 3599, 3600));
-        assert!(!limits.is_over(500, 500, 0));
+        assert!(
+            !limits.is_over(500, 500, 500) && limits.is_over(500, 500, 499),
+            "of a clock that was corrected"
+        );
+        assert!(limits.is_over(400, 500, 499));
     }
 }

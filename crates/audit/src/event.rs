@@ -77,7 +77,11 @@ pub enum What {
         latest: Option<Timestamp>,
     },
     /// The site was locked in good order.
-    SiteClosed {},
+    SiteClosed {
+        /// The highest position that the database had carried out, if any: an older one is refused by the next opening.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        watermark: Option<u64>,
+    },
     /// The site's secrets were sealed anew: a root key was replaced, or they lie under another provider. From
     /// then on a file of an earlier sealing opens no site.
     KeysSealed {
@@ -405,7 +409,7 @@ impl What {
         match self {
             Self::SiteCreated { .. } => "site-created",
             Self::SiteOpened { .. } => "site-opened",
-            Self::SiteClosed {} => "site-closed",
+            Self::SiteClosed { .. } => "site-closed",
             Self::KeysSealed { .. } => "keys-sealed",
             Self::SessionOpened { .. } => "session-opened",
             Self::SessionEnded { .. } => "session-ended",

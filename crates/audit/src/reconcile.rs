@@ -9,8 +9,8 @@ impl Audit {
     /// decisions that a crash left open as unknown, and records that the site is open.
     ///
     /// 1. A watermark at or beyond the ledger's end: the ledger was rolled back. Refuse.
-    /// 2. An outcome that says the database stood at its decision or above, while the watermark
-    ///    is below: the database was rolled back. Refuse.
+    /// 2. An outcome that says the database stood at its decision or above, or a closing that names a watermark, while
+    ///    the watermark is below: the database was rolled back. Refuse.
     /// 3. A sealed file of an earlier sealing than the ledger knows: it was rolled back. Refuse. A restore
     ///    on record begins a branch of sealings: a file of any other branch is refused too.
     /// 4. Decisions since the last start without an outcome: record `unknown` for each.
@@ -38,6 +38,11 @@ impl Audit {
                     open.remove(&decision);
                     if stored && watermark.is_none_or(|w| w < decision) {
                         return Err(Error::DatabaseRolledBack(decision));
+                    }
+                }
+                What::SiteClosed { watermark: closed } => {
+                    if let Some(closed) = closed.filter(|closed| watermark.is_none_or(|w| w < *closed)) {
+                        return Err(Error::DatabaseRolledBack(closed));
                     }
                 }
                 What::KeysSealed { sealing: next } => sealing = sealing.max(Some(next)),
@@ -218,6 +223,18 @@ mod tests {
         // A session later, with nothing in between: the opening itself is the anchor.
         let later = audit.reconcile(&trail.site, "1", Found::watermark(None)).await;
         assert!(matches!(later, Err(Error::DatabaseRolledBack(_))));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_decided_is_not_undone_by_an_older_database() {
+        let trail = Trail::new();
+        let audit = trail.open();
+        audit.reconcile(&trail.site, "1", Found::watermark(None)).await.unwrap();
+        let ended = trail.record(&audit, What::SessionEnded { cause: None }).await;
+        trail.record(&audit, What::SiteClosed { watermark: Some(ended) }).await;
+        let older = audit.reconcile(&trail.site, "1", Found::watermark(Some(ended - 1))).await;
+        assert!(matches!(older, Err(Error::DatabaseRolledBack(position)) if position == ended));
+        audit.reconcile(&trail.site, "1", Found::watermark(Some(ended))).await.unwrap();
     }
 
     #[tokio::test]

@@ -355,7 +355,7 @@ mod tests {
             position,
             time: Timestamp::UNIX_EPOCH,
             previous: previous.iter().map(|(chain, before)| ((*chain).to_owned(), *before)).collect(),
-            event: Event::new(site, What::SiteClosed {}),
+            event: Event::new(site, What::SiteClosed { watermark: None }),
         }
     }
 
@@ -502,7 +502,7 @@ mod tests {
         for about in [[&trail.sample, &readset], [&readset, &object], [&object, &object], [&object, &object]]
         {
             let about: BTreeSet<String> = about.into_iter().cloned().collect();
-            let what = if about.len() == 2 { What::Linked {} } else { What::SiteClosed {} };
+            let what = if about.len() == 2 { What::Linked {} } else { What::SiteClosed { watermark: None } };
             trail.audit.gate(&Event::new(site.clone(), what).about(about)).await.unwrap();
         }
         let (none, about) = (Question::default, |id: &String| Some(id.clone()));

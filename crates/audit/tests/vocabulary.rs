@@ -88,7 +88,7 @@ fn all() -> Vec<Event> {
                 latest: Some(Timestamp::UNIX_EPOCH),
             },
         ),
-        Event::new(site.clone(), What::SiteClosed {}),
+        Event::new(site.clone(), What::SiteClosed { watermark: Some(4) }),
         asked(person(), What::KeysSealed { sealing: 3 }),
         Event::new(site.clone(), What::SessionsRefused { count: 3 }),
         asked(person(), What::SessionOpened { proof: Some("passkey".into()) }),

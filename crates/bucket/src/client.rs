@@ -230,7 +230,8 @@ fn agent(settings: &Settings) -> Result<Agent> {
         .timeout_recv_response(timeout)
         .timeout_per_read(timeout)
         .timeout_per_write(timeout);
-    if settings.endpoint.starts_with("https://") {
+    let place = settings.place()?;
+    if place.scheme() == "https" {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
@@ -239,7 +240,7 @@ fn agent(settings: &Settings) -> Result<Agent> {
             .build();
         config = config.tls_config(tls).https_only(true);
     }
-    Ok(config.build().new_agent())
+    Ok(place.agent(config.build()))
 }
 
 fn authorities(settings: &Settings) -> Result<Vec<Certificate<'static>>> {

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::error::Result;
+use outbound::Place;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use std::time::Duration;
 /// What Debian and its like keep the authorities of the machine in.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const MIB: usize = 1 << 20;
+/// What is spoken, and on which port unless another is named.
+const SCHEMES: &[(&str, u16)] = &[("https", 443), ("http", 80)];
 
 /// A bucket. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,9 @@ pub struct Settings {
     /// PEM file of the authorities that the store's certificate must come from; the machine's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
+    /// The network that its name leads into, such as `10.20.0.0/16`, where that is one of the house.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// File of the credentials; the systemd credential `sequestra-s3` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<PathBuf>,
@@ -78,6 +84,7 @@ impl Settings {
             region: default_region(),
             path_style: true,
             ca: None,
+            network: None,
             credentials: None,
             timeout_seconds: default_timeout(),
             tries: default_tries(),
@@ -96,23 +103,7 @@ impl Settings {
         if self.region.is_empty() || self.region.len() > 64 || !self.region.bytes().all(region) {
             return refuse("a region has letters, digits, `-` and `_`");
         }
-        let uri: ureq::http::Uri = match self.endpoint.parse() {
-            Ok(uri) => uri,
-            Err(_) => return refuse("`endpoint` is not an address"),
-        };
-        let Some(host) = uri.host() else { return refuse("`endpoint` names no host") };
-        if !uri.path().trim_end_matches('/').is_empty()
-            || uri.query().is_some()
-            || self.endpoint.contains('@')
-        {
-            return refuse("`endpoint` is a scheme, a host and a port, and nothing else");
-        }
-        match uri.scheme_str() {
-            Some("https") => {}
-            Some("http") if is_here(host) => {}
-            Some("http") => return refuse("`http` without TLS goes to this machine alone"),
-            _ => return refuse("`endpoint` begins with `https://`"),
-        }
+        self.place()?;
         if !(1..=600).contains(&self.timeout_seconds) || !(1..=20).contains(&self.tries) {
             return refuse("`timeout_seconds` is 1 to 600, `tries` is 1 to 20");
         }
@@ -123,6 +114,19 @@ impl Settings {
             return refuse("`part_mib` is 5 to 512: stores take no smaller parts");
         }
         Ok(())
+    }
+
+    /// Where the store is.
+    pub(crate) fn place(&self) -> Result<Place> {
+        let place = Place::parse(&self.endpoint, SCHEMES, self.network.as_deref())
+            .map_err(|why| Error::Settings(format!("`endpoint`: {why}")))?;
+        if place.path() != "/" {
+            return refuse("`endpoint` is a scheme, a host and a port, and nothing else");
+        }
+        if place.scheme() != "https" && !place.is_here() {
+            return refuse("`http` without TLS goes to this machine alone");
+        }
+        Ok(place)
     }
 
     pub(crate) fn authorities(&self) -> PathBuf {
@@ -146,11 +150,6 @@ fn refuse<T>(why: &str) -> Result<T> {
     Err(Error::Settings(why.to_owned()))
 }
 
-fn is_here(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +170,8 @@ mod tests {
             "https://a/b",
             "https://a?x=1",
             "https://key:secret@s3.example",
+            "https://169.254.169.254",
+            "https://2130706433",
         ] {
             assert!(matches!(Settings::new(bad, "genomes").check(), Err(Error::Settings(_))), "{bad}");
         }

@@ -147,10 +147,11 @@ fn is_there(process: u32) -> bool {
     state.is_some_and(|state| !"ZX".contains(state))
 }
 
-/// Make a new platform administrator for a locked site that none can sign in to any more.
+/// Make a new platform administrator for a locked site whose administrators cannot sign in.
 ///
 /// It takes what opens the site. The new account holds that one role, and no account that is there gains or loses
-/// anything. It is on record as made this way, for every auditor to see.
+/// anything. Nothing checks that the others cannot sign in: it is on record as made this way, for every auditor to see,
+/// and the alarm `administrator-made` says it at once.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra site recover second-admin --token-out ./token\n  sequestra login --token-file \

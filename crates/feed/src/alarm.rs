@@ -45,13 +45,16 @@ pub struct Destination {
     pub pin: Option<String>,
     /// As a stream's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// As a stream's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
 }
 
 impl Destination {
     fn as_stream(&self) -> Settings {
-        let Self { name, to, ca, pin, token_file } = self.clone();
-        Settings { name, to, ca, pin, token_file, rotate_bytes: OWN_BYTES, lag_seconds: 0 }
+        let Self { name, to, ca, pin, network, token_file } = self.clone();
+        Settings { name, to, ca, pin, network, token_file, rotate_bytes: OWN_BYTES, lag_seconds: 0 }
     }
 
     /// The program, if it is one.
@@ -118,6 +121,8 @@ pub enum Cause {
     KeysSilent,
     /// What unseals the site was taken away: the site gave up its keys and ends.
     KeysLost,
+    /// Whoever opens the site made a platform administrator.
+    AdministratorMade,
     /// The site was not opened: something is not what was stored.
     NotOpened,
 }
@@ -142,6 +147,7 @@ impl Cause {
             Self::ScrubLate => "scrub-late",
             Self::KeysSilent => "keys-silent",
             Self::KeysLost => "keys-lost",
+            Self::AdministratorMade => "administrator-made",
             Self::NotOpened => "not-opened",
         }
     }

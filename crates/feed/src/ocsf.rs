@@ -94,7 +94,7 @@ const fn class_of(what: &What) -> Class {
     match what {
         What::SiteCreated { .. } | What::SiteRestored { .. } => class(LIFECYCLE, 1),
         What::SiteOpened { .. } | What::JobStarted { .. } => class(LIFECYCLE, 3),
-        What::SiteClosed {} | What::SiteStopped { .. } | What::JobEnded { .. } => class(LIFECYCLE, 4),
+        What::SiteClosed { .. } | What::SiteStopped { .. } | What::JobEnded { .. } => class(LIFECYCLE, 4),
         What::StreamLags { .. }
         | What::StreamCaughtUp { .. }
         | What::RoomLow { .. }

@@ -1,5 +1,6 @@
 //! Batches by HTTP POST: lines of JSON; any 2xx acknowledges the whole batch.
 
+use crate::settings::is_encrypted;
 use crate::sink::{Record, lines};
 use crate::tls::Peer;
 use crate::{Error, Settings};
@@ -10,52 +11,50 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::rt::{Read, Write};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use outbound::Place;
 
 /// Bytes of an answer that are looked at.
 const ANSWER: usize = 64 << 10;
 
 pub(crate) struct Post {
     way: Way,
-    path: String,
     token: Option<HeaderValue>,
 }
 
 enum Way {
     Secure(Peer),
-    Here { host: String, port: u16 },
+    Here(Place),
 }
 
 impl Post {
-    pub fn secure(settings: &Settings, peer: Peer, path: String) -> Result<Self, Error> {
-        Ok(Self { way: Way::Secure(peer), path, token: token(settings)? })
-    }
-
-    pub fn here(settings: &Settings, host: String, port: u16, path: String) -> Result<Self, Error> {
-        Ok(Self { way: Way::Here { host, port }, path, token: token(settings)? })
+    pub fn open(settings: &Settings, place: Place) -> Result<Self, Error> {
+        let way = match is_encrypted(&place) {
+            true => Way::Secure(Peer::new(settings, place)?),
+            false => Way::Here(place),
+        };
+        Ok(Self { way, token: token(settings)? })
     }
 
     pub async fn deliver(&mut self, batch: &[Record]) -> Result<(), Error> {
         let body = lines(batch);
         let status = match &self.way {
-            Way::Secure(peer) => self.exchange(peer.connect().await?, &peer.host, body).await?,
-            Way::Here { host, port } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(Error::sink)?;
-                self.exchange(stream, host, body).await?
+            Way::Secure(peer) => self.exchange(peer.connect().await?, peer.place(), body).await?,
+            Way::Here(place) => {
+                self.exchange(place.connect().await.map_err(Error::sink)?, place, body).await?
             }
         };
         if status.is_success() { Ok(()) } else { Err(Error::sink(format!("it answers {status}"))) }
     }
 
-    async fn exchange<S>(&self, stream: S, host: &str, body: Vec<u8>) -> Result<StatusCode, Error>
+    async fn exchange<S>(&self, stream: S, place: &Place, body: Vec<u8>) -> Result<StatusCode, Error>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
         TokioIo<S>: Read + Write,
     {
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Error::sink)?;
         let connection = tokio::spawn(connection);
-        let mut request = Request::post(&self.path)
-            .header(HOST, host)
+        let mut request = Request::post(place.path())
+            .header(HOST, place.authority())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token);

@@ -1,6 +1,7 @@
 //! A stream as `site.toml` has it.
 
 use crate::Error;
+use outbound::Place;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,6 +20,9 @@ pub struct Settings {
     /// SHA-256 of the receiver's certificate (DER) in hexadecimal, instead of authorities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<String>,
+    /// The network that its name leads into, such as `10.20.0.0/16`, where that is one of the house.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// File that holds a bearer token for HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
@@ -29,6 +33,9 @@ pub struct Settings {
     #[serde(default = "default_lag")]
     pub lag_seconds: u32,
 }
+
+/// What is spoken, and on which port unless another is named.
+const SCHEMES: &[(&str, u16)] = &[("syslog+tls", 6514), ("https", 443), ("http", 80)];
 
 const fn default_rotate() -> u64 {
     64 << 20
@@ -42,8 +49,9 @@ const fn default_lag() -> u32 {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     File(PathBuf),
-    Syslog { host: String, port: u16 },
-    Post { tls: bool, host: String, port: u16, path: String },
+    Syslog(Place),
+    /// Under TLS, or to this machine.
+    Post(Place),
 }
 
 /// Checks all streams of a site: each by itself, and that no two have one name, which names the kept position.
@@ -67,8 +75,8 @@ impl Settings {
         }
         let encrypted = match self.target()? {
             Target::File(_) => false,
-            Target::Syslog { .. } => true,
-            Target::Post { tls, .. } => tls,
+            Target::Syslog(_) => true,
+            Target::Post(place) => is_encrypted(&place),
         };
         if encrypted && self.ca.is_some() == self.pin.is_some() {
             return Err(self.refuse("it takes either `ca` or `pin`"));
@@ -88,18 +96,12 @@ impl Settings {
                 Err(self.refuse("the path of its file is not absolute"))
             };
         }
-        let uri: hyper::Uri = self.to.parse().map_err(|_| self.refuse("`to` is not an address"))?;
-        let host = uri.host().ok_or_else(|| self.refuse("`to` names no host"))?;
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        match uri.scheme_str() {
-            Some("syslog+tls") => Ok(Target::Syslog { host, port: uri.port_u16().unwrap_or(6514) }),
-            Some("https") => Ok(Target::Post { tls: true, port: uri.port_u16().unwrap_or(443), host, path }),
-            Some("http") if is_here(&host) => {
-                Ok(Target::Post { tls: false, port: uri.port_u16().unwrap_or(80), host, path })
-            }
-            Some("http") => Err(self.refuse("`http` without TLS goes to this machine alone")),
-            _ => Err(self.refuse("`to` is none of `file:`, `syslog+tls://`, `https://`, `http://`")),
+        let place = Place::parse(&self.to, SCHEMES, self.network.as_deref());
+        let place = place.map_err(|why| self.refuse(format!("`to`: {why}, and is no `file:`")))?;
+        match place.scheme() {
+            "syslog+tls" => Ok(Target::Syslog(place)),
+            _ if is_encrypted(&place) || place.is_here() => Ok(Target::Post(place)),
+            _ => Err(self.refuse("`http` without TLS goes to this machine alone")),
         }
     }
 
@@ -109,8 +111,9 @@ impl Settings {
     }
 }
 
-fn is_here(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+/// Whether HTTP is spoken there under TLS.
+pub(crate) fn is_encrypted(place: &Place) -> bool {
+    place.scheme() == "https"
 }
 
 #[cfg(test)]
@@ -123,6 +126,7 @@ mod tests {
             to: to.into(),
             ca: None,
             pin: Some("00".repeat(32)),
+            network: None,
             token_file: None,
             rotate_bytes: 1,
             lag_seconds: 1,
@@ -147,7 +151,16 @@ mod tests {
         for good in ["file:/var/x.jsonl", "http://127.0.0.1:9/", "http://localhost/"] {
             Settings { pin: None, ..stream(good) }.check().unwrap();
         }
-        let bad = ["http://siem.example/", "http://10.0.0.1/", "syslog://x:1", "file:x", "", "tcp://x:1"];
+        let bad = [
+            "http://siem.example/",
+            "http://10.0.0.1/",
+            "syslog://x:1",
+            "file:x",
+            "",
+            "tcp://x:1",
+            "https://2130706433/",
+            "https://169.254.169.254/",
+        ];
         for bad in bad {
             assert!(matches!(stream(bad).check(), Err(Error::Settings { .. })), "{bad}");
         }

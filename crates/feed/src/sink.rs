@@ -33,15 +33,10 @@ impl Sink {
         settings.check()?;
         Ok(match settings.target()? {
             Target::File(path) => Self::File(file::File::new(path, settings.rotate_bytes)),
-            Target::Syslog { host: to, port } => {
-                Self::Syslog(syslog::Syslog::new(tls::Peer::new(settings, to, port)?, host))
+            Target::Syslog(place) => {
+                Self::Syslog(syslog::Syslog::new(tls::Peer::new(settings, place)?, host))
             }
-            Target::Post { tls: true, host, port, path } => {
-                Self::Post(post::Post::secure(settings, tls::Peer::new(settings, host, port)?, path)?)
-            }
-            Target::Post { host, port, path, .. } => {
-                Self::Post(post::Post::here(settings, host, port, path)?)
-            }
+            Target::Post(place) => Self::Post(post::Post::open(settings, place)?),
         })
     }
 

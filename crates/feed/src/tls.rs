@@ -1,6 +1,7 @@
 //! TLS 1.3 to a receiver that is known: by authorities, or by its very certificate.
 
 use crate::{Error, Settings};
+use outbound::Place;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
@@ -24,22 +25,20 @@ pub struct Known<'a> {
 
 /// A receiver that is known.
 pub struct Peer {
-    /// Its host.
-    pub(crate) host: String,
-    port: u16,
+    place: Place,
     name: ServerName<'static>,
     connector: TlsConnector,
 }
 
 impl Peer {
-    pub(crate) fn new(settings: &Settings, host: String, port: u16) -> Result<Self, Error> {
+    pub(crate) fn new(settings: &Settings, place: Place) -> Result<Self, Error> {
         let known = Known { ca: settings.ca.as_deref(), pin: settings.pin.as_deref() };
-        Self::known(host, port, known).map_err(|why| settings.refuse(why))
+        Self::known(place, known).map_err(|why| settings.refuse(why))
     }
 
-    /// The receiver at `host` and `port`; an error says why there can be none.
-    pub fn known(host: String, port: u16, known: Known<'_>) -> Result<Self, String> {
-        let name = ServerName::try_from(host.clone()).map_err(|_| "the host is no name")?;
+    /// The receiver at `place`; an error says why there can be none.
+    pub fn known(place: Place, known: Known<'_>) -> Result<Self, String> {
+        let name = ServerName::try_from(place.host().to_owned()).map_err(|_| "the host is no name")?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -65,12 +64,17 @@ impl Peer {
             }
             _ => return Err("it takes either `ca` or `pin`".to_owned()),
         };
-        Ok(Self { host, port, name, connector: TlsConnector::from(Arc::new(config)) })
+        Ok(Self { place, name, connector: TlsConnector::from(Arc::new(config)) })
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// A connection with the receiver at its other end.
     pub async fn connect(&self) -> Result<TlsStream<TcpStream>, Error> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(Error::sink)?;
+        let stream = self.place.connect().await.map_err(Error::sink)?;
         self.connector.connect(self.name.clone(), stream).await.map_err(Error::sink)
     }
 }

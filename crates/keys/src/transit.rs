@@ -12,6 +12,7 @@ use crate::safe::Reach;
 use base::{Entropy, SiteId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use outbound::{Place, Refused};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -23,6 +24,8 @@ use ureq::{Agent, Body, http};
 use zeroize::{Zeroize, Zeroizing};
 
 const WHAT: &str = "key service";
+/// What is spoken, and on which port unless another is named.
+const SCHEMES: &[(&str, u16)] = &[("https", 443), ("http", 80)];
 /// Bytes of an answer that are read.
 const LONGEST: u64 = 64 << 10;
 /// How long one exchange may take, and how long the connection.
@@ -38,6 +41,9 @@ pub struct Service {
     /// The certificate of the authority that vouches for it, PEM. Needed for `https`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
+    /// The network that its name leads into, such as `10.20.0.0/16`, where that is one of the house.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// The namespace, where the service has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
@@ -296,14 +302,14 @@ fn mark(site: &SiteId) -> [u8; 32] {
 }
 
 fn agent(service: &Service) -> Result<Agent, Error> {
-    let uri: http::Uri = service.url.parse().map_err(|_| unavailable("its `url` is none"))?;
-    let local = matches!(uri.host(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    let place = Place::parse(&service.url, SCHEMES, service.network.as_deref())
+        .map_err(|why| unavailable(&format!("its `url`: {why}")))?;
     let mut tls = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
-    match (uri.scheme_str(), &service.ca) {
-        (Some("https"), Some(ca)) => tls = tls.root_certs(authority(ca)?),
-        (Some("https"), None) => return Err(unavailable("`[keys.transit]` names no `ca` to know it by")),
-        (Some("http"), _) if local => {}
+    match (place.scheme(), &service.ca) {
+        ("https", Some(ca)) => tls = tls.root_certs(authority(ca)?),
+        ("https", None) => return Err(unavailable("`[keys.transit]` names no `ca` to know it by")),
+        _ if place.is_here() => {}
         _ => return Err(unavailable("its `url` is not https, and it is not on this machine")),
     }
     let config = Agent::config_builder()
@@ -316,7 +322,7 @@ fn agent(service: &Service) -> Result<Agent, Error> {
         // A proxy from the environment would see where keys are asked for.
         .proxy(None)
         .user_agent("sequestra");
-    Ok(config.build().into())
+    Ok(place.agent(config.build()))
 }
 
 fn authority(ca: &PathBuf) -> Result<RootCerts, Error> {
@@ -339,6 +345,9 @@ fn told(answer: Result<http::Response<Body>, ureq::Error>) -> Result<Told, Error
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
             unavailable("it is not the one that `ca` vouches for")
         }
+        ureq::Error::Io(error) if refusal(&error).is_some() => {
+            unavailable(&refusal(&error).map(ToString::to_string).unwrap_or_default())
+        }
         ureq::Error::Io(error) if is_tls(&error) => unavailable("it is not the one that `ca` vouches for"),
         ureq::Error::Io(_) | ureq::Error::ConnectionFailed => unavailable("there is no connection to it"),
         // A header's value would be refused here: a credential with a character that none has.
@@ -349,6 +358,11 @@ fn told(answer: Result<http::Response<Body>, ureq::Error>) -> Result<Told, Error
     let status = answer.status().as_u16();
     let bytes = answer.body_mut().with_config().limit(LONGEST).read_to_vec().map_err(why)?;
     Ok(Told { status, bytes: Zeroizing::new(bytes) })
+}
+
+/// Why its name is not gone to, if that is why.
+fn refusal(error: &std::io::Error) -> Option<&Refused> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// Whether a broken connection was one that TLS refused.

@@ -1,22 +1,23 @@
 //! One witness as the site reaches it: over HTTP, or HTTPS to a certificate that is known.
 
 use crate::layout::WitnessSettings;
-use anyhow::Context;
 use bytes::Bytes;
 use feed::tls;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::rt::{Read, Write};
-use hyper::{Method, Request, Uri};
+use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use ledger::Ledger;
+use outbound::Place;
 use server::witnessed::One;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use witness::{Asker, Error, Verdict, WitnessKey, ask};
 
+/// What is spoken, and on which port unless another is named.
+const SCHEMES: &[(&str, u16)] = &[("https", 443), ("http", 80)];
 /// How long a witness may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Most bytes of an answer that are read.
@@ -27,7 +28,7 @@ const TRIES: usize = 3;
 /// A witness, and since when it has not answered for what there is.
 #[derive(Clone)]
 pub struct Peer {
-    uri: Uri,
+    place: Place,
     tls: Option<Arc<tls::Peer>>,
     asker: Asker,
     alarm: Duration,
@@ -49,24 +50,19 @@ impl Peer {
 
     fn open(settings: &WitnessSettings, size: u64) -> Result<Self, Error> {
         let refuse = |why: &str| Err(Error::Settings(why.to_owned()));
-        let uri: Option<Uri> = settings.url.parse().ok();
-        let Some((uri, host)) = uri.and_then(|uri| Some((uri.clone(), uri.host()?.to_owned()))) else {
-            return refuse("`url` is not an address with a host");
-        };
-        let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let tls = match uri.scheme_str() {
-            Some("http") if settings.ca.is_none() && settings.pin.is_none() => None,
-            Some("https") => {
-                let port = uri.port_u16().unwrap_or(443);
+        let place = Place::parse(&settings.url, SCHEMES, settings.network.as_deref())
+            .map_err(|why| Error::Settings(format!("`url`: {why}")))?;
+        let tls = match place.scheme() {
+            "https" => {
                 let known = tls::Known { ca: settings.ca.as_deref(), pin: settings.pin.as_deref() };
-                Some(Arc::new(tls::Peer::known(bare, port, known).map_err(Error::Settings)?))
+                Some(Arc::new(tls::Peer::known(place.clone(), known).map_err(Error::Settings)?))
             }
-            Some("http") => return refuse("`ca` and `pin` go with https:// alone"),
-            _ => return refuse("`url` begins neither with https:// nor with http://"),
+            _ if settings.ca.is_none() && settings.pin.is_none() => None,
+            _ => return refuse("`ca` and `pin` go with https:// alone"),
         };
         let key: WitnessKey = settings.key.parse()?;
         let alarm = Duration::from_secs(settings.alarm_seconds);
-        Ok(Self { uri, tls, asker: Asker::new(key, size), alarm, behind: None, unproven: false })
+        Ok(Self { place, tls, asker: Asker::new(key, size), alarm, behind: None, unproven: false })
     }
 
     /// How it is shown before it was asked.
@@ -121,11 +117,7 @@ impl Peer {
         let sent = async {
             match &self.tls {
                 Some(peer) => self.over(peer.connect().await?, method, path, body).await,
-                None => {
-                    let host = self.uri.host().context("no host")?;
-                    let stream = TcpStream::connect((host, self.uri.port_u16().unwrap_or(80))).await?;
-                    self.over(stream, method, path, body).await
-                }
+                None => self.over(self.place.connect().await?, method, path, body).await,
             }
         };
         tokio::time::timeout(PATIENCE, sent).await?
@@ -144,11 +136,11 @@ impl Peer {
     {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
-        let authority = self.uri.authority().map(ToString::to_string).unwrap_or_default();
+        let before = self.place.path().trim_end_matches('/');
         let request = Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.uri.path().trim_end_matches('/')))
-            .header(HOST, authority)
+            .uri(format!("{before}{path}"))
+            .header(HOST, self.place.authority())
             .header(CONTENT_TYPE, "text/plain; charset=utf-8")
             .body(Full::new(Bytes::from(body)))?;
         let answer = async {

@@ -124,6 +124,9 @@ pub struct WitnessSettings {
     /// SHA-256 of its certificate (DER) in hexadecimal, instead of authorities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<String>,
+    /// The network that its name leads into, such as `10.20.0.0/16`, where that is one of the house.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
     /// Seconds without a cosignature of what there is after which it counts as silent.
     #[serde(default = "default_alarm_seconds")]
     pub alarm_seconds: u64,

@@ -72,6 +72,10 @@ pub fn recover(root: &Path, credential: Credential, name: &str) -> Result<(Accou
         let _too_large = too_large()?;
         let (site, mut attest) = opened(&layout, settings, credential).await?;
         let made = site.access.recover(&site.id, name).await;
+        if let Ok((account, _)) = &made {
+            let why = "whoever opens the site made an administrator".to_owned();
+            site.alarms.set(Cause::AdministratorMade, &account.id.to_string(), Some(why));
+        }
         close(&site, &mut attest).await;
         clear_memory(layout.root());
         Ok(made?)
@@ -224,7 +228,8 @@ async fn close(site: &Site, attest: &mut Attest) {
     // If the ledger failed, the stop cannot be recorded; the next start says so.
     let _ = site.audit.flush_refused_sessions(&site.actor()).await;
     let _ = site.access.record_checks(&site.actor()).await;
-    let _ = site.audit.gate(&Event::new(site.actor(), What::SiteClosed {})).await;
+    let _ =
+        site.audit.gate(&Event::new(site.actor(), What::SiteClosed { watermark: site.db.watermark() })).await;
     // The witness knows the whole ledger, if it can be reached: the next start is compared with that.
     let _ = attest.catch_up().await;
     streams::settle(site).await;

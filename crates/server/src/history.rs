@@ -117,8 +117,9 @@ fn shown(word: &str) -> String {
 }
 
 /// Things and accounts that events are about.
-const KINDS: &[&str] =
-    &["prj", "smp", "obj", "run", "usr", "svc", "sit", "ref", "tol", "sub", "rds", "pkg", "dst", "spc"];
+const KINDS: &[&str] = &[
+    "prj", "smp", "obj", "run", "usr", "svc", "sit", "ref", "tol", "sub", "rds", "pkg", "dst", "spc", "sgn",
+];
 
 /// Whether a text is an id of such a thing. What is asked about is recorded, so it must be no word that
 /// somebody chose.
@@ -301,7 +302,7 @@ fn words(what: &What) -> String {
     match what {
         What::SiteCreated { program } => format!("site created by version {program}"),
         What::SiteOpened { program, .. } => format!("site unsealed by version {program}"),
-        What::SiteClosed {} => "site locked".into(),
+        What::SiteClosed { .. } => "site locked".into(),
         What::KeysSealed { sealing } => sealed_anew(*sealing),
         What::SessionOpened { proof } => with("signed in", proof.as_ref()),
         What::SessionEnded { cause } => with("signed out", cause.as_ref()),

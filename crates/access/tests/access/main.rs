@@ -41,7 +41,7 @@ async fn a_one_time_token_signs_in_once() {
     assert_eq!(spine.audit.ledger().size(), before);
     let site = Actor::Site(spine.site.clone());
     spine.audit.flush_refused_sessions(&site).await.unwrap();
-    spine.audit.gate(&Event::new(site, What::SiteClosed {})).await.unwrap();
+    spine.audit.gate(&Event::new(site, What::SiteClosed { watermark: None })).await.unwrap();
     assert_eq!(spine.audit.recorded(before).unwrap().event.what, What::SessionsRefused { count: 4 });
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_secs(20);
 
 fn to(name: &str, to: String) -> Destination {
-    Destination { name: name.to_owned(), to, ca: None, pin: None, token_file: None }
+    Destination { name: name.to_owned(), to, ca: None, pin: None, network: None, token_file: None }
 }
 
 fn open(destinations: &[Destination], own: &Path) -> Result<Alarms, Error> {
@@ -106,4 +106,35 @@ async fn a_destination_that_cannot_be_is_refused() {
     }
     let twice = [to("page", "command:/bin/true".into()), to("page", "command:/bin/true".into())];
     assert!(matches!(open(&twice, &own).err(), Some(Error::Alarm { .. })));
+}
+
+/// A receiver that sends whoever comes to `elsewhere`.
+fn redirecting(elsewhere: &str) -> std::net::SocketAddr {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let answer = format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{elsewhere}/in\r\ncontent-length: 0\r\n\r\n"
+    );
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    at
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redirect_is_a_failure_and_leads_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let at = redirecting(&elsewhere.local_addr().unwrap().to_string());
+    let alarms = open(&[to("post", format!("http://{at}/in"))], &folder.path().join("own")).unwrap();
+    alarms.set(Cause::NoRoom, "", Some("full".into()));
+    alarms.settle(SOON).await;
+    let failures = alarms.failures();
+    assert!(failures.len() == 1 && failures[0].1.contains("307"), "{failures:?}");
+    assert!(elsewhere.accept().is_err(), "nobody comes there");
 }

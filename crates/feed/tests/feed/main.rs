@@ -92,6 +92,7 @@ fn settings(to: String) -> Settings {
         to,
         ca: None,
         pin: None,
+        network: None,
         token_file: None,
         rotate_bytes: 1 << 40,
         lag_seconds: 300,

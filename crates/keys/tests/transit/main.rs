@@ -18,6 +18,7 @@ fn reach(vault: &Vault, change: impl Fn(&mut Service)) -> Reach {
     let mut service = Service {
         url: vault.url().to_owned(),
         ca: None,
+        network: None,
         namespace: None,
         role: None,
         role_mount: "approle".into(),

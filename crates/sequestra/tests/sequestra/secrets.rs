@@ -145,6 +145,7 @@ fn no_secret_stands_where_it_does_not_belong() {
     let service = Service {
         url: vault.url().to_owned(),
         ca: None,
+        network: None,
         namespace: None,
         role: Some(ROLE.into()),
         role_mount: "approle".into(),
