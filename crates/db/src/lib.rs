@@ -37,7 +37,7 @@ pub use error::Error;
 pub use migrate::Migration;
 pub use open::{Db, DbKey};
 pub use postgres::probe;
-pub use server::Server;
+pub use server::{Server, refuse_environment};
 pub use transaction::{Opening, Tx};
 pub use transfer::Moved;
 

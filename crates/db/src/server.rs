@@ -108,7 +108,6 @@ impl Server {
     /// What a connection is made with. Reads the files that the settings name.
     pub(crate) fn options(&self) -> Result<PgConnectOptions, Error> {
         let target = self.target()?;
-        refuse_environment(|name| std::env::var_os(name).is_some())?;
         let mut options = PgConnectOptions::new_without_pgpass()
             .port(target.port)
             .username(&target.user)
@@ -177,9 +176,9 @@ impl Server {
     }
 }
 
-/// The driver takes these from the environment where the settings are silent: a password that no file holds, options
-/// that weaken the connection.
-fn refuse_environment(is_set: impl Fn(&str) -> bool) -> Result<(), Error> {
+/// Refuses an environment from which the driver would take what the settings do not say: a password that no file holds,
+/// options that weaken the connection. Programs that connect ask this first.
+pub fn refuse_environment(is_set: impl Fn(&str) -> bool) -> Result<(), Error> {
     let read = ["PGPASSWORD", "PGOPTIONS", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"];
     match read.into_iter().find(|name| is_set(name)) {
         Some(name) => Err(Error::Setting(format!(

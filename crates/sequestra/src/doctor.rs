@@ -114,7 +114,11 @@ fn cipher() -> Finding {
 fn database(settings: &Settings) -> Option<Finding> {
     let server = settings.database.as_ref()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    let (state, detail, remedy) = match runtime.block_on(db::probe(server)) {
+    let asked = async {
+        db::refuse_environment(|name| std::env::var_os(name).is_some())?;
+        db::probe(server).await
+    };
+    let (state, detail, remedy) = match runtime.block_on(asked) {
         Ok(version) => {
             let place = server.place().unwrap_or_default();
             (State::Ok, format!("PostgreSQL {version} at {place} answers and is fit"), None)

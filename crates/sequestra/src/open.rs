@@ -203,6 +203,7 @@ pub async fn database(layout: &Layout, settings: &Settings, secrets: &SiteSecret
     let Some(server) = &settings.database else {
         return Ok(Db::open(&layout.database(), &key, MIGRATIONS).await?);
     };
+    db::refuse_environment(|name| std::env::var_os(name).is_some())?;
     let db = Db::connect(server, settings.site.as_str(), MIGRATIONS).await?;
     db.attach_copies(key, MIGRATIONS);
     Ok(db)
