@@ -56,14 +56,13 @@ fn of_site(layout: &Layout, settings: &Settings) -> Vec<Finding> {
     findings.extend(database(settings));
     findings.extend(door(layout.root(), settings, listens));
     findings.extend(settings.log.as_ref().and_then(|log| log.file.as_deref()).map(log));
-    if !settings.alarm.is_empty() {
-        findings.push(match feed::Alarms::check(&settings.alarm) {
-            Ok(()) => {
-                finding("site", "alarms", State::Ok, format!("{} destinations", settings.alarm.len()), None)
-            }
-            Err(error) => refused("site", "alarms", &error),
-        });
-    }
+    let mut sends = |name: &str, count: usize, checked: Result<(), feed::Error>| match checked {
+        _ if count == 0 => {}
+        Ok(()) => findings.push(finding("site", name, State::Ok, format!("{count} destinations"), None)),
+        Err(error) => findings.push(refused("site", name, &error)),
+    };
+    sends("alarms", settings.alarm.len(), feed::Alarms::check(&settings.alarm));
+    sends("streams", settings.audit.stream.len(), feed::settings::check_all(&settings.audit.stream));
     let socket = match listens {
         true => "the site's process listens",
         false => "the site is locked; the next command asks for the passphrase",

@@ -90,6 +90,7 @@ fn a_doctor_finds_what_a_start_would_refuse() {
         ("address", &port),
         ("log", "[log]\nfile = \"/nowhere/below/log\"\n"),
         ("alarms", "[[alarm]]\nname = \"pager\"\nto = \"command:/nowhere/program\"\n"),
+        ("streams", "[[audit.stream]]\nname = \"siem\"\nto = \"https://169.254.169.254/\"\npin = \"00\"\n"),
     ];
     for (name, added) in spoilt {
         fs::write(&path, format!("{text}{added}")).unwrap();
@@ -103,7 +104,7 @@ fn a_doctor_finds_what_a_start_would_refuse() {
     let done = site.run("admin", &["doctor", "--json"]);
     let found: Value = serde_json::from_str(&done.out).unwrap();
     let refused = |one: &&Value| {
-        ["settings", "address", "log", "alarms"].iter().any(|name| one["name"] == *name)
+        ["settings", "address", "log", "alarms", "streams"].iter().any(|name| one["name"] == *name)
             && one["state"] == "missing"
     };
     assert_eq!(found["findings"].as_array().unwrap().iter().find(refused), None);
