@@ -111,11 +111,13 @@ impl Access {
         source: Source,
         request: &RequestId,
     ) -> Result<Opening, Error> {
-        let (now, limits) = (self.now(), self.limits().await?);
+        let (limits, rows) = (self.limits().await?, self.sessions_of(user).await?);
+        // Not before the rows are read: one that began since would look as if it was still to begin.
+        let now = self.now();
         let token = SessionToken::mint(&*self.inner.entropy);
         let mut live = Vec::new();
         let mut over = Vec::new();
-        for row in self.sessions_of(user).await? {
+        for row in rows {
             if limits.is_over(row.created_at, row.used_at, now) {
                 over.push(row.digest)
             } else {
@@ -156,12 +158,13 @@ impl Access {
 
     /// The caller behind a session token, for one request.
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
-        let (now, limits) = (self.now(), self.limits().await?);
+        let limits = self.limits().await?;
         let Ok(token) = SessionToken::parse(token) else {
             self.inner.audit.count_refused_session();
             return Err(Error::NotSignedIn);
         };
         let row = session::Entity::find_by_id(token.digest()).one(self.inner.db.reader()).await?;
+        let now = self.now();
         let Some(row) = row.filter(|row| !limits.is_over(row.created_at, row.used_at, now)) else {
             self.inner.audit.count_refused_session();
             return Err(Error::NotSignedIn);
@@ -268,8 +271,9 @@ impl Access {
     }
 
     async fn live_sessions(&self, account: &UserId) -> Result<Vec<Session>, Error> {
-        let (now, limits) = (self.now(), self.limits().await?);
+        let limits = self.limits().await?;
         let mut rows = self.sessions_of(account).await?;
+        let now = self.now();
         rows.retain(|row| !limits.is_over(row.created_at, row.used_at, now));
         rows.sort_by_key(|row| std::cmp::Reverse((row.used_at, row.created_at)));
         rows.iter().map(|row| from_row(row, &limits)).collect()

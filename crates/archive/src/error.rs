@@ -151,7 +151,7 @@ impl Error {
                 | Self::Changed(_)
                 | Self::Damaged { .. }
                 | Self::Record
-                | Self::Audit(_)
+                | Self::Audit(audit::Error::Unreadable(_))
         )
     }
 

@@ -132,6 +132,19 @@ impl Checked {
     }
 }
 
+impl Checked {
+    /// What of a record can be said that may be unreadable; none where it names no object.
+    fn of_row(row: &object::Model) -> Option<Self> {
+        Some(Self {
+            object: row.id.parse().ok()?,
+            project: row.project.as_ref().and_then(|id| id.parse().ok()),
+            version: u32::try_from(row.version).ok()?,
+            bytes: u64::try_from(row.cipher_length).unwrap_or(0),
+            damage: None,
+        })
+    }
+}
+
 impl Archive {
     /// Reads every version of `ids` in whole, compares it with its tree, its record and the ledger,
     /// quarantines what is damaged, and ends the quarantine of what is whole.
@@ -213,7 +226,7 @@ impl Archive {
         whose: Scrub,
     ) -> Result<Step, Error> {
         let (began, before) = (self.clock.monotonic(), before.to_string());
-        let (mut step, mut failed, mut over) = (Step::default(), None, false);
+        let (mut step, mut failed, mut over, mut nameless) = (Step::default(), None, false, false);
         let lasts = || self.clock.monotonic().saturating_sub(began) < pace.step;
         while lasts() || (step.objects == 0 && failed.is_none()) {
             let place = self.known.passed(&whose, self.clock.monotonic());
@@ -222,6 +235,7 @@ impl Archive {
                 break;
             };
             let place = (row.scrubbed_at.clone(), row.id.clone(), row.version);
+            let named = Checked::of_row(&row);
             let object = from_row(row);
             let read = match &object {
                 Ok(object) => self.read_whole(object, pace.per_second, by).await,
@@ -233,9 +247,10 @@ impl Archive {
                 Err(Error::Ending) if step.objects > 0 => break,
                 Err(error) if error.is_of_one_object() => {
                     // What cannot be read stays due, and must not hold up what is behind it.
-                    let object = object.ok();
-                    self.known.pass(&whose, object.as_ref(), place, self.clock.monotonic());
-                    step.unread.extend(object.map(|object| Checked::of(&object, None)));
+                    nameless |= named.is_none();
+                    let suspect = named.as_ref().map(|one| (one.object.clone(), one.version));
+                    self.known.pass(&whose, suspect, place, self.clock.monotonic());
+                    step.unread.extend(named);
                     failed = Some(error);
                 }
                 Err(error) => return Err(error),
@@ -248,7 +263,8 @@ impl Archive {
         let Step { objects, bytes, damaged, .. } = step;
         let what = What::ObjectsScrubbed { objects, bytes, damaged };
         self.audit.follow(&Event::new(by.0.clone(), what).during(by.1.cloned())).await?;
-        Ok(step)
+        // A record that does not even name its object can be told by the failure alone; the next step goes on behind it.
+        if nameless { Err(Error::Record) } else { Ok(step) }
     }
 
     /// Bytes of all versions that are not deleted, by the sums that are kept.

@@ -2,7 +2,6 @@
 
 use crate::Archive;
 use crate::archive::Suspect;
-use crate::object::Object;
 use crate::sweep::{Sweep, Sweeping};
 use base::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,9 +120,8 @@ impl Known {
         }
     }
 
-    /// Notes that a version could not be read, and that a scrub goes past it; none where its very record is unreadable.
-    pub fn pass(&self, whose: &Scrub, object: Option<&Object>, place: Place, now: Duration) {
-        let version = object.map(|object| (object.id.clone(), object.version));
+    /// Notes that a version could not be read, and that a scrub goes past it; none where its record does not name it.
+    pub fn pass(&self, whose: &Scrub, version: Option<Suspect>, place: Place, now: Duration) {
         self.unread.lock().unwrap_or_else(PoisonError::into_inner).extend(version);
         match whose {
             Scrub::Own => {

@@ -13,7 +13,7 @@ use base::Fault;
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, Statement};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Row};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
@@ -113,8 +113,11 @@ struct Mine {
     lost: OnceLock<Lost>,
     /// Kept here so that letting go can wait for it.
     own: Mutex<Option<PgConnection>>,
-    /// What was deleted since `VACUUM` ran to its end lies in the pages still.
-    uncleared: AtomicBool,
+    /// How often room was to be given free, and up to which of these that was done.
+    clearings: AtomicU64,
+    cleared: AtomicU64,
+    /// One at a time: a second would skip the tables that the first is in.
+    clearing: Turns<()>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -140,8 +143,15 @@ impl Hold {
         (holder, place): (i64, String),
         carried_out: Arc<AtomicI64>,
     ) -> Self {
-        let (own, uncleared) = (Mutex::new(Some(own)), AtomicBool::new(false));
-        let mine = Arc::new(Mine { holder, carried_out, lost: OnceLock::new(), own, uncleared });
+        let mine = Arc::new(Mine {
+            holder,
+            carried_out,
+            lost: OnceLock::new(),
+            own: Mutex::new(Some(own)),
+            clearings: AtomicU64::new(0),
+            cleared: AtomicU64::new(0),
+            clearing: Turns::default(),
+        });
         let heart = tokio::spawn(beat(mine.clone(), reach.clone())).abort_handle();
         Self { turns: Arc::default(), copies: OnceLock::new(), place, reach, mine, heart }
     }
@@ -229,17 +239,20 @@ impl Hold {
     /// nobody waits for beyond a moment. What was committed does not fail because of it.
     pub(crate) async fn clear(&self) {
         let (mine, reach) = (self.mine.clone(), self.reach.clone());
-        mine.uncleared.store(true, Ordering::Release);
+        mine.clearings.fetch_add(1, Ordering::AcqRel);
         let clearing = tokio::spawn(async move {
-            let cleared = vacuum(&reach).await.is_ok();
-            mine.uncleared.store(!cleared, Ordering::Release);
+            let _alone = mine.clearing.lock().await;
+            let asked = mine.clearings.load(Ordering::Acquire);
+            if mine.cleared.load(Ordering::Acquire) < asked && vacuum(&reach).await.is_ok() {
+                mine.cleared.store(asked, Ordering::Release);
+            }
         });
         let _ = tokio::time::timeout(CLEARED, clearing).await;
     }
 
     /// Whether what was deleted may lie in the database's pages still.
     pub(crate) fn is_uncleared(&self) -> bool {
-        self.mine.uncleared.load(Ordering::Acquire)
+        self.mine.cleared.load(Ordering::Acquire) < self.mine.clearings.load(Ordering::Acquire)
     }
 
     /// Lets the database go.
@@ -343,7 +356,7 @@ async fn beat(mine: Arc<Mine>, reach: Reach) {
 async fn vacuum(reach: &Reach) -> Result<(), Error> {
     let (mut own, _) = reach.connect().await?;
     sqlx::query("SET statement_timeout = 0").execute(&mut own).await.map_err(away)?;
-    sqlx::query("VACUUM (SKIP_LOCKED)").execute(&mut own).await.map_err(away)?;
+    sqlx::query("VACUUM").execute(&mut own).await.map_err(away)?;
     own.close().await.map_err(away)
 }
 

@@ -258,8 +258,6 @@ impl Keys {
             .filter(key::Column::Generation.lt(generation))
             .exec(&**tx)
             .await?;
-        // What comes after is opened anew.
-        self.forget_check(id);
         Ok(Rotated { scope: id.to_owned(), generation, destroyed, checked })
     }
 
@@ -291,7 +289,11 @@ impl Keys {
     /// Takes over what the database now holds of a scope. After a commit.
     pub async fn settle(&self, id: &str) -> Result<(), Error> {
         self.inner.changes.fetch_add(1, Ordering::AcqRel);
-        self.load_scope(self.inner.db.reader(), id).await?;
+        let rotating = self.load_scope(self.inner.db.reader(), id).await?.is_rotating();
+        if !rotating {
+            // What comes after is opened anew.
+            self.forget_check(id);
+        }
         Ok(self.inner.db.forget_deleted().await?)
     }
 

@@ -195,8 +195,10 @@ impl Keys {
 
     /// Wipes what is held of a scope, once its last user is done.
     pub(crate) fn forget(&self, id: &str) {
-        self.inner.changes.fetch_add(1, Ordering::AcqRel);
-        self.inner.scopes.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        let removed = self.inner.scopes.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        if removed.is_some() {
+            self.inner.changes.fetch_add(1, Ordering::AcqRel);
+        }
     }
 }
 

@@ -56,7 +56,8 @@ impl Resolver for Judged {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
         // A bucket may stand before the host's name.
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
         let own = self.place.host();
         let below = host.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         if !below {
@@ -102,6 +103,12 @@ mod tests {
         for elsewhere in ["http://127.0.0.2:9/", "http://example.org/", "http://localhost:9/"] {
             let asked = agent.get(elsewhere).call();
             assert!(matches!(asked, Err(Error::HostNotFound)), "{elsewhere}: {asked:?}");
+        }
+        // However it is written, its own name is its own: here it is looked up, and nobody listens.
+        let agent = place("http://Localhost:9/").agent(Agent::config_builder().build());
+        for own in ["http://localhost:9/", "http://LOCALHOST:9/"] {
+            let asked = agent.get(own).call();
+            assert!(matches!(asked, Err(Error::Io(_) | Error::ConnectionFailed)), "{own}: {asked:?}");
         }
     }
 }

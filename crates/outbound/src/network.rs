@@ -32,9 +32,17 @@ const SPEAKS_FOR_THE_MACHINE: [IpAddr; 3] = [
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
 ];
 
-/// Where `ip` leads. An address of one family that carries one of the other leads where that does.
+/// Where `ip` leads. An address of one family that carries one of the other leads where that does, but never here: what
+/// goes to it goes over the network.
 pub(crate) fn leads(ip: IpAddr) -> Leads {
-    let ip = carried(ip);
+    let inner = carried(ip);
+    if inner != ip && of(inner) == Leads::Here && ip.to_canonical() == ip {
+        return Leads::Nowhere;
+    }
+    of(inner)
+}
+
+fn of(ip: IpAddr) -> Leads {
     if SPEAKS_FOR_THE_MACHINE.contains(&ip) {
         return Leads::Nowhere;
     }
@@ -82,6 +90,22 @@ fn carried(ip: IpAddr) -> IpAddr {
 }
 
 impl Network {
+    /// Its first address, or its last.
+    fn edge(&self, last: bool) -> IpAddr {
+        match self.first {
+            IpAddr::V4(first) => {
+                let rest = u32::MAX.checked_shr(u32::from(self.bits)).unwrap_or(0);
+                let bits = first.to_bits();
+                IpAddr::V4(Ipv4Addr::from_bits(if last { bits | rest } else { bits & !rest }))
+            }
+            IpAddr::V6(first) => {
+                let rest = u128::MAX.checked_shr(u32::from(self.bits)).unwrap_or(0);
+                let bits = first.to_bits();
+                IpAddr::V6(Ipv6Addr::from_bits(if last { bits | rest } else { bits & !rest }))
+            }
+        }
+    }
+
     /// Whether `ip` is one of its addresses.
     pub fn holds(&self, ip: IpAddr) -> bool {
         let (bits, first, ip) = match (self.first, carried(ip)) {
@@ -107,8 +131,12 @@ impl FromStr for Network {
         // A network so wide that it is no network of a house.
         let (least, most) = if first.is_ipv4() { (8, 32) } else { (16, 128) };
         let network = Self { first, bits };
-        let inside = matches!(leads(first), Leads::In | Leads::Here);
-        if (least..=most).contains(&bits) && inside { Ok(network) } else { Err(refuse()) }
+        if !(least..=most).contains(&bits) || carried(first) != first {
+            return Err(refuse());
+        }
+        // From its first address to its last: a network that reaches out of the house is none of the house's.
+        let inside = |ip| matches!(leads(ip), Leads::In | Leads::Here);
+        if inside(network.edge(false)) && inside(network.edge(true)) { Ok(network) } else { Err(refuse()) }
     }
 }
 
@@ -133,10 +161,7 @@ mod tests {
             Leads::Out,
             &["8.8.8.8", "172.15.0.1", "172.32.0.1", "100.63.255.255", "2606:4700::1111", "::ffff:8.8.8.8"],
         );
-        all(
-            Leads::Here,
-            &["127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "::127.0.0.1"],
-        );
+        all(Leads::Here, &["127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"]);
         all(
             Leads::In,
             &["10.0.0.1", "172.16.0.1", "192.168.9.9", "100.64.0.1", "fd12::1", "::ffff:10.1.2.3"],
@@ -162,6 +187,8 @@ mod tests {
                 "2001:0:1::1",
                 "fd00:ec2::254",
                 "100.100.100.200",
+                "64:ff9b::7f00:1",
+                "::127.0.0.1",
                 "168.63.129.16",
                 "100::1",
             ],
@@ -177,6 +204,10 @@ mod tests {
         let one: Network = "fd12::7/128".parse().unwrap();
         assert!(one.holds("fd12::7".parse().unwrap()) && !one.holds("fd12::8".parse().unwrap()));
         for wide in [
+            "192.168.0.0/8",
+            "172.16.0.0/11",
+            "100.64.0.0/8",
+            "::ffff:10.0.0.0/112",
             "0.0.0.0/0",
             "10.0.0.0/7",
             "8.8.8.0/24",

@@ -143,7 +143,7 @@ impl Place {
 
     /// Whether it is on this machine, by what is written: what goes there leaves nothing.
     pub fn is_here(&self) -> bool {
-        self.host == "localhost" || self.literal.is_some_and(|ip| leads(ip) == Leads::Here)
+        self.host == "localhost" || self.literal.is_some_and(|ip| ip.is_loopback())
     }
 
     /// Refuses an address that the host leads to, unless the setting means it.

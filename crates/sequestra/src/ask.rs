@@ -52,6 +52,9 @@ impl Peer {
         let refuse = |why: &str| Err(Error::Settings(why.to_owned()));
         let place = Place::parse(&settings.url, SCHEMES, settings.network.as_deref())
             .map_err(|why| Error::Settings(format!("`url`: {why}")))?;
+        if place.path().contains('?') {
+            return refuse("`url` has a query, and a witness is asked below a path");
+        }
         let tls = match place.scheme() {
             "https" => {
                 let known = tls::Known { ca: settings.ca.as_deref(), pin: settings.pin.as_deref() };

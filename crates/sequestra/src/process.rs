@@ -9,7 +9,7 @@ use crate::{replicas, streams};
 use access::{Account, OneTimeToken};
 use anyhow::{Context, Result};
 use audit::{Event, What};
-use base::{Kind, SystemClock, SystemEntropy};
+use base::{Fault, Kind, SystemClock, SystemEntropy};
 use feed::{Alarms, Cause};
 use keys::Credential;
 use server::Site;
@@ -72,9 +72,14 @@ pub fn recover(root: &Path, credential: Credential, name: &str) -> Result<(Accou
         let _too_large = too_large()?;
         let (site, mut attest) = opened(&layout, settings, credential).await?;
         let made = site.access.recover(&site.id, name).await;
-        if let Ok((account, _)) = &made {
+        // Also where nobody can say whether it took effect.
+        let about = match &made {
+            Ok((account, _)) => Some(account.id.to_string()),
+            Err(error) => (error.code() == "DB-014").then(String::new),
+        };
+        if let Some(about) = about {
             let why = "whoever opens the site made an administrator".to_owned();
-            site.alarms.set(Cause::AdministratorMade, &account.id.to_string(), Some(why));
+            site.alarms.set(Cause::AdministratorMade, &about, Some(why));
         }
         close(&site, &mut attest).await;
         clear_memory(layout.root());

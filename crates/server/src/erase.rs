@@ -50,8 +50,10 @@ pub(crate) async fn shred(
     if let Some(first) = certificates.first() {
         site.keys.note_certificate(&tx, &done, &first.id).await?;
     }
-    tx.commit().await?;
+    let committed = tx.commit().await;
+    // Also where nobody can say whether it took effect: what is there is read again, and what is gone wraps nothing.
     site.keys.forget_shredded(&done).await?;
+    committed?;
     let ids: Vec<String> = certificates.iter().map(|one| one.id.to_string()).collect();
     let answer = Shredded {
         project,

@@ -101,8 +101,10 @@ async fn rotate_scope(
     }
     let tx = site.begin(permit).await?;
     let done = site.keys.finish_rotation(permit, &tx, &scope).await?;
-    tx.commit().await?;
+    let committed = tx.commit().await;
+    // Also where nobody can say whether it took effect: what is there is read again.
     site.keys.settle(&scope).await?;
+    committed?;
     Ok(Rotation { scope, left: 0, report: Some(report(done)) })
 }
 

@@ -162,6 +162,8 @@ async fn a_record_that_somebody_changed_holds_up_no_other() {
     change("form = 'unheard-of'", &ids[1]).await;
     let step = archive.scrub(&EVERYTHING, &by, None).await.unwrap();
     assert_eq!((step.objects, step.damaged), (2, 1), "the unreadable one is gone past: {step:?}");
+    let unread: Vec<_> = step.unread.iter().map(|one| &one.object).collect();
+    assert_eq!((unread, archive.standing().unread), (vec![&ids[1]], 1), "and told");
     assert_eq!(step.found[0].damage.as_deref(), Some("record"));
     change("form = 'crypt4gh'", &ids[1]).await;
     change("project = NULL", &ids[2]).await;

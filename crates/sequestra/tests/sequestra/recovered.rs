@@ -46,6 +46,9 @@ fn who_opens_the_site_makes_an_administrator_on_record_and_nothing_more() {
     let done = recover(&site, "second");
     assert_eq!(done.exit, 0, "{}", done.err);
     assert!(site.process().is_none(), "the site stays open");
+    let alarms = fs::read_to_string(site.folder.join("run/alarms.jsonl")).unwrap();
+    assert_eq!(alarms.matches("administrator-made").count(), 1, "{alarms}");
+    assert!(!alarms.contains("second"), "ids alone");
     let token = site.room.join("new-second.token");
     assert_eq!(site.run("second", &["login", "--token-file", token.to_str().unwrap()]).exit, 0);
     let who = site.json("second", &["whoami"]);
