@@ -9,7 +9,7 @@ use crate::{replicas, streams};
 use access::{Account, OneTimeToken};
 use anyhow::{Context, Result};
 use audit::{Event, What};
-use base::{Fault, Kind, SystemClock, SystemEntropy};
+use base::{Kind, SystemClock, SystemEntropy};
 use feed::{Alarms, Cause};
 use keys::Credential;
 use server::Site;
@@ -75,7 +75,7 @@ pub fn recover(root: &Path, credential: Credential, name: &str) -> Result<(Accou
         // Also where nobody can say whether it took effect.
         let about = match &made {
             Ok((account, _)) => Some(account.id.to_string()),
-            Err(error) => (error.code() == "DB-014").then(String::new),
+            Err(error) => matches!(error, access::Error::Db(db::Error::Undecided)).then(String::new),
         };
         if let Some(about) = about {
             let why = "whoever opens the site made an administrator".to_owned();

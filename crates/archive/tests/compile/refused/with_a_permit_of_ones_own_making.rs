@@ -15,9 +15,11 @@ fn forge(object: ObjectId, caller: access::Caller, clock: Arc<dyn Clock>) -> Per
         retention: None,
         caller,
         decision: 0,
+        grants: Vec::new(),
         ends: std::time::Duration::MAX,
         clock,
-        // A value of any type: this room need not know the one that is wanted.
+        // Values of any type: this room need not know the ones that are wanted.
+        epoch: unreachable!(),
         audit: unreachable!(),
         verb: std::marker::PhantomData,
     }
