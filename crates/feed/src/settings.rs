@@ -1,7 +1,7 @@
 //! A stream as `site.toml` has it.
 
 use crate::Error;
-use outbound::Place;
+use outbound::{Place, Refused};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -97,7 +97,10 @@ impl Settings {
             };
         }
         let place = Place::parse(&self.to, SCHEMES, self.network.as_deref());
-        let place = place.map_err(|why| self.refuse(format!("`to`: {why}, and is no `file:`")))?;
+        let place = place.map_err(|why| match why {
+            Refused::Scheme(all) => self.refuse(format!("`to` begins with none of `file:`, {all}")),
+            why => self.refuse(format!("`to`: {why}")),
+        })?;
         match place.scheme() {
             "syslog+tls" => Ok(Target::Syslog(place)),
             _ if is_encrypted(&place) || place.is_here() => Ok(Target::Post(place)),
