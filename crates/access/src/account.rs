@@ -64,10 +64,7 @@ impl Access {
         permit.live()?;
         let row = account::Entity::find_by_id(first.to_string()).one(&**tx).await?;
         let person = row.map(|row| row.person.unwrap_or(row.id)).ok_or(Error::NotFound)?;
-        let event = Event::new(permit.actor().clone(), What::AccountsLinked {})
-            .during(Some(permit.caller().request().clone()))
-            .about([account.to_string(), first.to_string()]);
-        self.inner.audit.gate(&event).await?;
+        self.record_act(permit, What::AccountsLinked {}, [account.to_string(), first.to_string()]).await?;
         account::Entity::update_many()
             .col_expr(account::Column::Person, Expr::value(person))
             .filter(account::Column::Id.eq(account.to_string()))
@@ -128,7 +125,7 @@ impl Access {
         usable(self.inner.db.reader(), account.as_str()).await.map_err(closed)?;
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;
-        self.tell_account(permit, account, What::AccountClosed {}).await?;
+        self.record_act(permit, What::AccountClosed {}, [account.to_string()]).await?;
         mark(&tx, account, true).await?;
         self.take_all(permit.caller(), &tx, account).await?;
         token::Entity::delete_many()
@@ -159,7 +156,7 @@ impl Access {
         }
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;
-        self.tell_account(permit, account, What::AccountReopened {}).await?;
+        self.record_act(permit, What::AccountReopened {}, [account.to_string()]).await?;
         self.take_all(permit.caller(), &tx, account).await?;
         session::Entity::delete_many()
             .filter(session::Column::Account.eq(account.to_string()))
@@ -171,15 +168,16 @@ impl Access {
         Ok(token)
     }
 
-    async fn tell_account(
+    /// Records what is done under `permit`, before it is.
+    pub(crate) async fn record_act(
         &self,
         permit: &Permit<Manage, Site>,
-        account: &UserId,
         what: What,
+        about: impl IntoIterator<Item = String>,
     ) -> Result<(), Error> {
         let event = Event::new(permit.actor().clone(), what)
             .during(Some(permit.caller().request().clone()))
-            .about([account.to_string()]);
+            .about(about);
         self.inner.audit.gate(&event).await?;
         Ok(())
     }

@@ -4,7 +4,7 @@ use crate::table::proposal;
 use crate::thing::Site;
 use crate::verb::{Manage, View};
 use crate::{Access, Error, Permit};
-use audit::{Event, What};
+use audit::What;
 use base::{ApprovalId, Id, Sha256, Timestamp, UserId};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
@@ -124,7 +124,7 @@ impl Access {
             replaces: Set(replaces.to_string()),
             texts: Set(serde_json::to_string(texts).map_err(|e| corrupt(&e))?),
         };
-        self.tell_policy(permit, &proposal.id, What::PolicyProposed { policy: digest }).await?;
+        self.record_act(permit, What::PolicyProposed { policy: digest }, [proposal.id.to_string()]).await?;
         let tx = self.inner.db.begin(permit.decision()).await?;
         proposal::Entity::insert(row).exec_without_returning(&*tx).await?;
         tx.commit().await?;
@@ -174,7 +174,7 @@ impl Access {
         if self.mark(&*tx, State::Open, State::InForce, Some(id)).await? != 1 {
             return Err(Error::Overtaken);
         }
-        self.tell_policy(permit, id, What::PolicyChanged { from, to, own: own_digest }).await?;
+        self.record_act(permit, What::PolicyChanged { from, to, own: own_digest }, [id.to_string()]).await?;
         tx.commit().await?;
         self.inner.judge.replace_since(&epoch, policies, proposal.texts.clone());
         Ok(Proposal { state: State::InForce, digest: to, ..proposal })
@@ -189,7 +189,7 @@ impl Access {
         if self.mark(&*tx, State::Open, State::Withdrawn, Some(id)).await? != 1 {
             return Err(Error::Overtaken);
         }
-        self.tell_policy(permit, id, What::PolicyWithdrawn { policy: proposal.digest }).await?;
+        self.record_act(permit, What::PolicyWithdrawn { policy: proposal.digest }, [id.to_string()]).await?;
         tx.commit().await?;
         Ok(Proposal { state: State::Withdrawn, ..proposal })
     }
@@ -255,19 +255,6 @@ impl Access {
             update = update.filter(proposal::Column::Id.eq(id.to_string()));
         }
         Ok(update.exec(connection).await?.rows_affected)
-    }
-
-    async fn tell_policy(
-        &self,
-        permit: &Permit<Manage, Site>,
-        id: &ApprovalId,
-        what: What,
-    ) -> Result<(), Error> {
-        let event = Event::new(permit.actor().clone(), what)
-            .during(Some(permit.caller().request().clone()))
-            .about([id.to_string()]);
-        self.inner.audit.gate(&event).await?;
-        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::error::Result;
-use outbound::Place;
+use outbound::{Place, WEB};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,8 +10,6 @@ use std::time::Duration;
 /// What Debian and its like keep the authorities of the machine in.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const MIB: usize = 1 << 20;
-/// What is spoken, and on which port unless another is named.
-const SCHEMES: &[(&str, u16)] = &[("https", 443), ("http", 80)];
 
 /// A bucket. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +116,7 @@ impl Settings {
 
     /// Where the store is.
     pub(crate) fn place(&self) -> Result<Place> {
-        let place = Place::parse(&self.endpoint, SCHEMES, self.network.as_deref())
+        let place = Place::parse(&self.endpoint, WEB, self.network.as_deref())
             .map_err(|why| Error::Settings(format!("`endpoint`: {why}")))?;
         if place.path() != "/" {
             return refuse("`endpoint` is a scheme, a host and a port, and nothing else");

@@ -44,7 +44,7 @@ impl Db {
             .acquire_timeout(PATIENCE)
             .after_connect({
                 let remote = reach.remote;
-                move |own, _| Box::pin(async move { fit(own, remote).await.map(drop).map_err(unfit) })
+                move |own, _| Box::pin(async move { fit(own, remote).await.map(drop).map_err(refused) })
             })
             .connect_lazy_with(reach.options.clone());
         let carried_out = Arc::new(AtomicI64::new(-1));
@@ -84,12 +84,9 @@ impl Reach {
     }
 }
 
-/// As the pool of connections takes it.
-fn unfit(error: Error) -> sqlx::Error {
-    match error {
-        Error::Unfit(why) => sqlx::Error::Protocol(format!("the server is not as a site needs it: {why}")),
-        other => sqlx::Error::Protocol(other.to_string()),
-    }
+/// As the pool of connections takes it, which tells nobody: a doctor says why.
+fn refused(error: Error) -> sqlx::Error {
+    sqlx::Error::Protocol(error.to_string())
 }
 
 pub(crate) fn away(error: sqlx::Error) -> Error {

@@ -12,7 +12,7 @@ use crate::safe::Reach;
 use base::{Entropy, SiteId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use outbound::{Place, Refused};
+use outbound::{Place, Refused, WEB};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -24,8 +24,6 @@ use ureq::{Agent, Body, http};
 use zeroize::{Zeroize, Zeroizing};
 
 const WHAT: &str = "key service";
-/// What is spoken, and on which port unless another is named.
-const SCHEMES: &[(&str, u16)] = &[("https", 443), ("http", 80)];
 /// Bytes of an answer that are read.
 const LONGEST: u64 = 64 << 10;
 /// How long one exchange may take, and how long the connection.
@@ -302,7 +300,7 @@ fn mark(site: &SiteId) -> [u8; 32] {
 }
 
 fn agent(service: &Service) -> Result<Agent, Error> {
-    let place = Place::parse(&service.url, SCHEMES, service.network.as_deref())
+    let place = Place::parse(&service.url, WEB, service.network.as_deref())
         .map_err(|why| unavailable(&format!("its `url`: {why}")))?;
     let mut tls = TlsConfig::builder()
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));

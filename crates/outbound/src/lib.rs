@@ -17,4 +17,4 @@ pub mod place;
 
 pub use dial::Judged;
 pub use network::Network;
-pub use place::{Place, Refused};
+pub use place::{Place, Refused, WEB};

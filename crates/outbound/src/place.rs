@@ -5,6 +5,8 @@ use crate::network::{Leads, leads};
 use std::net::IpAddr;
 use url::{Host, Url};
 
+/// HTTP, and on which ports unless another is named.
+pub const WEB: &[(&str, u16)] = &[("https", 443), ("http", 80)];
 /// Bytes of an address at most.
 const LONGEST: usize = 2048;
 

@@ -9,15 +9,13 @@ use hyper::rt::{Read, Write};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use ledger::Ledger;
-use outbound::Place;
+use outbound::{Place, WEB};
 use server::witnessed::One;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use witness::{Asker, Error, Verdict, WitnessKey, ask};
 
-/// What is spoken, and on which port unless another is named.
-const SCHEMES: &[(&str, u16)] = &[("https", 443), ("http", 80)];
 /// How long a witness may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Most bytes of an answer that are read.
@@ -50,7 +48,7 @@ impl Peer {
 
     fn open(settings: &WitnessSettings, size: u64) -> Result<Self, Error> {
         let refuse = |why: &str| Err(Error::Settings(why.to_owned()));
-        let place = Place::parse(&settings.url, SCHEMES, settings.network.as_deref())
+        let place = Place::parse(&settings.url, WEB, settings.network.as_deref())
             .map_err(|why| Error::Settings(format!("`url`: {why}")))?;
         if place.path().contains('?') {
             return refuse("`url` has a query, and a witness is asked below a path");

@@ -57,8 +57,8 @@ pub(crate) async fn show(
     Path(approval): Path<String>,
 ) -> Result<Answer<Shown>, Failure> {
     let approval: ApprovalId = id(&approval)?;
-    let ask = Ask::<thing::Site>::new(Action::ViewPolicy, [site.id.clone()]).about([approval.to_string()]);
-    let permit: Permit<View, thing::Site> = site.access.decide(&caller, ask).await?;
+    let permit: Permit<View, thing::Site> =
+        site.access.decide(&caller, ask(&site, Action::ViewPolicy, &approval)).await?;
     let proposal = site.access.proposal(&approval).await?;
     let candidate = access::proposal::with_shipped(&proposal.texts)?;
     let not_compiled = interpreted(candidate.interpreted().to_vec());
@@ -91,8 +91,7 @@ pub(crate) async fn approve(
         Some(proposal) => proposal.by.clone(),
         None => id(NOBODY)?,
     };
-    let ask = Ask::<thing::Site>::new(Action::ApprovePolicy, [site.id.clone()]).about([approval.to_string()]);
-    let ask = ask.target(&by);
+    let ask = ask(&site, Action::ApprovePolicy, &approval).target(&by);
     let permit: Permit<Manage, thing::Site> = site.access.decide(&caller, ask).await?;
     let by = account(&site, &proposal.ok_or(access::Error::NotFound)?.by).await?;
     Ok(Answer(told_of(by, site.access.approve(&permit, &approval).await?)))
@@ -104,11 +103,15 @@ pub(crate) async fn withdraw(
     Path(approval): Path<String>,
 ) -> Result<Answer<Proposal>, Failure> {
     let approval: ApprovalId = id(&approval)?;
-    let ask = Ask::<thing::Site>::new(Action::ProposePolicy, [site.id.clone()]).about([approval.to_string()]);
-    let permit: Permit<Manage, thing::Site> = site.access.decide(&caller, ask).await?;
+    let permit: Permit<Manage, thing::Site> =
+        site.access.decide(&caller, ask(&site, Action::ProposePolicy, &approval)).await?;
     let proposal = site.access.withdraw(&permit, &approval).await?;
     let by = account(&site, &proposal.by).await?;
     Ok(Answer(told_of(by, proposal)))
+}
+
+fn ask(site: &Site, action: Action, approval: &ApprovalId) -> Ask<thing::Site> {
+    Ask::new(action, [site.id.clone()]).about([approval.to_string()])
 }
 
 async fn account(site: &Site, id: &UserId) -> Result<Account, Failure> {
