@@ -37,6 +37,8 @@ pub const ROOMS: &[Room] = &[
     room("ledger", 1, &["base"]),
     room("outbound", 1, &["base"]),
     room("bucket", 2, &["base", "outbound"]),
+    // Verifies what others signed; their keys come from a file or an address of the settings.
+    room("jwt", 2, &["base", "outbound"]),
     room("policy", 1, &["base"]),
     room("screen", 1, &["base"]),
     room("db", 1, &["base"]),

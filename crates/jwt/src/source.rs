@@ -1,0 +1,177 @@
+//! Where an issuer's keys come from: a file, or an address, of the settings.
+
+use crate::keys::LONGEST;
+use crate::{Error, Keys};
+use base::Clock;
+use outbound::{Place, Refused};
+use serde::{Deserialize, Serialize};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use ureq::Agent;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+
+/// What is spoken, and on which port unless another is named.
+const SCHEMES: &[(&str, u16)] = &[("https", 443), ("http", 80)];
+/// How long keys that were fetched are used. A key that its issuer takes back is good for this long here.
+pub const FRESH: Duration = Duration::from_secs(300);
+/// How long nobody asks again after a failure.
+const PAUSE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Where the keys are, as settings say it: `keys`, or `keys_url` with `ca` and perhaps `network`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Where {
+    /// A file, JWKS; below the site's folder unless its path is absolute. It is read anew each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// An address that gives them, `https://…`, or `http://…` on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// PEM file of the authorities that its certificate must come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
+    /// The network that its name leads into, where that is one of the house.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+}
+
+/// An issuer's keys, read or fetched when they are needed.
+pub struct Source {
+    from: From,
+    clock: Arc<dyn Clock>,
+    /// What came of the last time, and when that was.
+    last: Mutex<Option<Fetched>>,
+}
+
+/// When somebody asked, and what came of it.
+type Fetched = (Duration, Result<Arc<Keys>, Error>);
+
+enum From {
+    File(PathBuf),
+    Address { agent: Agent, url: String },
+}
+
+impl Source {
+    /// The source that the settings name. Nothing is read or asked yet.
+    ///
+    /// # Errors
+    /// Settings that name none or two, or an address that the site may not send to.
+    pub fn open(settings: &Where, folder: &Path, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let wrong = |why: &str| Error::Settings(why.to_owned());
+        let from = match (&settings.file, &settings.url) {
+            (Some(file), None) if settings.ca.is_none() && settings.network.is_none() => {
+                From::File(folder.join(file))
+            }
+            (Some(_), None) => return Err(wrong("`ca` and `network` go with `url`")),
+            (None, Some(url)) => From::Address { agent: agent(settings, url, folder)?, url: url.clone() },
+            _ => return Err(wrong("its keys are in a `file`, or at a `url`")),
+        };
+        Ok(Self { from, clock, last: Mutex::new(None) })
+    }
+
+    /// The keys of now. Reads a file or asks an address, so it blocks.
+    ///
+    /// INVARIANT (failure-closes): keys that were fetched longer ago than [`FRESH`] are never used, also where newer
+    /// ones are out of reach.
+    ///
+    /// # Errors
+    /// What cannot be reached, or cannot be used.
+    pub fn keys(&self) -> Result<Arc<Keys>, Error> {
+        match &self.from {
+            From::File(path) => read(path).and_then(|bytes| Keys::parse(&bytes)).map(Arc::new),
+            From::Address { agent, url } => {
+                // One asks, the others wait for what comes of it.
+                let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+                let now = self.clock.monotonic();
+                if let Some((at, known)) = &*last {
+                    let good_for = if known.is_ok() { FRESH } else { PAUSE };
+                    if now.saturating_sub(*at) < good_for {
+                        return known.clone();
+                    }
+                }
+                let keys = fetch(agent, url).and_then(|bytes| Keys::parse(&bytes)).map(Arc::new);
+                *last = Some((now, keys.clone()));
+                keys
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let failed = |error: std::io::Error| Error::Source(format!("their file: {}", error.kind()));
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    // One byte more than is taken, so that what is too long is seen to be.
+    file.take(LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+fn fetch(agent: &Agent, url: &str) -> Result<Vec<u8>, Error> {
+    let failed = |error: ureq::Error| Error::Source(why(&error));
+    let mut answer = agent.get(url).header("accept", "application/json").call().map_err(failed)?;
+    let status = answer.status().as_u16();
+    if status != 200 {
+        // A redirect as well: an answer names no address.
+        return Err(Error::Source(format!("their address answers with status {status}")));
+    }
+    answer.body_mut().with_config().limit(LONGEST as u64).read_to_vec().map_err(failed)
+}
+
+fn agent(settings: &Where, url: &str, folder: &Path) -> Result<Agent, Error> {
+    let wrong = |why: String| Error::Settings(why);
+    let place = Place::parse(url, SCHEMES, settings.network.as_deref())
+        .map_err(|why| wrong(format!("its `url`: {why}")))?;
+    let mut tls = TlsConfig::builder()
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    match (place.scheme(), &settings.ca) {
+        ("https", Some(ca)) => tls = tls.root_certs(authorities(&folder.join(ca))?),
+        ("https", None) => return Err(wrong("it names no `ca` to know its `url` by".to_owned())),
+        _ if place.is_here() => {}
+        _ => return Err(wrong("its `url` is not https, and it is not on this machine".to_owned())),
+    }
+    let config = Agent::config_builder()
+        .tls_config(tls.build())
+        .timeout_global(Some(PATIENCE))
+        .timeout_connect(Some(CONNECT))
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .proxy(None)
+        .user_agent("sequestra");
+    Ok(place.agent(config.build()))
+}
+
+fn authorities(path: &Path) -> Result<RootCerts, Error> {
+    let wrong = |why: &str| Error::Settings(why.to_owned());
+    let pem = std::fs::read(path).map_err(|_| wrong("its `ca` cannot be read"))?;
+    let mut found = Vec::new();
+    for item in parse_pem(&pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => found.push(certificate),
+            Ok(_) => {}
+            Err(_) => return Err(wrong("its `ca` is no certificate")),
+        }
+    }
+    if found.is_empty() { Err(wrong("its `ca` holds no certificate")) } else { Ok(found.into()) }
+}
+
+/// Why there are none, in our words.
+fn why(error: &ureq::Error) -> String {
+    if let ureq::Error::Io(error) = error
+        && let Some(refused) = error.get_ref().and_then(|inner| inner.downcast_ref::<Refused>())
+    {
+        return refused.to_string();
+    }
+    let why = match error {
+        ureq::Error::Timeout(_) => "their address does not answer in time",
+        ureq::Error::HostNotFound => "their host is not known",
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => "their address is not the one that `ca` vouches for",
+        ureq::Error::BodyExceedsLimit(_) => "they are longer than 64 KiB",
+        _ => "there is no connection to their address",
+    };
+    why.to_owned()
+}
