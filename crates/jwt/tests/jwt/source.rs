@@ -2,8 +2,8 @@
 
 use crate::maker::{maker, stranger};
 use base::{Fault, FixedClock, Timestamp};
+use jwt::Source;
 use jwt::source::{FRESH, Where};
-use jwt::{Error, Source};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
@@ -80,15 +80,15 @@ fn an_address_is_asked_once_in_five_minutes_and_old_keys_are_not_used() {
 fn answers_lead_nowhere_and_are_bounded() {
     let keys = maker().jwks().to_string();
     let (elsewhere, reached) = server(vec![answer("200 OK", "", &keys)]);
-    for (what, given) in [
-        ("a redirect", answer("302 Found", &format!("location: {elsewhere}\r\n"), "")),
-        ("another status", answer("404 Not Found", "", &keys)),
-        ("too much", answer("200 OK", "", &" ".repeat(200_000))),
-        ("no keys", answer("200 OK", "", "<html>")),
-        ("nothing", String::new()),
+    for (what, given, code) in [
+        ("a redirect", answer("302 Found", &format!("location: {elsewhere}\r\n"), ""), "JWT-014"),
+        ("another status", answer("404 Not Found", "", &keys), "JWT-014"),
+        ("too much", answer("200 OK", "", &" ".repeat(200_000)), "JWT-014"),
+        ("no keys", answer("200 OK", "", "<html>"), "JWT-013"),
+        ("nothing", String::new(), "JWT-014"),
     ] {
         let (url, _) = server(vec![given]);
-        assert!(matches!(at(&url, clock()).keys(), Err(Error::Source(_) | Error::Keys(_))), "{what}");
+        assert_eq!(at(&url, clock()).keys().unwrap_err().code(), code, "{what}");
     }
     assert_eq!(reached.load(Ordering::SeqCst), 0, "a redirect was followed");
 }
@@ -110,6 +110,7 @@ fn settings_name_one_source_that_the_site_may_send_to() {
         (Some("a"), Some("https://example.org/"), None),
         (Some("a"), None, Some("ca.pem")),
         (None, Some("https://example.org/"), None),
+        (None, Some("https://127.0.0.1/"), None),
         (None, Some("https://example.org/"), Some("/nowhere/ca.pem")),
         (None, Some("http://example.org/"), None),
         (None, Some("http://169.254.169.254/"), None),
