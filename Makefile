@@ -26,7 +26,7 @@ PACKAGES := \
 	bwa samtools bcftools tabix fastp \
 	strace libfaketime python3-venv softhsm2 opensc \
 	openssl radosgw ceph-mon ceph-osd \
-	postgresql-15
+	postgresql-15 chromium chromium-driver
 
 # Rooms with tables: their tests run on a file and on PostgreSQL.
 ON_BOTH := hierarchy access archive intake runs

@@ -12,8 +12,8 @@ use std::fmt::Write as _;
 /// The page, from the root of the workspace.
 pub const PAGE: &str = "docs/reference/errors.md";
 
-/// Rooms whose scenarios name the codes that they expect of others.
-const EXPECTS: &[&str] = &["evidence"];
+/// Rooms that name codes of others: scenarios expect them, and the client asks for a confirmation by one.
+const EXPECTS: &[&str] = &["cli", "evidence"];
 
 /// One code where it stands in the code.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use crate::table::{account, session, token};
 use crate::thing::{Site, Thing};
 use crate::verb::Manage;
 use crate::{Access, Ends, Error, OneTimeToken, Permit};
-use audit::{Event, What};
+use audit::What;
 use base::{Class, Id, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
@@ -97,9 +97,9 @@ impl Access {
         })
     }
 
-    /// Makes a new one-time token for an account whose owner lost the session, and ends the
-    /// account's sessions. Whoever makes it could use it, so it is refused for accounts with a
-    /// role in a controlled or clinical project.
+    /// Makes a new one-time token for an account whose owner cannot sign in, ends the account's
+    /// sessions and takes its passkeys away: its owner begins anew, and notices. Whoever makes it could use
+    /// it, so it is refused for accounts with a role in a controlled or clinical project.
     pub async fn renew_token(
         &self,
         permit: &Permit<Manage, Site>,
@@ -112,9 +112,15 @@ impl Access {
         self.still(permit, &tx).await?;
         let token = self.insert_token(&tx, account).await?;
         tx.commit().await?;
-        // The token of before is worth nothing from here on: a session that it began meanwhile is among these.
+        // The token of before and the passkeys are worth nothing from here on: a session that they began meanwhile
+        // is among these.
+        self.forget_passkeys(permit.caller(), account).await?;
+        self.forget_services(permit.caller(), account).await?;
         let rows = self.sessions_of(account).await?;
         self.end_sessions(permit.caller(), account, rows, Cause::NewToken).await?;
+        // And what such a session did while it lasted.
+        self.forget_passkeys(permit.caller(), account).await?;
+        self.forget_services(permit.caller(), account).await?;
         Ok(token)
     }
 
@@ -154,6 +160,9 @@ impl Access {
             Err(other) => return Err(other),
             Ok(_) => return Err(Error::Open),
         }
+        // Nor does it have anything to sign in with, or anything that acts for it: a closed account adds none.
+        self.forget_passkeys(permit.caller(), account).await?;
+        self.forget_services(permit.caller(), account).await?;
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;
         self.record_act(permit, What::AccountReopened {}, [account.to_string()]).await?;
@@ -175,10 +184,7 @@ impl Access {
         what: What,
         about: impl IntoIterator<Item = String>,
     ) -> Result<(), Error> {
-        let event = Event::new(permit.actor().clone(), what)
-            .during(Some(permit.caller().request().clone()))
-            .about(about);
-        self.inner.audit.gate(&event).await?;
+        self.inner.audit.gate(&permit.event(what).about(about)).await?;
         Ok(())
     }
 
@@ -221,7 +227,7 @@ impl Access {
 
     /// The caller's own account.
     pub async fn own_account(&self, caller: &crate::Caller) -> Result<Account, Error> {
-        let id = caller.user().ok_or(Error::NotSignedIn)?;
+        let id = caller.own()?;
         let row = account::Entity::find_by_id(id.to_string()).one(self.inner.db.reader()).await?;
         from_row(row.ok_or(Error::NotSignedIn)?)
     }
@@ -277,6 +283,15 @@ impl Access {
     }
 
     pub(crate) async fn insert_token(&self, tx: &Tx, account: &UserId) -> Result<OneTimeToken, Error> {
+        self.insert_token_for(tx, account, TOKEN_LIFE_SECONDS).await
+    }
+
+    pub(crate) async fn insert_token_for(
+        &self,
+        tx: &Tx,
+        account: &UserId,
+        seconds: i64,
+    ) -> Result<OneTimeToken, Error> {
         let token = OneTimeToken::mint(&*self.inner.entropy);
         token::Entity::delete_many()
             .filter(token::Column::Account.eq(account.to_string()))
@@ -285,7 +300,7 @@ impl Access {
         let row = token::ActiveModel {
             digest: Set(token.digest()),
             account: Set(account.to_string()),
-            expires_at: Set(self.inner.clock.now().as_second().saturating_add(TOKEN_LIFE_SECONDS)),
+            expires_at: Set(self.inner.clock.now().as_second().saturating_add(seconds)),
         };
         token::Entity::insert(row).exec_without_returning(&**tx).await?;
         Ok(token)

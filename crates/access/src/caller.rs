@@ -1,7 +1,9 @@
 //! Who asks, and the acts of one request.
 
+use crate::service::Service;
 use crate::signed::SignedIn;
-use audit::Actor;
+use crate::{Error, Place, Proof};
+use audit::{Actor, Event, What};
 use base::{ProjectId, RequestId, UserId};
 use policy::Network;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +21,26 @@ struct Inner {
     network: Network,
     signed: Option<SignedIn>,
     bound: bool,
+    acting: Option<Acting>,
     acts: Mutex<Vec<Act>>,
+}
+
+/// A service account that acts for somebody.
+#[derive(Debug, Clone)]
+pub(crate) struct Acting {
+    pub service: Service,
+    pub person: UserId,
+    /// What proved who the person is when they let it act for them.
+    pub lent: Proof,
+    /// The key that it proved itself with.
+    pub key: String,
+}
+
+impl Acting {
+    /// Whether it may learn that something is there: what lies in its own project, and the site's own.
+    pub fn may_know(&self, place: &Place) -> bool {
+        place.project.as_ref().is_none_or(|project| *project == self.service.project)
+    }
 }
 
 /// A decision of this request that has no outcome yet.
@@ -34,8 +55,17 @@ pub(crate) struct Act {
 
 impl Caller {
     pub(crate) fn new(user: UserId, request: RequestId, signed: Option<SignedIn>) -> Self {
-        let (actor, network, bound) = (Actor::User(user), Network::default(), true);
-        Self { inner: Arc::new(Inner { actor, request, network, signed, bound, acts: Mutex::default() }) }
+        let (actor, network, bound, acting) = (Actor::User(user), Network::default(), true, None);
+        let acts = Mutex::default();
+        Self { inner: Arc::new(Inner { actor, request, network, signed, bound, acting, acts }) }
+    }
+
+    /// A service account that acts for somebody.
+    pub(crate) fn of_service(acting: Acting, request: RequestId, signed: SignedIn) -> Self {
+        let (actor, signed) = (Actor::Service(acting.service.id.clone()), Some(signed));
+        let (network, bound, acting) = (Network::default(), true, Some(acting));
+        let acts = Mutex::default();
+        Self { inner: Arc::new(Inner { actor, request, network, signed, bound, acting, acts }) }
     }
 
     /// The same caller, as the transport saw where they speak from. For the beginning of a request.
@@ -46,8 +76,9 @@ impl Caller {
 
     fn anew(&self, network: Network, bound: bool) -> Self {
         let (actor, request) = (self.inner.actor.clone(), self.inner.request.clone());
-        let (signed, acts) = (self.inner.signed.clone(), Mutex::default());
-        Self { inner: Arc::new(Inner { actor, request, network, signed, bound, acts }) }
+        let (signed, acting) = (self.inner.signed.clone(), self.inner.acting.clone());
+        let acts = Mutex::default();
+        Self { inner: Arc::new(Inner { actor, request, network, signed, bound, acting, acts }) }
     }
 
     /// The same person in work that outlives the request that started it, with acts of its own. It
@@ -60,6 +91,34 @@ impl Caller {
     /// How they signed in for the request.
     pub fn signed(&self) -> Option<&SignedIn> {
         self.inner.signed.as_ref()
+    }
+
+    /// The account, for what people do with their own.
+    pub(crate) fn own(&self) -> Result<&UserId, Error> {
+        let missing = if self.acting().is_some() { Error::ForPeople } else { Error::NotSignedIn };
+        self.user().ok_or(missing)
+    }
+
+    /// The service account and whom it acts for, if it is one.
+    pub(crate) fn acting(&self) -> Option<&Acting> {
+        self.inner.acting.as_ref()
+    }
+
+    /// The person that a service account acts for.
+    pub fn on_behalf_of(&self) -> Option<&UserId> {
+        self.acting().map(|acting| &acting.person)
+    }
+
+    /// The person whose rights count: the caller, or whom they act for.
+    pub fn person(&self) -> Option<&UserId> {
+        self.user().or_else(|| self.on_behalf_of())
+    }
+
+    /// An event of theirs, in this request: who acted, and for whom.
+    pub fn event(&self, what: What) -> Event {
+        let mut event = Event::new(self.actor().clone(), what).during(Some(self.request().clone()));
+        event.on_behalf_of = self.on_behalf_of().cloned();
+        event
     }
 
     /// Whether what they do ends with the session that it began in.

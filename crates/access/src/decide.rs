@@ -4,6 +4,7 @@ use crate::caller::Act;
 use crate::judge::{Checks, Judge, Judgement};
 use crate::permit::{Ground, Permit};
 use crate::settings::Checked;
+use crate::terminal::Terminals;
 use crate::thing::Thing;
 use crate::verb::Verb;
 use crate::{Caller, Error, Facts, Place};
@@ -36,6 +37,8 @@ pub(crate) struct Inner {
     sealer: OnceLock<Arc<dyn FieldSealer>>,
     read_only: Mutex<Option<String>>,
     pub sessions: OnceLock<crate::limits::Asked>,
+    pub passkeys: OnceLock<crate::passkey::Passkeys>,
+    pub terminals: Terminals,
     pub strictest: Mutex<Option<(std::time::Duration, base::Class)>>,
 }
 
@@ -111,6 +114,7 @@ impl Access {
         let (facts, sealer, read_only) = (OnceLock::new(), OnceLock::new(), Mutex::default());
         let (judge, settings) = (Judge::new(policies), OnceLock::new());
         let (sessions, strictest) = (OnceLock::new(), Mutex::default());
+        let (passkeys, terminals) = (OnceLock::new(), Terminals::default());
         let inner = Inner {
             db,
             audit,
@@ -122,6 +126,8 @@ impl Access {
             sealer,
             read_only,
             sessions,
+            passkeys,
+            terminals,
             strictest,
         };
         Self { inner: Arc::new(inner) }
@@ -221,13 +227,15 @@ impl Access {
         // Before anything is asked: what follows stands on these policies or on newer ones.
         let epoch = self.inner.judge.epoch();
         let place = self.place_of_all::<T>(&ask).await?;
-        let Some(place) = place else {
+        // What is not in its project is, to a service account, as what is not there.
+        let Some(place) = place.filter(|place| caller.acting().is_none_or(|acting| acting.may_know(place)))
+        else {
             let by = By { allowed: false, policies: Vec::new(), set: self.policy_digest() };
             self.record(caller, &ask, None, by).await?;
             return Err(Error::NotFound);
         };
         let roles = self.roles_of(caller, place.project.as_ref()).await?;
-        let same_person = match (caller.user(), &ask.target) {
+        let same_person = match (caller.person(), &ask.target) {
             (Some(user), Some(target)) => self.same_person(user, target).await?,
             _ => false,
         };
@@ -237,6 +245,14 @@ impl Access {
         let Judgement { decision, cedar } = self.ask_policy(caller, &ask, &place, &roles, same_person);
         if let Some(cedar) = cedar {
             self.disagreed(caller, ask.action, cedar).await?;
+        }
+        if decision.allowed
+            && let Some(missing) = self.unproved(caller, ask.action, &place).await?
+        {
+            let policies = vec![crate::proof::word(&missing).to_owned()];
+            let by = By { allowed: false, policies, set: decision.policy };
+            self.record(caller, &ask, Some(&place), by).await?;
+            return Err(missing);
         }
         if let Some(why) = hindered.filter(|_| decision.allowed) {
             let by = By { allowed: false, policies: vec![READ_ONLY.to_owned()], set: decision.policy };
@@ -296,10 +312,7 @@ impl Access {
                 let (decision, code) = (act.decision, code.clone());
                 let (bytes, unwraps) = (bytes.take(), unwraps.take());
                 let what = What::Outcome { decision, result, stored, code, bytes, unwraps };
-                let event = Event::new(caller.actor().clone(), what)
-                    .during(Some(caller.request().clone()))
-                    .in_project(act.project.clone())
-                    .about(some.iter().cloned());
+                let event = caller.event(what).in_project(act.project.clone()).about(some.iter().cloned());
                 self.inner.audit.follow(&event).await?;
             }
         }
@@ -344,7 +357,7 @@ impl Access {
         let context = policy::Context {
             purpose: ask.reason.as_ref().map(|r| r.reveal().clone()),
             strong_authentication: caller.signed().is_some_and(|signed| signed.proof.resists_phishing()),
-            on_behalf_of: None,
+            on_behalf_of: caller.on_behalf_of().map(ToString::to_string),
             target: ask.target.as_ref().map(ToString::to_string),
             same_person,
             network: caller.network(),
@@ -357,9 +370,18 @@ impl Access {
             site_roles: roles.site.clone(),
             project_roles: roles.project.clone(),
         };
-        let request = Request { actor, action: ask.action, resource, context };
         let one_in = self.settings().settings.check_one_in;
-        self.inner.judge.decide(&request, one_in, &*self.inner.entropy)
+        let asked = Request { actor, action: ask.action, resource, context };
+        let own = self.inner.judge.decide(&asked, one_in, &*self.inner.entropy);
+        // INVARIANT (never-more-than-its-person): what a service may do, its person may do as well.
+        let Some(person) = caller.on_behalf_of().filter(|_| own.decision.allowed) else { return own };
+        let actor = policy::Actor { id: person.to_string(), service: false, ..asked.actor };
+        // By what the person proved themselves when they let it act, not by what the machine did.
+        let strong_authentication = caller.acting().is_some_and(|acting| acting.lent.resists_phishing());
+        let context = policy::Context { on_behalf_of: None, strong_authentication, ..asked.context };
+        let theirs = Request { actor, context, ..asked };
+        let theirs = self.inner.judge.decide(&theirs, one_in, &*self.inner.entropy);
+        if theirs.decision.allowed { own } else { theirs }
     }
 
     /// The circumstances with the time at the site, and whether the place may lie here.
@@ -395,8 +417,7 @@ impl Access {
     /// Puts on record that Cedar said something else than the compiled form.
     async fn disagreed(&self, caller: &Caller, action: Action, cedar: bool) -> Result<(), Error> {
         let (action, policy) = (action.as_str().to_owned(), self.inner.judge.digest());
-        let event = Event::new(caller.actor().clone(), What::PolicyDisagreed { action, policy, cedar });
-        self.inner.audit.gate(&event.during(Some(caller.request().clone()))).await?;
+        self.inner.audit.gate(&caller.event(What::PolicyDisagreed { action, policy, cedar })).await?;
         Ok(())
     }
 
@@ -419,10 +440,7 @@ impl Access {
             sealed_reason,
             sealed_under: sealed_under.flatten(),
         };
-        let mut event = Event::new(caller.actor().clone(), what)
-            .during(Some(caller.request().clone()))
-            .in_project(project)
-            .about(ids(ask));
+        let mut event = caller.event(what).in_project(project).about(ids(ask));
         event.purpose = place.and_then(|p| p.purpose.clone());
         Ok(self.inner.audit.gate(&event).await?.position)
     }
@@ -459,7 +477,7 @@ impl Access {
     }
 
     async fn roles_of(&self, caller: &Caller, project: Option<&ProjectId>) -> Result<Roles, Error> {
-        let Some(user) = caller.user() else { return Ok(Roles::default()) };
+        let Some(user) = caller.person() else { return Ok(Roles::default()) };
         let mut roles = Roles::default();
         for grant in self.live_grants(user).await? {
             match &grant.project {

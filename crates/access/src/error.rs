@@ -59,6 +59,60 @@ pub enum Error {
     /// A new sign-in for an account that reaches strictly kept data.
     #[error("the account holds a role in a controlled or clinical project")]
     Takeover,
+    /// The site offers no passkeys: it has no pages.
+    #[error("this site offers no passkeys")]
+    NoPasskeys,
+    /// An origin on which browsers make no passkeys.
+    #[error("`{0}` is not an origin for passkeys")]
+    Origin(String),
+    /// An answer of a passkey, or of a ceremony, that does not count. Why is told to nobody.
+    #[error("the passkey was not accepted")]
+    Passkey,
+    /// More passkeys than an account may have.
+    #[error("the account has {0} passkeys, which is the most")]
+    ManyPasskeys(usize),
+    /// A label of the wrong shape.
+    #[error("a passkey's label has 1 to {0} printable characters")]
+    Label(usize),
+    /// The last passkey of an account.
+    #[error("it is the account's last passkey")]
+    LastPasskey,
+    /// The account has nothing to confirm with.
+    #[error("the account has no passkey to confirm with")]
+    NothingEnrolled,
+    /// A first passkey in a session that is not new.
+    #[error("a first passkey is enrolled within five minutes after the sign-in")]
+    FirstPasskey,
+    /// The project asks for a passkey.
+    #[error("controlled and clinical projects ask for a sign-in with a passkey")]
+    PasskeyNeeded,
+    /// What is asked for takes a fresh confirmation.
+    #[error("this asks for a confirmation within the last five minutes that it is you")]
+    Confirm,
+    /// A terminal's code, or a page's answer, that is not right any more or never was.
+    #[error("the code is not valid")]
+    Code,
+    /// Nobody has approved the terminal yet.
+    #[error("the terminal's code has not been approved yet")]
+    NotApproved,
+    /// Too many terminals or sign-ins wait.
+    #[error("too many sign-ins wait for an answer")]
+    ManyWait,
+    /// A service account that cannot be made so.
+    #[error("the service account cannot be made: {0}")]
+    Service(&'static str),
+    /// The service account is closed.
+    #[error("the service account is closed")]
+    ServiceClosed,
+    /// A key that is none of a service account's.
+    #[error("it is no key of this service account")]
+    ServiceKey,
+    /// What people do with their own account, asked for by a program.
+    #[error("a service account has no account of its own to look after")]
+    ForPeople,
+    /// Something that a service account was not made for.
+    #[error("the service account was not made for this")]
+    OutsideScope,
     /// The account is closed.
     #[error("the account is closed")]
     Closed,
@@ -140,10 +194,24 @@ impl Fault for Error {
             | Self::Token
             | Self::PermitEnded
             | Self::Takeover
+            | Self::Passkey
+            | Self::PasskeyNeeded
+            | Self::Confirm
+            | Self::FirstPasskey
+            | Self::OutsideScope
+            | Self::ForPeople
+            | Self::Code
             | Self::NotCovered(_) => Kind::Denied,
-            Self::NameTaken | Self::Closed | Self::Open | Self::NotOpen(_) | Self::Overtaken => {
-                Kind::Conflict
-            }
+            Self::NameTaken
+            | Self::Closed
+            | Self::ServiceClosed
+            | Self::Open
+            | Self::NotOpen(_)
+            | Self::Overtaken
+            | Self::ManyPasskeys(_)
+            | Self::LastPasskey
+            | Self::NothingEnrolled
+            | Self::NotApproved => Kind::Conflict,
             Self::Name(_)
             | Self::RolePlace { .. }
             | Self::MixedProjects
@@ -152,8 +220,12 @@ impl Fault for Error {
             | Self::EndedBefore(_)
             | Self::WrongPlace { .. }
             | Self::OwnPolicies(_)
-            | Self::Settings { .. } => Kind::Invalid,
-            Self::ReadOnly(_) => Kind::Unavailable,
+            | Self::Settings { .. }
+            | Self::Origin(_)
+            | Self::Label(_)
+            | Self::ServiceKey
+            | Self::Service(_) => Kind::Invalid,
+            Self::ReadOnly(_) | Self::NoPasskeys | Self::ManyWait => Kind::Unavailable,
             Self::Verb { .. } | Self::Facts(_) => Kind::Internal,
             Self::Policy(e) => e.kind(),
             Self::Audit(e) => e.kind(),
@@ -189,6 +261,24 @@ impl Fault for Error {
             Self::OwnPolicies(_) => "ACCESS-024",
             Self::NotOpen(_) => "ACCESS-025",
             Self::Overtaken => "ACCESS-026",
+            Self::NoPasskeys => "ACCESS-027",
+            Self::Origin(_) => "ACCESS-028",
+            Self::Passkey => "ACCESS-029",
+            Self::ManyPasskeys(_) => "ACCESS-030",
+            Self::Label(_) => "ACCESS-031",
+            Self::LastPasskey => "ACCESS-032",
+            Self::NothingEnrolled => "ACCESS-033",
+            Self::PasskeyNeeded => "ACCESS-034",
+            Self::Confirm => "ACCESS-035",
+            Self::Code => "ACCESS-036",
+            Self::NotApproved => "ACCESS-037",
+            Self::ManyWait => "ACCESS-038",
+            Self::Service(_) => "ACCESS-039",
+            Self::OutsideScope => "ACCESS-040",
+            Self::ServiceKey => "ACCESS-041",
+            Self::ForPeople => "ACCESS-042",
+            Self::FirstPasskey => "ACCESS-043",
+            Self::ServiceClosed => "ACCESS-044",
             Self::Policy(e) => e.code(),
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
@@ -245,6 +335,50 @@ impl Fault for Error {
             Self::Open => Some("`account list` shows which are closed".into()),
             Self::Audit(e) => e.hint(),
             Self::Db(e) => e.hint(),
+            other => other.of_signing_in(),
+        }
+    }
+}
+
+impl Error {
+    /// What to do next, of passkeys, terminals and service accounts.
+    fn of_signing_in(&self) -> Option<String> {
+        match self {
+            Self::NoPasskeys => Some(
+                "an administrator sets the address of the site's pages in `site.toml`; until then sign in with a one-time \
+                 token: `sequestra login --token`"
+                    .into(),
+            ),
+            Self::Origin(_) => Some(
+                "write it as browsers show it, with a name and no path: `https://genomes.example.org:8443`".into(),
+            ),
+            Self::Passkey => Some("begin again on the site's own page, and use a passkey that was enrolled there".into()),
+            Self::ManyPasskeys(_) => Some("remove one that you do not use".into()),
+            Self::LastPasskey => Some("enrol another first, or nobody could sign in any more".into()),
+            Self::NothingEnrolled => Some("enrol a passkey on the site's page `/enrol`".into()),
+            Self::PasskeyNeeded => Some(
+                "enrol a passkey on the site's page `/enrol`, then sign in with it: `sequestra login`; a terminal counts on the \
+                 site's own networks, or at the address of the browser that approves it"
+                    .into(),
+            ),
+            Self::FirstPasskey => Some(
+                "sign in with a new one-time token, which an administrator makes (`account token`), and enrol at once".into(),
+            ),
+            Self::Confirm => Some("run `sequestra confirm`, then the command again; what is about your passkeys is done on the site's page `/sessions`".into()),
+            Self::Code => Some("codes last ten minutes and a few tries: begin again with `sequestra login`".into()),
+            Self::NotApproved => Some("type the code into the site's page `/device` and approve it there".into()),
+            Self::OutsideScope => Some(
+                "`service list` shows its project, its actions and the class of data; make another for other work".into(),
+            ),
+            Self::ForPeople => Some("the person that it acts for does this, signed in as themselves".into()),
+            Self::ServiceKey => Some(
+                "give the public key as `service enrol` printed it on the machine; if it is the right one, the administrator was given \
+                 another"
+                    .into(),
+            ),
+            Self::Service(_) => Some("`sequestra service create --help` names the bounds".into()),
+            Self::ServiceClosed => Some("none is opened again: make another".into()),
+            Self::ManyWait => Some("wait ten minutes, or sign in elsewhere".into()),
             _ => None,
         }
     }

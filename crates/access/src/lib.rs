@@ -16,26 +16,36 @@
 //! * [`account`], [`session`], [`grant`]: people, how they sign in, what they hold
 //! * [`restored`]: people of a site that was restored
 //! * [`signed`], [`limits`], `token`: what proved who somebody is, how long that lasts, what it is kept as
+//! * [`passkey`], [`terminal`]: passkeys, and terminals that a passkey approves; `ceremony`: what waits for an answer
+//! * [`service`], [`assertion`], [`network`]: programs that act for a person, and how they prove which they are
+//! * `proof`: how somebody must have proved who they are before they act
 //! * `standing`: whether somebody whose request goes on may still ask
 
 pub mod account;
+pub mod assertion;
 pub mod caller;
 pub mod decide;
 pub mod explain;
 pub mod facts;
 pub mod grant;
 pub mod limits;
+pub mod network;
+pub mod passkey;
 pub mod permit;
 pub mod proposal;
 pub mod recovered;
 mod restored;
 pub mod rights;
+pub mod service;
 pub mod session;
 pub mod settings;
 pub mod signed;
+pub mod terminal;
 
+mod ceremony;
 mod error;
 mod judge;
+mod proof;
 mod standing;
 mod table;
 mod token;
@@ -49,6 +59,7 @@ pub use facts::{Facts, Place};
 pub use grant::{Ends, Grant};
 pub use judge::Checks;
 pub use limits::Limits;
+pub use passkey::Passkeys;
 pub use permit::{Permit, thing, verb};
 pub use policy::{Action, Interpreted, Network};
 pub use proposal::{Proposal, Texts};
@@ -57,4 +68,4 @@ pub use session::Session;
 pub use settings::Settings;
 pub use signed::{Proof, SignedIn, Source};
 pub use table::MIGRATIONS;
-pub use token::{OneTimeToken, SessionToken};
+pub use token::{OneTimeToken, ServiceToken, SessionToken};

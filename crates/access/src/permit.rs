@@ -222,6 +222,11 @@ impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
         self.caller.actor()
     }
 
+    /// An event of whoever holds it, in their request.
+    pub fn event(&self, what: audit::What) -> audit::Event {
+        self.caller.event(what)
+    }
+
     /// The request it was given in.
     pub fn caller(&self) -> &Caller {
         &self.caller

@@ -1,10 +1,12 @@
 //! People of a site that was restored: rights as old as the backup are worth less than the record since.
 
 use crate::proposal::State;
-use crate::table::{account, grant, proposal, session, token};
+use crate::table::{
+    account, grant, passkey, proposal, service, service_key, service_person, service_token, session, token,
+};
 use crate::token::OneTimeToken;
 use crate::{Access, Ends, Error};
-use base::{ProjectId, Role, UserId};
+use base::{ProjectId, Role, ServiceId, UserId};
 use db::Tx;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -53,7 +55,35 @@ impl Access {
         Ok(())
     }
 
-    /// Ends every session, token and open proposal of a restored site, and gives its [keeper](Self::keeper), who is or
+    /// Takes credentials away again that were taken away or found to be copied, closes service accounts again
+    /// that were closed, and lets them act again for nobody who withdrew, by the record.
+    pub async fn forget_again<'a>(
+        &self,
+        tx: &Tx,
+        credentials: impl IntoIterator<Item = &'a String>,
+        services: impl IntoIterator<Item = &'a ServiceId>,
+        withdrawn: impl IntoIterator<Item = &'a (ServiceId, UserId)>,
+    ) -> Result<(), Error> {
+        let names: Vec<String> = credentials.into_iter().cloned().collect();
+        passkey::Entity::delete_many().filter(passkey::Column::Name.is_in(names)).exec(&**tx).await?;
+        let ids: Vec<String> = services.into_iter().map(ToString::to_string).collect();
+        service::Entity::update_many()
+            .col_expr(service::Column::Closed, Expr::value(true))
+            .filter(service::Column::Id.is_in(ids))
+            .exec(&**tx)
+            .await?;
+        for (service, person) in withdrawn {
+            service_person::Entity::delete_many()
+                .filter(service_person::Column::Service.eq(service.to_string()))
+                .filter(service_person::Column::Account.eq(person.to_string()))
+                .exec(&**tx)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Ends every session, token and open proposal of a restored site and every key of a service account, and gives
+    /// its [keeper](Self::keeper), who is or
     /// becomes its platform administrator, a token to sign in with. Whoever restores a site holds what
     /// opens it, as whoever makes one does.
     pub async fn begin_again(&self, tx: &Tx, id: &UserId) -> Result<OneTimeToken, Error> {
@@ -65,6 +95,8 @@ impl Access {
             .filter(proposal::Column::State.eq(State::Open.as_str()))
             .exec(&**tx)
             .await?;
+        service_token::Entity::delete_many().exec(&**tx).await?;
+        service_key::Entity::delete_many().exec(&**tx).await?;
         grant::Entity::delete_many()
             .filter(grant::Column::Account.eq(id.to_string()))
             .filter(grant::Column::Role.eq(Role::PlatformAdministrator.as_str()))

@@ -2,6 +2,7 @@
 
 use crate::account::usable;
 use crate::limits::Limits;
+use crate::proof::FRESH_SECONDS;
 use crate::signed::{SignedIn, Source, session_id};
 use crate::table::{session, token};
 use crate::thing::Site;
@@ -47,6 +48,10 @@ pub(crate) enum Cause {
     AccountClosed,
     /// The account got a new one-time token.
     NewToken,
+    /// A passkey of the account was copied.
+    Copied,
+    /// Its owner removed a passkey in another session.
+    PasskeyRemoved,
 }
 
 impl Cause {
@@ -56,6 +61,8 @@ impl Cause {
             Self::Revoked => "revoked",
             Self::AccountClosed => "account-closed",
             Self::NewToken => "new-token",
+            Self::Copied => "passkey-copied",
+            Self::PasskeyRemoved => "passkey-removed",
         }
     }
 }
@@ -66,6 +73,13 @@ pub(crate) struct Opening {
     pub position: u64,
     row: session::ActiveModel,
     over: Vec<Vec<u8>>,
+}
+
+impl Opening {
+    /// The same, by a proof that was given then.
+    pub fn proved(self, at: i64) -> Self {
+        Self { row: session::ActiveModel { proved_at: Set(at), ..self.row }, ..self }
+    }
 }
 
 impl Access {
@@ -93,7 +107,7 @@ impl Access {
             return Err(Error::Token);
         };
         let user = self.counted(usable(self.inner.db.reader(), &found.account).await)?;
-        let opening = self.prepare_session(&user, Proof::OneTimeToken, source, request).await?;
+        let opening = self.prepare_session(&user, Proof::OneTimeToken, source, request, None).await?;
         let tx = self.inner.db.begin(opening.position).await?;
         let spent = token::Entity::delete_by_id(once.digest()).exec(&*tx).await?;
         if spent.rows_affected != 1 {
@@ -103,13 +117,15 @@ impl Access {
         self.open_session(tx, opening).await
     }
 
-    /// Records that `user` signs in, and which of their sessions end for it.
+    /// Records that `user` signs in, in which session they approved that if they did, and which of their sessions end
+    /// for it.
     pub(crate) async fn prepare_session(
         &self,
         user: &UserId,
         proof: Proof,
         source: Source,
         request: &RequestId,
+        by: Option<&SessionId>,
     ) -> Result<Opening, Error> {
         let (limits, rows) = (self.limits().await?, self.sessions_of(user).await?);
         // Not before the rows are read: one that began since would look as if it was still to begin.
@@ -136,6 +152,7 @@ impl Access {
             What::SessionOpened { proof: Some(proof.as_str().to_owned()) },
         );
         let event = event.during(Some(request.clone())).about([session_id(&digest).to_string()]);
+        let event = event.about(by.map(ToString::to_string));
         let position = self.inner.audit.gate(&event).await?.position;
         let row = session::ActiveModel {
             digest: Set(digest),
@@ -144,6 +161,7 @@ impl Access {
             used_at: Set(now),
             proof: Set(proof.as_str().to_owned()),
             source: Set(source.to_string()),
+            proved_at: Set(now),
         };
         Ok(Opening { token, position, row, over })
     }
@@ -158,12 +176,29 @@ impl Access {
 
     /// The caller behind a session token, for one request.
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Error> {
-        let limits = self.limits().await?;
+        self.authenticate_from(token, Source::Socket).await
+    }
+
+    /// The same, for a request from `source`: a service account is bound to where it comes from.
+    pub async fn authenticate_from(&self, token: &str, source: Source) -> Result<Caller, Error> {
+        if token.starts_with("svt_") {
+            return self.admit_service(token, source).await;
+        }
         let Ok(token) = SessionToken::parse(token) else {
             self.inner.audit.count_refused_session();
             return Err(Error::NotSignedIn);
         };
-        let row = session::Entity::find_by_id(token.digest()).one(self.inner.db.reader()).await?;
+        self.admit(token.digest()).await
+    }
+
+    /// The caller in a further request of the same session.
+    pub async fn again(&self, caller: &Caller) -> Result<Caller, Error> {
+        self.admit(caller.signed().ok_or(Error::NotSignedIn)?.digest.clone()).await
+    }
+
+    async fn admit(&self, digest: Vec<u8>) -> Result<Caller, Error> {
+        let limits = self.limits().await?;
+        let row = session::Entity::find_by_id(digest).one(self.inner.db.reader()).await?;
         let now = self.now();
         let Some(row) = row.filter(|row| !limits.is_over(row.created_at, row.used_at, now)) else {
             self.inner.audit.count_refused_session();
@@ -178,6 +213,7 @@ impl Access {
         let signed = SignedIn {
             session: session_id(&row.digest),
             proof: proof_of(&row)?,
+            confirmed: (0..FRESH_SECONDS).contains(&now.saturating_sub(row.proved_at)),
             at: self.inner.clock.monotonic(),
             digest: row.digest,
         };
@@ -208,22 +244,24 @@ impl Access {
 
     /// Ends the caller's session, on record. Ending one that is not there is no error.
     pub async fn sign_out(&self, caller: &Caller) -> Result<(), Error> {
+        if caller.acting().is_some() {
+            return Err(Error::ForPeople);
+        }
         let (Some(user), Some(signed)) = (caller.user(), caller.signed()) else { return Ok(()) };
-        let event = Event::new(caller.actor().clone(), What::SessionEnded { cause: None })
-            .about([signed.session.to_string()]);
-        let event = event.about([user.to_string()]).during(Some(caller.request().clone()));
+        let event = caller.event(What::SessionEnded { cause: None });
+        let event = event.about([signed.session.to_string(), user.to_string()]);
         let position = self.inner.audit.gate(&event).await?.position;
         self.delete_sessions(position, vec![signed.digest.clone()]).await
     }
 
     /// The caller's own sessions, the last used first.
     pub async fn own_sessions(&self, caller: &Caller) -> Result<Vec<Session>, Error> {
-        self.live_sessions(caller.user().ok_or(Error::NotSignedIn)?).await
+        self.live_sessions(caller.own()?).await
     }
 
     /// Ends one of the caller's own sessions, on record.
     pub async fn revoke_own_session(&self, caller: &Caller, id: &SessionId) -> Result<(), Error> {
-        let user = caller.user().ok_or(Error::NotSignedIn)?;
+        let user = caller.own()?;
         let rows = self.sessions_of(user).await?;
         let row = rows.into_iter().find(|row| session_id(&row.digest) == *id).ok_or(Error::NotFound)?;
         self.end_sessions(caller, user, vec![row], Cause::Revoked).await.map(|_| ())
@@ -307,6 +345,31 @@ impl Access {
             self.delete_sessions(position, digests).await?;
         }
         Ok(count)
+    }
+
+    /// Ends the sessions that a passkey of `user` may have begun, but the one that stays.
+    pub(crate) async fn end_begun_by_passkeys(
+        &self,
+        user: &UserId,
+        request: &RequestId,
+        cause: Cause,
+        stays: Option<&SignedIn>,
+    ) -> Result<(), Error> {
+        let weak = Proof::OneTimeToken.as_str();
+        let ends = |row: &session::Model| {
+            row.proof != weak && stays.is_none_or(|signed| signed.digest != row.digest)
+        };
+        let mut last = None;
+        let rows = self.sessions_of(user).await?;
+        let digests: Vec<_> = rows.into_iter().filter(ends).map(|row| row.digest).collect();
+        for digest in &digests {
+            let actor = Actor::User(user.clone());
+            last = Some(self.record_end(&actor, request, user, digest, cause).await?);
+        }
+        match last {
+            Some(position) => self.delete_sessions(position, digests).await,
+            None => Ok(()),
+        }
     }
 
     async fn record_end(

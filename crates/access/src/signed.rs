@@ -11,23 +11,34 @@ use std::time::Duration;
 pub enum Proof {
     /// A one-time token that an administrator handed over.
     OneTimeToken,
+    /// A passkey, with its user verified, for a terminal elsewhere than its approver: they may have been talked into
+    /// it.
+    Terminal,
+    /// A passkey, with its user verified.
+    Passkey,
+    /// The key of a service account's machine.
+    ServiceKey,
 }
 
 impl Proof {
     /// Every word, the weakest first.
-    pub const ALL: &[Self] = &[Self::OneTimeToken];
+    pub const ALL: &[Self] = &[Self::OneTimeToken, Self::Terminal, Self::Passkey, Self::ServiceKey];
 
     /// The word that records, lists and settings use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OneTimeToken => "one-time-token",
+            Self::Terminal => "terminal",
+            Self::Passkey => "passkey",
+            Self::ServiceKey => "service-key",
         }
     }
 
     /// Whether it cannot be handed on, typed into a stranger's page or replayed.
     pub const fn resists_phishing(self) -> bool {
         match self {
-            Self::OneTimeToken => false,
+            Self::OneTimeToken | Self::Terminal => false,
+            Self::Passkey | Self::ServiceKey => true,
         }
     }
 }
@@ -60,6 +71,18 @@ pub enum Source {
     Network(IpAddr),
 }
 
+impl Source {
+    /// Whether one subscriber may have both: an address, or the first 64 bits of one of IPv6.
+    pub(crate) fn is_beside(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Network(IpAddr::V6(one)), Self::Network(IpAddr::V6(other))) => {
+                (one.to_bits() ^ other.to_bits()).leading_zeros() >= 64
+            }
+            _ => self == other,
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -76,6 +99,8 @@ pub struct SignedIn {
     pub session: SessionId,
     /// What proved who its owner is, the last time that they did.
     pub proof: Proof,
+    /// Whether that was within the five minutes before the request.
+    pub confirmed: bool,
     /// When the request was let in, by the monotonic clock.
     pub at: Duration,
     pub(crate) digest: Vec<u8>,

@@ -3,6 +3,7 @@
 use crate::account::usable;
 use crate::table::session;
 use crate::{Access, Caller, Error};
+use db::Tx;
 use db::sea_orm::EntityTrait;
 use std::time::Duration;
 
@@ -21,11 +22,26 @@ impl Access {
         if caller.signed().is_some_and(|signed| now.saturating_sub(signed.at) < JUST_NOW) {
             return Ok(());
         }
+        if let Some(acting) = caller.acting() {
+            return self.usable_service(&acting.service.id, &acting.person, &acting.key).await.map(|_| ());
+        }
         let Some(user) = caller.user() else { return Ok(()) };
         usable(self.inner.db.reader(), &user.to_string()).await?;
         let Some(signed) = caller.signed().filter(|_| caller.is_bound()) else { return Ok(()) };
         let row = session::Entity::find_by_id(signed.digest.clone()).one(self.inner.db.reader()).await?;
         let (now, limits) = (self.now(), self.limits().await?);
         row.filter(|row| !limits.is_past(row.created_at, now)).map(|_| ()).ok_or(Error::NotSignedIn)
+    }
+
+    /// Fails when the session in which somebody does something with their own account, or the account, ended since
+    /// the request was let in. For the transaction of the act.
+    ///
+    /// INVARIANT (end-before-act): a request may be held open for long before its last byte; what it does for its
+    /// account is done while the session stands, or not at all. So what takes an account back takes all of it.
+    pub(crate) async fn still_own(&self, tx: &Tx, caller: &Caller) -> Result<(), Error> {
+        usable(&**tx, &caller.own()?.to_string()).await?;
+        let signed = caller.signed().ok_or(Error::NotSignedIn)?;
+        let row = session::Entity::find_by_id(signed.digest.clone()).one(&**tx).await?;
+        row.map(|_| ()).ok_or(Error::NotSignedIn)
     }
 }

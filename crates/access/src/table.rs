@@ -3,7 +3,7 @@
 use db::Migration;
 
 /// The steps to today's tables.
-pub const MIGRATIONS: &[Migration] = &[FIRST, SESSIONS, RIGHTS, PROPOSALS];
+pub const MIGRATIONS: &[Migration] = &[FIRST, SESSIONS, RIGHTS, PROPOSALS, PASSKEYS, SERVICES];
 
 /// A site's own policies, and who proposed them.
 const PROPOSALS: Migration = Migration {
@@ -33,6 +33,32 @@ const SESSIONS: Migration = Migration {
         "ALTER TABLE access_session ADD COLUMN proof TEXT NOT NULL DEFAULT 'one-time-token'",
         "ALTER TABLE access_session ADD COLUMN source TEXT NOT NULL DEFAULT 'socket'",
         "CREATE INDEX access_session_account ON access_session (account)",
+    ],
+};
+
+const PASSKEYS: Migration = Migration {
+    step: "access-5",
+    sql: &[
+        "ALTER TABLE access_session ADD COLUMN proved_at BIGINT NOT NULL DEFAULT 0",
+        "CREATE TABLE access_passkey (id {bytes} PRIMARY KEY, name TEXT NOT NULL UNIQUE, account TEXT NOT NULL \
+         REFERENCES access_account (id), label TEXT NOT NULL, key TEXT NOT NULL, created_at BIGINT NOT NULL, \
+         used_at BIGINT NOT NULL, suspended BOOLEAN NOT NULL)",
+        "CREATE INDEX access_passkey_account ON access_passkey (account)",
+    ],
+};
+
+const SERVICES: Migration = Migration {
+    step: "access-6",
+    sql: &[
+        "CREATE TABLE access_service (id TEXT PRIMARY KEY, owner TEXT NOT NULL REFERENCES access_account (id), \
+         purpose TEXT NOT NULL, environment TEXT NOT NULL, project TEXT NOT NULL, actions TEXT NOT NULL, class TEXT NOT NULL, \
+         networks TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, used_at BIGINT, closed BOOLEAN NOT NULL)",
+        "CREATE TABLE access_service_key (id TEXT PRIMARY KEY, service TEXT NOT NULL REFERENCES access_service (id), \
+         public {bytes} NOT NULL, created_at BIGINT NOT NULL, ends_at BIGINT NOT NULL)",
+        "CREATE TABLE access_service_person (service TEXT NOT NULL REFERENCES access_service (id), account TEXT NOT NULL \
+         REFERENCES access_account (id), key TEXT NOT NULL, proof TEXT NOT NULL, PRIMARY KEY (account, key))",
+        "CREATE TABLE access_service_token (digest {bytes} PRIMARY KEY, name TEXT NOT NULL UNIQUE, service TEXT NOT NULL \
+         REFERENCES access_service (id), key TEXT NOT NULL, account TEXT NOT NULL, source TEXT NOT NULL, ends_at BIGINT NOT NULL)",
     ],
 };
 
@@ -75,6 +101,66 @@ db::entity!(session, "access_session", {
     pub used_at: i64,
     pub proof: String,
     pub source: String,
+    pub proved_at: i64,
+});
+
+db::entity!(passkey, "access_passkey", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Vec<u8>,
+    #[sea_orm(unique)]
+    pub name: String,
+    pub account: String,
+    pub label: String,
+    pub key: String,
+    pub created_at: i64,
+    pub used_at: i64,
+    pub suspended: bool,
+});
+
+db::entity!(service, "access_service", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub owner: String,
+    pub purpose: String,
+    pub environment: String,
+    pub project: String,
+    pub actions: String,
+    pub class: String,
+    pub networks: String,
+    pub created_at: i64,
+    pub expires_at: i64,
+    pub used_at: Option<i64>,
+    pub closed: bool,
+});
+
+db::entity!(service_key, "access_service_key", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub service: String,
+    pub public: Vec<u8>,
+    pub created_at: i64,
+    pub ends_at: i64,
+});
+
+db::entity!(service_token, "access_service_token", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub digest: Vec<u8>,
+    #[sea_orm(unique)]
+    pub name: String,
+    pub service: String,
+    pub key: String,
+    pub account: String,
+    pub source: String,
+    pub ends_at: i64,
+});
+
+db::entity!(service_person, "access_service_person", {
+    pub service: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub key: String,
+    pub proof: String,
 });
 
 db::entity!(grant, "access_grant", {

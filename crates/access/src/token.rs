@@ -50,6 +50,11 @@ secret_token!(
     "once_"
 );
 secret_token!(
+    /// Signs a service account's requests in for a quarter of an hour.
+    ServiceToken,
+    "svt_"
+);
+secret_token!(
     /// Signs its owner's commands in until it ends.
     SessionToken,
     "ses_"

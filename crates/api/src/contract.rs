@@ -1,6 +1,8 @@
 //! What each route takes and gives, by its name in [`crate::ROUTES`].
 
-use crate::{archive, backup, keys, people, policy, project, record, rights, run, site, variant};
+use crate::{
+    archive, backup, keys, passkey, people, policy, project, record, rights, run, service, site, variant,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 /// The schema of a type.
@@ -87,8 +89,8 @@ pub fn shape(route: &str) -> Option<Shape> {
         "account token" | "account reopen" => gives::<people::Invitation>(),
         "account grant" => takes::<people::NewRole>().gives::<people::Account>(),
         other => {
-            let rights = || of_rights(other);
-            return of_things(other).or_else(rights).or_else(|| of_record(other)).or_else(|| of_keys(other));
+            let kinds = [of_things, of_rights, of_record, of_keys, of_passkeys, of_services, of_pages];
+            return kinds.iter().find_map(|kind| kind(other));
         }
     })
 }
@@ -166,6 +168,47 @@ fn of_keys(route: &str) -> Option<Shape> {
         "keys prepare" => takes::<keys::Prepare>().gives::<keys::Prepared>(),
         "keys complete" => takes::<keys::Complete>().gives::<keys::Status>(),
         "keys shred" => takes::<keys::Shred>().gives::<keys::Shredded>(),
+        _ => return None,
+    })
+}
+
+fn of_passkeys(route: &str) -> Option<Shape> {
+    Some(match route {
+        "passkey challenge" | "passkey begin" | "confirm begin" => gives::<passkey::Challenge>(),
+        "passkey invite" => gives::<people::Invitation>(),
+        "passkey login" => takes::<passkey::Answer>().gives::<people::Session>(),
+        "passkey add" => takes::<passkey::NewPasskey>().gives::<passkey::Enrolled>(),
+        "passkey list" => gives::<Vec<passkey::Passkey>>(),
+        "passkey remove" => gives::<passkey::Enrolled>(),
+        "confirm passkey" => takes::<passkey::Answer>().gives::<people::Me>(),
+        "confirm terminal" | "terminal begin" => gives::<passkey::Terminal>(),
+        "terminal finish" => takes::<passkey::Finish>().gives::<passkey::Finished>(),
+        "terminal show" => takes::<passkey::Typed>().gives::<passkey::Asking>(),
+        "terminal challenge" => takes::<passkey::Typed>().gives::<passkey::Challenge>(),
+        "terminal approve" => takes::<passkey::Approve>().gives::<passkey::Approved>(),
+        "terminal refuse" => takes::<passkey::Typed>(),
+        _ => return None,
+    })
+}
+
+fn of_services(route: &str) -> Option<Shape> {
+    Some(match route {
+        "service create" => takes::<service::NewService>().gives::<service::Service>(),
+        "service list" | "service mine" => gives::<Vec<service::Service>>(),
+        "service token" => takes::<service::Assertion>().gives::<service::ServiceToken>(),
+        "service rotate" => takes::<service::NextKey>().gives::<service::Service>(),
+        "service close" => gives::<service::Service>(),
+        "service allow" => takes::<service::NewKey>(),
+        "service withdraw" => Shape::NOTHING,
+        _ => return None,
+    })
+}
+
+fn of_pages(route: &str) -> Option<Shape> {
+    Some(match route {
+        "page enrol" | "page sign-in" | "page device" | "page sessions" => Shape::NOTHING.bytes("text/html"),
+        "page script" => Shape::NOTHING.bytes("text/javascript"),
+        "page style" => Shape::NOTHING.bytes("text/css"),
         _ => return None,
     })
 }

@@ -8,6 +8,8 @@
 //! * [`problem`]: how a failure is told
 //! * [`people`]: sessions, accounts, members; [`rights`]: what a change of theirs would do, and why
 //! * [`policy`]: a site's own policies
+//! * [`passkey`]: passkeys, confirmations, terminals
+//! * [`service`]: service accounts
 //! * [`project`]: projects, packages, samples, objects
 //! * [`run`]: tools, references, runs
 //! * [`variant`]: questions to the lake
@@ -23,6 +25,7 @@ pub mod backup;
 pub mod contract;
 pub mod keys;
 pub mod openapi;
+pub mod passkey;
 pub mod people;
 pub mod policy;
 pub mod problem;
@@ -32,6 +35,7 @@ pub mod rights;
 pub mod route;
 pub mod run;
 mod schema;
+pub mod service;
 pub mod site;
 pub mod trail;
 pub mod variant;

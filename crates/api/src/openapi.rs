@@ -7,8 +7,6 @@ use serde_json::{Map, Value, json};
 
 /// Where the schemas of types stand in the document.
 const SCHEMAS: &str = "/components/schemas";
-/// The routes that need no session.
-const OPEN: &[&str] = &["health", "ready", "openapi", "session create"];
 
 /// The document, for this version of the program.
 pub fn document(version: &str) -> Value {
@@ -69,7 +67,9 @@ fn operation(route: &Route, shape: &Shape, generator: &mut SchemaGenerator, prob
     }
     match route.action {
         Some(action) => drop(fields.insert("x-action".to_owned(), action.into())),
-        None if OPEN.contains(&route.name) => drop(fields.insert("security".to_owned(), json!([]))),
+        None if crate::route::OPEN.contains(&route.name) => {
+            drop(fields.insert("security".to_owned(), json!([])))
+        }
         None => {}
     }
     operation

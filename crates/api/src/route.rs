@@ -15,6 +15,25 @@ pub struct Route {
     pub action: Option<&'static str>,
 }
 
+/// The routes that answer without a session.
+pub const OPEN: &[&str] = &[
+    "health",
+    "ready",
+    "openapi",
+    "session create",
+    "passkey challenge",
+    "passkey login",
+    "terminal begin",
+    "terminal finish",
+    "service token",
+    "page enrol",
+    "page sign-in",
+    "page device",
+    "page sessions",
+    "page script",
+    "page style",
+];
+
 macro_rules! routes {
     ($($name:literal = $method:literal $path:literal $($action:literal)?;)*) => {
         /// The list.
@@ -44,6 +63,28 @@ routes! {
     "keys rotate" = "POST" "/v1/keys/rotate" "manage-keys";
     "keys prepare" = "POST" "/v1/keys/provider" "manage-keys";
     "keys complete" = "POST" "/v1/keys/provider/complete" "manage-keys";
+    "passkey challenge" = "POST" "/v1/passkeys/challenge";
+    "passkey login" = "POST" "/v1/passkeys/sessions";
+    "passkey invite" = "POST" "/v1/me/passkeys/invitation";
+    "passkey begin" = "POST" "/v1/me/passkeys/challenge";
+    "passkey add" = "POST" "/v1/me/passkeys";
+    "passkey list" = "GET" "/v1/me/passkeys";
+    "passkey remove" = "DELETE" "/v1/me/passkeys/{passkey}";
+    "confirm begin" = "POST" "/v1/me/confirmation/challenge";
+    "confirm passkey" = "POST" "/v1/me/confirmation";
+    "confirm terminal" = "POST" "/v1/me/confirmation/terminal";
+    "terminal begin" = "POST" "/v1/terminals";
+    "terminal finish" = "POST" "/v1/terminals/session";
+    "terminal show" = "POST" "/v1/me/terminals/show";
+    "terminal challenge" = "POST" "/v1/me/terminals/challenge";
+    "terminal approve" = "POST" "/v1/me/terminals/approve";
+    "terminal refuse" = "POST" "/v1/me/terminals/refuse";
+    "page enrol" = "GET" "/enrol";
+    "page sign-in" = "GET" "/sign-in";
+    "page device" = "GET" "/device";
+    "page sessions" = "GET" "/sessions";
+    "page script" = "GET" "/assets/people.js";
+    "page style" = "GET" "/assets/people.css";
     "account create" = "POST" "/v1/accounts" "manage-accounts";
     "account list" = "GET" "/v1/accounts" "manage-accounts";
     "account token" = "POST" "/v1/accounts/{name}/token" "manage-accounts";
@@ -61,6 +102,14 @@ routes! {
     "policy approve" = "POST" "/v1/policies/{approval}/approve" "approve-policy";
     "access explain" = "POST" "/v1/explain/{thing}" "explain-access";
     "access explain-site" = "POST" "/v1/explain" "explain-access-site";
+    "service create" = "POST" "/v1/services" "manage-accounts";
+    "service list" = "GET" "/v1/services" "manage-accounts";
+    "service token" = "POST" "/v1/services/token";
+    "service rotate" = "POST" "/v1/services/{service}/keys" "manage-accounts";
+    "service mine" = "GET" "/v1/me/services";
+    "service allow" = "POST" "/v1/me/services/{service}";
+    "service withdraw" = "DELETE" "/v1/me/services/{service}";
+    "service close" = "POST" "/v1/services/{service}/close" "manage-accounts";
     "project create" = "POST" "/v1/projects" "create-project";
     "project list" = "GET" "/v1/projects" "list-own-projects";
     "project show" = "GET" "/v1/projects/{project}" "view-project";

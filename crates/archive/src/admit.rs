@@ -9,7 +9,7 @@ use crate::{Archive, Error};
 use access::Permit;
 use access::thing::Thing;
 use access::verb::Seals;
-use audit::{Event, Manifest, What};
+use audit::{Manifest, What};
 use base::{Id, ObjectId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -56,10 +56,8 @@ impl Archive {
             let manifest = self.manifest(draft, &floor)?;
             let sealed_digest = manifest.sealed_digest.clone();
             let what = What::ObjectSealed(Box::new(manifest));
-            let event = Event::new(permit.actor().clone(), what)
-                .during(Some(permit.caller().request().clone()))
-                .in_project(permit.project().cloned())
-                .about([draft.id.to_string()]);
+            let event =
+                permit.event(what).in_project(permit.project().cloned()).about([draft.id.to_string()]);
             let position = self.audit.gate(&event).await?.position;
             let binding = Binding {
                 object: draft.id.clone(),
@@ -84,12 +82,9 @@ impl Archive {
             return Ok(());
         }
         let subject = draft.spec.subject.iter().map(ToString::to_string);
-        let event = Event::new(permit.actor().clone(), What::Linked {})
-            .during(Some(permit.caller().request().clone()))
-            .in_project(permit.project().cloned())
-            .about(
-                std::iter::once(draft.id.to_string()).chain(draft.spec.links.iter().cloned()).chain(subject),
-            );
+        let event = permit.event(What::Linked {}).in_project(permit.project().cloned()).about(
+            std::iter::once(draft.id.to_string()).chain(draft.spec.links.iter().cloned()).chain(subject),
+        );
         Ok(self.audit.follow(&event).await?)
     }
 

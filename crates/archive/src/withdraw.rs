@@ -8,7 +8,7 @@ use crate::{Archive, Error};
 use access::Permit;
 use access::thing::Project;
 use access::verb::Write;
-use audit::{Event, What};
+use audit::What;
 use base::{Id, ObjectId};
 use db::Tx;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -57,8 +57,8 @@ impl Archive {
             arriving.ok_or(Error::NotFound)?;
         }
         for some in ids.chunks(NAMED_AT_ONCE) {
-            let event = Event::new(permit.actor().clone(), What::ObjectsWithdrawn {})
-                .during(Some(permit.caller().request().clone()))
+            let event = permit
+                .event(What::ObjectsWithdrawn {})
                 .in_project(Some(project.clone()))
                 .about(some.iter().map(ToString::to_string));
             self.audit.gate(&event).await?;

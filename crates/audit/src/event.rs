@@ -100,6 +100,33 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<String>,
     },
+    /// Somebody proved again who they are, in a session that is there.
+    SessionConfirmed {
+        /// How.
+        proof: String,
+    },
+    /// Somebody approved, or refused, a terminal that asked to be signed in as them or to confirm their session.
+    TerminalDecided {
+        /// Whether it was approved.
+        approved: bool,
+    },
+    /// Something to sign in with was added to an account.
+    CredentialAdded {
+        /// What it proves, a word of the door.
+        proof: String,
+    },
+    /// Something to sign in with was taken from an account.
+    CredentialRemoved {
+        /// What it proved.
+        proof: String,
+    },
+    /// A passkey answered with a counter that had gone back: there is a copy, and it is out of use.
+    CredentialSuspended {},
+    /// A service account was made, changed or closed, or somebody let it act for them.
+    ServiceChanged {
+        /// What: `created`, `key-added`, `key-replaced`, `closed`, `delegated` or `withdrawn`.
+        change: String,
+    },
     /// An account was closed: nobody signs in to it any more.
     AccountClosed {},
     /// A closed account was opened again, without any role.
@@ -413,6 +440,12 @@ impl What {
             Self::KeysSealed { .. } => "keys-sealed",
             Self::SessionOpened { .. } => "session-opened",
             Self::SessionEnded { .. } => "session-ended",
+            Self::SessionConfirmed { .. } => "session-confirmed",
+            Self::TerminalDecided { .. } => "terminal-decided",
+            Self::CredentialAdded { .. } => "credential-added",
+            Self::CredentialRemoved { .. } => "credential-removed",
+            Self::CredentialSuspended {} => "credential-suspended",
+            Self::ServiceChanged { .. } => "service-changed",
             Self::AccountClosed {} => "account-closed",
             Self::AccountReopened {} => "account-reopened",
             Self::AccountsLinked {} => "accounts-linked",

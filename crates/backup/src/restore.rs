@@ -210,6 +210,7 @@ pub async fn settle(
         roles += access.take_away(&tx, account, project.as_ref()).await?;
     }
     access.close_again(&tx, &tombs.closed).await?;
+    access.forget_again(&tx, &tombs.credentials, &tombs.services, &tombs.withdrawn).await?;
     let epochs: Vec<Known> = tombs.epochs.iter().filter_map(known).collect();
     keys::restored::note_epochs(&tx, &epochs).await?;
     let lost = restored::unknown(&tx, &tombs.sealed).await?;

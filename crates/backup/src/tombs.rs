@@ -9,7 +9,7 @@ use crate::set::Set;
 use archive::restored::Since;
 use audit::search::Hit;
 use audit::{Audit, Event, Outcome, Recorded, What};
-use base::{Id, ObjectId, ProjectId, RequestId, SubjectId, Timestamp, UserId};
+use base::{CredentialId, Id, ObjectId, ProjectId, RequestId, ServiceId, SubjectId, Timestamp, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Events read at once.
@@ -30,6 +30,12 @@ pub struct Tombs {
     pub closed: BTreeSet<UserId>,
     /// How often other policies were approved since.
     pub policies: u64,
+    /// What nobody signs in with any more.
+    pub credentials: BTreeSet<String>,
+    /// Service accounts that were closed.
+    pub services: BTreeSet<ServiceId>,
+    /// Service accounts that act for somebody no longer.
+    pub withdrawn: BTreeSet<(ServiceId, UserId)>,
     /// Every version that was sealed and not withdrawn or deleted.
     pub sealed: BTreeSet<(ObjectId, u32)>,
     /// Every epoch that a backup on record was made in: when the first was made, and when it ends.
@@ -142,6 +148,12 @@ impl Reading<'_> {
             What::ObjectSealed(manifest) => {
                 self.tombs.sealed.insert((manifest.object.clone(), manifest.version));
             }
+            What::CredentialRemoved { .. } | What::CredentialSuspended {} => {
+                self.tombs
+                    .credentials
+                    .extend(event.about.iter().filter(|id| id.parse::<CredentialId>().is_ok()).cloned());
+            }
+            What::ServiceChanged { change } => self.changed(change, &event),
             What::AccountClosed {} => {
                 self.tombs.closed.extend(event.about.iter().filter_map(|id| id.parse::<UserId>().ok()));
             }
@@ -196,6 +208,18 @@ impl Reading<'_> {
     fn decision_of(&self, event: &Event) -> Option<u64> {
         let request = event.request.as_ref()?;
         self.open.requests.iter().rev().find(|(_, of)| *of == request).map(|(decision, _)| *decision)
+    }
+
+    /// What a service account was, and is no longer.
+    fn changed(&mut self, change: &str, event: &Event) {
+        let Some(service) = event.about.iter().find_map(|id| id.parse::<ServiceId>().ok()) else { return };
+        let person = event.about.iter().find_map(|id| id.parse::<UserId>().ok());
+        match (change, person) {
+            ("closed", _) => drop(self.tombs.services.insert(service)),
+            ("withdrawn", Some(person)) => drop(self.tombs.withdrawn.insert((service, person))),
+            ("delegated", Some(person)) => drop(self.tombs.withdrawn.remove(&(service, person))),
+            _ => {}
+        }
     }
 
     fn begun(&mut self, position: u64, kind: Kind, event: Event) {

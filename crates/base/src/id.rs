@@ -162,6 +162,8 @@ registry! {
     RequestId = "req", "a" "request";
     /// Someone signed in, until it ends.
     SessionId = "sgn", "a" "session";
+    /// What somebody signs in with: a passkey, a password with its second factor.
+    CredentialId = "crd", "a" "credential";
 }
 
 #[cfg(test)]

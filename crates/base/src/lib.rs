@@ -9,6 +9,7 @@
 //! * [`clock`], [`entropy`]: time and randomness as parameters
 //! * [`fault`]: what every room's error can say about itself
 //! * [`role`]: the roles a person can hold, the classes a project can have, and how long it keeps
+//! * [`network`]: addresses under a common prefix
 //! * [`host`]: where programs of the machine are found
 //! * [`durable`]: files written so that a crash leaves the old or the new one, whole
 
@@ -19,6 +20,7 @@ pub mod entropy;
 pub mod fault;
 pub mod host;
 pub mod id;
+pub mod network;
 pub mod role;
 pub mod sensitive;
 
@@ -27,5 +29,6 @@ pub use digest::{Blake3, Md5, Sha256};
 pub use entropy::{Entropy, SystemEntropy};
 pub use fault::{Fault, Kind};
 pub use id::*;
+pub use network::Network;
 pub use role::{Class, Retention, Role};
 pub use sensitive::Sensitive;

@@ -3,8 +3,8 @@
 use crate::app::App;
 use crate::{
     Failure, access, account, archive, audit, backup, completion, contract, controls, database, demo, doctor,
-    door, init, intake, keys, ledger, login, member, object, policy, project, receipt, reference, remote,
-    report, run, sample, serve, sessions, site, tool, variant, witness,
+    door, init, intake, keys, ledger, login, member, object, passkey, policy, project, receipt, reference,
+    remote, report, run, sample, serve, service, sessions, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -73,10 +73,15 @@ pub struct Global {
 pub enum Command {
     Init(init::Init),
     Login(login::Login),
+    Confirm(login::Confirm),
     Logout(login::Logout),
     Whoami(login::Whoami),
     #[command(subcommand)]
     Session(sessions::Session),
+    #[command(subcommand)]
+    Passkey(passkey::Passkey),
+    #[command(subcommand)]
+    Service(service::Service),
     #[command(subcommand)]
     Site(site::Site),
     Serve(serve::Serve),
@@ -146,8 +151,11 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
     match command {
         Command::Init(args) => args.run(app),
         Command::Login(args) => args.run(app),
+        Command::Confirm(args) => args.run(app),
         Command::Logout(args) => args.run(app),
+        Command::Passkey(args) => args.run(app),
         Command::Whoami(args) => args.run(app),
+        Command::Service(args) => args.run(app),
         Command::Session(args) => args.run(app),
         Command::Site(args) => args.run(app),
         Command::Serve(args) => args.run(app),

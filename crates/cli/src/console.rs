@@ -141,6 +141,13 @@ impl Console {
         self.talk(&lines);
     }
 
+    /// A failure that does not end the command: on stderr alone.
+    pub(crate) fn problem_for_people(&mut self, problem: &Problem) {
+        let json = std::mem::replace(&mut self.json, false);
+        self.problem(problem);
+        self.json = json;
+    }
+
     /// Everything that was printed has arrived.
     pub fn finish(&mut self) -> Result<(), Failure> {
         self.out.flush().map_err(|error| lost(&error))

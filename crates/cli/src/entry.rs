@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::args::{self, Arguments};
-use crate::{Console, Error, Failure, Host};
+use crate::{Console, Error, Failure, Host, login};
 use clap::Parser;
 use clap::error::ErrorKind;
 use std::ffi::OsString;
@@ -32,7 +32,17 @@ pub fn run_on(args: impl Iterator<Item = OsString>, host: &dyn Host, console: &m
     };
     console.configure(parsed.global.json, parsed.global.quiet);
     let (global, command) = (parsed.global, parsed.command);
-    let result = args::dispatch(command, &mut App::new(host, console, global));
+    let mut result = args::dispatch(command, &mut App::new(host, console, global.clone()));
+    if let Err(Failure::Problem(problem)) = &result
+        && problem.code == login::CONFIRM
+        && console.can_ask()
+        && let Ok(again) = Arguments::try_parse_from(&args)
+    {
+        // Refused before anything was done: it is confirmed, and asked for again.
+        console.problem_for_people(problem);
+        let confirmed = login::Confirm {}.run(&mut App::new(host, console, global.clone()));
+        result = confirmed.and_then(|()| args::dispatch(again.command, &mut App::new(host, console, global)));
+    }
     match result.and_then(|()| console.finish()) {
         Ok(()) => 0,
         Err(failure) => tell(&failure, console),

@@ -1,36 +1,59 @@
-//! `login`, `logout`, `whoami`.
+//! `login`, `confirm`, `logout`, `whoami`.
 
 use crate::app::App;
+use crate::client::Client;
 use crate::{Error, Failure, file, passphrase, text};
+use api::passkey::{Finish, Finished, Terminal};
 use api::people::{Me, Redeem, Session};
 use clap::Args;
 use std::path::PathBuf;
 
-/// Sign in with a one-time token and keep the session in a file that only you can read.
+/// The site has no pages on which passkeys are used.
+const NO_PASSKEYS: &str = "ACCESS-027";
+/// The page has not approved the code yet.
+const NOT_APPROVED: &str = "ACCESS-037";
+/// What was asked for takes a fresh confirmation.
+pub const CONFIRM: &str = "ACCESS-035";
+
+/// Sign in, and keep the session in a file that only you can read.
 ///
-/// The token is spent: it signs in once. A session ends by `logout`, or when the site says so. Tokens come
-/// from `init`, `account create` and `account token`, and are read from a prompt or a file, never
-/// from the arguments, where other users of the machine could see them.
+/// Where the site offers passkeys, a code and an address are printed: open the address in a browser, sign in there
+/// with your passkey, type the code, and type what the page then shows back here. Approve no code that somebody
+/// sent you. With a one-time token (`--token`, `--token-file`) no browser is needed; it is spent, it signs in
+/// once, and it comes from `init`, `account create` and `account token`. Tokens are read from a prompt or a
+/// file, never from the arguments, where other users of the machine could see them.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sequestra login --token-file ./token\n\nRole: none; the token says who you are."
+    after_help = "Example:\n  sequestra login\n  sequestra login --token-file ./token\n\nRole: none; the token or the \
+    passkey says who you are."
 )]
 pub struct Login {
-    /// A file whose first line is the token [default: a prompt]
-    #[arg(long, value_name = "FILE")]
+    /// Ask for a one-time token
+    #[arg(long)]
+    token: bool,
+    /// A file whose first line is the one-time token
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
     token_file: Option<PathBuf>,
+    /// Have a passkey approve this terminal, also where nobody can be asked: the answer is read from stdin
+    #[arg(long, conflicts_with_all = ["token", "token_file"])]
+    passkey: bool,
 }
 
 impl Login {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let token = match &self.token_file {
-            Some(path) => file::read_line(path)?,
-            None if app.console.can_ask() => passphrase::prompt_for("One-time token: ")?,
-            None => return Err(Error::NoToken.into()),
+        let session = match &self.token_file {
+            Some(path) => redeem(app, &file::read_line(path)?)?,
+            None if self.passkey => by_passkey(app)?,
+            None if !app.console.can_ask() => return Err(Error::NoToken.into()),
+            None if self.token => redeem(app, &passphrase::prompt_for("One-time token: ")?)?,
+            None => match by_passkey(app) {
+                Err(Failure::Problem(problem)) if problem.code == NO_PASSKEYS => {
+                    redeem(app, &passphrase::prompt_for("One-time token: ")?)?
+                }
+                other => other?,
+            },
         };
-        let mut client = app.visitor()?;
-        let body = Redeem { token: token.trim().to_owned() };
-        let session: Session = client.post("session create", &[], &body)?.json()?;
+        let client = app.visitor()?;
         let path = app.sessions().store(&client.health().site, &client.place(), &session.token)?;
         app.console.say(&format!(
             "signed in as {}; session kept in {}",
@@ -39,6 +62,61 @@ impl Login {
         ));
         // The session's token stays in its file.
         if app.console.is_json() { app.console.json(&session.account) } else { Ok(()) }
+    }
+}
+
+fn redeem(app: &mut App<'_>, token: &str) -> Result<Session, Failure> {
+    let body = Redeem { token: token.trim().to_owned() };
+    app.visitor()?.post("session create", &[], &body)?.json()
+}
+
+fn by_passkey(app: &mut App<'_>) -> Result<Session, Failure> {
+    let mut client = app.visitor()?;
+    let terminal: Terminal = client.get("terminal begin", &[])?;
+    let finished = approved(app, &mut client, terminal)?;
+    finished.session.ok_or_else(|| Error::Answer(200).into())
+}
+
+/// Shows the code and waits for what the page shows when a passkey has approved it.
+pub fn approved(app: &mut App<'_>, client: &mut Client, terminal: Terminal) -> Result<Finished, Failure> {
+    let Terminal { secret, code, page, seconds } = terminal;
+    let minutes = seconds / 60;
+    app.console.talk(&format!(
+        "open {page} in a browser, sign in with your passkey, and type this code within {minutes} minutes:"
+    ));
+    app.console.talk(&format!("  {code}"));
+    loop {
+        app.console.talk("what the page shows when you approve it: ");
+        let mut answer = String::new();
+        let read = std::io::stdin().read_line(&mut answer).unwrap_or_default();
+        if read == 0 {
+            return Err(Error::Prompt("nothing was typed").into());
+        }
+        let body = Finish { secret: secret.clone(), answer };
+        match client.post("terminal finish", &[], &body) {
+            Err(Failure::Problem(problem)) if problem.code == NOT_APPROVED => {
+                app.console.talk("the code was not approved yet");
+            }
+            other => return other?.json(),
+        }
+    }
+}
+
+/// Confirm that it is still you, where something asks for that: what leaves, and what is done to keys.
+///
+/// As `login`: a code and an address are printed, and a passkey approves it in a browser. The session is then good
+/// for such commands for five minutes.
+#[derive(Args)]
+#[command(after_help = "Example:\n  sequestra confirm\n\nRole: none.")]
+pub struct Confirm {}
+
+impl Confirm {
+    pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let mut client = app.client()?;
+        let terminal: Terminal = client.get("confirm terminal", &[])?;
+        approved(app, &mut client, terminal)?;
+        app.console.say("confirmed for five minutes");
+        if app.console.is_json() { app.console.json(&serde_json::json!({})) } else { Ok(()) }
     }
 }
 

@@ -120,6 +120,11 @@ const fn class_of(what: &What) -> Class {
         What::Linked {} | What::HoldChanged { .. } | What::KeysSealed { .. } => class(ENTITY, 3),
         What::PolicyChecked { .. } | What::PolicyDisagreed { .. } => class(LIFECYCLE, 99),
         What::AccountClosed {} => class(ENTITY, 4),
+        What::SessionConfirmed { .. } | What::TerminalDecided { .. } => class(AUTHENTICATION, 99),
+        What::ServiceChanged { .. } => class(ENTITY, 3),
+        What::CredentialAdded { .. } => class(ENTITY, 1),
+        What::CredentialRemoved { .. } => class(ENTITY, 4),
+        What::CredentialSuspended {} => class(ENTITY, 3),
         What::ReceiptIssued { .. } | What::AdministratorMade {} => class(ENTITY, 1),
     }
 }
@@ -138,6 +143,7 @@ const fn severity(what: &What) -> u32 {
         | What::DatabaseMoved { .. }
         | What::WitnessSilent { .. } => 3,
         What::ObjectDamaged { .. }
+        | What::CredentialSuspended {}
         | What::ReplicaDiffers { .. }
         | What::RoomLow { .. }
         | What::PolicyDisagreed { .. }
@@ -152,6 +158,8 @@ const fn status(what: &What) -> Option<u32> {
         What::Decision { allowed: true, .. }
         | What::SessionOpened { .. }
         | What::SessionEnded { .. }
+        | What::SessionConfirmed { .. }
+        | What::TerminalDecided { approved: true }
         | What::Outcome { result: Outcome::Done, .. }
         | What::JobEnded { accepted: true, .. } => Some(1),
         What::Decision { .. }

@@ -5,12 +5,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// A network, as `10.20.0.0/16` or `fd12:3456::/32`.
+/// A network of the house, as `10.20.0.0/16` or `fd12:3456::/32`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    first: IpAddr,
-    bits: u8,
-}
+pub struct Network(base::Network);
 
 /// Where an address leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,33 +87,9 @@ fn carried(ip: IpAddr) -> IpAddr {
 }
 
 impl Network {
-    /// Its first address, or its last.
-    fn edge(&self, last: bool) -> IpAddr {
-        match self.first {
-            IpAddr::V4(first) => {
-                let rest = u32::MAX.checked_shr(u32::from(self.bits)).unwrap_or(0);
-                let bits = first.to_bits();
-                IpAddr::V4(Ipv4Addr::from_bits(if last { bits | rest } else { bits & !rest }))
-            }
-            IpAddr::V6(first) => {
-                let rest = u128::MAX.checked_shr(u32::from(self.bits)).unwrap_or(0);
-                let bits = first.to_bits();
-                IpAddr::V6(Ipv6Addr::from_bits(if last { bits | rest } else { bits & !rest }))
-            }
-        }
-    }
-
-    /// Whether `ip` is one of its addresses.
+    /// Whether `ip` is one of its addresses, or carries one of them.
     pub fn holds(&self, ip: IpAddr) -> bool {
-        let (bits, first, ip) = match (self.first, carried(ip)) {
-            (IpAddr::V4(first), IpAddr::V4(ip)) => {
-                (32, u128::from(first.to_bits()), u128::from(ip.to_bits()))
-            }
-            (IpAddr::V6(first), IpAddr::V6(ip)) => (128, first.to_bits(), ip.to_bits()),
-            _ => return false,
-        };
-        let rest = bits - u32::from(self.bits);
-        first.checked_shr(rest) == ip.checked_shr(rest)
+        self.0.has(carried(ip))
     }
 }
 
@@ -125,24 +98,21 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Self, Refused> {
         let refuse = || Refused::Network(text.chars().filter(|c| !c.is_control()).take(60).collect());
-        let (first, bits) = text.split_once('/').ok_or_else(refuse)?;
-        let (first, bits): (IpAddr, u8) =
-            (first.parse().map_err(|_| refuse())?, bits.parse().map_err(|_| refuse())?);
+        let network: base::Network =
+            text.contains('/').then(|| text.parse().ok()).flatten().ok_or_else(refuse)?;
+        let (first, last) = network.ends();
         // A network so wide that it is no network of a house.
-        let (least, most) = if first.is_ipv4() { (8, 32) } else { (16, 128) };
-        let network = Self { first, bits };
-        if !(least..=most).contains(&bits) || carried(first) != first {
-            return Err(refuse());
-        }
+        let least = if first.is_ipv4() { 8 } else { 16 };
         // From its first address to its last: a network that reaches out of the house is none of the house's.
-        let inside = |ip| matches!(leads(ip), Leads::In | Leads::Here);
-        if inside(network.edge(false)) && inside(network.edge(true)) { Ok(network) } else { Err(refuse()) }
+        let inside = |ip| carried(ip) == ip && matches!(leads(ip), Leads::In | Leads::Here);
+        let good = network.bits() >= least && inside(first) && inside(last);
+        if good { Ok(Self(network)) } else { Err(refuse()) }
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.first, self.bits)
+        self.0.fmt(f)
     }
 }
 

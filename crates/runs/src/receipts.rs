@@ -5,7 +5,7 @@ use crate::table::receipt as table;
 use access::Permit;
 use access::thing::Thing;
 use access::verb::{Seals, Verb};
-use audit::{Audit, Event};
+use audit::Audit;
 use base::{Blake3, Clock, ObjectId, ProjectId, SiteId, Timestamp};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::EntityTrait;
@@ -43,6 +43,7 @@ impl Receipts {
         let time = (started, self.clock.now());
         let mut made = Predicate::new(what, id, self.site.clone(), permit.actor().to_string(), time, place);
         made.project = permit.project().cloned();
+        made.on_behalf_of = permit.caller().on_behalf_of().cloned();
         made
     }
 
@@ -68,10 +69,7 @@ impl Receipts {
         let outputs = outputs.iter().map(|(id, root)| Object { id: id.clone(), root: *root });
         let envelope = receipt::sign(&Statement::new(outputs, predicate), &self.key)?;
         let event = audit::What::ReceiptIssued { payload: envelope.payload_digest()? };
-        let event = Event::new(permit.actor().clone(), event)
-            .during(Some(permit.caller().request().clone()))
-            .in_project(permit.project().cloned())
-            .about(named);
+        let event = permit.event(event).in_project(permit.project().cloned()).about(named);
         let position = self.audit.gate(&event).await?.position;
         let inclusion = Inclusion::from_ledger(self.audit.ledger(), position)?;
         let made = Receipt { envelope, inclusion };

@@ -8,7 +8,7 @@ use access::thing::Site;
 use access::verb::Manage;
 use access::{Action, Permit};
 use archive::{Object, Sealed, Spec};
-use audit::{Event, What};
+use audit::What;
 use base::{Blake3, Id, ObjectId, Timestamp};
 use catalog::{Reference, ReferenceFile};
 use executor::{CancelToken, Finished, Scratch, ScratchKind, outputs};
@@ -251,8 +251,8 @@ impl Runs {
         predicate.workflow = Some(receipt::Workflow { name: INDEX.name.to_owned(), source: INDEX.digest() });
         predicate.tools = tools.iter().map(Tool::in_receipt).collect();
         inner.receipts.issue(permit, &tx, predicate, &outputs).await?;
-        let linked = Event::new(permit.actor().clone(), What::Linked {})
-            .during(Some(permit.caller().request().clone()))
+        let linked = permit
+            .event(What::Linked {})
             .about(std::iter::once(made.id.to_string()).chain(outputs.iter().map(|(id, _)| id.to_string())));
         inner.audit.follow(&linked).await?;
         permit.live()?;

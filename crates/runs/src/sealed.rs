@@ -129,8 +129,5 @@ pub(crate) fn judge(
 }
 
 fn event<V: Verb, T: Thing>(permit: &Permit<V, T>, about: Vec<String>, what: What) -> Event {
-    Event::new(permit.actor().clone(), what)
-        .during(Some(permit.caller().request().clone()))
-        .in_project(permit.project().cloned())
-        .about(about)
+    permit.event(what).in_project(permit.project().cloned()).about(about)
 }

@@ -68,6 +68,7 @@ pub async fn create(
         policy: Default::default(),
         audit: Trail::default(),
         sessions: Default::default(),
+        pages: None,
         room: Default::default(),
         alarm: Vec::new(),
         door: None,

@@ -47,6 +47,9 @@ pub struct Settings {
     /// How long people stay signed in.
     #[serde(default, skip_serializing_if = "access::limits::Asked::is_usual")]
     pub sessions: access::limits::Asked,
+    /// The pages that people sign in on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<Pages>,
     /// Room on the site's disks.
     #[serde(default, skip_serializing_if = "RoomSettings::is_usual")]
     pub room: RoomSettings,
@@ -71,6 +74,15 @@ pub struct Settings {
     /// What becomes of the trail outside the site.
     #[serde(default, skip_serializing_if = "Trail::is_empty")]
     pub audit: Trail,
+}
+
+/// `[pages]` of `site.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pages {
+    /// Where browsers find them, such as `https://genomes.example.org:8443`. Passkeys are good for this
+    /// name alone.
+    pub origin: String,
 }
 
 /// `[room]` of `site.toml`.

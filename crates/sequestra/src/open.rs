@@ -62,7 +62,7 @@ pub async fn open(
     let streams = Streams::open(layout, &settings, &audit, &clock)?;
     let (db, seen) = reconciled(layout, &secrets, &audit, &settings).await?;
 
-    let access = fit(access(&db, &audit, settings.policy.clone(), &clock, &entropy, seen).await?, &settings);
+    let access = fit(access(&db, &audit, settings.policy.clone(), &clock, &entropy, seen).await?, &settings)?;
     let keys = keys(&db, secrets.roots, (&safe, &sealed), credential, &entropy).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
@@ -242,10 +242,13 @@ pub async fn access(
     Ok(access)
 }
 
-/// The door, with sessions as short as the settings ask.
-fn fit(access: Access, settings: &Settings) -> Access {
+/// The door, with sessions as short as the settings ask, and passkeys where there are pages.
+fn fit(access: Access, settings: &Settings) -> Result<Access> {
     access.limit_sessions(settings.sessions);
-    access
+    if let Some(pages) = &settings.pages {
+        access.use_passkeys(access::Passkeys::at(&pages.origin)?);
+    }
+    Ok(access)
 }
 
 /// Times that were seen before.

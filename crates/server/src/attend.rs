@@ -7,6 +7,7 @@ use crate::observe::Seen;
 use crate::{Failure, Site};
 use access::decide::Ended;
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::Extensions;
 use axum::http::request::Parts as Head;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -15,15 +16,19 @@ use axum::response::{IntoResponse, Response};
 pub(crate) struct Signed(pub access::Caller);
 
 /// Where a request comes from: the peer's address where the transport has one.
-pub(crate) struct From(pub access::Source);
+pub(crate) struct Whence(pub access::Source);
 
-impl<S: Send + Sync> FromRequestParts<S> for From {
+impl<S: Send + Sync> FromRequestParts<S> for Whence {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(head: &mut Head, _: &S) -> Result<Self, Self::Rejection> {
-        let peer = head.extensions.get::<Peer>();
-        Ok(Self(peer.map_or(access::Source::Socket, |peer| access::Source::Network(peer.0.ip()))))
+        Ok(Self(source_of(&head.extensions)))
     }
+}
+
+fn source_of(extensions: &Extensions) -> access::Source {
+    let peer = extensions.get::<Peer>();
+    peer.map_or(access::Source::Socket, |peer| access::Source::Network(peer.0.ip()))
 }
 
 /// Ids that a request made, left on its response for the outcome's record.
@@ -50,7 +55,8 @@ pub(crate) async fn attend(State(site): State<Site>, request: Request, next: Nex
 
 async fn attended(site: Site, mut request: Request, next: Next) -> Response {
     let _used = site.in_use();
-    let caller = match site.access.authenticate(bearer(&request).unwrap_or_default()).await {
+    let source = source_of(request.extensions());
+    let caller = match site.access.authenticate_from(bearer(&request).unwrap_or_default(), source).await {
         // A transport that does not say where its callers speak from counts as the outside.
         Ok(caller) => caller.speaking_from(network(&request)),
         Err(error) => return Failure::from(error).into_response(),
@@ -84,7 +90,7 @@ fn network(request: &Request) -> access::Network {
 /// nothing is on record.
 fn too_many(site: &Site, request: &Request, caller: &access::Caller) -> Option<std::time::Duration> {
     request.extensions().get::<Peer>()?;
-    site.traffic().held()?.account(caller.user()?).err()
+    site.traffic().held()?.account(caller.person()?).err()
 }
 
 fn bearer(request: &Request) -> Option<&str> {

@@ -284,8 +284,28 @@ fn sealed_anew(sealing: u64) -> String {
     format!("site's secrets sealed anew, sealing {}", sealing & u64::from(u32::MAX))
 }
 
+/// The same, of signing in.
+fn of_people(what: &What) -> String {
+    match what {
+        What::SessionOpened { proof } => with("signed in", proof.as_deref()),
+        What::SessionEnded { cause: None } => "signed out".into(),
+        What::SessionEnded { cause } => with("session ended", cause.as_deref()),
+        What::SessionConfirmed { proof } => with("confirmed who they are", Some(proof.as_str())),
+        What::TerminalDecided { approved: true } => "approved a terminal".into(),
+        What::TerminalDecided { approved: false } => "REFUSED a terminal".into(),
+        What::CredentialAdded { proof } => with("credential added", Some(proof.as_str())),
+        What::CredentialRemoved { proof } => with("credential removed", Some(proof.as_str())),
+        What::CredentialSuspended {} => "passkey SUSPENDED: its counter went back, there is a copy".into(),
+        What::ServiceChanged { change } => with("service account", Some(change.as_str())),
+        What::AccountClosed {} => "account closed".into(),
+        What::AccountReopened {} => "account opened again, without any role".into(),
+        What::AccountsLinked {} => "two accounts are one person's".into(),
+        other => other.kind().to_owned(),
+    }
+}
+
 /// What happened, and the word that says how.
-fn with(what: &str, word: Option<&String>) -> String {
+fn with(what: &str, word: Option<&str>) -> String {
     word.map_or_else(|| what.to_owned(), |word| format!("{what}: {word}"))
 }
 
@@ -304,29 +324,25 @@ fn words(what: &What) -> String {
         What::SiteOpened { program, .. } => format!("site unsealed by version {program}"),
         What::SiteClosed { .. } => "site locked".into(),
         What::KeysSealed { sealing } => sealed_anew(*sealing),
-        What::SessionOpened { proof } => with("signed in", proof.as_ref()),
-        What::SessionEnded { cause } => with("signed out", cause.as_ref()),
-        What::AccountClosed {} => "account closed".into(),
-        What::AccountReopened {} => "account opened again, without any role".into(),
-        What::AccountsLinked {} => "two accounts are one person's".into(),
+        What::SessionOpened { .. }
+        | What::SessionEnded { .. }
+        | What::SessionConfirmed { .. }
+        | What::TerminalDecided { .. }
+        | What::CredentialAdded { .. }
+        | What::CredentialRemoved { .. }
+        | What::CredentialSuspended {}
+        | What::ServiceChanged { .. }
+        | What::AccountClosed {}
+        | What::AccountReopened {}
+        | What::AccountsLinked {} => of_people(what),
         What::SessionsRefused { count } => format!("{count} tokens refused"),
         What::Decision { action, allowed: true, .. } => format!("{action}: allowed"),
         What::Decision { action, .. } => format!("{action}: DENIED"),
         What::Outcome { .. } => how_it_ended(what),
         What::ObjectSealed(manifest) => format!("object sealed, {} bytes", manifest.plain_length),
         What::ObjectsWithdrawn {} => "withdrawn at the door: package refused".into(),
-        What::BackupMade { set, objects, epoch, expires, .. } => {
-            format!(
-                "backup made: set {set}, {objects} versions, opens until {expires} by the key of epoch {epoch}"
-            )
-        }
-        What::BackupKeysDestroyed { epochs } => {
-            let epochs: Vec<String> = epochs.iter().map(ToString::to_string).collect();
-            format!("keys of backup epochs destroyed: {}", epochs.join(", "))
-        }
-        What::SiteRestored { set, made, newer, .. } => {
-            let ledger = if *newer { "with a newer ledger" } else { "WITHOUT a newer ledger" };
-            format!("site RESTORED from set {set} of {made}, {ledger}")
+        What::BackupMade { .. } | What::BackupKeysDestroyed { .. } | What::SiteRestored { .. } => {
+            of_backups(what)
         }
         What::AdministratorMade {} => "ADMINISTRATOR made by whoever opens the site".into(),
         What::HoldChanged { held: true } => "legal hold set".into(),
@@ -365,6 +381,26 @@ fn words(what: &What) -> String {
         What::SiteStopped { cause } => format!("site STOPPED by itself: {cause}"),
         What::DatabaseMoved { to, rows } => format!("metadata database moved to a {to}: {rows} rows"),
         What::ReceiptIssued { .. } => "receipt issued".into(),
+    }
+}
+
+/// The same, of backups.
+fn of_backups(what: &What) -> String {
+    match what {
+        What::BackupMade { set, objects, epoch, expires, .. } => {
+            format!(
+                "backup made: set {set}, {objects} versions, opens until {expires} by the key of epoch {epoch}"
+            )
+        }
+        What::BackupKeysDestroyed { epochs } => {
+            let epochs: Vec<String> = epochs.iter().map(ToString::to_string).collect();
+            format!("keys of backup epochs destroyed: {}", epochs.join(", "))
+        }
+        What::SiteRestored { set, made, newer, .. } => {
+            let ledger = if *newer { "with a newer ledger" } else { "WITHOUT a newer ledger" };
+            format!("site RESTORED from set {set} of {made}, {ledger}")
+        }
+        other => other.kind().to_owned(),
     }
 }
 

@@ -11,8 +11,9 @@
 //! * `attend`: who calls, and the outcome of what was decided for them
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
-//! * one module a resource: `people`, `session`, `policy`, `project`, `package`, `sample`, `object`, `tool`,
-//!   `storage`, `reference`, `rights`, `run`, `variant`, `history`, `export`, `record`, `tail`, `process`, `keys`,
+//! * one module a resource: `people`, `session`, `passkey`, `terminal`, `pages`, `service`, `policy`, `project`,
+//!   `package`, `sample`, `object`, `tool`, `storage`, `reference`, `rights`, `run`, `variant`, `history`, `export`,
+//!   `record`, `tail`, `process`, `keys`,
 //!   `erase`, `keep`, `scrub`, `backup`
 //! * [`witnessed`]: what the site's witnesses cosigned
 //! * [`vigil`]: what the site looks at by itself, so that somebody hears of it
@@ -38,6 +39,8 @@ pub mod measured;
 mod object;
 mod observe;
 mod package;
+mod pages;
+mod passkey;
 mod patience;
 mod people;
 mod policy;
@@ -51,10 +54,12 @@ pub mod router;
 mod run;
 mod sample;
 mod scrub;
+mod service;
 mod session;
 pub mod site;
 pub mod storage;
 mod tail;
+mod terminal;
 mod tool;
 pub mod traffic;
 mod variant;

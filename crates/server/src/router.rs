@@ -3,33 +3,47 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
-    backup, erase, export, history, keep, keys, object, package, people, policy, process, project, record,
-    reference, rights, run, sample, scrub, session, tail, tool, variant, volume,
+    backup, erase, export, history, keep, keys, object, package, pages, passkey, people, policy, process,
+    project, record, reference, rights, run, sample, scrub, service, session, tail, terminal, tool, variant,
+    volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Router, middleware};
 use std::collections::BTreeMap;
 
-/// Routes that answer without a session.
-const OPEN: &[&str] = &["health", "ready", "openapi", "session create"];
-
 /// Routes that concern whoever asks alone, so that there is nothing to decide.
 #[cfg(test)]
-const OWN: &[&str] = &["session end", "whoami", "session list", "session revoke"];
+const OWN: &[&str] = &[
+    "session end",
+    "whoami",
+    "session list",
+    "session revoke",
+    "passkey invite",
+    "passkey begin",
+    "passkey add",
+    "passkey list",
+    "passkey remove",
+    "confirm begin",
+    "confirm passkey",
+    "confirm terminal",
+    "terminal show",
+    "terminal challenge",
+    "terminal approve",
+    "terminal refuse",
+    "service mine",
+    "service allow",
+    "service withdraw",
+];
 
 /// Every route's handler under the contract's name for it.
 fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     let mut all = BTreeMap::new();
-    let mut set = |name: &'static str, router: MethodRouter<Site>| all.insert(name, router);
+    let mut set = |name: &'static str, router: MethodRouter<Site>| drop(all.insert(name, router));
+    of_people(&mut set);
     set("health", to("health", process::health));
     set("ready", to("ready", process::ready));
     set("openapi", to("openapi", process::openapi));
-    set("session create", to("session create", session::redeem));
-    set("session end", to("session end", session::sign_out));
-    set("whoami", to("whoami", people::me));
-    set("session list", to("session list", session::list));
-    set("session revoke", to("session revoke", session::revoke));
     set("site status", to("site status", process::status));
     set("site lock", to("site lock", process::lock));
     set("keys status", to("keys status", keys::status));
@@ -107,13 +121,52 @@ fn rights_handlers() -> [(&'static str, MethodRouter<Site>); 11] {
     ]
 }
 
+/// The handlers with which people and programs sign in.
+fn of_people(set: &mut impl FnMut(&'static str, MethodRouter<Site>)) {
+    set("session create", to("session create", session::redeem));
+    set("session end", to("session end", session::sign_out));
+    set("whoami", to("whoami", people::me));
+    set("session list", to("session list", session::list));
+    set("session revoke", to("session revoke", session::revoke));
+    set("passkey challenge", to("passkey challenge", passkey::challenge));
+    set("passkey login", to("passkey login", passkey::sign_in));
+    set("passkey invite", to("passkey invite", passkey::invite));
+    set("passkey begin", to("passkey begin", passkey::begin));
+    set("passkey add", to("passkey add", passkey::add));
+    set("passkey list", to("passkey list", passkey::list));
+    set("passkey remove", to("passkey remove", passkey::remove));
+    set("confirm begin", to("confirm begin", passkey::ask_again));
+    set("confirm passkey", to("confirm passkey", passkey::confirm));
+    set("confirm terminal", to("confirm terminal", terminal::confirm));
+    set("terminal begin", to("terminal begin", terminal::begin));
+    set("terminal finish", to("terminal finish", terminal::finish));
+    set("terminal show", to("terminal show", terminal::asking));
+    set("terminal challenge", to("terminal challenge", terminal::challenge));
+    set("terminal approve", to("terminal approve", terminal::approve));
+    set("terminal refuse", to("terminal refuse", terminal::refuse));
+    set("page enrol", to("page enrol", pages::enrol));
+    set("page sign-in", to("page sign-in", pages::sign_in));
+    set("page device", to("page device", pages::device));
+    set("page sessions", to("page sessions", pages::sessions));
+    set("page script", to("page script", pages::script));
+    set("page style", to("page style", pages::style));
+    set("service create", to("service create", service::create));
+    set("service list", to("service list", service::list));
+    set("service token", to("service token", service::token));
+    set("service rotate", to("service rotate", service::rotate));
+    set("service close", to("service close", service::close));
+    set("service mine", to("service mine", service::mine));
+    set("service allow", to("service allow", service::allow));
+    set("service withdraw", to("service withdraw", service::withdraw));
+}
+
 /// The contract, answered for `site`.
 pub fn router(site: Site) -> Router {
     let mut open = Router::new();
     let mut signed = Router::new();
     for (name, handler) in handlers() {
         let Some(route) = api::route::named(name) else { continue };
-        if OPEN.contains(&name) {
+        if api::route::OPEN.contains(&name) {
             open = open.route(route.path, handler);
         } else {
             signed = signed.route(route.path, handler);
@@ -158,7 +211,7 @@ mod tests {
             match route.action {
                 Some(action) => assert!(action.parse::<access::Action>().is_ok(), "{action}"),
                 None => assert!(
-                    OPEN.contains(&route.name) || OWN.contains(&route.name),
+                    api::route::OPEN.contains(&route.name) || OWN.contains(&route.name),
                     "{} has no rule",
                     route.name
                 ),

@@ -1,6 +1,6 @@
 //! Sessions: signing in and out, and who is signed in where.
 
-use crate::attend::{From, Signed};
+use crate::attend::{Signed, Whence};
 use crate::body::{Json, id};
 use crate::observe::Seen;
 use crate::people::{manage, wire};
@@ -12,7 +12,7 @@ use axum::extract::{Path, State};
 
 pub(crate) async fn redeem(
     State(site): State<Site>,
-    From(source): From,
+    Whence(source): Whence,
     Extension(seen): Extension<Seen>,
     Json(body): Json<Redeem>,
 ) -> Result<Answer<Session>, Failure> {

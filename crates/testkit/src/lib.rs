@@ -12,6 +12,8 @@
 //! both.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot set up its site has failed")]
 
+pub mod authenticator;
+pub mod browser;
 pub mod crash;
 pub mod flip;
 pub mod fuzz;
@@ -23,6 +25,7 @@ mod spine;
 pub mod tls;
 pub mod vault;
 
+pub use authenticator::Authenticator;
 pub use lockable::lockable_folder;
 pub use postgres::Postgres;
 pub use proxy::{Proxy, Trouble};

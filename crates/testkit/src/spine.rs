@@ -1,5 +1,6 @@
 //! The lower rooms of a site, opened in a temporary folder.
 
+use crate::Authenticator;
 use access::facts::{ClassAnswer, PlaceAnswer, SubjectAnswer};
 use access::thing::{Project, Site};
 use access::verb::{Manage, Verb, View};
@@ -226,8 +227,10 @@ impl Spine {
     }
 
     /// A new project of `class` with one signed-in person for every role that projects have.
+    /// Where the class asks for it, they signed in with passkeys.
     pub async fn project(&self, class: Class) -> Members {
-        let manager = self.account("manager").await;
+        let strong = class >= Class::Controlled;
+        let manager = self.person("manager", strong).await;
         let create: Permit<Manage, Site> = self.permit(&self.admin, Action::CreateProject, &self.site).await;
         let tx = self.db.begin(create.decision()).await.expect("a transaction");
         let made = self.catalog.create_project(&create, &tx, new_project(class)).await.expect("a project");
@@ -241,7 +244,7 @@ impl Spine {
         for role in
             Role::ALL.iter().copied().filter(|r| !r.is_site_wide() && *r != Role::ProjectAdministrator)
         {
-            let (caller, id) = self.account(role.as_str()).await;
+            let (caller, id) = self.person(role.as_str(), strong).await;
             self.add(&members, &id, role).await;
             members.people.push((role, caller, id));
         }
@@ -257,7 +260,15 @@ impl Spine {
             .close(members.with(Role::ProjectAdministrator), Default::default())
             .await
             .expect("outcomes");
-        session(&self.access, &token).await
+        let token = session(&self.access, &token).await;
+        // Whoever joins a strict project signs in with a passkey, as those who are in it did.
+        let strong = members.with(role).signed().is_some_and(|signed| signed.proof.resists_phishing());
+        if !strong {
+            return token;
+        }
+        let caller = self.access.authenticate(&token).await.expect("a caller");
+        let (mut passkey, _) = self.with_passkey(&caller).await;
+        self.passkey_session(&mut passkey).await.expect("a session")
     }
 
     /// Gives somebody a role in the project, as its administrator.
@@ -276,6 +287,34 @@ impl Spine {
         let session = session(&self.access, &token).await;
         // Tests that wait for years ask on: what they do is not a session's.
         (self.access.authenticate(&session).await.expect("a caller").detached(), id)
+    }
+
+    async fn person(&self, name: &str, strong: bool) -> (Caller, UserId) {
+        let (caller, id) = self.account(name).await;
+        match strong {
+            true => (self.with_passkey(&caller).await.1.detached(), id),
+            false => (caller, id),
+        }
+    }
+
+    /// Enrols a passkey for somebody who is signed in, and signs them in with it.
+    pub async fn with_passkey(&self, caller: &Caller) -> (Authenticator, Caller) {
+        let mut passkey = Authenticator::new();
+        let asked = self.access.begin_enrolment(caller).await.expect("an enrolment");
+        let answer = passkey.enrol(&asked.options);
+        self.access.finish_enrolment(caller, &asked.ceremony, "made", answer).await.expect("a passkey");
+        let token = self.passkey_session(&mut passkey).await.expect("a session");
+        (passkey, self.access.authenticate(&token).await.expect("a caller"))
+    }
+
+    /// The token of a session that a passkey begins.
+    pub async fn passkey_session(&self, passkey: &mut Authenticator) -> Result<String, access::Error> {
+        let asked = self.access.begin_passkey(access::Source::Socket)?;
+        let answer = passkey.answer(&asked.options);
+        let request = RequestId::mint(&SystemEntropy);
+        let session =
+            self.access.finish_passkey(&asked.ceremony, answer, access::Source::Socket, &request).await?;
+        Ok(session.expose().to_owned())
     }
 
     async fn invited(&self, name: &str) -> (access::OneTimeToken, UserId) {
@@ -371,6 +410,7 @@ impl Parts {
         let more = more(&db, &catalog);
         let places = Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), more };
         access.attach(Arc::new(places), Arc::new(keys.clone()));
+        access.use_passkeys(access::Passkeys::at(crate::authenticator::ORIGIN)?);
         let admin = access.authenticate(session).await?.detached();
         Ok(Spine { folder, site, db, audit, access, keys, archive, catalog, clock, entropy, admin })
     }

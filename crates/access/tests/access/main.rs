@@ -3,7 +3,10 @@
 // Tells clippy that the helpers are tests too.
 #![cfg(test)]
 
+mod before;
+mod passkeys;
 mod rights;
+mod services;
 mod sessions;
 mod sets;
 mod steps;

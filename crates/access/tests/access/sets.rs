@@ -137,6 +137,7 @@ async fn a_reopened_account_has_nothing_whatever_closed_it() {
     let (spine, _) = spine_at_noon().await;
     let members = spine.project(Class::Clinical).await;
     let (caller, id) = spine.account("worker").await;
+    let (mut passkey, caller) = spine.with_passkey(&caller).await;
     give(&spine, &members, &id, &Default::default()).await.unwrap();
     variants(&spine, &caller, &members.project).await.unwrap();
     let sql = format!("UPDATE access_account SET closed = TRUE WHERE id = '{id}'");
@@ -159,6 +160,8 @@ async fn a_reopened_account_has_nothing_whatever_closed_it() {
     let taken = spine.audit.history(id.as_str()).unwrap().events;
     assert!(taken.iter().any(|one| matches!(one.event.what, What::RightsChanged { given: false, .. })));
     assert!(variants(&spine, &caller.detached(), &members.project).await.is_err());
+    // Nor does what it signed in with.
+    assert!(matches!(spine.passkey_session(&mut passkey).await, Err(Error::Passkey)));
     // Its session of before does not come back with it.
     let sessions = spine.access.sessions(&permit, &id).await.unwrap();
     assert!(sessions.is_empty(), "{sessions:?}");

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod hostile;
+mod people;
 mod restored;
 mod settled;
 mod spoilt;

@@ -40,6 +40,13 @@ fn every_route_has_its_command() {
             "openapi" => vec!["api", "openapi"],
             "session create" => vec!["login"],
             "session end" => vec!["logout"],
+            // A browser's, on the site's pages; a terminal asks there by `login` and `confirm`.
+            name if name.starts_with("page ") || name.starts_with("terminal ") => vec!["login"],
+            "passkey invite" => vec!["passkey", "enrol"],
+            "passkey challenge" | "passkey login" | "passkey begin" | "passkey add" => vec!["login"],
+            "confirm begin" | "confirm passkey" | "confirm terminal" => vec!["confirm"],
+            "service token" => vec!["service", "login"],
+            "service mine" => vec!["service", "list"],
             "session revoke" | "account sign-out" => vec!["session", "end"],
             "account sessions" => vec!["session", "list"],
             "account preview" => vec!["account", "grant"],

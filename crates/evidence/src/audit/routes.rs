@@ -34,6 +34,9 @@ struct Route {
     events: Vec<String>,
 }
 
+/// The shape of a public key in base64; nobody has the other half.
+const NO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 /// An event as it lies in the ledger.
 struct Event {
     position: u64,
@@ -329,6 +332,7 @@ impl Things {
             .replace("{thing}", &self.sample)
             .replace("{approval}", "apr_00000000000000000000")
             .replace("{number}", "0")
+            .replace("{service}", "svc_00000000000000000000")
             .replace("{name}", "viewer")
             + &query
     }
@@ -346,6 +350,11 @@ impl Things {
             "access explain" => json!({"account": "analyst", "action": "view-run"}),
             "access explain-site" => json!({"account": "analyst", "action": "verify-ledger"}),
             "policy propose" => json!({"files": {}}),
+            "service create" => json!({
+                "owner": "viewer", "purpose": "control", "environment": "test", "project": self.project,
+                "actions": ["view-run"], "class": "research", "networks": ["socket"], "days": 1, "key": NO_KEY,
+            }),
+            "service rotate" => json!({"key": NO_KEY}),
             "project create" => json!({
                 "name": "Throw-away", "class": "research", "purpose": "research", "terms": ["DUO:0000042"],
                 "region": "EU", "retention": "90-days", "consent": "NONE-2",

@@ -11,6 +11,7 @@
 //! * `erasure`: words end with the keys that sealed them, and the record stays
 //! * `keys`: what the site is sealed under, and its keys
 //! * `guide`: the transcripts of a guide are what the program prints
+//! * `browser`: the pages in a real browser
 //! * `bucket`: a site whose bodies lie in a bucket
 //! * `clear`: nothing lies in clear
 //! * `door`: the contract over HTTPS: TLS, limits, what is written, work that goes over it
@@ -19,6 +20,7 @@
 //! * `trail`: what searches show, prove and keep back
 //! * `witness`: a witness on loopback, and sites that were put back
 //! * `outward`: streams and exports, and what receivers can prove
+//! * `service`: a program that acts for a person
 //! * `secrets`: secrets stand in no output, log, argument, environment, core or error
 //! * `record`: proofs for a second program, and the end of the ledger as it grows
 //! * `start`: what refuses to start, and what a killed process leaves
@@ -28,6 +30,7 @@
 
 mod archive;
 mod backup;
+mod browser;
 mod bucket;
 mod clear;
 mod closed;
@@ -48,6 +51,7 @@ mod record;
 mod recovered;
 mod replica;
 mod secrets;
+mod service;
 mod site;
 mod start;
 mod story;

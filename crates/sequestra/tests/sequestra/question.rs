@@ -37,6 +37,7 @@ pub struct Things {
     pub upload: String,
     /// A proposal of policies, by somebody else than who approves it.
     pub approval: String,
+    pub service: String,
     reads: [Vec<u8>; 2],
     sheet: String,
     manifest: String,
@@ -101,6 +102,7 @@ impl Things {
             package: String::new(),
             upload: "req_00000000000000000000".into(),
             approval: proposal(site),
+            service: String::new(),
             reads: [read("reads_L001_R1.fastq.gz"), read("reads_L001_R2.fastq.gz")],
             sheet: text("samplesheet.csv"),
             manifest: text("md5sums.txt"),
@@ -110,6 +112,9 @@ impl Things {
             passphrase: fs::read_to_string(site.room.join("passphrase")).unwrap(),
         };
         assert!(!things.sheet.contains(FILES[0]));
+        let made = things.ask(site, "service create", Some("admin"));
+        assert!(made.good(), "{made:?}");
+        things.service = made.json()["id"].as_str().unwrap().to_owned();
         let begun = things.ask(site, "package begin", Some("analyst"));
         assert!(begun.good(), "{begun:?}");
         things.package = begun.json()["id"].as_str().unwrap().to_owned();
@@ -144,6 +149,8 @@ impl Things {
             .replace("{approval}", &self.approval)
             .replace("{thing}", &self.sample)
             .replace("{about}", about)
+            .replace("{service}", &self.service)
+            .replace("{passkey}", "crd_00000000000000000000")
             .replace("{session}", "sgn_00000000000000000000")
             .replace(
                 "{name}",
@@ -163,6 +170,17 @@ impl Things {
     fn body(&self, route: &Route, who: &str) -> Vec<u8> {
         let value = match route.name {
             "session create" => json!({"token": format!("once_{}", "0".repeat(64))}),
+            "passkey login" | "confirm passkey" => json!({"ceremony": "none", "credential": {}}),
+            "passkey add" => json!({"ceremony": "none", "label": "none", "credential": {}}),
+            "terminal show" | "terminal challenge" | "terminal refuse" => json!({"code": "BBBB-BBBB"}),
+            "terminal approve" => json!({"code": "BBBB-BBBB", "ceremony": "none", "credential": {}}),
+            "service token" => json!({"assertion": "none"}),
+            "service rotate" | "service allow" => json!({"key": "A".repeat(43) + "="}),
+            "service create" => json!({
+                "owner": "spare", "purpose": "nightly", "environment": "test", "project": self.project,
+                "actions": ["view-run"], "class": "research", "networks": ["socket"], "days": 7, "key": "A".repeat(43) + "=",
+            }),
+            "terminal finish" => json!({"secret": "none", "answer": "none"}),
             "keys shred" => json!({}),
             "keys rotate" => json!({"scope": "site", "begin": true}),
             // The site moves from its passphrase to the same one, so that it can be opened afterwards.

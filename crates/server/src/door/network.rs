@@ -1,71 +1,6 @@
-//! Where clients may come from: addresses under a common prefix.
+//! Who counts as one of those who ask.
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
-
-/// `192.0.2.0/24` or `2001:db8::/32`; an address alone is a network of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    first: IpAddr,
-    bits: u8,
-}
-
-impl Network {
-    /// Whether the address lies in it. An IPv4 address that came in as IPv6 counts as what it is.
-    pub fn has(&self, address: IpAddr) -> bool {
-        match (self.first, address.to_canonical()) {
-            (IpAddr::V4(first), IpAddr::V4(address)) => {
-                same(first.to_bits().into(), address.to_bits().into(), 32u8.saturating_sub(self.bits))
-            }
-            (IpAddr::V6(first), IpAddr::V6(address)) => {
-                same(first.to_bits(), address.to_bits(), 128u8.saturating_sub(self.bits))
-            }
-            _ => false,
-        }
-    }
-}
-
-/// Whether two addresses differ in their last `free` bits alone.
-fn same(one: u128, other: u128, free: u8) -> bool {
-    (one ^ other).checked_shr(free.into()).unwrap_or(0) == 0
-}
-
-impl FromStr for Network {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no network: expected such as `192.0.2.0/24`");
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits.parse::<u8>().map_err(|_| wrong())?)),
-            None => (text, None),
-        };
-        let first: IpAddr = address.parse().map_err(|_| wrong())?;
-        let most = if first.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(most);
-        if bits > most { Err(wrong()) } else { Ok(Self { first, bits }) }
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.first, self.bits)
-    }
-}
-
-impl Serialize for Network {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Network {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(D::Error::custom)
-    }
-}
 
 /// One who counts as one: an IPv4 address, or the first 64 bits of an IPv6 address, which one subscriber has.
 pub fn one_who_asks(address: IpAddr) -> IpAddr {
@@ -78,26 +13,6 @@ pub fn one_who_asks(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_network_has_what_begins_alike() {
-        for (network, inside, outside) in [
-            ("192.0.2.0/24", "192.0.2.255", "192.0.3.0"),
-            ("192.0.2.7", "192.0.2.7", "192.0.2.8"),
-            ("0.0.0.0/0", "203.0.113.9", "2001:db8::1"),
-            ("10.0.0.0/8", "::ffff:10.9.8.7", "::ffff:11.0.0.1"),
-            ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"),
-            ("::/0", "2001:db8::1", "10.0.0.1"),
-            ("::1", "::1", "::2"),
-        ] {
-            let network: Network = network.parse().unwrap();
-            assert!(network.has(inside.parse().unwrap()), "{network} {inside}");
-            assert!(!network.has(outside.parse().unwrap()), "{network} {outside}");
-        }
-        for wrong in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "host/8", "10.0.0.0/-1", "10.0.0.0/8/8"] {
-            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_subscriber_is_one() {

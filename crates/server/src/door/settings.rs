@@ -1,7 +1,7 @@
 //! `[door]`, `[metrics]` and `[log]` of `site.toml`. Unknown keys are refused.
 
-use super::network::Network;
 use crate::failure::Error;
+use base::Network;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -64,8 +64,13 @@ impl Door {
 
     /// Serves a site that has a certificate.
     pub fn serve(site: Site, door: &str, tables: &str) -> Self {
+        Self::serve_at(site, 0, door, tables)
+    }
+
+    /// The same at a port that was chosen before.
+    pub fn serve_at(site: Site, port: u16, door: &str, tables: &str) -> Self {
         let mut settings = OpenOptions::new().append(true).open(site.folder.join("site.toml")).unwrap();
-        writeln!(settings, "\n[door]\naddress = \"127.0.0.1:0\"\n{door}\n{tables}").unwrap();
+        writeln!(settings, "\n[door]\naddress = \"127.0.0.1:{port}\"\n{door}\n{tables}").unwrap();
         let log = site.room.join("serve.log");
         let mut command = site.command("admin", &["serve"]);
         let mut child = command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap()).spawn().unwrap();

@@ -1,0 +1,87 @@
+//! How somebody must have proved who they are before a decision lets them act. No policy loosens it: it is
+//! about the session, not about a right.
+
+use crate::service::for_programs;
+use crate::{Access, Caller, Error, Place, Proof};
+use base::Class;
+use policy::Action;
+
+/// How long a confirmation lasts, in seconds.
+pub(crate) const FRESH_SECONDS: i64 = 300;
+
+/// What asks for a fresh confirmation: what leaves, and what is done to keys.
+pub(crate) const CONFIRMED: &[Action] = &[Action::DownloadObject, Action::ManageKeys, Action::ShredKeys];
+
+impl Access {
+    /// What is missing for `action` at `place`, if something is.
+    ///
+    /// * In controlled and clinical projects people act with a passkey.
+    /// * What leaves and what is done to keys is confirmed within five minutes before the request began,
+    ///   wherever the account has something to confirm with, and in controlled and clinical projects always; on sites
+    ///   that have such and offer passkeys, the site's own keys as well.
+    pub(crate) async fn unproved(
+        &self,
+        caller: &Caller,
+        action: Action,
+        place: &Place,
+    ) -> Result<Option<Error>, Error> {
+        let strict = place.class.is_some_and(|class| class >= Class::Controlled);
+        if let Some(acting) = caller.acting() {
+            // What it was made for, and no more: its person's rights are asked beside this.
+            let service = &acting.service;
+            let inside = place.project.as_ref() == Some(&service.project)
+                && place.class.is_some_and(|class| class <= service.class && for_programs(action, class))
+                && service.actions.contains(&action);
+            let lent = !strict || acting.lent.resists_phishing();
+            return Ok((!inside || !lent).then_some(Error::OutsideScope));
+        }
+        if caller.signed().is_none() {
+            return Ok(Some(Error::NotSignedIn));
+        }
+        let strict = strict || (action == Action::ManageKeys && self.asks_for_passkeys().await?);
+        if strict && !is_strong(caller)? {
+            return Ok(Some(Error::PasskeyNeeded));
+        }
+        if !CONFIRMED.contains(&action) {
+            return Ok(None);
+        }
+        self.unconfirmed(caller, strict).await
+    }
+
+    /// Whether the site's own keys are for passkeys alone: they open its strictest project. Where no passkey can be
+    /// enrolled, they must still be rotated.
+    async fn asks_for_passkeys(&self) -> Result<bool, Error> {
+        Ok(self.pages().is_some() && self.strictest().await? >= Class::Controlled)
+    }
+
+    /// What a person lacks who has to have confirmed that it is them: always where it is `strict`, else where
+    /// their account has something to confirm with.
+    pub(crate) async fn unconfirmed(&self, caller: &Caller, strict: bool) -> Result<Option<Error>, Error> {
+        let (user, signed) = (caller.own()?, caller.signed().ok_or(Error::NotSignedIn)?);
+        if strict && !is_strong(caller)? {
+            return Ok(Some(Error::PasskeyNeeded));
+        }
+        if signed.confirmed && signed.proof != Proof::OneTimeToken {
+            return Ok(None);
+        }
+        let can_confirm = strict || !self.passkeys_of(user).await?.is_empty();
+        Ok(can_confirm.then_some(Error::Confirm))
+    }
+}
+
+/// Whether what proved the caller is enough for controlled and clinical projects. A terminal that asked from
+/// elsewhere than its approver is, where the site's own networks are: a stranger who had a code approved is not there.
+fn is_strong(caller: &Caller) -> Result<bool, Error> {
+    let proof = caller.signed().ok_or(Error::NotSignedIn)?.proof;
+    Ok(proof.resists_phishing() || (proof == Proof::Terminal && caller.network() != policy::Network::Outside))
+}
+
+/// The record's word for why such a decision denies.
+pub(crate) const fn word(missing: &Error) -> &'static str {
+    match missing {
+        Error::PasskeyNeeded => "passkey-needed",
+        Error::Confirm => "confirmation-needed",
+        Error::OutsideScope => "outside-the-service",
+        _ => "not-signed-in",
+    }
+}

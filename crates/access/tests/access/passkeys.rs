@@ -1,0 +1,605 @@
+//! Passkeys, and terminals that they approve: what counts, and the many answers that do not.
+
+use access::thing::{Project, Site};
+use access::verb::{Manage, Release, View};
+use access::{Action, Ask, Caller, Error, Network, Permit, Source};
+use audit::{Actor, What};
+use base::{Class, FixedClock, Id, RequestId, Role, SystemEntropy, Timestamp};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use testkit::{Authenticator, Spine};
+
+fn request() -> RequestId {
+    RequestId::mint(&SystemEntropy)
+}
+
+async fn spine() -> (Spine, Arc<FixedClock>) {
+    let clock = Arc::new(FixedClock::at(Timestamp::from_second(1_900_000_000).unwrap()));
+    (Spine::with_store(clock.clone(), None).await, clock)
+}
+
+async fn count(spine: &Spine) -> u64 {
+    let site = Actor::Site(spine.site.clone());
+    spine.audit.flush_refused_sessions(&site).await.unwrap();
+    spine.audit.gate(&audit::Event::new(site, What::SiteClosed { watermark: None })).await.unwrap();
+    let recorded = spine.audit.recorded(spine.audit.ledger().size() - 2).unwrap();
+    match recorded.event.what {
+        What::SessionsRefused { count, .. } => count,
+        _ => 0,
+    }
+}
+
+/// Approves the terminal that shows `code` by a passkey that is asked for it.
+async fn approve(
+    spine: &Spine,
+    caller: &Caller,
+    passkey: &mut Authenticator,
+    code: &str,
+) -> Result<String, Error> {
+    approve_from(Source::Socket, spine, caller, passkey, code).await
+}
+
+async fn approve_from(
+    source: Source,
+    spine: &Spine,
+    caller: &Caller,
+    passkey: &mut Authenticator,
+    code: &str,
+) -> Result<String, Error> {
+    let asked = spine.access.begin_approval(caller, code).await?;
+    let answer = passkey.answer(&asked.options);
+    spine.access.approve_terminal(caller, code, (&asked.ceremony, answer), source).await
+}
+
+fn last(spine: &Spine) -> What {
+    spine.audit.recorded(spine.audit.ledger().size() - 1).unwrap().event.what
+}
+
+#[tokio::test]
+async fn a_passkey_is_enrolled_on_record_and_signs_in_strongly() {
+    let (spine, _) = spine().await;
+    let (caller, user) = spine.account("somebody").await;
+    let (mut passkey, strong) = spine.with_passkey(&caller).await;
+    assert!(!caller.signed().unwrap().proof.resists_phishing());
+    assert!(strong.signed().unwrap().proof.resists_phishing() && strong.signed().unwrap().confirmed);
+    assert_eq!(last(&spine), What::SessionOpened { proof: Some("passkey".into()) });
+    let kinds: Vec<&str> =
+        spine.audit.history(user.as_str()).unwrap().events.iter().map(|e| e.event.what.kind()).collect();
+    assert!(kinds.contains(&"credential-added"), "{kinds:?}");
+    let own = spine.access.own_passkeys(&strong).await.unwrap();
+    assert_eq!((own.len(), own[0].label.as_str()), (1, "made"));
+
+    // The last one stays; of two the other may go, confirmed.
+    let refused = spine.access.remove_passkey(&strong, &own[0].id).await.unwrap_err();
+    assert!(matches!(refused, Error::LastPasskey));
+    let mut second = Authenticator::new();
+    // A session without a passkey behind it adds none to an account that has one.
+    assert!(matches!(spine.access.begin_enrolment(&caller).await, Err(Error::Confirm)));
+    let asked = spine.access.begin_enrolment(&strong).await.unwrap();
+    let answer = second.enrol(&asked.options);
+    spine.access.finish_enrolment(&strong, &asked.ceremony, "second", answer).await.unwrap();
+    assert!(matches!(spine.access.remove_passkey(&caller, &own[0].id).await, Err(Error::Confirm)));
+    spine.access.remove_passkey(&strong, &own[0].id).await.unwrap();
+    assert!(matches!(spine.passkey_session(&mut passkey).await, Err(Error::Passkey)));
+    spine.passkey_session(&mut second).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_browser_begins_with_a_token_of_its_owners_own() {
+    let (spine, clock) = spine().await;
+    let (caller, user) = spine.account("somebody").await;
+    let token = spine.access.invite_browser(&caller).await.unwrap();
+    assert_eq!(last(&spine), What::CredentialAdded { proof: "one-time-token".into() });
+    let session = spine.access.redeem(&token, &request()).await.unwrap();
+    let browser = spine.access.authenticate(session.expose()).await.unwrap();
+    assert_eq!(browser.user(), Some(&user));
+    let late = spine.access.invite_browser(&caller).await.unwrap();
+    clock.advance(Duration::from_secs(600));
+    assert!(matches!(spine.access.redeem(&late, &request()).await, Err(Error::Token)));
+    // Who has a passkey does not get round it.
+    let (_, strong) = spine.with_passkey(&browser).await;
+    assert!(matches!(spine.access.invite_browser(&caller).await, Err(Error::Confirm)));
+    spine.access.invite_browser(&strong).await.unwrap();
+}
+
+/// One answer that is changed in one way, which must not sign in, and must count.
+async fn refused(
+    spine: &Spine,
+    passkey: &mut Authenticator,
+    what: &str,
+    change: impl FnOnce(&mut Authenticator),
+) {
+    count(spine).await;
+    let before = passkey.counter;
+    change(passkey);
+    let result = spine.passkey_session(passkey).await;
+    assert!(matches!(result, Err(Error::Passkey)), "{what}");
+    assert_eq!(count(spine).await, 1, "{what} counts");
+    passkey.origin = testkit::authenticator::ORIGIN.into();
+    passkey.relying_party = "site.example".into();
+    (passkey.verified, passkey.kind, passkey.challenge, passkey.spoil) = (true, None, None, false);
+    passkey.counter = passkey.counter.max(before);
+}
+
+#[tokio::test]
+async fn wrong_answers_sign_nobody_in_and_count() {
+    let (spine, clock) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    let (mut passkey, _) = spine.with_passkey(&caller).await;
+    refused(&spine, &mut passkey, "another origin", |p| p.origin = "https://site.example.evil".into()).await;
+    refused(&spine, &mut passkey, "a subdomain", |p| p.origin = "https://www.site.example".into()).await;
+    refused(&spine, &mut passkey, "another port", |p| p.origin = "https://site.example:8443".into()).await;
+    refused(&spine, &mut passkey, "no TLS", |p| p.origin = "http://site.example".into()).await;
+    refused(&spine, &mut passkey, "another party", |p| p.relying_party = "other.example".into()).await;
+    refused(&spine, &mut passkey, "user not verified", |p| p.verified = false).await;
+    refused(&spine, &mut passkey, "an enrolment's answer", |p| p.kind = Some("webauthn.create")).await;
+    refused(&spine, &mut passkey, "a spoilt signature", |p| p.spoil = true).await;
+    refused(&spine, &mut passkey, "another challenge", |p| p.challenge = Some("AAAA".into())).await;
+    let mut stranger = Authenticator::new();
+    let mine = spine.access.begin_enrolment(&spine.account("other").await.0).await.unwrap();
+    stranger.enrol(&mine.options);
+    refused(&spine, &mut stranger, "a passkey that nobody enrolled", |_| {}).await;
+
+    // An answer counts once, for the question that it answers, and in time.
+    let asked = spine.access.begin_passkey(Source::Socket).unwrap();
+    let answer = passkey.answer(&asked.options);
+    let finish = async |ceremony: &str, answer: Value| {
+        spine.access.finish_passkey(ceremony, answer, Source::Socket, &request()).await
+    };
+    let other = spine.access.begin_passkey(Source::Socket).unwrap();
+    assert!(matches!(finish(&other.ceremony, answer.clone()).await, Err(Error::Passkey)));
+    finish(&asked.ceremony, answer.clone()).await.unwrap();
+    assert!(matches!(finish(&asked.ceremony, answer.clone()).await, Err(Error::Passkey)), "replayed");
+    let late = spine.access.begin_passkey(Source::Socket).unwrap();
+    let answer = passkey.answer(&late.options);
+    clock.advance(Duration::from_secs(300));
+    assert!(matches!(finish(&late.ceremony, answer).await, Err(Error::Passkey)), "too late");
+    for nonsense in [json!(null), json!({"id": 1}), json!("x")] {
+        let asked = spine.access.begin_passkey(Source::Socket).unwrap();
+        assert!(matches!(finish(&asked.ceremony, nonsense).await, Err(Error::Passkey)));
+    }
+    spine.passkey_session(&mut passkey).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_counter_that_went_back_takes_the_passkey_out_of_use() {
+    let (spine, clock) = spine().await;
+    let (caller, user) = spine.account("somebody").await;
+    let (mut passkey, strong) = spine.with_passkey(&caller).await;
+    for _ in 0..3 {
+        spine.passkey_session(&mut passkey).await.unwrap();
+    }
+    passkey.counter = 0;
+    clock.advance(Duration::from_secs(1));
+    assert!(matches!(spine.passkey_session(&mut passkey).await, Err(Error::Passkey)));
+    // The copy's session may be among those that are open: all end that a passkey began.
+    assert_eq!(last(&spine), What::SessionEnded { cause: Some("passkey-copied".into()) });
+    let own = spine.audit.history(user.as_str()).unwrap().events;
+    assert!(own.iter().any(|one| one.event.what == What::CredentialSuspended {}));
+    assert!(matches!(spine.access.again(&strong).await, Err(Error::NotSignedIn)));
+    spine.access.again(&caller).await.unwrap();
+    passkey.counter = 1000;
+    assert!(matches!(spine.passkey_session(&mut passkey).await, Err(Error::Passkey)), "nor its owner");
+    assert!(spine.access.own_passkeys(&strong).await.unwrap()[0].suspended);
+    assert!(matches!(spine.access.begin_confirmation(&strong).await, Err(Error::NothingEnrolled)));
+}
+
+#[tokio::test]
+async fn a_passkey_of_a_closed_account_or_of_somebody_else_opens_nothing() {
+    let (spine, _) = spine().await;
+    let (caller, user) = spine.account("leaver").await;
+    let (mut passkey, strong) = spine.with_passkey(&caller).await;
+    let (other, _) = spine.account("other").await;
+    let (mut theirs, _) = spine.with_passkey(&other).await;
+    // Confirming one's session with another's passkey.
+    let asked = spine.access.begin_confirmation(&strong).await.unwrap();
+    let answer = theirs.answer(&asked.options);
+    let refused = spine.access.finish_confirmation(&strong, &asked.ceremony, answer).await;
+    assert!(matches!(refused, Err(Error::Passkey)));
+    // A confirmation that was begun in one session does not confirm another.
+    let asked = spine.access.begin_confirmation(&strong).await.unwrap();
+    let answer = passkey.answer(&asked.options);
+    let refused = spine.access.finish_confirmation(&caller, &asked.ceremony, answer).await;
+    assert!(matches!(refused, Err(Error::Passkey)));
+    // Nor is an enrolment begun by one finished by another.
+    let asked = spine.access.begin_enrolment(&strong).await.unwrap();
+    let answer = Authenticator::new().enrol(&asked.options);
+    let refused = spine.access.finish_enrolment(&other, &asked.ceremony, "x", answer).await;
+    assert!(matches!(refused, Err(Error::Passkey)));
+
+    let manage = Ask::<Site>::new(Action::ManageAccounts, [spine.site.clone()]).target(&user);
+    let permit: Permit<Manage, Site> = spine.access.decide(&spine.admin, manage).await.unwrap();
+    spine.access.close_account(&permit, &user).await.unwrap();
+    assert!(matches!(spine.passkey_session(&mut passkey).await, Err(Error::Passkey)));
+}
+
+#[tokio::test]
+async fn strict_projects_ask_for_a_passkey_and_what_leaves_for_a_fresh_one() {
+    let (spine, clock) = spine().await;
+    let members = spine.project(Class::Controlled).await;
+    let exporter = members.with(Role::DataExporter);
+    let view = || Ask::<Project>::new(Action::ViewSamples, [members.project.clone()]);
+    let export = || {
+        Ask::<Project>::new(Action::DownloadObject, [members.project.clone()])
+            .because(Some(base::Sensitive::new("a second look".into())))
+    };
+    spine.access.decide::<View, Project>(exporter, view()).await.unwrap();
+    spine.access.decide::<Release, Project>(exporter, export()).await.unwrap();
+
+    // The same person by a one-time token: nothing there, and on record why.
+    let weak = testkit::token(&spine, exporter.user().unwrap()).await;
+    let weak = spine.access.redeem(&weak, &request()).await.unwrap();
+    let weak = spine.access.authenticate(weak.expose()).await.unwrap();
+    let refused = spine.access.decide::<View, Project>(&weak, view()).await.err().unwrap();
+    assert!(matches!(refused, Error::PasskeyNeeded));
+    match last(&spine) {
+        What::Decision { allowed, policies, .. } => {
+            assert_eq!((allowed, policies), (false, vec!["passkey-needed".to_owned()]));
+        }
+        other => panic!("{other:?}"),
+    }
+
+    // Six minutes later the session is good for looking, and not for what leaves.
+    clock.advance(Duration::from_secs(301));
+    let stale = spine.access.again(exporter).await.unwrap();
+    let refused = spine.access.decide::<Release, Project>(&stale, export()).await.err().unwrap();
+    assert!(matches!(refused, Error::Confirm), "{refused}");
+    assert_eq!(base::Fault::code(&refused), "ACCESS-035");
+    spine.access.decide::<View, Project>(&stale, view()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_confirmation_lasts_five_minutes_and_is_for_those_who_can() {
+    let (spine, clock) = spine().await;
+    let manage = || Ask::<Site>::new(Action::ManageKeys, [spine.site.clone()]);
+    // Somebody without a passkey acts with what they have.
+    spine.access.decide::<Manage, Site>(&spine.admin, manage()).await.unwrap();
+    let (mut passkey, strong) = spine.with_passkey(&spine.admin).await;
+    let refused = spine.access.decide::<Manage, Site>(&spine.admin, manage()).await.err().unwrap();
+    assert!(matches!(refused, Error::Confirm), "who has a passkey uses it");
+    spine.access.decide::<Manage, Site>(&strong, manage()).await.unwrap();
+    clock.advance(Duration::from_secs(300));
+    let stale = spine.access.again(&strong).await.unwrap();
+    assert!(matches!(spine.access.decide::<Manage, Site>(&stale, manage()).await, Err(Error::Confirm)));
+    let asked = spine.access.begin_confirmation(&stale).await.unwrap();
+    let answer = passkey.answer(&asked.options);
+    spine.access.finish_confirmation(&stale, &asked.ceremony, answer).await.unwrap();
+    let fresh = spine.access.again(&stale).await.unwrap();
+    spine.access.decide::<Manage, Site>(&fresh, manage()).await.unwrap();
+    // What began while it was fresh goes on: its request said so.
+    clock.advance(Duration::from_secs(301));
+    spine.access.decide::<Manage, Site>(&fresh, manage()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_keys_of_a_strict_site_are_for_passkeys() {
+    let (spine, clock) = spine().await;
+    let manage = || Ask::<Site>::new(Action::ManageKeys, [spine.site.clone()]);
+    spine.access.decide::<Manage, Site>(&spine.admin, manage()).await.unwrap();
+    spine.project(Class::Controlled).await;
+    // How strict the site is, is asked again within half a minute.
+    clock.advance(Duration::from_secs(30));
+    let refused = spine.access.decide::<Manage, Site>(&spine.admin, manage()).await.err().unwrap();
+    assert!(matches!(refused, Error::PasskeyNeeded), "{refused}");
+    let (_, strong) = spine.with_passkey(&spine.admin).await;
+    spine.access.decide::<Manage, Site>(&strong, manage()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_terminal_gets_a_session_for_the_answer_that_the_page_shows() {
+    let (spine, clock) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    let (mut passkey, strong) = spine.with_passkey(&caller).await;
+    let here = Source::Network("192.0.2.7".parse().unwrap());
+    let finish = async |secret: &str, answer: &str, source| {
+        spine.access.finish_terminal(secret, answer, source, &request()).await
+    };
+
+    let terminal = spine.access.begin_terminal(here, None).unwrap();
+    assert!(matches!(finish(&terminal.secret, "", here).await, Err(Error::NotApproved)));
+    let shown = spine.access.asking(&strong, &terminal.code.to_lowercase()).unwrap();
+    assert_eq!((shown.source.as_str(), shown.confirms), ("192.0.2.7", false));
+    let answer = approve_from(here, &spine, &strong, &mut passkey, &terminal.code).await.unwrap();
+    let again = approve_from(here, &spine, &strong, &mut passkey, &terminal.code).await;
+    assert!(matches!(again, Err(Error::Code)), "once");
+    assert!(matches!(finish(&terminal.secret, "WRONG", here).await, Err(Error::Code)));
+    // Its secret is of no use from another address.
+    assert!(finish(&terminal.secret, &answer, Source::Socket).await.is_err());
+    let token = finish(&terminal.secret, &answer, here).await.unwrap().unwrap();
+    let session = spine.access.authenticate(token.expose()).await.unwrap();
+    assert_eq!(session.user(), strong.user());
+    assert!(session.signed().unwrap().proof.resists_phishing());
+    assert!(matches!(finish(&terminal.secret, &answer, here).await, Err(Error::Code)), "once");
+
+    // Five wrong answers end it, and so do ten minutes and a refusal.
+    let terminal = spine.access.begin_terminal(here, None).unwrap();
+    let answer = approve(&spine, &strong, &mut passkey, &terminal.code).await.unwrap();
+    for _ in 0..5 {
+        assert!(matches!(finish(&terminal.secret, "ZZZZZZ", here).await, Err(Error::Code)));
+    }
+    assert!(matches!(finish(&terminal.secret, &answer, here).await, Err(Error::Code)));
+    let terminal = spine.access.begin_terminal(here, None).unwrap();
+    spine.access.refuse_terminal(&strong, &terminal.code).await.unwrap();
+    assert_eq!(last(&spine), What::TerminalDecided { approved: false });
+    assert!(matches!(finish(&terminal.secret, "", here).await, Err(Error::Code)));
+    let terminal = spine.access.begin_terminal(here, None).unwrap();
+    clock.advance(access::terminal::LIFE);
+    let strong = spine.access.again(&strong).await.unwrap();
+    assert!(matches!(spine.access.asking(&strong, &terminal.code), Err(Error::Code)));
+}
+
+#[tokio::test]
+async fn codes_are_not_guessed_and_one_address_does_not_fill_the_room() {
+    let (spine, _) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    let (_, strong) = spine.with_passkey(&caller).await;
+    let terminal = spine.access.begin_terminal(Source::Socket, None).unwrap();
+    for _ in 0..5 {
+        assert!(matches!(spine.access.asking(&strong, "BBBB-BBBB"), Err(Error::Code)));
+    }
+    assert!(matches!(spine.access.asking(&strong, &terminal.code), Err(Error::Code)), "no sixth try");
+    let there = Source::Network("192.0.2.9".parse().unwrap());
+    for _ in 0..50 {
+        spine.access.begin_terminal(there, None).unwrap();
+    }
+    assert!(matches!(spine.access.begin_terminal(there, None), Err(Error::ManyWait)));
+    spine.access.begin_terminal(Source::Socket, None).unwrap();
+}
+
+#[tokio::test]
+async fn a_terminal_confirms_its_own_session_and_no_other() {
+    let (spine, clock) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    let (mut passkey, strong) = spine.with_passkey(&caller).await;
+    let (other, _) = spine.account("other").await;
+    let (mut theirs, stranger) = spine.with_passkey(&other).await;
+    let terminal = spine.access.begin_terminal(Source::Socket, Some(&caller)).unwrap();
+    assert!(spine.access.asking(&strong, &terminal.code).unwrap().confirms);
+    assert!(matches!(approve(&spine, &stranger, &mut theirs, &terminal.code).await, Err(Error::Code)));
+    let answer = approve(&spine, &strong, &mut passkey, &terminal.code).await.unwrap();
+    let done = spine.access.finish_terminal(&terminal.secret, &answer, Source::Socket, &request()).await;
+    assert!(done.unwrap().is_none(), "no new session");
+    let confirmed = spine.access.again(&caller).await.unwrap();
+    assert!(confirmed.signed().unwrap().confirmed);
+    clock.advance(Duration::from_secs(300));
+    assert!(!spine.access.again(&caller).await.unwrap().signed().unwrap().confirmed);
+}
+
+#[tokio::test]
+async fn a_session_approves_nothing_without_an_answer_that_was_asked_for_this() {
+    let (spine, _) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    let (mut passkey, strong) = spine.with_passkey(&caller).await;
+    let mine = spine.access.begin_terminal(Source::Socket, Some(&strong)).unwrap();
+    let other = spine.access.begin_terminal(Source::Socket, None).unwrap();
+    // However fresh the session is: an invented answer, that of a confirmation, and that for another terminal.
+    let nothing =
+        spine.access.approve_terminal(&strong, &mine.code, ("none", json!({})), Source::Socket).await;
+    assert!(matches!(nothing, Err(Error::Passkey)));
+    let asked = spine.access.begin_confirmation(&strong).await.unwrap();
+    let answer = passkey.answer(&asked.options);
+    let refused =
+        spine.access.approve_terminal(&strong, &mine.code, (&asked.ceremony, answer), Source::Socket).await;
+    assert!(matches!(refused, Err(Error::Passkey)));
+    let asked = spine.access.begin_approval(&strong, &other.code).await.unwrap();
+    let answer = passkey.answer(&asked.options);
+    let refused =
+        spine.access.approve_terminal(&strong, &mine.code, (&asked.ceremony, answer), Source::Socket).await;
+    assert!(matches!(refused, Err(Error::Passkey)));
+    // Nor does the answer to an approval confirm a session by itself.
+    let asked = spine.access.begin_approval(&strong, &mine.code).await.unwrap();
+    let answer = passkey.answer(&asked.options);
+    let refused = spine.access.finish_confirmation(&strong, &asked.ceremony, answer).await;
+    assert!(matches!(refused, Err(Error::Passkey)));
+    let early = spine.access.finish_terminal(&mine.secret, "", Source::Socket, &request()).await;
+    assert!(matches!(early, Err(Error::NotApproved)));
+}
+
+#[tokio::test]
+async fn what_a_terminal_gets_is_as_old_as_its_approval() {
+    let (spine, clock) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    let (mut passkey, strong) = spine.with_passkey(&caller).await;
+    for confirms in [None, Some(&caller)] {
+        let terminal = spine.access.begin_terminal(Source::Socket, confirms).unwrap();
+        let strong = spine.access.again(&strong).await.unwrap();
+        let answer = approve(&spine, &strong, &mut passkey, &terminal.code).await.unwrap();
+        clock.advance(Duration::from_secs(299));
+        let done = spine.access.finish_terminal(&terminal.secret, &answer, Source::Socket, &request()).await;
+        let session = match done.unwrap() {
+            Some(token) => spine.access.authenticate(token.expose()).await.unwrap(),
+            None => spine.access.again(&caller).await.unwrap(),
+        };
+        assert!(session.signed().unwrap().confirmed);
+        clock.advance(Duration::from_secs(1));
+        let session = spine.access.again(&session).await.unwrap();
+        assert!(!session.signed().unwrap().confirmed, "{}", confirms.is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_approved_terminal_ends_with_what_approved_it() {
+    let (spine, clock) = spine().await;
+    for end in ["sign-out", "every session", "a new token", "the account", "the passkey", "a copy"] {
+        let (caller, user) = spine.account("somebody").await;
+        let (mut passkey, strong) = spine.with_passkey(&caller).await;
+        clock.advance(Duration::from_secs(1));
+        let mut second = Authenticator::new();
+        let asked = spine.access.begin_enrolment(&strong).await.unwrap();
+        let answer = second.enrol(&asked.options);
+        spine.access.finish_enrolment(&strong, &asked.ceremony, "second", answer).await.unwrap();
+        let terminal = spine.access.begin_terminal(Source::Socket, None).unwrap();
+        let answer = approve(&spine, &strong, &mut passkey, &terminal.code).await.unwrap();
+        let manage = Ask::<Site>::new(Action::ManageAccounts, [spine.site.clone()]).target(&user);
+        let permit: Permit<Manage, Site> = spine.access.decide(&spine.admin, manage).await.unwrap();
+        match end {
+            "sign-out" => spine.access.sign_out(&strong).await.unwrap(),
+            "every session" => drop(spine.access.revoke_sessions(&permit, &user).await.unwrap()),
+            "a new token" => drop(spine.access.renew_token(&permit, &user).await.unwrap()),
+            "the account" => spine.access.close_account(&permit, &user).await.unwrap(),
+            "the passkey" => {
+                let first = spine.access.own_passkeys(&strong).await.unwrap().remove(0).id;
+                spine.access.remove_passkey(&strong, &first).await.unwrap();
+            }
+            _ => {
+                passkey.counter = 0;
+                clock.advance(Duration::from_secs(1));
+                assert!(spine.passkey_session(&mut passkey).await.is_err());
+            }
+        }
+        let done = spine.access.finish_terminal(&terminal.secret, &answer, Source::Socket, &request()).await;
+        let refused = done.err();
+        assert!(matches!(refused, Some(Error::Code | Error::NotSignedIn)), "{end}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_elsewhere_than_its_approver_is_no_passkey() {
+    let (spine, _) = spine().await;
+    let members = spine.project(Class::Controlled).await;
+    let (there, here) = ("192.0.2.7", "198.51.100.3");
+    let [there, here] = [there, here].map(|address| Source::Network(address.parse().unwrap()));
+    let (caller, user) = spine.account("viewer").await;
+    let (mut passkey, strong) = spine.with_passkey(&caller).await;
+    spine.add(&members, &user, Role::Viewer).await;
+    let view = || Ask::<Project>::new(Action::ViewSamples, [members.project.clone()]);
+    for (from, proof) in [(there, "terminal"), (here, "passkey"), (Source::Socket, "passkey")] {
+        let terminal = spine.access.begin_terminal(from, None).unwrap();
+        let answer = approve_from(here, &spine, &strong, &mut passkey, &terminal.code).await.unwrap();
+        let token = spine.access.finish_terminal(&terminal.secret, &answer, from, &request()).await;
+        let event = spine.audit.recorded(spine.audit.ledger().size() - 1).unwrap().event;
+        assert_eq!(event.what, What::SessionOpened { proof: Some(proof.into()) });
+        let session = strong.signed().unwrap().session.to_string();
+        assert!(event.about.contains(&session), "the record leads from one session to the other");
+        let session = spine.access.authenticate(token.unwrap().unwrap().expose()).await.unwrap();
+        let outside = session.speaking_from(Network::Outside);
+        let allowed = spine.access.decide::<View, Project>(&outside, view()).await;
+        assert_eq!(allowed.is_ok(), proof == "passkey", "{proof}");
+        let inside = session.speaking_from(Network::Inside);
+        spine.access.decide::<View, Project>(&inside, view()).await.unwrap();
+        // Whoever was let in by a terminal elsewhere adds nothing to sign in with.
+        let adds = spine.access.begin_enrolment(&inside).await;
+        assert_eq!(adds.is_ok(), proof == "passkey", "{proof}");
+    }
+}
+
+#[tokio::test]
+async fn a_first_passkey_is_enrolled_just_after_the_sign_in() {
+    let (spine, clock) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    clock.advance(Duration::from_secs(299));
+    let fresh = spine.access.again(&caller).await.unwrap();
+    let asked = spine.access.begin_enrolment(&fresh).await.unwrap();
+    clock.advance(Duration::from_secs(1));
+    let found = spine.access.again(&caller).await.unwrap();
+    assert!(matches!(spine.access.begin_enrolment(&found).await, Err(Error::FirstPasskey)));
+    assert!(matches!(spine.access.invite_browser(&found).await, Err(Error::FirstPasskey)));
+    // Nor is one finished that was begun in time.
+    let answer = Authenticator::new().enrol(&asked.options);
+    let late = spine.access.finish_enrolment(&found, &asked.ceremony, "late", answer).await;
+    assert!(matches!(late, Err(Error::FirstPasskey)));
+    assert_eq!(spine.access.own_passkeys(&found).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_is_held_open_is_not_done_after_the_account_was_taken_back() {
+    let (spine, _) = spine().await;
+    let (caller, user) = spine.account("somebody").await;
+    let (_, strong) = spine.with_passkey(&caller).await;
+    let asked = spine.access.begin_enrolment(&strong).await.unwrap();
+    let answer = Authenticator::new().enrol(&asked.options);
+    let manage = Ask::<Site>::new(Action::ManageAccounts, [spine.site.clone()]).target(&user);
+    let permit: Permit<Manage, Site> = spine.access.decide(&spine.admin, manage).await.unwrap();
+    spine.access.renew_token(&permit, &user).await.unwrap();
+    // These requests were let in before, and their last byte comes now.
+    let late = spine.access.finish_enrolment(&strong, &asked.ceremony, "late", answer).await;
+    assert!(matches!(late, Err(Error::NotSignedIn)));
+    assert_eq!(spine.access.own_passkeys(&strong).await.unwrap(), [], "and those of before are gone");
+    assert!(matches!(spine.access.invite_browser(&caller).await, Err(Error::NotSignedIn)));
+}
+
+#[tokio::test]
+async fn of_two_answers_that_come_at_once_one_signs_in() {
+    let (spine, _) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    let (mut passkey, _) = spine.with_passkey(&caller).await;
+    let begin = || spine.access.begin_passkey(Source::Socket).unwrap();
+    let (one, other) = (begin(), begin());
+    let first = passkey.answer(&one.options);
+    passkey.counter -= 1;
+    let second = passkey.answer(&other.options);
+    let requests = (request(), request());
+    let (one, other) = tokio::join!(
+        spine.access.finish_passkey(&one.ceremony, first, Source::Socket, &requests.0),
+        spine.access.finish_passkey(&other.ceremony, second, Source::Socket, &requests.1),
+    );
+    assert!(one.is_ok() != other.is_ok());
+}
+
+#[tokio::test]
+async fn two_answers_that_arrive_in_the_wrong_order_are_no_copy() {
+    let (spine, clock) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    let (mut passkey, strong) = spine.with_passkey(&caller).await;
+    clock.advance(Duration::from_secs(1));
+    let begin = || spine.access.begin_passkey(Source::Socket).unwrap();
+    let (slow, quick) = (begin(), begin());
+    let first = passkey.answer(&slow.options);
+    let second = passkey.answer(&quick.options);
+    clock.advance(Duration::from_secs(1));
+    spine.access.finish_passkey(&quick.ceremony, second, Source::Socket, &request()).await.unwrap();
+    let late = spine.access.finish_passkey(&slow.ceremony, first, Source::Socket, &request()).await;
+    assert!(matches!(late, Err(Error::Passkey)));
+    spine.access.again(&strong).await.unwrap();
+    spine.passkey_session(&mut passkey).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_passkey_that_its_owner_removes_takes_sessions_elsewhere_along() {
+    let (spine, clock) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    let (mut lost, strong) = spine.with_passkey(&caller).await;
+    clock.advance(Duration::from_secs(1));
+    let asked = spine.access.begin_enrolment(&strong).await.unwrap();
+    let answer = Authenticator::new().enrol(&asked.options);
+    spine.access.finish_enrolment(&strong, &asked.ceremony, "second", answer).await.unwrap();
+    let elsewhere = spine.passkey_session(&mut lost).await.unwrap();
+    let elsewhere = spine.access.authenticate(&elsewhere).await.unwrap();
+    let first = spine.access.own_passkeys(&strong).await.unwrap().remove(0).id;
+    spine.access.remove_passkey(&strong, &first).await.unwrap();
+    assert_eq!(last(&spine), What::SessionEnded { cause: Some("passkey-removed".into()) });
+    assert!(matches!(spine.access.again(&elsewhere).await, Err(Error::NotSignedIn)));
+    spine.access.again(&strong).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_address_does_not_push_the_sign_ins_of_others_out() {
+    let (spine, _) = spine().await;
+    let from = |address: &str| Source::Network(address.parse().unwrap());
+    for number in 0..500 {
+        spine.access.begin_passkey(from(&format!("2001:db8::{number:x}"))).unwrap();
+    }
+    let more = spine.access.begin_passkey(from("2001:db8::ffff"));
+    assert!(matches!(more, Err(Error::ManyWait)), "one subscriber has a /64");
+    spine.access.begin_passkey(from("2001:db8:0:1::1")).unwrap();
+}
+
+#[tokio::test]
+async fn no_session_is_chosen_by_whoever_comes_or_stays_the_same_over_a_sign_in() {
+    let (spine, _) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    let (mut passkey, strong) = spine.with_passkey(&caller).await;
+    let one = spine.passkey_session(&mut passkey).await.unwrap();
+    let other = spine.passkey_session(&mut passkey).await.unwrap();
+    assert_ne!(one, other);
+    // The session of before the passkey is as weak as it was, and is none of those after.
+    let before = spine.access.again(&caller).await.unwrap();
+    assert_eq!(before.signed().unwrap().proof, access::Proof::OneTimeToken);
+    assert_ne!(before.signed().unwrap().session, strong.signed().unwrap().session);
+    // A token that somebody made up opens nothing, before and after its owner signs in.
+    let planted = format!("ses_{}", "0".repeat(64));
+    assert!(matches!(spine.access.authenticate(&planted).await, Err(Error::NotSignedIn)));
+    spine.passkey_session(&mut passkey).await.unwrap();
+    assert!(matches!(spine.access.authenticate(&planted).await, Err(Error::NotSignedIn)));
+}
