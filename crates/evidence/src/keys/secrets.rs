@@ -54,14 +54,8 @@ fn scenario(play: &mut Play) -> Result<()> {
     let printed = watch.hits(watch.printed.as_bytes());
     let bytes = watch.printed.len();
     play.expect("none in what was printed", printed.is_empty(), format!("{bytes} bytes, {printed:?}"));
-    let files = below(site.folder())?;
-    let mut hits = Vec::new();
-    for file in &files {
-        let content = fs::read(file).map_err(Error::io(file))?;
-        let name = file.strip_prefix(site.folder()).unwrap_or(file).display().to_string();
-        hits.extend(watch.hits(&content).iter().map(|secret| format!("{secret} in {name}")));
-    }
-    play.expect("none in the site's files", hits.is_empty(), format!("{} files, {hits:?}", files.len()));
+    let (files, hits) = in_files(&watch)?;
+    play.expect("none in the site's files", hits.is_empty(), format!("{files} files, {hits:?}"));
     for (whose, seen) in [("the site's process", &seen), ("a command", &command)] {
         let hits = watch.hits(&seen.bytes);
         let held = hits.is_empty() && !seen.bytes.is_empty();
@@ -74,6 +68,29 @@ fn scenario(play: &mut Play) -> Result<()> {
         play.expect(&format!("{whose} may write no core"), seen.cores == "0 0", seen.cores.clone());
     }
     site.lock()
+}
+
+/// How many files the site has, and which of them hold a secret. The site is open: where a file went while they were read,
+/// all are read again.
+fn in_files(watch: &Watch<'_>) -> Result<(usize, Vec<String>)> {
+    for _ in 0..20 {
+        let files = below(watch.site.folder())?;
+        let mut hits = Vec::new();
+        let gone = files.iter().find_map(|file| match fs::read(file) {
+            Ok(content) => {
+                let name = file.strip_prefix(watch.site.folder()).unwrap_or(file).display().to_string();
+                hits.extend(watch.hits(&content).iter().map(|secret| format!("{secret} in {name}")));
+                None
+            }
+            Err(error) => Some(Error::io(file)(error)),
+        });
+        match gone {
+            None => return Ok((files.len(), hits)),
+            Some(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            Some(error) => return Err(error),
+        }
+    }
+    Err(Error::unplayable("files of the site went away while they were read"))
 }
 
 /// Secrets, right and wrong, by every way in. Gives what the last command said, and what was seen of a
