@@ -114,12 +114,12 @@ impl Access {
         tx.commit().await?;
         // The token of before and the passkeys are worth nothing from here on: a session that they began meanwhile
         // is among these.
-        self.forget_passkeys(permit.caller(), account).await?;
+        self.forget_credentials(permit.caller(), account).await?;
         self.forget_services(permit.caller(), account).await?;
         let rows = self.sessions_of(account).await?;
         self.end_sessions(permit.caller(), account, rows, Cause::NewToken).await?;
         // And what such a session did while it lasted.
-        self.forget_passkeys(permit.caller(), account).await?;
+        self.forget_credentials(permit.caller(), account).await?;
         self.forget_services(permit.caller(), account).await?;
         Ok(token)
     }
@@ -161,7 +161,7 @@ impl Access {
             Ok(_) => return Err(Error::Open),
         }
         // Nor does it have anything to sign in with, or anything that acts for it: a closed account adds none.
-        self.forget_passkeys(permit.caller(), account).await?;
+        self.forget_credentials(permit.caller(), account).await?;
         self.forget_services(permit.caller(), account).await?;
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;

@@ -80,6 +80,20 @@ impl<T> Pending<T> {
     }
 }
 
+impl Pending<u32> {
+    /// Counts one more under a name, from its first on; gives how many there are.
+    pub fn raise(&self, name: String, now: Duration) -> u32 {
+        if let Some(count) = self.with(&name, now, |count| {
+            *count = count.saturating_add(1);
+            *count
+        }) {
+            return count;
+        }
+        self.keep(name, now, 1);
+        1
+    }
+}
+
 /// 256 random bits as text.
 pub(crate) fn secret(entropy: &dyn Entropy) -> String {
     let mut text = String::with_capacity(64);

@@ -39,6 +39,7 @@ pub(crate) struct Inner {
     pub sessions: OnceLock<crate::limits::Asked>,
     pub passkeys: OnceLock<crate::passkey::Passkeys>,
     pub terminals: Terminals,
+    pub passwords: crate::password::Passwords,
     pub strictest: Mutex<Option<(std::time::Duration, base::Class)>>,
 }
 
@@ -115,6 +116,7 @@ impl Access {
         let (judge, settings) = (Judge::new(policies), OnceLock::new());
         let (sessions, strictest) = (OnceLock::new(), Mutex::default());
         let (passkeys, terminals) = (OnceLock::new(), Terminals::default());
+        let passwords = crate::password::Passwords::default();
         let inner = Inner {
             db,
             audit,
@@ -128,6 +130,7 @@ impl Access {
             sessions,
             passkeys,
             terminals,
+            passwords,
             strictest,
         };
         Self { inner: Arc::new(inner) }

@@ -75,14 +75,23 @@ pub enum Error {
     #[error("a passkey's label has 1 to {0} printable characters")]
     Label(usize),
     /// The last passkey of an account.
-    #[error("it is the account's last passkey")]
+    #[error("it is all that the account signs in with")]
     LastPasskey,
     /// The account has nothing to confirm with.
     #[error("the account has no passkey to confirm with")]
     NothingEnrolled,
     /// A first passkey in a session that is not new.
-    #[error("a first passkey is enrolled within five minutes after the sign-in")]
+    #[error("the first thing to sign in with is enrolled within five minutes after the sign-in")]
     FirstPasskey,
+    /// No passwords beside strictly kept data.
+    #[error("a site with a controlled or clinical project takes no passwords")]
+    NoPasswords,
+    /// A name, password or code that does not count. Which of them is told to nobody.
+    #[error("the name, the password or the code is not right")]
+    Password,
+    /// A password of the wrong length.
+    #[error("a password has {0} to {1} characters")]
+    ShortPassword(usize, usize),
     /// The project asks for a passkey.
     #[error("controlled and clinical projects ask for a sign-in with a passkey")]
     PasskeyNeeded,
@@ -195,6 +204,7 @@ impl Fault for Error {
             | Self::PermitEnded
             | Self::Takeover
             | Self::Passkey
+            | Self::Password
             | Self::PasskeyNeeded
             | Self::Confirm
             | Self::FirstPasskey
@@ -223,9 +233,10 @@ impl Fault for Error {
             | Self::Settings { .. }
             | Self::Origin(_)
             | Self::Label(_)
+            | Self::ShortPassword(..)
             | Self::ServiceKey
             | Self::Service(_) => Kind::Invalid,
-            Self::ReadOnly(_) | Self::NoPasskeys | Self::ManyWait => Kind::Unavailable,
+            Self::ReadOnly(_) | Self::NoPasskeys | Self::NoPasswords | Self::ManyWait => Kind::Unavailable,
             Self::Verb { .. } | Self::Facts(_) => Kind::Internal,
             Self::Policy(e) => e.kind(),
             Self::Audit(e) => e.kind(),
@@ -279,6 +290,9 @@ impl Fault for Error {
             Self::ForPeople => "ACCESS-042",
             Self::FirstPasskey => "ACCESS-043",
             Self::ServiceClosed => "ACCESS-044",
+            Self::NoPasswords => "ACCESS-045",
+            Self::Password => "ACCESS-046",
+            Self::ShortPassword(..) => "ACCESS-047",
             Self::Policy(e) => e.code(),
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
@@ -353,6 +367,12 @@ impl Error {
                 "write it as browsers show it, with a name and no path: `https://genomes.example.org:8443`".into(),
             ),
             Self::Passkey => Some("begin again on the site's own page, and use a passkey that was enrolled there".into()),
+            Self::NoPasswords => Some("sign in with a passkey: `sequestra login`, or the site's page `/sign-in`".into()),
+            Self::Password => Some(
+                "each code is good once: wait for the next one; after five wrong tries a name waits for a quarter of an hour"
+                    .into(),
+            ),
+            Self::ShortPassword(..) => Some("several words in a row are easy to keep and hard to guess".into()),
             Self::ManyPasskeys(_) => Some("remove one that you do not use".into()),
             Self::LastPasskey => Some("enrol another first, or nobody could sign in any more".into()),
             Self::NothingEnrolled => Some("enrol a passkey on the site's page `/enrol`".into()),

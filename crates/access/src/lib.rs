@@ -17,6 +17,7 @@
 //! * [`restored`]: people of a site that was restored
 //! * [`signed`], [`limits`], `token`: what proved who somebody is, how long that lasts, what it is kept as
 //! * [`passkey`], [`terminal`]: passkeys, and terminals that a passkey approves; `ceremony`: what waits for an answer
+//! * [`password`]: a password with a second factor, where no data is strictly kept
 //! * [`service`], [`assertion`], [`network`]: programs that act for a person, and how they prove which they are
 //! * `proof`: how somebody must have proved who they are before they act
 //! * `standing`: whether somebody whose request goes on may still ask
@@ -31,6 +32,7 @@ pub mod grant;
 pub mod limits;
 pub mod network;
 pub mod passkey;
+pub mod password;
 pub mod permit;
 pub mod proposal;
 pub mod recovered;

@@ -376,8 +376,9 @@ impl Access {
         self.end_begun_by_passkeys(user, caller.request(), Cause::PasskeyRemoved, caller.signed()).await
     }
 
-    /// Takes all passkeys of an account away, on record: its owner lost them and begins anew.
-    pub(crate) async fn forget_passkeys(&self, caller: &Caller, account: &UserId) -> Result<(), Error> {
+    /// Takes all passkeys of an account away, and its password, on record: its owner lost them and begins anew.
+    pub(crate) async fn forget_credentials(&self, caller: &Caller, account: &UserId) -> Result<(), Error> {
+        self.forget_password(caller, account).await?;
         for row in self.passkeys_of(account).await? {
             let what = What::CredentialRemoved { proof: Proof::Passkey.as_str().to_owned() };
             let position = self.note(caller, what, [row.name, account.to_string()]).await?;
@@ -466,7 +467,10 @@ impl Access {
     }
 }
 
-async fn passkeys_of(from: &impl ConnectionTrait, account: &UserId) -> Result<Vec<passkey::Model>, Error> {
+pub(crate) async fn passkeys_of(
+    from: &impl ConnectionTrait,
+    account: &UserId,
+) -> Result<Vec<passkey::Model>, Error> {
     let own = passkey::Entity::find().filter(passkey::Column::Account.eq(account.to_string()));
     let oldest_first = own.order_by_asc(passkey::Column::CreatedAt).order_by_asc(passkey::Column::Name);
     Ok(oldest_first.all(from).await?)
@@ -489,7 +493,7 @@ fn others(rows: &[passkey::Model], without: &passkey::Model) -> Result<(), Error
     if left { Ok(()) } else { Err(Error::LastPasskey) }
 }
 
-fn own(caller: &Caller) -> Result<(&UserId, &SignedIn), Error> {
+pub(crate) fn own(caller: &Caller) -> Result<(&UserId, &SignedIn), Error> {
     Ok((caller.own()?, caller.signed().ok_or(Error::NotSignedIn)?))
 }
 

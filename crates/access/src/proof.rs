@@ -61,10 +61,17 @@ impl Access {
         if strict && !is_strong(caller)? {
             return Ok(Some(Error::PasskeyNeeded));
         }
-        if signed.confirmed && signed.proof != Proof::OneTimeToken {
+        // By the strongest that there is: who has a passkey does not confirm with less.
+        let passkeys = !self.passkeys_of(user).await?.is_empty();
+        let enough = match signed.proof {
+            Proof::OneTimeToken => false,
+            Proof::PasswordTotp => !passkeys,
+            Proof::Terminal | Proof::Passkey | Proof::ServiceKey => true,
+        };
+        if signed.confirmed && enough {
             return Ok(None);
         }
-        let can_confirm = strict || !self.passkeys_of(user).await?.is_empty();
+        let can_confirm = strict || passkeys || self.password_of(user).await?.is_some();
         Ok(can_confirm.then_some(Error::Confirm))
     }
 }

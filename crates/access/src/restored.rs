@@ -2,7 +2,8 @@
 
 use crate::proposal::State;
 use crate::table::{
-    account, grant, passkey, proposal, service, service_key, service_person, service_token, session, token,
+    account, grant, passkey, password, proposal, service, service_key, service_person, service_token,
+    session, token,
 };
 use crate::token::OneTimeToken;
 use crate::{Access, Ends, Error};
@@ -65,6 +66,10 @@ impl Access {
         withdrawn: impl IntoIterator<Item = &'a (ServiceId, UserId)>,
     ) -> Result<(), Error> {
         let names: Vec<String> = credentials.into_iter().cloned().collect();
+        password::Entity::delete_many()
+            .filter(password::Column::Name.is_in(names.clone()))
+            .exec(&**tx)
+            .await?;
         passkey::Entity::delete_many().filter(passkey::Column::Name.is_in(names)).exec(&**tx).await?;
         let ids: Vec<String> = services.into_iter().map(ToString::to_string).collect();
         service::Entity::update_many()

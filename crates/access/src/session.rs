@@ -355,9 +355,10 @@ impl Access {
         cause: Cause,
         stays: Option<&SignedIn>,
     ) -> Result<(), Error> {
-        let weak = Proof::OneTimeToken.as_str();
+        let by_passkeys = [Proof::Passkey.as_str(), Proof::Terminal.as_str()];
         let ends = |row: &session::Model| {
-            row.proof != weak && stays.is_none_or(|signed| signed.digest != row.digest)
+            by_passkeys.contains(&row.proof.as_str())
+                && stays.is_none_or(|signed| signed.digest != row.digest)
         };
         let mut last = None;
         let rows = self.sessions_of(user).await?;

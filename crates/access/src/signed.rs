@@ -11,6 +11,8 @@ use std::time::Duration;
 pub enum Proof {
     /// A one-time token that an administrator handed over.
     OneTimeToken,
+    /// A password with the code of a second factor.
+    PasswordTotp,
     /// A passkey, with its user verified, for a terminal elsewhere than its approver: they may have been talked into
     /// it.
     Terminal,
@@ -22,12 +24,14 @@ pub enum Proof {
 
 impl Proof {
     /// Every word, the weakest first.
-    pub const ALL: &[Self] = &[Self::OneTimeToken, Self::Terminal, Self::Passkey, Self::ServiceKey];
+    pub const ALL: &[Self] =
+        &[Self::OneTimeToken, Self::PasswordTotp, Self::Terminal, Self::Passkey, Self::ServiceKey];
 
     /// The word that records, lists and settings use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OneTimeToken => "one-time-token",
+            Self::PasswordTotp => "password-totp",
             Self::Terminal => "terminal",
             Self::Passkey => "passkey",
             Self::ServiceKey => "service-key",
@@ -37,7 +41,7 @@ impl Proof {
     /// Whether it cannot be handed on, typed into a stranger's page or replayed.
     pub const fn resists_phishing(self) -> bool {
         match self {
-            Self::OneTimeToken | Self::Terminal => false,
+            Self::OneTimeToken | Self::PasswordTotp | Self::Terminal => false,
             Self::Passkey | Self::ServiceKey => true,
         }
     }
@@ -72,14 +76,19 @@ pub enum Source {
 }
 
 impl Source {
+    /// What counts as one who asks: an address, or the first 64 bits of one of IPv6, which one subscriber has.
+    pub(crate) fn subscriber(self) -> Self {
+        match self {
+            Self::Network(IpAddr::V6(address)) => {
+                Self::Network(IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()))
+            }
+            other => other,
+        }
+    }
+
     /// Whether one subscriber may have both: an address, or the first 64 bits of one of IPv6.
     pub(crate) fn is_beside(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Network(IpAddr::V6(one)), Self::Network(IpAddr::V6(other))) => {
-                (one.to_bits() ^ other.to_bits()).leading_zeros() >= 64
-            }
-            _ => self == other,
-        }
+        self.subscriber() == other.subscriber()
     }
 }
 

@@ -3,7 +3,7 @@
 use db::Migration;
 
 /// The steps to today's tables.
-pub const MIGRATIONS: &[Migration] = &[FIRST, SESSIONS, RIGHTS, PROPOSALS, PASSKEYS, SERVICES];
+pub const MIGRATIONS: &[Migration] = &[FIRST, SESSIONS, RIGHTS, PROPOSALS, PASSKEYS, SERVICES, PASSWORDS];
 
 /// A site's own policies, and who proposed them.
 const PROPOSALS: Migration = Migration {
@@ -62,6 +62,15 @@ const SERVICES: Migration = Migration {
     ],
 };
 
+const PASSWORDS: Migration = Migration {
+    step: "access-7",
+    sql: &[
+        "CREATE TABLE access_password (account TEXT PRIMARY KEY REFERENCES access_account (id), name TEXT NOT NULL UNIQUE, \
+            salt {bytes} NOT NULL, hash TEXT NOT NULL, secret TEXT NOT NULL, used_step BIGINT NOT NULL, \
+            created_at BIGINT NOT NULL, used_at BIGINT NOT NULL)",
+    ],
+};
+
 const FIRST: Migration = Migration {
     step: "access-1",
     sql: &[
@@ -115,6 +124,19 @@ db::entity!(passkey, "access_passkey", {
     pub created_at: i64,
     pub used_at: i64,
     pub suspended: bool,
+});
+
+db::entity!(password, "access_password", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account: String,
+    #[sea_orm(unique)]
+    pub name: String,
+    pub salt: Vec<u8>,
+    pub hash: String,
+    pub secret: String,
+    pub used_step: i64,
+    pub created_at: i64,
+    pub used_at: i64,
 });
 
 db::entity!(service, "access_service", {

@@ -1,7 +1,8 @@
 //! What each route takes and gives, by its name in [`crate::ROUTES`].
 
 use crate::{
-    archive, backup, keys, passkey, people, policy, project, record, rights, run, service, site, variant,
+    archive, backup, keys, passkey, password, people, policy, project, record, rights, run, service, site,
+    variant,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -180,6 +181,11 @@ fn of_passkeys(route: &str) -> Option<Shape> {
         "passkey add" => takes::<passkey::NewPasskey>().gives::<passkey::Enrolled>(),
         "passkey list" => gives::<Vec<passkey::Passkey>>(),
         "passkey remove" => gives::<passkey::Enrolled>(),
+        "password begin" => gives::<password::SecondFactor>(),
+        "password set" => takes::<password::NewPassword>().gives::<passkey::Enrolled>(),
+        "password remove" => Shape::NOTHING,
+        "password login" => takes::<password::SignIn>().gives::<people::Session>(),
+        "confirm password" => takes::<password::Confirm>().gives::<people::Me>(),
         "confirm passkey" => takes::<passkey::Answer>().gives::<people::Me>(),
         "confirm terminal" | "terminal begin" => gives::<passkey::Terminal>(),
         "terminal finish" => takes::<passkey::Finish>().gives::<passkey::Finished>(),
@@ -206,7 +212,9 @@ fn of_services(route: &str) -> Option<Shape> {
 
 fn of_pages(route: &str) -> Option<Shape> {
     Some(match route {
-        "page enrol" | "page sign-in" | "page device" | "page sessions" => Shape::NOTHING.bytes("text/html"),
+        "page enrol" | "page password" | "page sign-in" | "page device" | "page sessions" => {
+            Shape::NOTHING.bytes("text/html")
+        }
         "page script" => Shape::NOTHING.bytes("text/javascript"),
         "page style" => Shape::NOTHING.bytes("text/css"),
         _ => return None,

@@ -9,6 +9,7 @@
 //! * [`people`]: sessions, accounts, members; [`rights`]: what a change of theirs would do, and why
 //! * [`policy`]: a site's own policies
 //! * [`passkey`]: passkeys, confirmations, terminals
+//! * [`password`]: passwords with a second factor
 //! * [`service`]: service accounts
 //! * [`project`]: projects, packages, samples, objects
 //! * [`run`]: tools, references, runs
@@ -26,6 +27,7 @@ pub mod contract;
 pub mod keys;
 pub mod openapi;
 pub mod passkey;
+pub mod password;
 pub mod people;
 pub mod policy;
 pub mod problem;

@@ -23,10 +23,12 @@ pub const OPEN: &[&str] = &[
     "session create",
     "passkey challenge",
     "passkey login",
+    "password login",
     "terminal begin",
     "terminal finish",
     "service token",
     "page enrol",
+    "page password",
     "page sign-in",
     "page device",
     "page sessions",
@@ -73,6 +75,11 @@ routes! {
     "confirm begin" = "POST" "/v1/me/confirmation/challenge";
     "confirm passkey" = "POST" "/v1/me/confirmation";
     "confirm terminal" = "POST" "/v1/me/confirmation/terminal";
+    "confirm password" = "POST" "/v1/me/confirmation/password";
+    "password login" = "POST" "/v1/passwords/sessions";
+    "password begin" = "POST" "/v1/me/password/challenge";
+    "password set" = "POST" "/v1/me/password";
+    "password remove" = "DELETE" "/v1/me/password";
     "terminal begin" = "POST" "/v1/terminals";
     "terminal finish" = "POST" "/v1/terminals/session";
     "terminal show" = "POST" "/v1/me/terminals/show";
@@ -80,6 +87,7 @@ routes! {
     "terminal approve" = "POST" "/v1/me/terminals/approve";
     "terminal refuse" = "POST" "/v1/me/terminals/refuse";
     "page enrol" = "GET" "/enrol";
+    "page password" = "GET" "/password";
     "page sign-in" = "GET" "/sign-in";
     "page device" = "GET" "/device";
     "page sessions" = "GET" "/sessions";

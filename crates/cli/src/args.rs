@@ -3,8 +3,8 @@
 use crate::app::App;
 use crate::{
     Failure, access, account, archive, audit, backup, completion, contract, controls, database, demo, doctor,
-    door, init, intake, keys, ledger, login, member, object, passkey, policy, project, receipt, reference,
-    remote, report, run, sample, serve, service, sessions, site, tool, variant, witness,
+    door, init, intake, keys, ledger, login, member, object, passkey, password, policy, project, receipt,
+    reference, remote, report, run, sample, serve, service, sessions, site, tool, variant, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -81,6 +81,8 @@ pub enum Command {
     #[command(subcommand)]
     Passkey(passkey::Passkey),
     #[command(subcommand)]
+    Password(password::Password),
+    #[command(subcommand)]
     Service(service::Service),
     #[command(subcommand)]
     Site(site::Site),
@@ -154,6 +156,7 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Confirm(args) => args.run(app),
         Command::Logout(args) => args.run(app),
         Command::Passkey(args) => args.run(app),
+        Command::Password(args) => args.run(app),
         Command::Whoami(args) => args.run(app),
         Command::Service(args) => args.run(app),
         Command::Session(args) => args.run(app),

@@ -54,6 +54,7 @@ mod member;
 mod object;
 mod passkey;
 mod passphrase;
+mod password;
 mod place;
 mod policy;
 mod project;

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::client::Client;
 use crate::{Error, Failure, file, passphrase, text};
 use api::passkey::{Finish, Finished, Terminal};
+use api::password::{Confirm as Again, SignIn};
 use api::people::{Me, Redeem, Session};
 use clap::Args;
 use std::path::PathBuf;
@@ -19,13 +20,13 @@ pub const CONFIRM: &str = "ACCESS-035";
 ///
 /// Where the site offers passkeys, a code and an address are printed: open the address in a browser, sign in there
 /// with your passkey, type the code, and type what the page then shows back here. Approve no code that somebody
-/// sent you. With a one-time token (`--token`, `--token-file`) no browser is needed; it is spent, it signs in
+/// sent you. With a password and the code of a second factor (`--password`) where you set one. With a one-time token (`--token`, `--token-file`) no browser is needed; it is spent, it signs in
 /// once, and it comes from `init`, `account create` and `account token`. Tokens are read from a prompt or a
 /// file, never from the arguments, where other users of the machine could see them.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  sequestra login\n  sequestra login --token-file ./token\n\nRole: none; the token or the \
-    passkey says who you are."
+    after_help = "Example:\n  sequestra login\n  sequestra login --token-file ./token\n  sequestra login --password lead\n\n\
+    Role: none; what you sign in with says who you are."
 )]
 pub struct Login {
     /// Ask for a one-time token
@@ -37,12 +38,16 @@ pub struct Login {
     /// Have a passkey approve this terminal, also where nobody can be asked: the answer is read from stdin
     #[arg(long, conflicts_with_all = ["token", "token_file"])]
     passkey: bool,
+    /// Ask for the password of this name and a code; where nobody can be asked, each is a line of stdin
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["token", "token_file", "passkey"])]
+    password: Option<String>,
 }
 
 impl Login {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let session = match &self.token_file {
             Some(path) => redeem(app, &file::read_line(path)?)?,
+            None if let Some(name) = self.password => by_password(app, name)?,
             None if self.passkey => by_passkey(app)?,
             None if !app.console.can_ask() => return Err(Error::NoToken.into()),
             None if self.token => redeem(app, &passphrase::prompt_for("One-time token: ")?)?,
@@ -68,6 +73,17 @@ impl Login {
 fn redeem(app: &mut App<'_>, token: &str) -> Result<Session, Failure> {
     let body = Redeem { token: token.trim().to_owned() };
     app.visitor()?.post("session create", &[], &body)?.json()
+}
+
+fn by_password(app: &mut App<'_>, name: String) -> Result<Session, Failure> {
+    let (password, code) = typed(app)?;
+    app.visitor()?.post("password login", &[], &SignIn { name, password, code })?.json()
+}
+
+fn typed(app: &App<'_>) -> Result<(String, String), Failure> {
+    let password = passphrase::prompt_or_line(app, "Password: ")?.to_string();
+    let code = passphrase::prompt_or_line(app, "Code: ")?.to_string();
+    Ok((password, code))
 }
 
 fn by_passkey(app: &mut App<'_>) -> Result<Session, Failure> {
@@ -105,16 +121,25 @@ pub fn approved(app: &mut App<'_>, client: &mut Client, terminal: Terminal) -> R
 /// Confirm that it is still you, where something asks for that: what leaves, and what is done to keys.
 ///
 /// As `login`: a code and an address are printed, and a passkey approves it in a browser. The session is then good
-/// for such commands for five minutes.
-#[derive(Args)]
+/// for such commands for five minutes. With `--password` your password and a code do it, where you have no passkey.
+#[derive(Args, Default)]
 #[command(after_help = "Example:\n  sequestra confirm\n\nRole: none.")]
-pub struct Confirm {}
+pub struct Confirm {
+    /// Ask for your password and a code; where nobody can be asked, each is a line of stdin
+    #[arg(long)]
+    password: bool,
+}
 
 impl Confirm {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let mut client = app.client()?;
-        let terminal: Terminal = client.get("confirm terminal", &[])?;
-        approved(app, &mut client, terminal)?;
+        if self.password {
+            let (password, code) = typed(app)?;
+            client.post("confirm password", &[], &Again { password, code })?;
+        } else {
+            let terminal: Terminal = client.get("confirm terminal", &[])?;
+            approved(app, &mut client, terminal)?;
+        }
         app.console.say("confirmed for five minutes");
         if app.console.is_json() { app.console.json(&serde_json::json!({})) } else { Ok(()) }
     }

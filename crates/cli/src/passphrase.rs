@@ -132,6 +132,18 @@ fn ask(prompt: &str) -> Result<Passphrase, Failure> {
     Ok(Passphrase::new(text))
 }
 
+/// Asks without showing what is typed; where nobody can be asked, takes a line of stdin.
+pub fn prompt_or_line(app: &App<'_>, prompt: &str) -> Result<Zeroizing<String>, Failure> {
+    if app.console.can_ask() {
+        return prompt_for(prompt);
+    }
+    let mut line = Zeroizing::new(String::new());
+    match std::io::stdin().read_line(&mut line) {
+        Ok(1..) => Ok(Zeroizing::new(line.trim_end_matches(['\n', '\r']).to_owned())),
+        _ => Err(Error::Prompt("nothing was typed").into()),
+    }
+}
+
 /// Asks without showing what is typed.
 pub fn prompt_for(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     rpassword::prompt_password(prompt)

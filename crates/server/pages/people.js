@@ -66,6 +66,14 @@ async function signIn() {
   return session.account.name;
 }
 
+async function signInByPassword() {
+  const [name, password, code] = ["name", "password", "code"].map((id) => byId(id).value);
+  const session = await ask("POST", "/v1/passwords/sessions", { name, password, code });
+  sessionStorage.setItem("session", session.token);
+  byId("password").value = "";
+  return session.account.name;
+}
+
 async function confirm() {
   const asked = await ask("POST", "/v1/me/confirmation/challenge");
   const credential = told(await navigator.credentials.get(forGet(asked.options)));
@@ -86,13 +94,16 @@ async function confirmed(act) {
 // Whether the tab's session was begun here by a one-time token.
 let weak = false;
 
+async function begin() {
+  if (sessionStorage.getItem("session")) return;
+  const session = await ask("POST", "/v1/sessions", { token: byId("token").value });
+  sessionStorage.setItem("session", session.token);
+  byId("token").value = "";
+  weak = true;
+}
+
 async function enrol() {
-  if (!sessionStorage.getItem("session")) {
-    const session = await ask("POST", "/v1/sessions", { token: byId("token").value });
-    sessionStorage.setItem("session", session.token);
-    byId("token").value = "";
-    weak = true;
-  }
+  await begin();
   const asked = await confirmed(() => ask("POST", "/v1/me/passkeys/challenge"));
   const credential = told(await navigator.credentials.create(forCreate(asked.options)));
   const label = byId("label").value;
@@ -173,7 +184,32 @@ const pages = {
     on("leave", async () => { await signOut(); await show(); });
     on("enrol", async () => "Enrolled. You are signed in as " + (await enrol()) + ".");
   },
-  "sign-in": () => on("sign-in", async () => "You are signed in as " + (await signIn()) + "."),
+  "sign-in": () => {
+    on("sign-in", async () => "You are signed in as " + (await signIn()) + ".");
+    on("by-password", async () => "You are signed in as " + (await signInByPassword()) + ".");
+  },
+  "password": () => {
+    let ceremony = "";
+    document.querySelector("[data-when=out]").hidden = Boolean(sessionStorage.getItem("session"));
+    on("begin", async () => {
+      await begin();
+      const shown = await confirmed(() => ask("POST", "/v1/me/password/challenge"));
+      ceremony = shown.ceremony;
+      byId("secret").textContent = shown.secret;
+      byId("url").textContent = shown.url;
+      byId("begun").hidden = false;
+    });
+    on("set", async () => {
+      const password = byId("password").value;
+      if (password !== byId("again").value) return "The two passwords are not the same.";
+      await ask("POST", "/v1/me/password", { ceremony, password, code: byId("code").value });
+      byId("begun").hidden = true;
+      for (const id of ["password", "again", "code"]) byId(id).value = "";
+      for (const id of ["secret", "url"]) byId(id).textContent = "";
+      if (weak) await signOut();
+      return "Set. Sign in with it on the page for that, with the next code.";
+    });
+  },
   "device": () => {
     // What is approved is what was looked at, whatever stands in the field by then.
     let shown = "";

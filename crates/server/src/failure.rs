@@ -204,8 +204,12 @@ fn of_request(code: &str) -> Option<StatusCode> {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         // Not signed in: the one case that HTTP tells apart from "may not".
-        let signs_in =
-            [access::Error::NotSignedIn.code(), access::Error::Token.code(), access::Error::Passkey.code()];
+        let signs_in = [
+            access::Error::NotSignedIn.code(),
+            access::Error::Token.code(),
+            access::Error::Passkey.code(),
+            access::Error::Password.code(),
+        ];
         let status = match self.0.code.as_str() {
             code if signs_in.contains(&code) => StatusCode::UNAUTHORIZED,
             code => of_request(code).unwrap_or_else(|| {

@@ -19,6 +19,10 @@ pub(crate) async fn enrol() -> Response {
     page("Enrol a passkey", include_str!("../pages/enrol.html"))
 }
 
+pub(crate) async fn password() -> Response {
+    page("Set a password", include_str!("../pages/password.html"))
+}
+
 pub(crate) async fn sign_in() -> Response {
     page("Sign in", include_str!("../pages/sign-in.html"))
 }
@@ -74,6 +78,7 @@ mod tests {
         let pages = [
             SHELL,
             include_str!("../pages/enrol.html"),
+            include_str!("../pages/password.html"),
             include_str!("../pages/sign-in.html"),
             include_str!("../pages/device.html"),
             include_str!("../pages/sessions.html"),

@@ -3,9 +3,9 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
-    backup, erase, export, history, keep, keys, object, package, pages, passkey, people, policy, process,
-    project, record, reference, rights, run, sample, scrub, service, session, tail, terminal, tool, variant,
-    volume,
+    backup, erase, export, history, keep, keys, object, package, pages, passkey, password, people, policy,
+    process, project, record, reference, rights, run, sample, scrub, service, session, tail, terminal, tool,
+    variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -27,6 +27,10 @@ const OWN: &[&str] = &[
     "confirm begin",
     "confirm passkey",
     "confirm terminal",
+    "confirm password",
+    "password begin",
+    "password set",
+    "password remove",
     "terminal show",
     "terminal challenge",
     "terminal approve",
@@ -138,6 +142,11 @@ fn of_people(set: &mut impl FnMut(&'static str, MethodRouter<Site>)) {
     set("confirm begin", to("confirm begin", passkey::ask_again));
     set("confirm passkey", to("confirm passkey", passkey::confirm));
     set("confirm terminal", to("confirm terminal", terminal::confirm));
+    set("confirm password", to("confirm password", password::confirm));
+    set("password login", to("password login", password::sign_in));
+    set("password begin", to("password begin", password::begin));
+    set("password set", to("password set", password::set));
+    set("password remove", to("password remove", password::remove));
     set("terminal begin", to("terminal begin", terminal::begin));
     set("terminal finish", to("terminal finish", terminal::finish));
     set("terminal show", to("terminal show", terminal::asking));
@@ -145,6 +154,7 @@ fn of_people(set: &mut impl FnMut(&'static str, MethodRouter<Site>)) {
     set("terminal approve", to("terminal approve", terminal::approve));
     set("terminal refuse", to("terminal refuse", terminal::refuse));
     set("page enrol", to("page enrol", pages::enrol));
+    set("page password", to("page password", pages::password));
     set("page sign-in", to("page sign-in", pages::sign_in));
     set("page device", to("page device", pages::device));
     set("page sessions", to("page sessions", pages::sessions));

@@ -5,6 +5,7 @@
 
 mod before;
 mod passkeys;
+mod passwords;
 mod rights;
 mod services;
 mod sessions;

@@ -43,8 +43,11 @@ fn every_route_has_its_command() {
             // A browser's, on the site's pages; a terminal asks there by `login` and `confirm`.
             name if name.starts_with("page ") || name.starts_with("terminal ") => vec!["login"],
             "passkey invite" => vec!["passkey", "enrol"],
-            "passkey challenge" | "passkey login" | "passkey begin" | "passkey add" => vec!["login"],
-            "confirm begin" | "confirm passkey" | "confirm terminal" => vec!["confirm"],
+            "passkey challenge" | "passkey login" | "passkey begin" | "passkey add" | "password login" => {
+                vec!["login"]
+            }
+            "password begin" => vec!["password", "set"],
+            "confirm begin" | "confirm passkey" | "confirm terminal" | "confirm password" => vec!["confirm"],
             "service token" => vec!["service", "login"],
             "service mine" => vec!["service", "list"],
             "session revoke" | "account sign-out" => vec!["session", "end"],

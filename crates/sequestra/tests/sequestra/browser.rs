@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use testkit::browser::Browser;
+use totp_rs::{Builder, Secret};
 
 /// A site that serves its pages, and where.
 struct Pages {
@@ -45,6 +46,45 @@ fn somebody_enrols_a_passkey_signs_in_and_approves_their_terminal() {
     approve(&pages, &browser);
     refuse_another(&pages, &browser);
     confined(&pages, &browser);
+}
+
+#[test]
+fn somebody_sets_a_password_on_the_page_and_signs_in_by_it() {
+    let pages = Pages::open();
+    let invited = pages.site().json("admin", &["account", "create", "reader"]);
+    let browser = Browser::trusting(&pages.pin);
+    browser.open(&pages.page("password"));
+    browser.fill("#token", invited["token"].as_str().unwrap());
+    browser.click("#begin");
+    let secret = browser.wait("#secret", |told| told.len() == 32);
+    let secret = Secret::try_from_base32(secret).unwrap();
+    let totp = Builder::new().with_secret(secret).with_account_name("reader").build().unwrap();
+    let now = || base::Timestamp::now().as_second().unsigned_abs();
+    browser.fill("#password", "four words in a row");
+    browser.fill("#again", "four words in a Row");
+    browser.click("#set");
+    browser.wait("#told", |told| told.contains("not the same"));
+    browser.fill("#again", "four words in a row");
+    browser.fill("#code", "000000");
+    browser.click("#set");
+    browser.wait("#told", |told| told.contains("is not right"));
+    browser.fill("#code", &totp.generate(now()).to_string());
+    browser.click("#set");
+    browser.wait("#told", |told| told.starts_with("Set."));
+    assert_eq!(browser.run("return document.body.innerText.includes('otpauth')"), false, "still shown");
+    browser.open(&pages.page("sign-in"));
+    browser.run("document.querySelector('details').open = true");
+    browser.fill("#name", "reader");
+    browser.fill("#password", "four words in a row");
+    browser.fill("#code", "000000");
+    browser.click("#by-password");
+    browser.wait("#told", |told| told.contains("is not right"));
+    // The code of the setting has counted; that of the step after it counts already.
+    browser.fill("#code", &totp.generate(now() + 30).to_string());
+    browser.click("#by-password");
+    browser.wait("#told", |told| told == "You are signed in as reader.");
+    browser.open(&pages.page("sessions"));
+    browser.wait("#sessions", |told| told.contains("password-totp"));
 }
 
 fn enrol(pages: &Pages, browser: &Browser, token: &str) {

@@ -45,6 +45,7 @@ mod matrix;
 mod mistakes;
 mod mounted;
 mod outward;
+mod password;
 mod question;
 mod real;
 mod record;

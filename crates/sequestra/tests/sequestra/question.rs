@@ -171,6 +171,9 @@ impl Things {
         let value = match route.name {
             "session create" => json!({"token": format!("once_{}", "0".repeat(64))}),
             "passkey login" | "confirm passkey" => json!({"ceremony": "none", "credential": {}}),
+            "password login" => json!({"name": "spare", "password": "none of hers", "code": "000000"}),
+            "password set" => json!({"ceremony": "none", "password": "none of hers", "code": "000000"}),
+            "confirm password" => json!({"password": "none of hers", "code": "000000"}),
             "passkey add" => json!({"ceremony": "none", "label": "none", "credential": {}}),
             "terminal show" | "terminal challenge" | "terminal refuse" => json!({"code": "BBBB-BBBB"}),
             "terminal approve" => json!({"code": "BBBB-BBBB", "ceremony": "none", "credential": {}}),
