@@ -41,14 +41,18 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The longest that a site of `class` allows. The strict classes allow fewer at once and no less time: who
-    /// signed in with a one-time token holds nothing to sign in with again, and nobody else may make them one.
-    pub const fn of(class: Class) -> Self {
-        let parallel = match class {
-            Class::Sandbox | Class::Research => 10,
-            Class::Controlled | Class::Clinical => 5,
-        };
-        Self { idle_seconds: 8 * 3600, absolute_seconds: 24 * 3600, parallel }
+    /// The longest that a site of `class` allows. The strict classes allow fewer at once, and less time where people
+    /// can come back by a passkey: who signed in with a one-time token holds nothing to sign in with again, and nobody
+    /// else may make them one.
+    pub const fn of(class: Class, passkeys: bool) -> Self {
+        let usual = Self { idle_seconds: 8 * 3600, absolute_seconds: 24 * 3600, parallel: 10 };
+        match class {
+            Class::Sandbox | Class::Research => usual,
+            Class::Controlled | Class::Clinical if !passkeys => Self { parallel: 5, ..usual },
+            Class::Controlled | Class::Clinical => {
+                Self { idle_seconds: 15 * 60, absolute_seconds: 12 * 3600, parallel: 5 }
+            }
+        }
     }
 
     /// These, or what is asked for where that is less. Nothing asked for is taken below a minute, an
@@ -91,15 +95,20 @@ mod tests {
     #[test]
     fn a_stricter_class_allows_less_and_settings_only_shorten() {
         for pair in Class::ALL.windows(2) {
-            let (weaker, stricter) = (Limits::of(pair[0]), Limits::of(pair[1]));
-            assert!(stricter.idle_seconds <= weaker.idle_seconds, "{pair:?}");
-            assert!(stricter.absolute_seconds <= weaker.absolute_seconds, "{pair:?}");
-            assert!(stricter.parallel <= weaker.parallel, "{pair:?}");
+            for passkeys in [false, true] {
+                let (weaker, stricter) = (Limits::of(pair[0], passkeys), Limits::of(pair[1], passkeys));
+                assert!(stricter.idle_seconds <= weaker.idle_seconds, "{pair:?}");
+                assert!(stricter.absolute_seconds <= weaker.absolute_seconds, "{pair:?}");
+                assert!(stricter.parallel <= weaker.parallel, "{pair:?}");
+            }
         }
         let asked = Asked { idle_minutes: Some(20), hours: Some(1000), parallel: Some(0) };
-        let limits = Limits::of(Class::Controlled).within(asked);
+        let limits = Limits::of(Class::Controlled, false).within(asked);
         assert_eq!(limits, Limits { idle_seconds: 1200, absolute_seconds: 24 * 3600, parallel: 1 });
-        assert_eq!(Limits::of(Class::Sandbox).within(Asked::default()), Limits::of(Class::Sandbox));
+        let strict = Limits::of(Class::Controlled, true).within(Asked { parallel: None, ..asked });
+        assert_eq!(strict, Limits { idle_seconds: 900, absolute_seconds: 12 * 3600, parallel: 5 });
+        let usual = Limits::of(Class::Sandbox, true);
+        assert_eq!(usual.within(Asked::default()), usual);
     }
 
     #[test]

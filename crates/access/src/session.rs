@@ -291,7 +291,7 @@ impl Access {
     /// The limits of sessions as they are now: a site is as strict as its strictest project.
     pub async fn limits(&self) -> Result<Limits, Error> {
         let asked = self.inner.sessions.get().copied().unwrap_or_default();
-        Ok(Limits::of(self.strictest().await?).within(asked))
+        Ok(Limits::of(self.strictest().await?, self.pages().is_some()).within(asked))
     }
 
     /// The class of the site's strictest project; that of a sandbox while there is none.

@@ -63,7 +63,7 @@ fn ends(spine: &Spine, account: &UserId) -> Vec<Option<String>> {
 #[tokio::test]
 async fn a_session_ends_by_idleness_and_by_age() {
     let (spine, clock) = spine().await;
-    let limits = Limits::of(Class::Sandbox);
+    let limits = Limits::of(Class::Sandbox, true);
     let seconds = |count: i64| Duration::from_secs(u64::try_from(count).unwrap());
     let (_, idle) = signed_in(&spine, "idle").await;
     let (_, used) = signed_in(&spine, "used").await;
@@ -86,13 +86,13 @@ async fn a_session_ends_by_idleness_and_by_age() {
 async fn the_strictest_project_allows_less_and_settings_shorten_it_further() {
     let (spine, clock) = spine().await;
     let (_, token) = signed_in(&spine, "somebody").await;
-    assert_eq!(spine.access.limits().await.unwrap(), Limits::of(Class::Sandbox));
+    assert_eq!(spine.access.limits().await.unwrap(), Limits::of(Class::Sandbox, true));
     spine.project(Class::Clinical).await;
     clock.advance(Duration::from_secs(30));
-    assert_eq!(spine.access.limits().await.unwrap(), Limits::of(Class::Clinical));
+    assert_eq!(spine.access.limits().await.unwrap(), Limits::of(Class::Clinical, true));
     spine.access.limit_sessions(Asked { idle_minutes: Some(5), hours: Some(999), parallel: None });
     let limits = spine.access.limits().await.unwrap();
-    assert_eq!((limits.idle_seconds, limits.absolute_seconds), (300, 24 * 3600));
+    assert_eq!((limits.idle_seconds, limits.absolute_seconds), (300, 12 * 3600));
     caller(&spine, &token).await.unwrap();
     clock.advance(Duration::from_secs(300));
     assert!(matches!(caller(&spine, &token).await, Err(Error::NotSignedIn)));
@@ -101,7 +101,7 @@ async fn the_strictest_project_allows_less_and_settings_shorten_it_further() {
 #[tokio::test]
 async fn what_is_under_way_goes_on_past_idleness_and_not_past_the_absolute_limit() {
     let (spine, clock) = spine().await;
-    let limits = Limits::of(Class::Sandbox);
+    let limits = Limits::of(Class::Sandbox, true);
     let seconds = |count: i64| Duration::from_secs(u64::try_from(count).unwrap());
     let members = spine.project(Class::Research).await;
     let bound = caller(&spine, &spine.join(&members, Role::Viewer).await).await.unwrap();
