@@ -1,5 +1,6 @@
 //! Service accounts: what they may, for whom, from where; and the many tokens that are none.
 
+use crate::rights::{approve, approver, own, propose};
 use access::network::Range;
 use access::service::{Before, Finding, NewService, Service};
 use access::thing::{Project, Site};
@@ -210,6 +211,20 @@ async fn a_service_never_has_more_than_its_person() {
     world.spine.access.remove_member(&permit, &tx, &world.person).await.unwrap();
     tx.commit().await.unwrap();
     assert!(matches!(world.view(&caller).await, Err(Error::NotFound)));
+}
+
+#[tokio::test]
+async fn what_a_policy_asks_of_people_it_asks_of_whom_a_service_acts_for() {
+    let world = World::new().await;
+    let caller = world.caller().await.unwrap();
+    world.view(&caller).await.unwrap();
+    let (second, _) = approver(&world.spine, "second", None).await;
+    let text = "@id(\"own\") @why(\"strong\") forbid (principal, action == Action::\"view-samples\", resource) \
+                unless { context.strong_authentication };";
+    let proposal = propose(&world.spine, &world.spine.admin, &own(text)).await.unwrap();
+    approve(&world.spine, &second, &proposal).await.unwrap();
+    // The machine's key proves more than its person did when they let it act.
+    assert!(matches!(world.view(&caller).await, Err(Error::Denied { .. })));
 }
 
 #[tokio::test]
