@@ -134,6 +134,7 @@ impl Access {
         self.record_act(permit, What::AccountClosed {}, [account.to_string()]).await?;
         mark(&tx, account, true).await?;
         self.take_all(permit.caller(), &tx, account).await?;
+        self.forget_identities(permit.caller(), &tx, account, None).await?;
         token::Entity::delete_many()
             .filter(token::Column::Account.eq(account.to_string()))
             .exec(&*tx)
@@ -167,6 +168,7 @@ impl Access {
         self.still(permit, &tx).await?;
         self.record_act(permit, What::AccountReopened {}, [account.to_string()]).await?;
         self.take_all(permit.caller(), &tx, account).await?;
+        self.forget_identities(permit.caller(), &tx, account, None).await?;
         session::Entity::delete_many()
             .filter(session::Column::Account.eq(account.to_string()))
             .exec(&*tx)

@@ -40,6 +40,7 @@ pub(crate) struct Inner {
     pub passkeys: OnceLock<crate::passkey::Passkeys>,
     pub terminals: Terminals,
     pub passwords: crate::password::Passwords,
+    pub trust: OnceLock<crate::issuer::Trust>,
     pub strictest: Mutex<Option<(std::time::Duration, base::Class)>>,
 }
 
@@ -115,7 +116,7 @@ impl Access {
         let (facts, sealer, read_only) = (OnceLock::new(), OnceLock::new(), Mutex::default());
         let (judge, settings) = (Judge::new(policies), OnceLock::new());
         let (sessions, strictest) = (OnceLock::new(), Mutex::default());
-        let (passkeys, terminals) = (OnceLock::new(), Terminals::default());
+        let (passkeys, terminals, trust) = (OnceLock::new(), Terminals::default(), OnceLock::new());
         let passwords = crate::password::Passwords::default();
         let inner = Inner {
             db,
@@ -131,6 +132,7 @@ impl Access {
             passkeys,
             terminals,
             passwords,
+            trust,
             strictest,
         };
         Self { inner: Arc::new(inner) }
@@ -560,6 +562,7 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::ApprovePolicy
         | Action::CreateProject
         | Action::AdministerProject
+        | Action::MapVisas
         | Action::CancelRun
         | Action::RegisterTool
         | Action::RegisterReference => crate::verb::Manage::NAME,

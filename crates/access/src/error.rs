@@ -122,6 +122,37 @@ pub enum Error {
     /// Something that a service account was not made for.
     #[error("the service account was not made for this")]
     OutsideScope,
+    /// A visa, or a passport, that gives nothing.
+    #[error(transparent)]
+    Visa(#[from] crate::visa::Refused),
+    /// The site trusts nobody's visas.
+    #[error("this site takes no passports")]
+    NoPassports,
+    /// An issuer that the settings do not name.
+    #[error("`site.toml` names no issuer `{0}`")]
+    NoIssuer(String),
+    /// A subject of the wrong shape.
+    #[error(
+        "a subject is what the issuer's tokens have as `sub`: 1 to 1,024 bytes without control characters"
+    )]
+    Subject,
+    /// A subject that is another account's.
+    #[error("this subject is linked to another account")]
+    LinkedElsewhere,
+    /// A mapping of visas that cannot be.
+    #[error("the mapping cannot be made: {0}")]
+    Mapping(&'static str),
+    /// A mapping that is there.
+    #[error("the project takes these visas for this role already")]
+    Mapped,
+    /// An issuer's settings that cannot be.
+    #[error("the issuer `{name}` of [passports] in site.toml is not valid: {why}")]
+    Issuer {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: String,
+    },
     /// The account is closed.
     #[error("the account is closed")]
     Closed,
@@ -212,12 +243,15 @@ impl Fault for Error {
             | Self::ForPeople
             | Self::Code
             | Self::NotCovered(_) => Kind::Denied,
+            Self::NoIssuer(_) => Kind::NotFound,
             Self::NameTaken
             | Self::Closed
             | Self::ServiceClosed
             | Self::Open
             | Self::NotOpen(_)
             | Self::Overtaken
+            | Self::LinkedElsewhere
+            | Self::Mapped
             | Self::ManyPasskeys(_)
             | Self::LastPasskey
             | Self::NothingEnrolled
@@ -231,13 +265,19 @@ impl Fault for Error {
             | Self::WrongPlace { .. }
             | Self::OwnPolicies(_)
             | Self::Settings { .. }
+            | Self::Issuer { .. }
+            | Self::Subject
+            | Self::Mapping(_)
             | Self::Origin(_)
             | Self::Label(_)
             | Self::ShortPassword(..)
             | Self::ServiceKey
             | Self::Service(_) => Kind::Invalid,
-            Self::ReadOnly(_) | Self::NoPasskeys | Self::NoPasswords | Self::ManyWait => Kind::Unavailable,
+            Self::ReadOnly(_) | Self::NoPasskeys | Self::NoPasswords | Self::NoPassports | Self::ManyWait => {
+                Kind::Unavailable
+            }
             Self::Verb { .. } | Self::Facts(_) => Kind::Internal,
+            Self::Visa(e) => e.kind(),
             Self::Policy(e) => e.kind(),
             Self::Audit(e) => e.kind(),
             Self::Db(e) => e.kind(),
@@ -293,6 +333,14 @@ impl Fault for Error {
             Self::NoPasswords => "ACCESS-045",
             Self::Password => "ACCESS-046",
             Self::ShortPassword(..) => "ACCESS-047",
+            Self::NoPassports => "ACCESS-060",
+            Self::Issuer { .. } => "ACCESS-061",
+            Self::NoIssuer(_) => "ACCESS-062",
+            Self::Subject => "ACCESS-063",
+            Self::LinkedElsewhere => "ACCESS-064",
+            Self::Mapping(_) => "ACCESS-065",
+            Self::Mapped => "ACCESS-066",
+            Self::Visa(e) => e.code(),
             Self::Policy(e) => e.code(),
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
@@ -336,6 +384,7 @@ impl Fault for Error {
             Self::OwnPolicies(_) => Some("docs/guide/access.md shows a folder of policies".into()),
             Self::NotOpen(_) => Some("`policy list` shows what is open".into()),
             Self::Overtaken => Some("look at what is in force (`policy list`), and propose again".into()),
+            Self::Visa(e) => e.hint(),
             Self::Policy(e) => e.hint(),
             Self::WrongPlace { site: true, .. } => Some("leave the thing out".into()),
             Self::WrongPlace { .. } => Some("name a project, a sample, an object or a run".into()),
@@ -349,12 +398,38 @@ impl Fault for Error {
             Self::Open => Some("`account list` shows which are closed".into()),
             Self::Audit(e) => e.hint(),
             Self::Db(e) => e.hint(),
-            other => other.of_signing_in(),
+            other => other.of_visas().or_else(|| other.of_signing_in()),
         }
     }
 }
 
 impl Error {
+    /// What to do next, of visas and whose they are.
+    fn of_visas(&self) -> Option<String> {
+        let text = match self {
+            Self::NoPassports => {
+                "whoever keeps the site names issuers in `site.toml` (docs/guide/passports.md)"
+            }
+            Self::NoIssuer(_) => {
+                "issuers have a `name` in `[[passports.issuer]]`; one that was just added counts after `site lock`"
+            }
+            Self::Subject => "`passport present` shows it to who presents the passport",
+            Self::LinkedElsewhere => {
+                "one person has one account: `account identities NAME` shows links, `account unlink NAME --issuer ISSUER` ends them"
+            }
+            Self::Mapping(_) => "docs/guide/passports.md shows one",
+            Self::Mapped => "`visa list` shows what the project takes",
+            Self::Issuer { .. } => "docs/spec/passports.md says what `[[passports.issuer]]` takes",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// An issuer that somebody named, and nobody knows.
+    pub(crate) fn no_issuer(name: &str) -> Self {
+        Self::NoIssuer(name.chars().filter(|c| !c.is_control()).take(40).collect())
+    }
+
     /// What to do next, of passkeys, terminals and service accounts.
     fn of_signing_in(&self) -> Option<String> {
         match self {

@@ -3,8 +3,8 @@
 use crate::rights::{about_another, asked};
 use crate::thing::Thing;
 use crate::verb::View;
-use crate::{Access, Ends, Error, Permit};
-use base::{Id, Role, Sha256, UserId};
+use crate::{Access, Error, Grant, Permit};
+use base::{Id, Role, Sha256, Timestamp, UserId};
 use policy::action::Scope;
 use policy::{Action, Decision, Network, Request};
 use std::collections::BTreeSet;
@@ -49,7 +49,7 @@ impl Access {
             let here = grant.project.is_none() || grant.project.as_ref() == project;
             match (here, grant.holds(self.judged_at()) && !closed) {
                 (false, _) => {}
-                (true, false) => ended.extend(lapse(grant.role, &grant.ends)),
+                (true, false) => ended.extend(lapse(&grant, self.judged_at())),
                 (true, true) => {
                     if grant.project.is_none() {
                         site.insert(grant.role)
@@ -87,8 +87,11 @@ impl Access {
     }
 }
 
-fn lapse(role: Role, ends: &Ends) -> Option<String> {
-    let (end, cause) = ends.first()?;
+fn lapse(grant: &Grant, now: Timestamp) -> Option<String> {
+    let (role, (end, cause)) = (grant.role, grant.ends.first()?);
+    if grant.by.is_some() && grant.lapsed && end > now {
+        return Some(format!("the role {role} by a visa ended: nobody trusts its issuer any more"));
+    }
     Some(format!("the role {role} ended at {end}, by its {cause}"))
 }
 

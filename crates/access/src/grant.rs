@@ -1,12 +1,13 @@
 //! What people hold: a role, on the site or in a project, until it ends.
 
 use crate::account::{closed, usable};
-use crate::table::{account, grant};
+use crate::passport::Given;
+use crate::table::{account, grant, taken};
 use crate::thing::{Project, Site, Thing};
 use crate::verb::{Manage, Verb, View};
 use crate::{Access, Caller, Error, Permit};
 use audit::{Actor, Event, What};
-use base::{GrantId, Id, ProjectId, Role, Timestamp, UserId};
+use base::{GrantId, Id, ProjectId, Role, Timestamp, UserId, VisaMappingId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::{Expr, Query};
@@ -53,8 +54,21 @@ pub struct Grant {
     pub project: Option<ProjectId>,
     /// When it ends, if it does.
     pub ends: Ends,
-    /// Whether it is on record that it ended.
+    /// Whether it ended: on record, or with the trust in who gave it.
     pub lapsed: bool,
+    /// What gave it, if no person did.
+    pub by: Option<ByVisa>,
+}
+
+/// The visa that a role is held by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByVisa {
+    /// Its issuer: the `iss` of its tokens.
+    pub issuer: String,
+    /// In whose name.
+    pub source: String,
+    /// The mapping.
+    pub mapping: VisaMappingId,
 }
 
 impl Grant {
@@ -82,10 +96,13 @@ impl Access {
         let ends = self.ends(ends)?;
         let made = self.insert_grant(tx, account, role, Some(project), ends).await?;
         self.tell(permit.caller(), &made, true).await?;
+        // Whom somebody makes a member may be one by their visas again.
+        taken::Entity::delete_by_id((account.to_string(), project.to_string())).exec(&**tx).await?;
         Ok(made)
     }
 
-    /// Takes all roles of `account` in the permit's project away; gives how many there were.
+    /// Takes all roles of `account` in the permit's project away; gives how many there were. What visas gave is not given
+    /// by visas again, until somebody makes the account a member.
     pub async fn remove_member(
         &self,
         permit: &Permit<Manage, Project>,
@@ -97,6 +114,13 @@ impl Access {
         let of = Condition::all()
             .add(grant::Column::Account.eq(account.to_string()))
             .add(grant::Column::Project.eq(project.to_string()));
+        let by_visa = grant::Entity::find().filter(of.clone()).filter(grant::Column::Mapping.is_not_null());
+        let noted = taken::Entity::find_by_id((account.to_string(), project.to_string())).one(&**tx).await?;
+        if noted.is_none() && by_visa.one(&**tx).await?.is_some() {
+            let row =
+                taken::ActiveModel { account: Set(account.to_string()), project: Set(project.to_string()) };
+            taken::Entity::insert(row).exec_without_returning(&**tx).await?;
+        }
         self.take(permit.caller(), tx, of).await
     }
 
@@ -156,7 +180,7 @@ impl Access {
             .filter(grant::Column::Project.eq(project.to_string()))
             .all(self.inner.db.reader())
             .await?;
-        rows.into_iter().map(from_row).collect()
+        rows.into_iter().map(|row| self.granted(row)).collect()
     }
 
     /// The roles given on the site, those that have ended too.
@@ -166,7 +190,7 @@ impl Access {
             .filter(grant::Column::Project.is_null())
             .all(self.inner.db.reader())
             .await?;
-        rows.into_iter().map(from_row).collect()
+        rows.into_iter().map(|row| self.granted(row)).collect()
     }
 
     /// The roles that the caller holds now.
@@ -197,18 +221,31 @@ impl Access {
         for ended in rows.into_iter().map(from_row) {
             let ended = ended?;
             let Some((_, cause)) = ended.ends.first() else { continue };
-            let what = What::GrantLapsed { role: ended.role, cause: cause.to_owned() };
-            let position = self.inner.audit.gate(&about(actor.clone(), &ended, what)).await?.position;
-            let tx = self.inner.db.begin(position).await?;
-            grant::Entity::update_many()
-                .col_expr(grant::Column::Lapsed, Expr::value(true))
-                .filter(grant::Column::Id.eq(ended.id.to_string()))
-                .exec(&*tx)
-                .await?;
-            tx.commit().await?;
+            self.record_lapse(actor, &ended, cause).await?;
+            count += 1;
+        }
+        let by_visas = grant::Entity::find()
+            .filter(grant::Column::Lapsed.eq(false))
+            .filter(grant::Column::Mapping.is_not_null())
+            .all(self.inner.db.reader())
+            .await?;
+        for distrusted in by_visas.into_iter().filter(|row| !self.is_trusted(row)) {
+            self.record_lapse(actor, &from_row(distrusted)?, "issuer").await?;
             count += 1;
         }
         Ok(count)
+    }
+
+    async fn record_lapse(&self, actor: &Actor, ended: &Grant, cause: &str) -> Result<(), Error> {
+        let what = What::GrantLapsed { role: ended.role, cause: cause.to_owned() };
+        let position = self.inner.audit.gate(&about(actor.clone(), ended, what)).await?.position;
+        let tx = self.inner.db.begin(position).await?;
+        grant::Entity::update_many()
+            .col_expr(grant::Column::Lapsed, Expr::value(true))
+            .filter(grant::Column::Id.eq(ended.id.to_string()))
+            .exec(&*tx)
+            .await?;
+        Ok(tx.commit().await?)
     }
 
     /// Fails when whoever acts was closed, or lost a role that counted, since it was decided that they may.
@@ -240,7 +277,7 @@ impl Access {
             .filter(grant::Column::Account.eq(account.to_string()))
             .all(self.inner.db.reader())
             .await?;
-        rows.into_iter().map(from_row).collect()
+        rows.into_iter().map(|row| self.granted(row)).collect()
     }
 
     async fn live(&self, whose: Expr) -> Result<Vec<Grant>, Error> {
@@ -255,7 +292,7 @@ impl Access {
             .filter(grant::Column::Account.in_subquery(open))
             .all(self.inner.db.reader())
             .await?;
-        let grants = rows.into_iter().map(from_row).collect::<Result<Vec<Grant>, Error>>()?;
+        let grants = rows.into_iter().map(|row| self.granted(row)).collect::<Result<Vec<Grant>, Error>>()?;
         Ok(grants.into_iter().filter(|grant| grant.holds(now)).collect())
     }
 
@@ -264,10 +301,31 @@ impl Access {
         self.take(caller, tx, Condition::all().add(grant::Column::Account.eq(account.to_string()))).await
     }
 
-    async fn take(&self, caller: &Caller, tx: &Tx, of: Condition) -> Result<u64, Error> {
+    /// A role as it is held now: one that a visa gave has ended where nobody trusts its issuer any more.
+    fn granted(&self, row: grant::Model) -> Result<Grant, Error> {
+        let distrusted = !self.is_trusted(&row);
+        let grant = from_row(row)?;
+        Ok(Grant { lapsed: grant.lapsed || distrusted, ..grant })
+    }
+
+    fn is_trusted(&self, row: &grant::Model) -> bool {
+        match (&row.mapping, &row.issuer, &row.source) {
+            (None, None, None) => true,
+            (Some(_), Some(issuer), Some(source)) => self.trust().still(issuer, source),
+            _ => false,
+        }
+    }
+
+    /// Whether a role that a visa gave is held now.
+    pub(crate) fn counts(&self, row: &grant::Model) -> bool {
+        let now = self.inner.clock.now().as_second();
+        !row.lapsed && self.is_trusted(row) && row.expires_at.is_some_and(|end| end > now)
+    }
+
+    pub(crate) async fn take(&self, caller: &Caller, tx: &Tx, of: Condition) -> Result<u64, Error> {
         let rows = grant::Entity::find().filter(of.clone()).all(&**tx).await?;
-        for taken in rows.into_iter().map(from_row) {
-            self.tell(caller, &taken?, false).await?;
+        for row in rows {
+            self.tell(caller, &from_row(row)?, false).await?;
         }
         Ok(grant::Entity::delete_many().filter(of).exec(&**tx).await?.rows_affected)
     }
@@ -316,24 +374,77 @@ impl Access {
             .filter(grant::Column::Account.eq(account.to_string()))
             .filter(grant::Column::Role.eq(role.as_str()))
             .filter(place)
+            .filter(grant::Column::Mapping.is_null())
             .exec(&**tx)
             .await?;
-        let id = GrantId::mint(&*self.inner.entropy);
+        let made = Grant {
+            id: GrantId::mint(&*self.inner.entropy),
+            account: account.clone(),
+            role,
+            project: project.cloned(),
+            ends,
+            lapsed: false,
+            by: None,
+        };
+        self.store(tx, &made).await?;
+        Ok(made)
+    }
+
+    /// Gives a role by a visa, on record, in the place of one that another visa gave before. What people gave stays beside
+    /// it: neither makes the other longer or shorter.
+    pub(crate) async fn insert_by_visa(
+        &self,
+        tx: &Tx,
+        caller: &Caller,
+        account: &UserId,
+        given: &Given,
+        by: ByVisa,
+    ) -> Result<(), Error> {
+        if !crate::mapping::ROLES.contains(&given.role) {
+            return Err(Error::RolePlace {
+                role: given.role,
+                expected: "by a person's word, and by no visa's",
+            });
+        }
+        grant::Entity::delete_many()
+            .filter(grant::Column::Account.eq(account.to_string()))
+            .filter(grant::Column::Role.eq(given.role.as_str()))
+            .filter(grant::Column::Project.eq(given.project.to_string()))
+            .filter(grant::Column::Mapping.is_not_null())
+            .exec(&**tx)
+            .await?;
+        let made = Grant {
+            id: GrantId::mint(&*self.inner.entropy),
+            account: account.clone(),
+            role: given.role,
+            project: Some(given.project.clone()),
+            ends: Ends { until: Some(given.until), ..Ends::default() },
+            lapsed: false,
+            by: Some(by),
+        };
+        self.tell(caller, &made, true).await?;
+        self.store(tx, &made).await
+    }
+
+    async fn store(&self, tx: &Tx, made: &Grant) -> Result<(), Error> {
         let second = |end: Option<Timestamp>| Set(end.map(Timestamp::as_second));
         let row = grant::ActiveModel {
-            id: Set(id.to_string()),
-            account: Set(account.to_string()),
-            role: Set(role.as_str().to_owned()),
-            project: Set(project.map(ToString::to_string)),
+            id: Set(made.id.to_string()),
+            account: Set(made.account.to_string()),
+            role: Set(made.role.as_str().to_owned()),
+            project: Set(made.project.as_ref().map(ToString::to_string)),
             created_at: Set(self.inner.clock.now().to_string()),
-            expires_at: second(ends.until),
-            training_until: second(ends.training_until),
-            agreement_until: second(ends.agreement_until),
-            approval_until: second(ends.approval_until),
-            lapsed: Set(false),
+            expires_at: second(made.ends.until),
+            training_until: second(made.ends.training_until),
+            agreement_until: second(made.ends.agreement_until),
+            approval_until: second(made.ends.approval_until),
+            lapsed: Set(made.lapsed),
+            issuer: Set(made.by.as_ref().map(|by| by.issuer.clone())),
+            source: Set(made.by.as_ref().map(|by| by.source.clone())),
+            mapping: Set(made.by.as_ref().map(|by| by.mapping.to_string())),
         };
         grant::Entity::insert(row).exec_without_returning(&**tx).await?;
-        Ok(Grant { id, account: account.clone(), role, project: project.cloned(), ends, lapsed: false })
+        Ok(())
     }
 }
 
@@ -365,5 +476,11 @@ fn from_row(row: grant::Model) -> Result<Grant, Error> {
             approval_until: time(row.approval_until)?,
         },
         lapsed: row.lapsed,
+        by: match (row.issuer, row.source, row.mapping) {
+            (Some(issuer), Some(source), Some(mapping)) => {
+                Some(ByVisa { issuer, source, mapping: mapping.parse().map_err(|e| bad(&e))? })
+            }
+            _ => None,
+        },
     })
 }

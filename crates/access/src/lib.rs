@@ -19,6 +19,8 @@
 //! * [`passkey`], [`terminal`]: passkeys, and terminals that a passkey approves; `ceremony`: what waits for an answer
 //! * [`password`]: a password with a second factor, where no data is strictly kept
 //! * [`service`], [`assertion`], [`network`]: programs that act for a person, and how they prove which they are
+//! * [`issuer`], [`identity`], [`mapping`], [`passport`], [`visa`]: whose word about people counts, about whom, for which role,
+//!   and how a passport is taken; `condition`: what a visa depends on
 //! * `proof`: how somebody must have proved who they are before they act
 //! * `standing`: whether somebody whose request goes on may still ask
 
@@ -29,9 +31,13 @@ pub mod decide;
 pub mod explain;
 pub mod facts;
 pub mod grant;
+pub mod identity;
+pub mod issuer;
 pub mod limits;
+pub mod mapping;
 pub mod network;
 pub mod passkey;
+pub mod passport;
 pub mod password;
 pub mod permit;
 pub mod proposal;
@@ -43,8 +49,10 @@ pub mod session;
 pub mod settings;
 pub mod signed;
 pub mod terminal;
+pub mod visa;
 
 mod ceremony;
+mod condition;
 mod error;
 mod judge;
 mod proof;
@@ -59,6 +67,7 @@ pub use error::Error;
 pub use explain::Explanation;
 pub use facts::{Facts, Place};
 pub use grant::{Ends, Grant};
+pub use issuer::Issuers;
 pub use judge::Checks;
 pub use limits::Limits;
 pub use passkey::Passkeys;

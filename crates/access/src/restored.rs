@@ -2,8 +2,8 @@
 
 use crate::proposal::State;
 use crate::table::{
-    account, grant, passkey, password, proposal, service, service_key, service_person, service_token,
-    session, token,
+    account, grant, identity, mapping, passkey, password, presented, proposal, service, service_key,
+    service_person, service_token, session, token,
 };
 use crate::token::OneTimeToken;
 use crate::{Access, Ends, Error};
@@ -87,7 +87,7 @@ impl Access {
         Ok(())
     }
 
-    /// Ends every session, token and open proposal of a restored site and every key of a service account, and gives
+    /// Ends every session, token and open proposal of a restored site, what has to do with visas, and every key of a service account, and gives
     /// its [keeper](Self::keeper), who is or
     /// becomes its platform administrator, a token to sign in with. Whoever restores a site holds what
     /// opens it, as whoever makes one does.
@@ -100,6 +100,12 @@ impl Access {
             .filter(proposal::Column::State.eq(State::Open.as_str()))
             .exec(&**tx)
             .await?;
+        // What visas gave is as old as the backup, and so is whose they are and what they count for: since then somebody
+        // may have said otherwise.
+        grant::Entity::delete_many().filter(grant::Column::Mapping.is_not_null()).exec(&**tx).await?;
+        identity::Entity::delete_many().exec(&**tx).await?;
+        mapping::Entity::delete_many().exec(&**tx).await?;
+        presented::Entity::delete_many().exec(&**tx).await?;
         service_token::Entity::delete_many().exec(&**tx).await?;
         service_key::Entity::delete_many().exec(&**tx).await?;
         grant::Entity::delete_many()

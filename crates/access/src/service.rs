@@ -141,8 +141,14 @@ impl NewService {
 }
 
 /// What people alone do, whatever the project.
-const NEVER: &[Action] =
-    &[Action::AdministerProject, Action::ShredKeys, Action::SetHold, Action::LiftHold, Action::DeleteObject];
+const NEVER: &[Action] = &[
+    Action::AdministerProject,
+    Action::MapVisas,
+    Action::ShredKeys,
+    Action::SetHold,
+    Action::LiftHold,
+    Action::DeleteObject,
+];
 
 /// What programs may be made for.
 pub fn offered() -> impl Iterator<Item = Action> {

@@ -3,7 +3,8 @@
 use db::Migration;
 
 /// The steps to today's tables.
-pub const MIGRATIONS: &[Migration] = &[FIRST, SESSIONS, RIGHTS, PROPOSALS, PASSKEYS, SERVICES, PASSWORDS];
+pub const MIGRATIONS: &[Migration] =
+    &[FIRST, SESSIONS, RIGHTS, PROPOSALS, PASSKEYS, SERVICES, PASSWORDS, VISAS];
 
 /// A site's own policies, and who proposed them.
 const PROPOSALS: Migration = Migration {
@@ -68,6 +69,26 @@ const PASSWORDS: Migration = Migration {
         "CREATE TABLE access_password (account TEXT PRIMARY KEY REFERENCES access_account (id), name TEXT NOT NULL UNIQUE, \
             salt {bytes} NOT NULL, hash TEXT NOT NULL, secret TEXT NOT NULL, used_step BIGINT NOT NULL, \
             created_at BIGINT NOT NULL, used_at BIGINT NOT NULL)",
+    ],
+};
+
+/// Who people are elsewhere, which visas projects take, what these gave, and whom somebody took out again.
+const VISAS: Migration = Migration {
+    step: "access-8",
+    sql: &[
+        "CREATE TABLE access_identity (name {bytes} PRIMARY KEY, issuer TEXT NOT NULL, account TEXT NOT NULL \
+         REFERENCES access_account (id), since BIGINT NOT NULL)",
+        "CREATE INDEX access_identity_account ON access_identity (account)",
+        "CREATE TABLE access_mapping (id TEXT PRIMARY KEY, project TEXT NOT NULL, issuer TEXT NOT NULL, value TEXT NOT NULL, \
+         role TEXT NOT NULL, made_by TEXT NOT NULL REFERENCES access_account (id), since BIGINT NOT NULL)",
+        "CREATE INDEX access_mapping_project ON access_mapping (project)",
+        "CREATE TABLE access_presented (visa {bytes} NOT NULL, mapping TEXT NOT NULL, until BIGINT NOT NULL, \
+         expires BIGINT NOT NULL, PRIMARY KEY (visa, mapping))",
+        "CREATE TABLE access_taken (account TEXT NOT NULL REFERENCES access_account (id), project TEXT NOT NULL, \
+         PRIMARY KEY (account, project))",
+        "ALTER TABLE access_grant ADD COLUMN issuer TEXT",
+        "ALTER TABLE access_grant ADD COLUMN source TEXT",
+        "ALTER TABLE access_grant ADD COLUMN mapping TEXT",
     ],
 };
 
@@ -197,6 +218,44 @@ db::entity!(grant, "access_grant", {
     pub agreement_until: Option<i64>,
     pub approval_until: Option<i64>,
     pub lapsed: bool,
+    pub issuer: Option<String>,
+    pub source: Option<String>,
+    pub mapping: Option<String>,
+});
+
+db::entity!(identity, "access_identity", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub name: Vec<u8>,
+    pub issuer: String,
+    pub account: String,
+    pub since: i64,
+});
+
+db::entity!(mapping, "access_mapping", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub project: String,
+    pub issuer: String,
+    pub value: String,
+    pub role: String,
+    pub made_by: String,
+    pub since: i64,
+});
+
+db::entity!(presented, "access_presented", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub visa: Vec<u8>,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub mapping: String,
+    pub until: i64,
+    pub expires: i64,
+});
+
+db::entity!(taken, "access_taken", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub project: String,
 });
 
 db::entity!(proposal, "access_proposal", {

@@ -1,8 +1,8 @@
 //! What each route takes and gives, by its name in [`crate::ROUTES`].
 
 use crate::{
-    archive, backup, keys, passkey, password, people, policy, project, record, rights, run, service, site,
-    variant,
+    archive, backup, keys, passkey, passport, password, people, policy, project, record, rights, run,
+    service, site, variant,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -90,7 +90,8 @@ pub fn shape(route: &str) -> Option<Shape> {
         "account token" | "account reopen" => gives::<people::Invitation>(),
         "account grant" => takes::<people::NewRole>().gives::<people::Account>(),
         other => {
-            let kinds = [of_things, of_rights, of_record, of_keys, of_passkeys, of_services, of_pages];
+            let kinds =
+                [of_things, of_rights, of_record, of_keys, of_passkeys, of_services, of_visas, of_pages];
             return kinds.iter().find_map(|kind| kind(other));
         }
     })
@@ -206,6 +207,19 @@ fn of_services(route: &str) -> Option<Shape> {
         "service close" => gives::<service::Service>(),
         "service allow" => takes::<service::NewKey>(),
         "service withdraw" => Shape::NOTHING,
+        _ => return None,
+    })
+}
+
+fn of_visas(route: &str) -> Option<Shape> {
+    Some(match route {
+        "passport present" => takes::<passport::Passport>().gives::<Vec<passport::Verdict>>(),
+        "account link" => takes::<passport::NewIdentity>().gives::<Vec<passport::IdentityLink>>(),
+        "account identities" => gives::<Vec<passport::IdentityLink>>(),
+        "account unlink" => gives::<passport::Unlinked>(),
+        "visa list" => gives::<Vec<passport::Mapping>>(),
+        "visa map" => takes::<passport::NewMapping>().gives::<passport::Mapping>(),
+        "visa unmap" => gives::<passport::Unmapped>(),
         _ => return None,
     })
 }

@@ -10,7 +10,7 @@
 //! * [`policy`]: a site's own policies
 //! * [`passkey`]: passkeys, confirmations, terminals
 //! * [`password`]: passwords with a second factor
-//! * [`service`]: service accounts
+//! * [`service`]: service accounts; [`passport`]: passports and visas
 //! * [`project`]: projects, packages, samples, objects
 //! * [`run`]: tools, references, runs
 //! * [`variant`]: questions to the lake
@@ -27,6 +27,7 @@ pub mod contract;
 pub mod keys;
 pub mod openapi;
 pub mod passkey;
+pub mod passport;
 pub mod password;
 pub mod people;
 pub mod policy;

@@ -170,6 +170,9 @@ pub enum Standing {
 /// A role that was given, with its ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Given {
+    /// The site's word for the issuer of the visa that it is held by, if no person gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// The role.
     #[schemars(with = "Word<base::Role>")]
     pub role: Role,

@@ -103,6 +103,13 @@ routes! {
     "account preview" = "POST" "/v1/rights/preview" "manage-accounts";
     "account close" = "POST" "/v1/accounts/{name}/close" "manage-accounts";
     "account reopen" = "POST" "/v1/accounts/{name}/reopen" "manage-accounts";
+    "account link" = "POST" "/v1/accounts/{name}/identities" "manage-accounts";
+    "account identities" = "GET" "/v1/accounts/{name}/identities" "manage-accounts";
+    "account unlink" = "DELETE" "/v1/accounts/{name}/identities/{issuer}" "manage-accounts";
+    "passport present" = "POST" "/v1/me/passport";
+    "visa list" = "GET" "/v1/projects/{project}/visas" "view-project";
+    "visa map" = "POST" "/v1/projects/{project}/visas" "map-visas";
+    "visa unmap" = "DELETE" "/v1/projects/{project}/visas/{mapping}" "map-visas";
     "policy list" = "GET" "/v1/policies" "view-policy";
     "policy propose" = "POST" "/v1/policies" "propose-policy";
     "policy show" = "GET" "/v1/policies/{approval}" "view-policy";

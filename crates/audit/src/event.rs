@@ -133,6 +133,44 @@ pub enum What {
     AccountReopened {},
     /// Two accounts are one person's from now on.
     AccountsLinked {},
+    /// A subject of an issuer was linked to an account, or is so no longer. The subject is in no record.
+    IdentityChanged {
+        /// The settings' word for the issuer.
+        issuer: String,
+        /// Whether it is linked now.
+        linked: bool,
+    },
+    /// A project takes certain visas for a role, or does so no longer.
+    VisaMappingChanged {
+        /// The settings' word for the issuer.
+        issuer: String,
+        /// BLAKE3 of the visas' value.
+        value: Blake3,
+        /// The role.
+        role: Role,
+        /// Whether it takes them now.
+        given: bool,
+    },
+    /// Somebody presented a passport.
+    PassportPresented {
+        /// BLAKE3 of it.
+        passport: Blake3,
+        /// How many visas it held.
+        visas: u64,
+        /// The codes with which some were refused, or the whole.
+        refused: Vec<String>,
+    },
+    /// A visa gives its holder a role. The role itself is recorded next.
+    VisaAccepted {
+        /// The settings' word for the issuer.
+        issuer: String,
+        /// BLAKE3 of the visa.
+        visa: Blake3,
+        /// The role.
+        role: Role,
+        /// Until when.
+        until: Timestamp,
+    },
     /// Sign-ins and requests with a token that was refused since the last such event, counted.
     SessionsRefused {
         /// How many.
@@ -172,7 +210,7 @@ pub enum What {
     GrantLapsed {
         /// The role.
         role: Role,
-        /// What ended: `time`, `training`, `agreement` or `approval`.
+        /// What ended: `time`, `training`, `agreement` or `approval`, or the trust in the `issuer` of a visa.
         cause: String,
     },
     /// A site's own policies were proposed.
@@ -449,6 +487,10 @@ impl What {
             Self::AccountClosed {} => "account-closed",
             Self::AccountReopened {} => "account-reopened",
             Self::AccountsLinked {} => "accounts-linked",
+            Self::IdentityChanged { .. } => "identity-changed",
+            Self::VisaMappingChanged { .. } => "visa-mapping-changed",
+            Self::PassportPresented { .. } => "passport-presented",
+            Self::VisaAccepted { .. } => "visa-accepted",
             Self::SessionsRefused { .. } => "sessions-refused",
             Self::Decision { .. } => "decision",
             Self::RightsChanged { .. } => "rights-changed",

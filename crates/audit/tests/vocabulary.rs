@@ -102,6 +102,33 @@ fn all() -> Vec<Event> {
         asked(person(), What::AccountClosed {}),
         asked(person(), What::AccountReopened {}),
         asked(person(), What::AccountsLinked {}),
+        asked(person(), What::IdentityChanged { issuer: "ega".into(), linked: true }),
+        asked(
+            person(),
+            What::VisaMappingChanged {
+                issuer: "ega".into(),
+                value: Blake3([5; 32]),
+                role: Role::Viewer,
+                given: true,
+            },
+        ),
+        asked(
+            person(),
+            What::PassportPresented {
+                passport: Blake3([6; 32]),
+                visas: 2,
+                refused: vec!["ACCESS-079".into()],
+            },
+        ),
+        asked(
+            person(),
+            What::VisaAccepted {
+                issuer: "ega".into(),
+                visa: Blake3([7; 32]),
+                role: Role::Viewer,
+                until: Timestamp::UNIX_EPOCH,
+            },
+        ),
         asked(Actor::Service(ServiceId::mint(&SystemEntropy)), decision),
         asked(person(), outcome),
         asked(person(), What::ObjectSealed(Box::new(manifest))),

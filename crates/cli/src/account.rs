@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::ends::{self, Until};
 use crate::file::NewFile;
 use crate::init::{json_with_token, keep_token};
+use api::passport::{IdentityLink, NewIdentity, Unlinked};
 use api::people::{self, Invitation, NewAccount, NewRole};
 use api::rights::{Change, Changes, Proposed};
 use base::Role;
@@ -21,6 +22,9 @@ pub enum Account {
     Revoke(Revoke),
     Close(Close),
     Reopen(Reopen),
+    Link(Link),
+    Identities(Identities),
+    Unlink(Unlink),
 }
 
 impl Account {
@@ -33,6 +37,9 @@ impl Account {
             Self::Revoke(args) => args.run(app),
             Self::Close(args) => args.run(app),
             Self::Reopen(args) => args.run(app),
+            Self::Link(args) => args.run(app),
+            Self::Identities(args) => args.run(app),
+            Self::Unlink(args) => args.run(app),
         }
     }
 }
@@ -224,6 +231,77 @@ impl Reopen {
         let file = self.token_out.as_deref().map(NewFile::create).transpose()?;
         let invitation = app.client()?.get("account reopen", &[&self.name])?;
         invite(app, &invitation, file)
+    }
+}
+
+/// Say that a subject of an issuer is the person who has an account: visas about it then count for that account.
+///
+/// Make sure of it by another way than what you were sent: visas about that subject count for nobody else from then on, and a
+/// subject is linked to one account alone. The subject itself is kept nowhere. Nobody links their own account.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra account link worker --issuer ega --subject 7f3a-91@visas.example.org\n\n\
+    Role: platform-administrator on the site."
+)]
+pub struct Link {
+    /// The sign-in name
+    name: String,
+    /// The issuer's name in `site.toml`
+    #[arg(long, value_name = "NAME")]
+    issuer: String,
+    /// What the issuer's tokens have as `sub`; `passport present` shows it to their owner
+    #[arg(long)]
+    subject: String,
+}
+
+impl Link {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let body = NewIdentity { issuer: self.issuer, subject: self.subject };
+        let links: Vec<IdentityLink> = app.client()?.post("account link", &[&self.name], &body)?.json()?;
+        app.console.say(&format!("visas of {} about that subject count for {} now", body.issuer, self.name));
+        if app.console.is_json() { app.console.json(&links) } else { Ok(()) }
+    }
+}
+
+/// List the issuers that an account is linked to a subject of.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra account identities worker\n\nRole: platform-administrator on the site."
+)]
+pub struct Identities {
+    /// The sign-in name
+    name: String,
+}
+
+impl Identities {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let links: Vec<IdentityLink> = app.client()?.get("account identities", &[&self.name])?;
+        if app.console.is_json() {
+            return app.console.json(&links);
+        }
+        let rows: Vec<_> = links.into_iter().map(|link| vec![link.issuer, link.since.to_string()]).collect();
+        app.console.table(&["ISSUER", "SINCE"], &rows)
+    }
+}
+
+/// End an account's links to subjects of an issuer, and the roles that visas of that issuer gave it.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra account unlink worker --issuer ega\n\nRole: platform-administrator on the site."
+)]
+pub struct Unlink {
+    /// The sign-in name
+    name: String,
+    /// The issuer's name in `site.toml`, or its address where that names it no more
+    #[arg(long, value_name = "NAME")]
+    issuer: String,
+}
+
+impl Unlink {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let gone: Unlinked = app.client()?.get("account unlink", &[&self.name, &self.issuer])?;
+        app.console.say(&format!("links of {} that ended: {}", self.name, gone.links));
+        if app.console.is_json() { app.console.json(&gone) } else { Ok(()) }
     }
 }
 

@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::{
     Failure, access, account, archive, audit, backup, completion, contract, controls, database, demo, doctor,
-    door, init, intake, keys, ledger, login, member, object, passkey, password, policy, project, receipt,
-    reference, remote, report, run, sample, serve, service, sessions, site, tool, variant, witness,
+    door, init, intake, keys, ledger, login, member, object, passkey, passport, password, policy, project,
+    receipt, reference, remote, report, run, sample, serve, service, sessions, site, tool, variant, visa,
+    witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -104,6 +105,10 @@ pub enum Command {
     #[command(subcommand)]
     Member(member::Member),
     #[command(subcommand)]
+    Visa(visa::Visa),
+    #[command(subcommand)]
+    Passport(passport::Passport),
+    #[command(subcommand)]
     Intake(intake::Intake),
     #[command(subcommand)]
     Sample(sample::Sample),
@@ -170,6 +175,8 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Policy(args) => args.run(app),
         Command::Project(args) => args.run(app),
         Command::Member(args) => args.run(app),
+        Command::Visa(args) => args.run(app),
+        Command::Passport(args) => args.run(app),
         Command::Intake(args) => args.run(app),
         Command::Sample(args) => args.run(app),
         Command::Object(args) => args.run(app),

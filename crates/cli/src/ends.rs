@@ -51,7 +51,11 @@ pub fn shown(given: &Given) -> [String; 2] {
         Standing::EndsSoon => "ends soon",
         Standing::Ended => "ended",
     };
-    [text::or_dash(until), standing.to_owned()]
+    let standing = match &given.issuer {
+        Some(issuer) => format!("{standing}, by a visa of {issuer}"),
+        None => standing.to_owned(),
+    };
+    [text::or_dash(until), standing]
 }
 
 /// Shows what a change gives and takes.

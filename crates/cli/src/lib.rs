@@ -19,7 +19,7 @@
 //!   how it opens
 //! * [`console`], `text`, `file`: what people and programs read, and files that are whole
 //! * `error`: what can go wrong on this side
-//! * one module a noun: `init`, `login`, `sessions`, `site`, `account`, `project`, `member`, `intake`, `sample`,
+//! * one module a noun: `init`, `login`, `sessions`, `site`, `account`, `project`, `member`, `visa`, `passport`, `intake`, `sample`,
 //!   `object` (with `keep`), `archive`, `backup`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`,
 //!   `audit`, `ledger`, `witness`, `serve`, `door`, `remote`, `contract`, `keys`, `controls`, `doctor`, `demo`, `completion`
 
@@ -54,6 +54,7 @@ mod member;
 mod object;
 mod passkey;
 mod passphrase;
+mod passport;
 mod password;
 mod place;
 mod policy;
@@ -72,6 +73,7 @@ mod site;
 mod text;
 mod tool;
 mod variant;
+mod visa;
 mod watch;
 mod witness;
 

@@ -122,6 +122,10 @@ const fn class_of(what: &What) -> Class {
         What::AccountClosed {} => class(ENTITY, 4),
         What::SessionConfirmed { .. } | What::TerminalDecided { .. } => class(AUTHENTICATION, 99),
         What::ServiceChanged { .. } => class(ENTITY, 3),
+        What::IdentityChanged { .. } | What::VisaMappingChanged { .. } | What::VisaAccepted { .. } => {
+            class(ENTITY, 3)
+        }
+        What::PassportPresented { .. } => class(API, 99),
         What::CredentialAdded { .. } => class(ENTITY, 1),
         What::CredentialRemoved { .. } => class(ENTITY, 4),
         What::CredentialSuspended {} => class(ENTITY, 3),

@@ -81,6 +81,8 @@ actions! {
     ViewProject = "view-project", Project Shows;
     /// Adds and removes a project's members and changes its terms.
     AdministerProject = "administer-project", Project Changes;
+    /// Says which visas a project takes, and for which role.
+    MapVisas = "map-visas", Project Changes;
     /// Brings reads and their sheet in through the controlled door.
     Ingest = "ingest", Project Changes + data;
     /// Samples, readsets, packages and objects with their ids, labels and sizes; no content.

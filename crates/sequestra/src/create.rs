@@ -69,6 +69,7 @@ pub async fn create(
         audit: Trail::default(),
         sessions: Default::default(),
         pages: None,
+        passports: access::Issuers::default(),
         room: Default::default(),
         alarm: Vec::new(),
         door: None,

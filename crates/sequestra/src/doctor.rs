@@ -2,6 +2,7 @@
 
 use crate::layout::{Layout, Settings};
 use anyhow::Result;
+use base::{Clock, SystemClock};
 use cli::host::State;
 use cli::{Diagnosis, Finding};
 use executor::Closure;
@@ -10,6 +11,7 @@ use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Open files of the process that are no connections.
 const FILES: u64 = 256;
@@ -63,12 +65,32 @@ fn of_site(layout: &Layout, settings: &Settings) -> Vec<Finding> {
     };
     sends("alarms", settings.alarm.len(), feed::Alarms::check(&settings.alarm));
     sends("streams", settings.audit.stream.len(), feed::settings::check_all(&settings.audit.stream));
+    findings.extend(issuers(layout, settings));
     let socket = match listens {
         true => "the site's process listens",
         false => "the site is locked; the next command asks for the passphrase",
     };
     findings.push(finding("site", "socket", State::Ok, socket.to_owned(), None));
     findings
+}
+
+/// Those whose visas count, and whether their keys can be had.
+fn issuers(layout: &Layout, settings: &Settings) -> Vec<Finding> {
+    if settings.passports.is_empty() {
+        return Vec::new();
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let trust = match settings.passports.clone().checked(layout.root(), &clock) {
+        Ok(trust) => trust,
+        Err(error) => return vec![refused("site", "passports", &error)],
+    };
+    let unreached = trust.out_of_reach();
+    if unreached.is_empty() {
+        let detail = format!("{} issuers, keys of all", settings.passports.issuer.len());
+        return vec![finding("site", "passports", State::Ok, detail, None)];
+    }
+    let told = |(name, error): (&str, jwt::Error)| refused("site", &format!("passports: {name}"), &error);
+    unreached.into_iter().map(told).collect()
 }
 
 fn finding(area: &str, name: &str, state: State, detail: String, remedy: Option<String>) -> Finding {

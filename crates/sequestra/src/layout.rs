@@ -50,6 +50,9 @@ pub struct Settings {
     /// The pages that people sign in on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages: Option<Pages>,
+    /// Whose visas count.
+    #[serde(default, skip_serializing_if = "access::Issuers::is_empty")]
+    pub passports: access::Issuers,
     /// Room on the site's disks.
     #[serde(default, skip_serializing_if = "RoomSettings::is_usual")]
     pub room: RoomSettings,

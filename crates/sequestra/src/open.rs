@@ -62,7 +62,8 @@ pub async fn open(
     let streams = Streams::open(layout, &settings, &audit, &clock)?;
     let (db, seen) = reconciled(layout, &secrets, &audit, &settings).await?;
 
-    let access = fit(access(&db, &audit, settings.policy.clone(), &clock, &entropy, seen).await?, &settings)?;
+    let access = access(&db, &audit, settings.policy.clone(), &clock, &entropy, seen).await?;
+    let access = fit(access, &settings, layout, &clock)?;
     let keys = keys(&db, secrets.roots, (&safe, &sealed), credential, &entropy).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
@@ -85,8 +86,7 @@ pub async fn open(
     runs.sweep().await?;
     let places =
         Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), runs: runs.clone() };
-    join(&access, places, &keys).await?;
-    server::holds::Floors::attach(&keys, &archive);
+    join(&access, places, &keys, &archive).await?;
     let replicas = replicas.start(&audit, &site, &clock);
     let parts = Parts {
         id: site,
@@ -216,10 +216,12 @@ async fn catalog(db: &Db, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) ->
     Ok(catalog)
 }
 
-/// What decisions ask, and the site's own policies: before the first decision.
-async fn join(access: &Access, places: Places, keys: &Keys) -> Result<()> {
+/// What decisions ask, and the site's own policies: before the first decision. And what keys ask before they are shredded.
+async fn join(access: &Access, places: Places, keys: &Keys, archive: &Archive) -> Result<()> {
     access.attach(Arc::new(places), Arc::new(keys.clone()));
-    Ok(access.follow_policies().await?)
+    access.follow_policies().await?;
+    server::holds::Floors::attach(keys, archive);
+    Ok(())
 }
 
 pub async fn access(
@@ -242,9 +244,10 @@ pub async fn access(
     Ok(access)
 }
 
-/// The door, with sessions as short as the settings ask, and passkeys where there are pages.
-fn fit(access: Access, settings: &Settings) -> Result<Access> {
+/// The door, with sessions as short as the settings ask, the issuers that they trust, and passkeys where there are pages.
+fn fit(access: Access, settings: &Settings, layout: &Layout, clock: &Arc<dyn Clock>) -> Result<Access> {
     access.limit_sessions(settings.sessions);
+    access.trust_issuers(settings.passports.clone().checked(layout.root(), clock)?);
     if let Some(pages) = &settings.pages {
         access.use_passkeys(access::Passkeys::at(&pages.origin)?);
     }

@@ -300,6 +300,23 @@ fn of_people(what: &What) -> String {
         What::AccountClosed {} => "account closed".into(),
         What::AccountReopened {} => "account opened again, without any role".into(),
         What::AccountsLinked {} => "two accounts are one person's".into(),
+        What::IdentityChanged { issuer, linked: true } => format!("linked to a subject of {issuer}"),
+        What::IdentityChanged { issuer, .. } => format!("linked to no subject of {issuer} any more"),
+        What::VisaMappingChanged { issuer, role, given: true, .. } => {
+            format!("visas of {issuer} give the role {role}")
+        }
+        What::VisaMappingChanged { issuer, role, .. } => {
+            format!("visas of {issuer} give the role {role} no more")
+        }
+        What::PassportPresented { visas, refused, .. } if refused.is_empty() => {
+            format!("passport with {visas} visas")
+        }
+        What::PassportPresented { visas, refused, .. } => {
+            format!("passport with {visas} visas; refused: {}", refused.join(", "))
+        }
+        What::VisaAccepted { issuer, role, until, .. } => {
+            format!("a visa of {issuer} gives {role} until {until}")
+        }
         other => other.kind().to_owned(),
     }
 }
@@ -334,6 +351,10 @@ fn words(what: &What) -> String {
         | What::ServiceChanged { .. }
         | What::AccountClosed {}
         | What::AccountReopened {}
+        | What::IdentityChanged { .. }
+        | What::VisaMappingChanged { .. }
+        | What::PassportPresented { .. }
+        | What::VisaAccepted { .. }
         | What::AccountsLinked {} => of_people(what),
         What::SessionsRefused { count } => format!("{count} tokens refused"),
         What::Decision { action, allowed: true, .. } => format!("{action}: allowed"),

@@ -41,6 +41,7 @@ mod observe;
 mod package;
 mod pages;
 mod passkey;
+mod passport;
 mod password;
 mod patience;
 mod people;

@@ -3,9 +3,9 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
-    backup, erase, export, history, keep, keys, object, package, pages, passkey, password, people, policy,
-    process, project, record, reference, rights, run, sample, scrub, service, session, tail, terminal, tool,
-    variant, volume,
+    backup, erase, export, history, keep, keys, object, package, pages, passkey, passport, password, people,
+    policy, process, project, record, reference, rights, run, sample, scrub, service, session, tail,
+    terminal, tool, variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -38,6 +38,7 @@ const OWN: &[&str] = &[
     "service mine",
     "service allow",
     "service withdraw",
+    "passport present",
 ];
 
 /// Every route's handler under the contract's name for it.
@@ -105,6 +106,7 @@ fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
     set("ledger prove", to("ledger prove", record::prove));
     set("ledger watch", to("ledger watch", tail::watch));
     all.extend(rights_handlers());
+    all.extend(visa_handlers());
     all
 }
 
@@ -122,6 +124,19 @@ fn rights_handlers() -> [(&'static str, MethodRouter<Site>); 11] {
         ("policy approve", to("policy approve", policy::approve)),
         ("access explain", to("access explain", rights::explain)),
         ("access explain-site", to("access explain-site", rights::explain_site)),
+    ]
+}
+
+/// Passports and what they count for.
+fn visa_handlers() -> [(&'static str, MethodRouter<Site>); 7] {
+    [
+        ("passport present", to("passport present", passport::present)),
+        ("account link", to("account link", passport::link)),
+        ("account identities", to("account identities", passport::identities)),
+        ("account unlink", to("account unlink", passport::unlink)),
+        ("visa list", to("visa list", passport::list)),
+        ("visa map", to("visa map", passport::map)),
+        ("visa unmap", to("visa unmap", passport::unmap)),
     ]
 }
 

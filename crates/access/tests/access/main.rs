@@ -11,6 +11,7 @@ mod services;
 mod sessions;
 mod sets;
 mod steps;
+mod visas;
 
 use access::decide::Ended;
 use access::thing::{Project, Site};

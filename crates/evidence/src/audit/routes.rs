@@ -37,6 +37,10 @@ struct Route {
 /// The shape of a public key in base64; nobody has the other half.
 const NO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
+/// An issuer of visas, which signs none here.
+const ISSUER: &str = "[[passports.issuer]]\nname = \"elsewhere\"\nissuer = \"https://visas.example.org/\"\n\
+    keys.file = \"visas.jwks\"\nsources = [\"https://dac.example.org/\"]\n";
+
 /// An event as it lies in the ledger.
 struct Event {
     position: u64,
@@ -49,6 +53,9 @@ const ASKED: (Duration, u32) = (Duration::from_millis(100), 300);
 
 fn scenario(play: &mut Play) -> Result<()> {
     let site = play.story()?;
+    // Somebody has to be trusted before a project can take their visas; nobody asks for the keys.
+    site.lock()?;
+    site.set(ISSUER)?;
     let catalogue = catalogue(&site)?;
     let things = Things::of(&site)?;
     rest(&site, &things, &catalogue)?;
@@ -100,6 +107,7 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
     let acts = [
         (Who::Administrator, "keys status"),
         (Who::Administrator, "keys rotate"),
+        (Who::Steward, "visa map"),
         (Who::Steward, "object hold"),
         (Who::Steward, "object lift"),
         (Who::Steward, "object delete"),
@@ -333,6 +341,8 @@ impl Things {
             .replace("{approval}", "apr_00000000000000000000")
             .replace("{number}", "0")
             .replace("{service}", "svc_00000000000000000000")
+            .replace("{mapping}", "vsm_00000000000000000000")
+            .replace("{issuer}", "elsewhere")
             .replace("{name}", "viewer")
             + &query
     }
@@ -355,6 +365,8 @@ impl Things {
                 "actions": ["view-run"], "class": "research", "networks": ["socket"], "days": 1, "key": NO_KEY,
             }),
             "service rotate" => json!({"key": NO_KEY}),
+            "account link" => json!({"issuer": "elsewhere", "subject": "someone"}),
+            "visa map" => json!({"issuer": "elsewhere", "value": "dataset", "role": "viewer"}),
             "project create" => json!({
                 "name": "Throw-away", "class": "research", "purpose": "research", "terms": ["DUO:0000042"],
                 "region": "EU", "retention": "90-days", "consent": "NONE-2",

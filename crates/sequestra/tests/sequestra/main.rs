@@ -21,6 +21,7 @@
 //! * `witness`: a witness on loopback, and sites that were put back
 //! * `outward`: streams and exports, and what receivers can prove
 //! * `service`: a program that acts for a person
+//! * `visas`: a passport from elsewhere becomes a role that ends
 //! * `secrets`: secrets stand in no output, log, argument, environment, core or error
 //! * `record`: proofs for a second program, and the end of the ledger as it grows
 //! * `start`: what refuses to start, and what a killed process leaves
@@ -57,4 +58,5 @@ mod site;
 mod start;
 mod story;
 mod trail;
+mod visas;
 mod witness;

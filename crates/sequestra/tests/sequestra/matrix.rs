@@ -31,6 +31,7 @@ fn pass() -> &'static Pass {
     static PASS: OnceLock<Pass> = OnceLock::new();
     PASS.get_or_init(|| {
         let site = Site::copy();
+        crate::question::trusting(&site);
         site.start();
         let mut things = Things::gather(&site);
         let began = site.events().len();
@@ -77,6 +78,11 @@ fn things_of(site: &Site, things: &Things, route: &Route, who: Option<&str>) -> 
         || (route.name, who) == ("policy withdraw", Some("admin"))
     {
         own.approval = crate::question::proposal(site);
+    }
+    if route.name == "visa unmap" && [Some("manager"), Some("steward")].contains(&who) {
+        let made = things.ask(site, "visa map", who);
+        assert!(made.good(), "{made:?}");
+        own.mapping = made.json()["id"].as_str().unwrap().to_owned();
     }
     if route.name == "run cancel" && who == Some("analyst") {
         let started = things.ask(site, "run start", who);
@@ -215,6 +221,7 @@ fn every_call_leaves_its_events_and_only_those() {
         "administer-project",
         "create-project",
         "list-own-projects",
+        "map-visas",
         "propose-policy",
         "start-run",
         "view-run",

@@ -4,6 +4,7 @@ use crate::http::{self, Reply};
 use crate::site::{FILES, SAMPLE, Site, made_data, told, until};
 use crate::story::sample_of;
 use api::{ROUTES, Route};
+use base::{GrantId, Id, SystemEntropy};
 use serde_json::json;
 use std::fs;
 
@@ -38,6 +39,8 @@ pub struct Things {
     /// A proposal of policies, by somebody else than who approves it.
     pub approval: String,
     pub service: String,
+    /// A mapping of visas; a fresh one for each who may end it.
+    pub mapping: String,
     reads: [Vec<u8>; 2],
     sheet: String,
     manifest: String,
@@ -103,6 +106,7 @@ impl Things {
             upload: "req_00000000000000000000".into(),
             approval: proposal(site),
             service: String::new(),
+            mapping: "vsm_00000000000000000000".into(),
             reads: [read("reads_L001_R1.fastq.gz"), read("reads_L001_R2.fastq.gz")],
             sheet: text("samplesheet.csv"),
             manifest: text("md5sums.txt"),
@@ -150,6 +154,8 @@ impl Things {
             .replace("{thing}", &self.sample)
             .replace("{about}", about)
             .replace("{service}", &self.service)
+            .replace("{mapping}", &self.mapping)
+            .replace("{issuer}", "elsewhere")
             .replace("{passkey}", "crd_00000000000000000000")
             .replace("{session}", "sgn_00000000000000000000")
             .replace(
@@ -183,6 +189,9 @@ impl Things {
                 "owner": "spare", "purpose": "nightly", "environment": "test", "project": self.project,
                 "actions": ["view-run"], "class": "research", "networks": ["socket"], "days": 7, "key": "A".repeat(43) + "=",
             }),
+            "passport present" => json!({"passport": "none"}),
+            "account link" => json!({"issuer": "elsewhere", "subject": unused()}),
+            "visa map" => json!({"issuer": "elsewhere", "value": unused(), "role": "viewer"}),
             "terminal finish" => json!({"secret": "none", "answer": "none"}),
             "keys shred" => json!({}),
             "keys rotate" => json!({"scope": "site", "begin": true}),
@@ -254,6 +263,22 @@ pub fn proposal(site: &Site) -> String {
     fs::create_dir_all(&empty).unwrap();
     let made = site.json("warden", &["policy", "propose", empty.to_str().unwrap()]);
     made["id"].as_str().unwrap().to_owned()
+}
+
+/// Has the site trust an issuer of visas, before it is started. Nobody has its key.
+pub fn trusting(site: &Site) {
+    let keys = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "one", "x": "A".repeat(43)}]});
+    fs::write(site.folder.join("visas.jwks"), keys.to_string()).unwrap();
+    let file = site.folder.join("site.toml");
+    let settings = fs::read_to_string(&file).unwrap()
+        + "[[passports.issuer]]\nname = \"elsewhere\"\nissuer = \"https://visas.example.org/\"\n\
+           keys.file = \"visas.jwks\"\nsources = [\"https://dac.example.org/\"]\nbroker = true\n";
+    fs::write(file, settings).unwrap();
+}
+
+/// A text that nothing was named by before.
+fn unused() -> String {
+    GrantId::mint(&SystemEntropy).to_string()
 }
 
 /// The routes in an order in which each can be done after those before it.

@@ -1,0 +1,366 @@
+//! From a passport to roles: the site as a clearing house (GA4GH Passport 1.2). The specification is
+//! `docs/spec/passports.md`.
+
+use crate::account::usable;
+use crate::grant::ByVisa;
+use crate::identity::named;
+use crate::issuer::{IssuerKeys, Trust};
+use crate::mapping::Mapping;
+use crate::table::{grant, identity, mapping, presented, taken};
+use crate::visa::{Refused, Visa};
+use crate::{Access, Caller, Ends, Error};
+use audit::What;
+use base::{Blake3, Fault, Id, ProjectId, Role, Sensitive, Timestamp, UserId};
+use db::Tx;
+use db::sea_orm::ActiveValue::Set;
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use jwt::Rules;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Bytes of a passport at most.
+pub const LONGEST: usize = 256 << 10;
+/// Visas of one at most.
+const MOST: usize = 64;
+/// A passport is made for a moment; this is more than any.
+const LIFETIME: i64 = 366 * 86_400;
+const TYPES: &[&str] = &["vnd.ga4gh.passport+jwt", "JWT"];
+
+/// What came of one visa in one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Which visa of the passport, from 1.
+    pub visa: usize,
+    /// The settings' word for its issuer, where it could be read.
+    pub issuer: Option<String>,
+    /// Its value, where it could be read.
+    pub value: Option<String>,
+    /// Whom it is about, where nobody is linked to that: for who has the account linked. It does not print itself.
+    pub subject: Option<Sensitive<String>>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What a visa did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It gave a role now.
+    Gave(Given),
+    /// It gives what is held already: it, or another, gave that before.
+    Held(Given),
+    /// It is good, and of a type that others' conditions alone ask for.
+    Good,
+    /// It gives nothing.
+    Refused(Refused),
+}
+
+/// A role that a visa gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Where.
+    pub project: ProjectId,
+    /// Which.
+    pub role: Role,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// A visa that a project takes.
+struct Offer<'a> {
+    visa: &'a Visa<'a>,
+    mapping: Mapping,
+    until: i64,
+}
+
+impl Access {
+    /// Takes the site's issuers. Once; later calls change nothing. Without any, no passport is taken.
+    pub fn trust_issuers(&self, trust: Trust) {
+        let _ = self.inner.trust.set(trust);
+    }
+
+    pub(crate) fn trust(&self) -> &Trust {
+        self.inner.trust.get_or_init(Trust::default)
+    }
+
+    /// The keys of the issuers as they are now. It blocks: files are read, and addresses asked.
+    pub fn issuer_keys(&self) -> IssuerKeys {
+        self.trust().keys()
+    }
+
+    /// Takes the caller's passport, and gives the roles that its visas give. Every visa gets an answer of its own; the
+    /// presentation and each role are on record.
+    pub async fn present(
+        &self,
+        caller: &Caller,
+        text: &str,
+        keys: &IssuerKeys,
+    ) -> Result<Vec<Verdict>, Error> {
+        let user = caller.own()?;
+        if self.trust().is_empty() {
+            return Err(Error::NoPassports);
+        }
+        if let Some(why) = self.read_only() {
+            return Err(Error::ReadOnly(why));
+        }
+        let (text, now) = (text.trim(), self.inner.clock.now());
+        let digest = Blake3(*blake3::hash(text.as_bytes()).as_bytes());
+        let visas = match unpacked(text, self.trust(), keys, now) {
+            Ok(visas) => visas,
+            Err(refused) => {
+                self.tell_presented(caller, user, digest, 0, BTreeSet::from([refused.code()])).await?;
+                return Err(refused.into());
+            }
+        };
+        let mut read = Vec::with_capacity(visas.len());
+        for visa in &visas {
+            read.push(self.own_visa(Visa::read(visa, self.trust(), keys, now), user).await?);
+        }
+        let good: Vec<&Visa<'_>> = read.iter().filter_map(|visa| visa.as_ref().ok()).collect();
+        let mut verdicts = Vec::new();
+        let mut offers = Vec::new();
+        for (number, visa) in (1..).zip(&read) {
+            match visa {
+                Err((shown, refused)) => {
+                    verdicts.push(verdict(number, shown.clone(), Outcome::Refused(refused.clone())))
+                }
+                Ok(visa) if !visa.grants() => verdicts.push(verdict(number, visa.shown(), Outcome::Good)),
+                Ok(visa) => match self.offers(visa, &good, user, now).await? {
+                    Err(refused) => verdicts.push(verdict(number, visa.shown(), Outcome::Refused(refused))),
+                    Ok(found) => offers.extend(found.into_iter().map(|offer| (number, offer))),
+                },
+            }
+        }
+        let refused = verdicts.iter().filter_map(|one| one.outcome.refusal().map(Fault::code)).collect();
+        let position = self.tell_presented(caller, user, digest, visas.len(), refused).await?;
+        let tx = self.inner.db.begin(position).await?;
+        self.still_own(&tx, caller).await?;
+        for (number, offer) in offers {
+            let outcome = match offer {
+                Ok(offer) => (offer.visa.shown(), self.take_up(&tx, caller, user, &offer).await?),
+                Err((shown, refused)) => (shown, Outcome::Refused(refused)),
+            };
+            verdicts.push(verdict(number, outcome.0, outcome.1));
+        }
+        tx.commit().await?;
+        verdicts.sort_by_key(|verdict| verdict.visa);
+        Ok(verdicts)
+    }
+
+    /// A visa that is about the account's owner.
+    async fn own_visa<'a>(
+        &self,
+        read: Result<Visa<'a>, Refused>,
+        user: &UserId,
+    ) -> Result<Result<Visa<'a>, (Shown, Refused)>, Error> {
+        let visa = match read {
+            Ok(visa) => visa,
+            Err(refused) => return Ok(Err((Shown::default(), refused))),
+        };
+        let row = identity::Entity::find_by_id(visa.whose()).one(self.inner.db.reader()).await?;
+        let theirs = row.is_some_and(|row| row.account == user.to_string());
+        if theirs {
+            return Ok(Ok(visa));
+        }
+        let subject = Some(Sensitive::new(visa.subject.clone()));
+        Ok(Err((Shown { subject, ..visa.shown() }, Refused::Unlinked)))
+    }
+
+    /// Where a visa gives something, or is refused.
+    async fn offers<'a>(
+        &self,
+        visa: &'a Visa<'a>,
+        good: &[&Visa<'_>],
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<Result<Vec<Result<Offer<'a>, (Shown, Refused)>>, Refused>, Error> {
+        let met = match &visa.conditions {
+            None => i64::MAX,
+            Some(conditions) => match conditions.met_until(good) {
+                Some(until) => until,
+                None => return Ok(Err(Refused::Unmet)),
+            },
+        };
+        // No longer than any role lasts here.
+        let most = self.ends(&Ends::default())?.until.map_or(0, Timestamp::as_second);
+        let until = visa.until.min(met).min(most);
+        if until <= now.as_second() {
+            return Ok(Err(Refused::Ended));
+        }
+        let mappings = self.mappings_for(&visa.trusted.settings.issuer, &visa.value).await?;
+        if mappings.is_empty() {
+            return Ok(Err(Refused::Unmapped));
+        }
+        let mut offers = Vec::with_capacity(mappings.len());
+        for mapping in mappings {
+            // INVARIANT (nobody-gains-by-their-own): whoever says which visas a project takes could hold one.
+            let own = self.same_person(&mapping.by, user).await?;
+            offers.push(if own {
+                Err((visa.shown(), Refused::Own))
+            } else {
+                Ok(Offer { visa, mapping, until })
+            });
+        }
+        Ok(Ok(offers))
+    }
+
+    /// Gives a role for a visa, if nothing changed since it was found to give it.
+    ///
+    /// INVARIANT (twice-is-once): what a visa gives in a place is kept with its end. Presented again it gives the same
+    /// until then, and nothing afterwards.
+    async fn take_up(
+        &self,
+        tx: &Tx,
+        caller: &Caller,
+        user: &UserId,
+        offer: &Offer<'_>,
+    ) -> Result<Outcome, Error> {
+        let Offer { visa, mapping, until } = offer;
+        let refused = |why| Ok(Outcome::Refused(why));
+        let (id, project) = (mapping.id.to_string(), mapping.project.to_string());
+        if mapping::Entity::find_by_id(id.clone()).one(&**tx).await?.is_none() {
+            return refused(Refused::Unmapped);
+        }
+        let link = identity::Entity::find_by_id(visa.whose()).one(&**tx).await?;
+        if link.is_none_or(|row| row.account != user.to_string()) {
+            return refused(Refused::Unlinked);
+        }
+        if taken::Entity::find_by_id((user.to_string(), project.clone())).one(&**tx).await?.is_some() {
+            return refused(Refused::Taken);
+        }
+        let before = presented::Entity::find_by_id((visa.name.clone(), id.clone())).one(&**tx).await?;
+        let until = before.as_ref().map_or(*until, |row| row.until.min(*until));
+        if until <= self.inner.clock.now().as_second() {
+            return refused(Refused::Ended);
+        }
+        let given = |second| {
+            let until =
+                Timestamp::from_second(second).map_err(|e| db::sea_orm::DbErr::Custom(e.to_string()))?;
+            Ok::<_, Error>(Given { project: mapping.project.clone(), role: mapping.role, until })
+        };
+        let same = grant::Entity::find()
+            .filter(grant::Column::Account.eq(user.to_string()))
+            .filter(grant::Column::Project.eq(project))
+            .filter(grant::Column::Role.eq(mapping.role.as_str()))
+            .filter(grant::Column::Mapping.is_not_null());
+        let rows = same.all(&**tx).await?;
+        let held = rows.iter().filter(|row| self.counts(row)).filter_map(|row| row.expires_at).max();
+        if let Some(held) = held.filter(|held| *held >= until) {
+            self.keep(tx, visa, (id, until), before.is_none()).await?;
+            return Ok(Outcome::Held(given(held)?));
+        }
+        let given = given(until)?;
+        let what = What::VisaAccepted {
+            issuer: visa.trusted.settings.name.clone(),
+            visa: visa.digest,
+            role: given.role,
+            until: given.until,
+        };
+        let event =
+            caller.event(what).in_project(Some(given.project.clone())).about([user.to_string(), id.clone()]);
+        self.inner.audit.gate(&event).await?;
+        let by = ByVisa {
+            issuer: visa.trusted.settings.issuer.clone(),
+            source: visa.source.clone(),
+            mapping: mapping.id.clone(),
+        };
+        self.insert_by_visa(tx, caller, user, &given, by).await?;
+        self.keep(tx, visa, (id, until), before.is_none()).await?;
+        Ok(Outcome::Gave(given))
+    }
+
+    /// Keeps what a visa gave, until the visa is none any more.
+    async fn keep(
+        &self,
+        tx: &Tx,
+        visa: &Visa<'_>,
+        (mapping, until): (String, i64),
+        new: bool,
+    ) -> Result<(), Error> {
+        if !new {
+            return Ok(());
+        }
+        let now = self.inner.clock.now().as_second();
+        presented::Entity::delete_many().filter(presented::Column::Expires.lte(now)).exec(&**tx).await?;
+        let row = presented::ActiveModel {
+            visa: Set(visa.name.clone()),
+            mapping: Set(mapping),
+            until: Set(until),
+            expires: Set(visa.expires),
+        };
+        presented::Entity::insert(row).exec_without_returning(&**tx).await?;
+        Ok(())
+    }
+
+    async fn tell_presented(
+        &self,
+        caller: &Caller,
+        user: &UserId,
+        passport: Blake3,
+        visas: usize,
+        refused: BTreeSet<&'static str>,
+    ) -> Result<u64, Error> {
+        usable(self.inner.db.reader(), user.as_str()).await?;
+        let refused = refused.into_iter().map(str::to_owned).collect();
+        let what = What::PassportPresented { passport, visas: visas as u64, refused };
+        Ok(self.inner.audit.gate(&caller.event(what).about([user.to_string()])).await?.position)
+    }
+}
+
+/// What is told of a visa to who presented it.
+#[derive(Default, Clone)]
+struct Shown {
+    issuer: Option<String>,
+    value: Option<String>,
+    subject: Option<Sensitive<String>>,
+}
+
+impl Visa<'_> {
+    fn shown(&self) -> Shown {
+        let (issuer, value) = (Some(self.trusted.settings.name.clone()), Some(self.value.clone()));
+        Shown { issuer, value, subject: None }
+    }
+
+    /// What the account of its subject is found by.
+    fn whose(&self) -> Vec<u8> {
+        named(&self.trusted.settings.issuer, &self.subject)
+    }
+}
+
+impl Outcome {
+    /// Why it gives nothing, if so.
+    pub fn refusal(&self) -> Option<&Refused> {
+        match self {
+            Self::Refused(refused) => Some(refused),
+            _ => None,
+        }
+    }
+}
+
+fn verdict(visa: usize, shown: Shown, outcome: Outcome) -> Verdict {
+    let Shown { issuer, value, subject } = shown;
+    Verdict { visa, issuer, value, subject, outcome }
+}
+
+/// The visas of a passport that a trusted broker signed.
+fn unpacked(text: &str, trust: &Trust, keys: &IssuerKeys, now: Timestamp) -> Result<Vec<String>, Refused> {
+    let issuer = jwt::issuer_named(text, LONGEST)?;
+    let broker = trust.of(&issuer).filter(|trusted| trusted.settings.broker).ok_or(Refused::Issuer)?;
+    let rules = Rules {
+        issuer: &broker.settings.issuer,
+        keys: keys.of(&issuer)?,
+        jku: broker.settings.jku.as_deref(),
+        types: TYPES,
+        audience: broker.settings.audience.as_deref(),
+        not_before: false,
+        lifetime: LIFETIME,
+        longest: LONGEST,
+    };
+    let claims = jwt::verify(text, &rules, now)?;
+    let visas = claims.more.get("ga4gh_passport_v1").and_then(Value::as_array);
+    let visas = visas.ok_or(Refused::Form("it is no passport: it has no list `ga4gh_passport_v1`"))?;
+    if visas.is_empty() || visas.len() > MOST {
+        return Err(Refused::Form("a passport holds 1 to 64 visas"));
+    }
+    let text = |visa: &Value| visa.as_str().map(str::to_owned);
+    visas.iter().map(text).collect::<Option<_>>().ok_or(Refused::Form("one of its visas is no text"))
+}
