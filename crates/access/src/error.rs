@@ -3,6 +3,9 @@
 use base::{Fault, Kind};
 
 /// What is said of own policies that were changed behind the site.
+pub(crate) const BEHIND: [&str; 3] = [NOT_READ, NOT_PROPOSED, NOT_APPROVED];
+pub(crate) const NOT_READ: &str = "what is stored of a proposal cannot be read";
+pub(crate) const NOT_PROPOSED: &str = "what is stored as proposed is not what the record says was proposed";
 pub(crate) const NOT_APPROVED: &str = "what is stored as in force is not what the record says was approved";
 
 /// Failures of accounts, sessions and decisions.
@@ -378,7 +381,7 @@ impl Fault for Error {
             Self::RolePlace { role, .. } => {
                 Some(format!("the project's administrator gives it: `member add PROJECT NAME --role {role}`"))
             }
-            Self::OwnPolicies(why) if why == NOT_APPROVED => Some(
+            Self::OwnPolicies(why) if BEHIND.contains(&why.as_str()) => Some(
                 "somebody changed the database behind the site: put the text back, or restore a backup (docs/spec/policy.md)".into(),
             ),
             Self::OwnPolicies(_) => Some("docs/guide/access.md shows a folder of policies".into()),

@@ -79,10 +79,14 @@ pub(crate) struct Judgement {
 
 /// Whether a site's own policies have no say in an action.
 ///
-/// INVARIANT (way-back): what sees, proposes and approves policies is decided by the shipped ones alone. So no set
-/// that came into force can keep people from replacing it, and none can say who approves the next.
-const fn is_of_policies(action: Action) -> bool {
-    matches!(action, Action::ViewPolicy | Action::ProposePolicy | Action::ApprovePolicy)
+/// INVARIANT (way-back): what sees, proposes and approves policies is decided by the shipped ones alone, and so is what
+/// lets somebody sign in to do it. So no set that came into force can keep people from replacing it, and none can say
+/// who approves the next.
+const fn is_of_way_back(action: Action) -> bool {
+    matches!(
+        action,
+        Action::ViewPolicy | Action::ProposePolicy | Action::ApprovePolicy | Action::ManageAccounts
+    )
 }
 
 impl Judge {
@@ -105,6 +109,11 @@ impl Judge {
     /// The set in force.
     pub(crate) fn policies(&self) -> Arc<Policies> {
         self.force().truth
+    }
+
+    /// The policies without a site's own.
+    pub(crate) fn shipped(&self) -> &Policies {
+        &self.shipped
     }
 
     /// The site's own files in the set in force.
@@ -138,14 +147,14 @@ impl Judge {
 
     /// What `policies` would decide if they were in force. Counts nothing.
     pub(crate) fn would(&self, policies: &Policies, request: &Request) -> Decision {
-        let policies = if is_of_policies(request.action) { &self.shipped } else { policies };
+        let policies = if is_of_way_back(request.action) { &self.shipped } else { policies };
         if self.is_distrusted() { policies.interpret(request) } else { policies.decide(request) }
     }
 
     /// Decides. `one_in` of the compiled form's answers is put to Cedar; which one is drawn from `entropy`.
     pub(crate) fn decide(&self, request: &Request, one_in: u32, entropy: &dyn Entropy) -> Judgement {
         let mut force = self.force();
-        if is_of_policies(request.action) {
+        if is_of_way_back(request.action) {
             (force.fast, force.truth) = (self.shipped.clone(), self.shipped.clone());
         }
         count(&self.counts.decisions);

@@ -1,10 +1,10 @@
-//! A site's own policies: proposed by one administrator, in force when another approved them.
+//! A site's own policies: proposed by an administrator, in force when a pipeline approver approved them.
 
 use crate::table::proposal;
 use crate::thing::Site;
 use crate::verb::{Manage, View};
 use crate::{Access, Error, Permit};
-use audit::What;
+use audit::{Actor, Event, What};
 use base::{ApprovalId, Id, Sha256, Timestamp, UserId};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
@@ -23,7 +23,7 @@ const MOST_BYTES: usize = 128 << 10;
 /// How it is with a proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It waits for another administrator.
+    /// It waits for a pipeline approver.
     Open,
     /// It is in force.
     InForce,
@@ -83,9 +83,9 @@ pub fn with_shipped(own: &Texts) -> Result<Policies, Error> {
         (1..=64).contains(&stem.len()) && stem.bytes().all(word)
     };
     for (name, text) in own {
-        // What hides in the text of a terminal, or turns it around, would be approved unread.
-        if text.chars().any(is_hidden) {
-            let why = "a text has no control characters but the ends of lines and tabulators, and none that are not seen";
+        // What hides, turns a line around, or looks like another letter would be approved for what it is not.
+        if !text.bytes().all(is_plain) {
+            let why = "a text is printable ASCII, line ends and tabulators";
             return Err(Error::OwnPolicies(why.to_owned()));
         }
         if !named(name) {
@@ -100,14 +100,12 @@ pub fn with_shipped(own: &Texts) -> Result<Policies, Error> {
     Ok(Policies::load(all.collect())?)
 }
 
-fn is_hidden(c: char) -> bool {
-    let seen = matches!(c, '\n' | '\t');
-    (c.is_control() && !seen)
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\n' | b'\t')
 }
 
 impl Access {
-    /// Checks and stores a proposal. It changes nothing until another administrator approves it.
+    /// Checks and stores a proposal. It changes nothing until a pipeline approver approves it.
     pub async fn propose(&self, permit: &Permit<Manage, Site>, texts: &Texts) -> Result<Proposal, Error> {
         permit.live()?;
         let policies = with_shipped(texts)?;
@@ -122,7 +120,7 @@ impl Access {
             state: Set(State::Open.as_str().to_owned()),
             digest: Set(digest.to_string()),
             replaces: Set(replaces.to_string()),
-            texts: Set(serde_json::to_string(texts).map_err(|e| corrupt(&e))?),
+            texts: Set(serde_json::to_string(texts).map_err(corrupt)?),
         };
         self.record_act(permit, What::PolicyProposed { policy: digest }, [proposal.id.to_string()]).await?;
         let tx = self.inner.db.begin(permit.decision()).await?;
@@ -162,6 +160,7 @@ impl Access {
             return Err(Error::Overtaken);
         }
         let policies = with_shipped(&proposal.texts)?;
+        self.was_proposed(&proposal, policies.digest())?;
         let (from, to, own_digest) = (before, policies.digest(), digest_of(&proposal.texts));
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;
@@ -233,6 +232,22 @@ impl Access {
         Err(Error::OwnPolicies(crate::error::NOT_APPROVED.to_owned()))
     }
 
+    /// INVARIANT (proposed-text): what is approved is, letter by letter and by whom, what the record says was proposed:
+    /// nobody approves what was changed since in the database.
+    fn was_proposed(&self, proposal: &Proposal, digest: Sha256) -> Result<(), Error> {
+        let by = Actor::User(proposal.by.clone());
+        let record = self.inner.audit.history(proposal.id.as_str())?;
+        let mut events = record.events.iter().map(|recorded| &recorded.event);
+        let as_stored = |event: &Event| match event.what {
+            What::PolicyProposed { policy } => policy == digest && event.actor == by,
+            _ => false,
+        };
+        if events.any(as_stored) {
+            return Ok(());
+        }
+        Err(Error::OwnPolicies(crate::error::NOT_PROPOSED.to_owned()))
+    }
+
     async fn open_proposal(&self, id: &ApprovalId) -> Result<Proposal, Error> {
         let proposal = self.proposal(id).await?;
         match proposal.state {
@@ -269,16 +284,16 @@ async fn stored(connection: &impl ConnectionTrait) -> Result<Option<Proposal>, E
 fn from_row(row: proposal::Model) -> Result<Proposal, Error> {
     let state = State::ALL.into_iter().find(|state| state.as_str() == row.state);
     Ok(Proposal {
-        id: row.id.parse().map_err(|e| corrupt(&e))?,
-        by: row.account.parse().map_err(|e| corrupt(&e))?,
-        at: row.created_at.parse().map_err(|e| corrupt(&e))?,
-        state: state.ok_or_else(|| corrupt(&"a state"))?,
-        digest: row.digest.parse().map_err(|e| corrupt(&e))?,
-        replaces: row.replaces.parse().map_err(|e| corrupt(&e))?,
-        texts: serde_json::from_str(&row.texts).map_err(|e| corrupt(&e))?,
+        id: row.id.parse().map_err(corrupt)?,
+        by: row.account.parse().map_err(corrupt)?,
+        at: row.created_at.parse().map_err(corrupt)?,
+        state: state.ok_or_else(|| corrupt(()))?,
+        digest: row.digest.parse().map_err(corrupt)?,
+        replaces: row.replaces.parse().map_err(corrupt)?,
+        texts: serde_json::from_str(&row.texts).map_err(corrupt)?,
     })
 }
 
-fn corrupt(what: &dyn std::fmt::Display) -> Error {
-    db::sea_orm::DbErr::Custom(what.to_string()).into()
+fn corrupt<E>(_: E) -> Error {
+    Error::OwnPolicies(crate::error::NOT_READ.to_owned())
 }

@@ -8,24 +8,23 @@ use crate::account::{closed, usable};
 use crate::grant::{Grant, on_site};
 use crate::thing::{Project, Site, Thing};
 use crate::verb::{Manage, Verb};
-use crate::{Access, Error, Permit, Place, Texts};
+use crate::{Access, Error, Permit, Place};
 use base::{Id, ProjectId, Role, UserId};
 use policy::action::Scope;
-use policy::set::SHIPPED;
-use policy::{Action, Actor, Context, Network, Policies, Request, Resource};
+use policy::{Action, Actor, Asked, Context, Network, Policies, Request, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Most decisions of one comparison; what is not compared by then is said to be missing.
 const MOST_DECISIONS: usize = 4_000_000;
-/// What a policy may ask about that is not varied, with the word for it.
-const NOT_VARIED: &[(&str, &str)] = &[
-    ("target", "whose rights are changed"),
-    ("same_person", "whether an account is one's own"),
-    ("on_behalf_of", "for whom a service acts"),
-    ("Service", "what a service may do"),
-    ("purpose", "the reason that is given"),
-    ("Thing::", "single things"),
+/// What a policy may ask about that is not varied, and what it is called.
+const NOT_VARIED: &[(&[&str], &str)] = &[
+    (&["target"], "whose rights are changed"),
+    (&["same_person"], "whether an account is one's own"),
+    (&["on_behalf_of"], "for whom a service acts"),
+    (&["Service::", "is Service"], "what a service may do"),
+    (&["purpose"], "the reason that is given"),
+    (&["ProjectThing::", "SiteThing::"], "single things"),
 ];
 /// Another account, which nobody has.
 const SOMEBODY: &str = "usr_00000000000000000000";
@@ -101,8 +100,8 @@ struct Holder {
 pub struct Comparison {
     access: Access,
     policies: [Arc<Policies>; 2],
-    /// The site's own texts of both sets.
-    texts: String,
+    /// What the site's own policies of both sets ask about: what the shipped ones make of it is in their own tests.
+    asked: Asked,
     people: Vec<(UserId, [Holder; 2])>,
     places: BTreeMap<ProjectId, Place>,
     site: bool,
@@ -158,7 +157,6 @@ impl Access {
         &self,
         permit: &Permit<V, T>,
         after: Policies,
-        own: &Texts,
     ) -> Result<Comparison, Error> {
         permit.live()?;
         let all = self.all_live_grants().await?;
@@ -169,10 +167,8 @@ impl Access {
             (account, [holder.clone(), holder])
         });
         let people = people.collect();
-        let before = self.inner.judge.own();
-        let texts = before.values().chain(own.values()).map(String::as_str).collect();
         let policies = [self.policies(), Arc::new(after)];
-        Ok(Comparison { access: self.clone(), policies, texts, people, places, site: true })
+        Ok(Comparison::new(self, policies, people, places, true))
     }
 
     /// Nothing is given to a closed account.
@@ -190,10 +186,8 @@ impl Access {
         places: BTreeMap<ProjectId, Place>,
         site: bool,
     ) -> Comparison {
-        let texts = self.inner.judge.own().values().map(String::as_str).collect();
-        let policies = [self.policies(), self.policies()];
-        let people = vec![(account.clone(), holders)];
-        Comparison { access: self.clone(), policies, texts, people, places, site }
+        let policies = self.policies();
+        Comparison::new(self, [policies.clone(), policies], vec![(account.clone(), holders)], places, site)
     }
 
     /// The places of projects, each once. One whose place is not known counts for nothing: nothing can be done
@@ -229,9 +223,22 @@ type Tried = Vec<(&'static str, Context)>;
 type Found = Vec<RightChange>;
 
 impl Comparison {
+    fn new(
+        access: &Access,
+        policies: [Arc<Policies>; 2],
+        people: Vec<(UserId, [Holder; 2])>,
+        places: BTreeMap<ProjectId, Place>,
+        site: bool,
+    ) -> Self {
+        let own = policies.iter().map(|set| set.asked(access.inner.judge.shipped()));
+        let asked = own.fold(Asked::default(), Asked::and);
+        Self { access: access.clone(), policies, asked, people, places, site }
+    }
+
     /// Decides it all. Keeps a processor busy: not for a thread that others wait for.
     pub fn changes(self) -> Changes {
-        let untold = NOT_VARIED.iter().filter(|(fact, _)| self.asks(fact)).map(|(_, words)| *words).collect();
+        let untold = NOT_VARIED.iter().filter(|(facts, _)| facts.iter().any(|fact| self.asked.has(fact)));
+        let untold = untold.map(|(_, words)| *words).collect();
         let places: Vec<Option<(&ProjectId, &Place)>> =
             self.site.then_some(None).into_iter().chain(self.places.iter().map(Some)).collect();
         let (mut changes, mut left) = (Vec::new(), MOST_DECISIONS);
@@ -241,7 +248,7 @@ impl Comparison {
             let mut known: BTreeMap<[[BTreeSet<Role>; 2]; 2], Found> = BTreeMap::new();
             for (account, holders) in &self.people {
                 let held = [0, 1].map(|side| holders.get(side).map(|one| one.at(place)).unwrap_or_default());
-                let again = known.get(&held).filter(|_| !self.asks("Person::"));
+                let again = known.get(&held).filter(|_| !self.asked.has("Person::"));
                 let found = match again {
                     Some(found) => found.clone(),
                     None => match self.at(account, place, &held, &tried, &mut left) {
@@ -260,23 +267,11 @@ impl Comparison {
         Changes { changes, untold, whole: true }
     }
 
-    /// Whether the text of some policy has this word.
-    fn asks(&self, word: &str) -> bool {
-        let shipped = SHIPPED.iter().filter(|(name, _)| name.ends_with(".cedar"));
-        match word {
-            "hour" | "weekday" | ".kind" => {
-                self.texts.contains(word) || shipped.into_iter().any(|(_, text)| text.contains(word))
-            }
-            // What the shipped ones make of these is in their own tests.
-            _ => self.texts.contains(word),
-        }
-    }
-
     fn tried(&self, place: Option<&Place>) -> Tried {
         let now = self.access.circumstances(place, Network::Local);
-        let hours = if self.asks("hour") { (0..24).collect() } else { vec![now.hour] };
-        let days = if self.asks("weekday") { (1..=7).collect() } else { vec![now.weekday] };
-        let kinds = match (place, self.asks(".kind")) {
+        let hours = if self.asked.has("hour") { (0..24).collect() } else { vec![now.hour] };
+        let days = if self.asked.has("weekday") { (1..=7).collect() } else { vec![now.weekday] };
+        let kinds = match (place, self.asked.has("kind")) {
             (None, _) => &["site"],
             (Some(_), true) => KINDS,
             (Some(_), false) => &["project"],

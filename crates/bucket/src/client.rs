@@ -146,6 +146,14 @@ impl Bucket {
         }
     }
 
+    /// Where a name leads is no outage: it is told at once.
+    fn not_reached(error: ureq::Error) -> Failed {
+        match outbound::refused(&error) {
+            Some(refused) => Failed::Final(Error::Settings(format!("`endpoint`: {refused}"))),
+            None => Failed::Passing(Box::new(error)),
+        }
+    }
+
     fn once(&self, call: &Call<'_>) -> std::result::Result<Answer, Failed> {
         let mut request = Request::builder().method(call.method.to_str()).uri(self.sign(call));
         for (name, value) in &call.headers {
@@ -159,7 +167,7 @@ impl Bucket {
             let request = request.body(SendBody::none()).map_err(|e| Failed::Passing(Box::new(e)))?;
             self.inner.agent.run(request)
         };
-        let mut answer = answer.map_err(|e| Failed::Passing(Box::new(e)))?;
+        let mut answer = answer.map_err(Self::not_reached)?;
         let body = answer.body_mut().with_config().limit(call.most).read_to_vec();
         let body = body.map_err(|e| Failed::Passing(Box::new(e)))?;
         let answer =

@@ -26,6 +26,9 @@ const ENDING: Duration = Duration::from_secs(3);
 const SHORT: Duration = Duration::from_millis(100);
 /// How often the holder looks whether it still is.
 const BEAT: Duration = Duration::from_secs(2);
+/// How many looks after a failed clearing the next begins, and how many at most as that goes on.
+const AGAIN: u32 = 5;
+const RAREST: u32 = 300;
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long a transaction waits for those before it.
 const QUEUE: Duration = Duration::from_secs(20);
@@ -242,17 +245,14 @@ impl Hold {
         mine.clearings.fetch_add(1, Ordering::AcqRel);
         let clearing = tokio::spawn(async move {
             let _alone = mine.clearing.lock().await;
-            let asked = mine.clearings.load(Ordering::Acquire);
-            if mine.cleared.load(Ordering::Acquire) < asked && vacuum(&reach).await.is_ok() {
-                mine.cleared.store(asked, Ordering::Release);
-            }
+            mine.clear(&reach).await;
         });
         let _ = tokio::time::timeout(CLEARED, clearing).await;
     }
 
     /// Whether what was deleted may lie in the database's pages still.
     pub(crate) fn is_uncleared(&self) -> bool {
-        self.mine.cleared.load(Ordering::Acquire) < self.mine.clearings.load(Ordering::Acquire)
+        self.mine.is_uncleared()
     }
 
     /// Lets the database go.
@@ -295,6 +295,18 @@ impl Turn {
 }
 
 impl Mine {
+    fn is_uncleared(&self) -> bool {
+        self.cleared.load(Ordering::Acquire) < self.clearings.load(Ordering::Acquire)
+    }
+
+    /// Whoever calls it has the turn.
+    async fn clear(&self, reach: &Reach) {
+        let asked = self.clearings.load(Ordering::Acquire);
+        if self.cleared.load(Ordering::Acquire) < asked && vacuum(reach).await.is_ok() {
+            self.cleared.store(asked, Ordering::Release);
+        }
+    }
+
     fn still(&self) -> Result<(), Error> {
         self.lost.get().map_or(Ok(()), |lost| Err((*lost).into()))
     }
@@ -339,8 +351,17 @@ impl From<Lost> for Error {
 /// Looks after the lock: a connection that is gone is made anew, and the lock taken again, as long as
 /// nobody else was faster.
 async fn beat(mine: Arc<Mine>, reach: Reach) {
+    let (mut pause, mut left) = (AGAIN, AGAIN);
     loop {
         tokio::time::sleep(BEAT).await;
+        (pause, left) = match (mine.is_uncleared(), left) {
+            (false, _) => (AGAIN, AGAIN),
+            (true, 0) => {
+                clear_again(&mine, &reach);
+                (RAREST.min(pause * 2), RAREST.min(pause * 2))
+            }
+            (true, left) => (pause, left - 1),
+        };
         let own = mine.own.lock().unwrap_or_else(PoisonError::into_inner).take();
         let kept = match own {
             Some(own) => look(&mine, own).await,
@@ -351,6 +372,16 @@ async fn beat(mine: Arc<Mine>, reach: Reach) {
             return;
         }
     }
+}
+
+/// Tries once more what failed, unless it is still tried.
+fn clear_again(mine: &Arc<Mine>, reach: &Reach) {
+    let (mine, reach) = (mine.clone(), reach.clone());
+    tokio::spawn(async move {
+        if let Ok(_alone) = mine.clearing.try_lock() {
+            mine.clear(&reach).await;
+        }
+    });
 }
 
 async fn vacuum(reach: &Reach) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use crate::safe::Reach;
 use base::{Entropy, SiteId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use outbound::{Place, Refused, WEB};
+use outbound::{Place, WEB, refused};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -338,13 +338,13 @@ fn authority(ca: &PathBuf) -> Result<RootCerts, Error> {
 
 fn told(answer: Result<http::Response<Body>, ureq::Error>) -> Result<Told, Error> {
     let why = |error: ureq::Error| match error {
+        error if refused(&error).is_some() => {
+            unavailable(&refused(&error).map(ToString::to_string).unwrap_or_default())
+        }
         ureq::Error::Timeout(_) => unavailable("it does not answer in time"),
         ureq::Error::HostNotFound => unavailable("its host is not known"),
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
             unavailable("it is not the one that `ca` vouches for")
-        }
-        ureq::Error::Io(error) if refusal(&error).is_some() => {
-            unavailable(&refusal(&error).map(ToString::to_string).unwrap_or_default())
         }
         ureq::Error::Io(error) if is_tls(&error) => unavailable("it is not the one that `ca` vouches for"),
         ureq::Error::Io(_) | ureq::Error::ConnectionFailed => unavailable("there is no connection to it"),
@@ -356,11 +356,6 @@ fn told(answer: Result<http::Response<Body>, ureq::Error>) -> Result<Told, Error
     let status = answer.status().as_u16();
     let bytes = answer.body_mut().with_config().limit(LONGEST).read_to_vec().map_err(why)?;
     Ok(Told { status, bytes: Zeroizing::new(bytes) })
-}
-
-/// Why its name is not gone to, if that is why.
-fn refusal(error: &std::io::Error) -> Option<&Refused> {
-    error.get_ref()?.downcast_ref()
 }
 
 /// Whether a broken connection was one that TLS refused.

@@ -35,6 +35,14 @@ impl Place {
     }
 }
 
+/// Why nothing was sent, where that is because of where it would have gone.
+pub fn refused(error: &Error) -> Option<&Refused> {
+    match error {
+        Error::Io(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
 impl From<Refused> for io::Error {
     fn from(refused: Refused) -> Self {
         Self::new(io::ErrorKind::PermissionDenied, refused)

@@ -15,6 +15,6 @@ pub mod dial;
 pub mod network;
 pub mod place;
 
-pub use dial::Judged;
+pub use dial::{Judged, refused};
 pub use network::Network;
 pub use place::{Place, Refused, WEB};

@@ -22,11 +22,13 @@ pub(crate) enum Leads {
     Nowhere,
 }
 
-/// What says who a machine is, beyond a link's own addresses: of AWS over IPv6, of Alibaba, of Azure.
-const SPEAKS_FOR_THE_MACHINE: [IpAddr; 3] = [
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254)),
+/// What says who a machine is, beyond a link's own addresses: of Alibaba, of Azure, of Google, Oracle and Scaleway over IPv6.
+const SPEAKS_FOR_THE_MACHINE: [IpAddr; 5] = [
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042)),
 ];
 
 /// Where `ip` leads. An address of one family that carries one of the other leads where that does, but never here: what
@@ -64,6 +66,8 @@ fn of_six(ip: Ipv6Addr) -> Leads {
         return Leads::Here;
     }
     match ip.segments() {
+        // What AWS keeps for itself: who a machine is, who a pod is, the time.
+        [0xfd00, 0x0ec2, ..] => Leads::Nowhere,
         [0xfc00..=0xfdff, ..] => Leads::In,
         // 6to4 and Teredo carry addresses of others' choice; NAT64's own are carried already.
         [0x2002, ..] | [0x2001, 0, ..] => Leads::Nowhere,
@@ -156,6 +160,10 @@ mod tests {
                 "2002:7f00:1::",
                 "2001:0:1::1",
                 "fd00:ec2::254",
+                "fd00:ec2::23",
+                "fd20:ce::254",
+                "fd00:c1::a9fe:a9fe",
+                "fd00:42::42",
                 "100.100.100.200",
                 "64:ff9b::7f00:1",
                 "::127.0.0.1",

@@ -152,12 +152,16 @@ impl Place {
     pub(crate) fn judge(&self, ip: IpAddr) -> Result<(), Refused> {
         match (leads(ip), self.network) {
             (Leads::Nowhere, _) => Err(Refused::Nowhere(ip)),
+            // This machine, whatever a resolver makes of its name: what is said to it is not encrypted.
+            (Leads::Here, _) if self.host == "localhost" => Ok(()),
+            (_, Some(network)) if self.host == "localhost" => {
+                Err(Refused::Elsewhere(ip, network.to_string()))
+            }
             (_, Some(network)) if network.holds(ip) => Ok(()),
             (_, Some(network)) => Err(Refused::Elsewhere(ip, network.to_string())),
             (Leads::Out, None) => Ok(()),
             // An address is meant as it is written.
             _ if self.literal == Some(ip) => Ok(()),
-            (Leads::Here, None) if self.host == "localhost" => Ok(()),
             _ => Err(Refused::Inside(ip, if ip.is_ipv4() { 24 } else { 64 })),
         }
     }
@@ -252,5 +256,6 @@ mod tests {
         assert!(judged("https://10.0.0.7/", Some("10.1.0.0/16"), "10.0.0.7").is_err());
         assert_eq!(judged("https://localhost/", None, "::1"), Ok(()));
         assert!(judged("https://localhost/", None, "10.0.0.1").is_err());
+        assert!(judged("https://localhost/", Some("10.0.0.0/8"), "10.0.0.1").is_err());
     }
 }

@@ -15,6 +15,7 @@
 //! * [`request`]: who wants what, on which thing, under which circumstances
 //! * [`set`]: a checked set of policies and its digest
 //! * [`decide`]: the decision
+//! * [`asked`]: what policies ask about
 //! * `compiled`: the same policies in a form that is quick to ask; Cedar stays the truth
 //! * [`error`]: why a set of policies does not load
 
@@ -26,6 +27,7 @@ extern crate self as policy;
 mod random;
 
 pub mod action;
+pub mod asked;
 mod compiled;
 pub mod decide;
 pub mod error;
@@ -33,6 +35,7 @@ pub mod request;
 pub mod set;
 
 pub use action::Action;
+pub use asked::Asked;
 pub use compiled::Interpreted;
 pub use decide::Decision;
 pub use error::{Error, Result};

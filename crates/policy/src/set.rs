@@ -1,7 +1,7 @@
 //! A checked set of policies and its digest.
 
 use crate::compiled::{Compiled, Interpreted};
-use crate::{Action, Error, Result, action::Scope};
+use crate::{Action, Asked, Error, Result, action::Scope};
 use base::Sha256;
 use cedar_policy::{
     Authorizer, EntityTypeName, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator,
@@ -71,6 +71,11 @@ impl Policies {
     /// their scope.
     pub fn interpreted(&self) -> &[Interpreted] {
         self.compiled.interpreted()
+    }
+
+    /// What the policies ask about that `others` does not hold.
+    pub fn asked(&self, others: &Self) -> Asked {
+        Asked::of(self.policies.policies().filter(|policy| others.policies.policy(policy.id()).is_none()))
     }
 
     /// SHA-256 over the file names and texts of the set, schema included.

@@ -207,11 +207,17 @@ pub(crate) async fn manage(
     name: &str,
 ) -> Result<(Permit<Manage, thing::Site>, access::Account), Failure> {
     let mut ask = Ask::<thing::Site>::new(Action::ManageAccounts, [site.id.clone()]);
-    if let Some(target) = known(site, name).await? {
-        ask = ask.target(&target);
+    let target = known(site, name).await?;
+    if let Some(target) = &target {
+        ask = ask.target(target);
     }
     let permit = site.access.decide(caller, ask).await?;
+    // One that was made since was not decided about.
+    let target = target.ok_or_else(|| access::Error::no_account(name))?;
     let account = site.access.account_named(&permit, name).await?;
+    if account.id != target {
+        return Err(access::Error::no_account(name).into());
+    }
     Ok((permit, account))
 }
 

@@ -62,8 +62,8 @@ pub(crate) async fn show(
     let proposal = site.access.proposal(&approval).await?;
     let candidate = access::proposal::with_shipped(&proposal.texts)?;
     let not_compiled = interpreted(candidate.interpreted().to_vec());
-    let compared = site.access.preview_policies(&permit, candidate, &proposal.texts).await?;
-    let Changes { changes, untold, whole } = told(&site, compared).await?;
+    let compared = site.access.preview_policies(&permit, candidate).await?;
+    let Changes { changes, untold, whole } = told(&site, &permit, compared).await?;
     let by = account(&site, &proposal.by).await?;
     Ok(Answer(Shown {
         before: site.access.own_policies().await?,

@@ -6,7 +6,7 @@ use crate::failure::Error;
 use crate::people::{administer, known, manage, wire};
 use crate::{Failure, Site};
 use access::thing::{self, Thing};
-use access::verb::View;
+use access::verb::{Verb, View};
 use access::{Action, Ask, Comparison, Factor, Network, Permit, Step};
 use api::people::Account;
 use api::rights::{Change, Changes, Explained, Proposed, RightChange, Why};
@@ -14,8 +14,11 @@ use axum::Json as Answer;
 use axum::extract::{Path, State};
 use base::UserId;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
+/// How long somebody waits for a turn.
+const TURN: Duration = Duration::from_secs(20);
 /// Whoever has something compared.
 static COMPARING: Semaphore = Semaphore::const_new(1);
 
@@ -28,7 +31,7 @@ pub(crate) async fn preview_member(
     let (permit, target) = administer(&site, &caller, &project, &body.account).await?;
     let target = target.ok_or_else(|| access::Error::no_account(&body.account))?;
     let compared = site.access.preview_member(&permit, &target, step(&body)?).await?;
-    told(&site, compared).await.map(Answer)
+    told(&site, &permit, compared).await.map(Answer)
 }
 
 pub(crate) async fn preview_site(
@@ -38,7 +41,7 @@ pub(crate) async fn preview_site(
 ) -> Result<Answer<Changes>, Failure> {
     let (permit, account) = manage(&site, &caller, &body.account).await?;
     let compared = site.access.preview_site(&permit, &account.id, step(&body)?).await?;
-    told(&site, compared).await.map(Answer)
+    told(&site, &permit, compared).await.map(Answer)
 }
 
 pub(crate) async fn explain(
@@ -125,12 +128,19 @@ fn step(body: &Proposed) -> Result<Step, Error> {
 }
 
 /// Decides what is compared, and tells it with the names of the accounts.
-pub(crate) async fn told(site: &Site, compared: Comparison) -> Result<Changes, Failure> {
+pub(crate) async fn told<V: Verb, T: Thing>(
+    site: &Site,
+    permit: &Permit<V, T>,
+    compared: Comparison,
+) -> Result<Changes, Failure> {
     // One at a time, away from the threads that requests are answered on: whoever asks keeps nobody else waiting
-    // but those who ask the same.
-    let turn = COMPARING.acquire().await;
+    // but those who ask the same, and these not for longer than their right to the answer lasts.
+    let turn = tokio::time::timeout(TURN, COMPARING.acquire())
+        .await
+        .map_err(|_| Error::NotReady("other rights are being compared"))?;
     let changes = tokio::task::spawn_blocking(move || compared.changes()).await;
     drop(turn);
+    permit.live()?;
     let access::Changes { changes, untold, whole } = changes.map_err(|_| Error::Ended)?;
     let ids: Vec<UserId> = changes.iter().map(|change| change.right.account.clone()).collect();
     let names = site.access.names_of(&ids).await?;
