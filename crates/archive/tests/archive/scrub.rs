@@ -183,13 +183,18 @@ async fn the_end_of_the_process_waits_for_no_large_object() {
     let small = site.seen().put(b"small").await.unwrap();
     let large = site.seen().put(&vec![7; 1 << 20]).await.unwrap();
     let by = Actor::Site(site.spine.site.clone());
+    let oldest = archive.health().await.unwrap().1;
     // Half a minute for the large one.
     let pace = Pace { per_second: 40_000, ..EVERYTHING };
     let reading = {
         let (archive, by) = (archive.clone(), by.clone());
         tokio::spawn(async move { archive.scrub(&pace, &by, None).await })
     };
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let begun = std::time::Instant::now();
+    while archive.health().await.unwrap().1 == oldest {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the small one is read at once");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert!(!reading.is_finished());
     archive.end_reading();
     let ended = tokio::time::timeout(Duration::from_secs(10), reading).await.expect("it ends").unwrap();

@@ -49,7 +49,7 @@ struct Event {
 }
 
 /// How often it is asked whether a run has ended, and how many times.
-const ASKED: (Duration, u32) = (Duration::from_millis(100), 300);
+const ASKED: (Duration, u32) = (Duration::from_millis(100), 1800);
 
 fn scenario(play: &mut Play) -> Result<()> {
     let site = play.story()?;

@@ -19,7 +19,7 @@ pub const CONTROL: Control = Control {
 };
 
 /// How often the state is asked, and how many times.
-const ASKED: (Duration, u32) = (Duration::from_millis(100), 100);
+const ASKED: (Duration, u32) = (Duration::from_millis(100), 600);
 
 fn scenario(play: &mut Play) -> Result<()> {
     let site = play.site()?;

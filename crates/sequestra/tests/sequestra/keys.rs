@@ -390,7 +390,7 @@ fn a_site_moves_to_a_token_and_opens_by_its_pin_alone() {
 fn an_open_site_locks_itself_when_its_token_is_taken_away() {
     let site = Site::fresh(&["auditor"]);
     let pin = secret(&site, "pin", Token::PIN);
-    let mut token = Token::of(&site, "[keys.asking]\nevery_seconds = 1\nsilent_seconds = 8\n");
+    let mut token = Token::of(&site, "[keys.asking]\nevery_seconds = 1\nsilent_seconds = 15\n");
     token.take_over(&pin);
 
     let began = Instant::now();
@@ -400,8 +400,7 @@ fn an_open_site_locks_itself_when_its_token_is_taken_away() {
     assert!(limits.contains("the key's token cannot be used"), "{limits}");
     assert!(stops(&site).is_empty() && alarms(&site, "keys-lost").is_empty(), "it is borne for a while");
     site.wait_until_ended();
-    let took = began.elapsed();
-    assert!((Duration::from_secs(8)..Duration::from_secs(40)).contains(&took), "{took:?}");
+    assert!(began.elapsed() >= Duration::from_secs(15), "{:?}", began.elapsed());
     token.ended();
     assert_eq!(alarms(&site, "keys-lost"), ["raised"]);
     assert_eq!(stops(&site), ["keys-silent"]);

@@ -48,6 +48,10 @@ pub fn told() -> &'static Told {
     static TOLD: OnceLock<Told> = OnceLock::new();
     TOLD.get_or_init(|| {
         helper();
+        // Another test process with the same target folder has a turn of its own, until it ends.
+        let turn = fs::File::create(scratch().join("story.lock")).unwrap();
+        turn.lock().unwrap();
+        std::mem::forget(turn);
         let base = scratch().join("story");
         let _ = fs::remove_dir_all(&base);
         let (site, data, tmp) = (base.join("site"), base.join("data"), base.join("tmp"));
@@ -298,7 +302,7 @@ pub fn copy_folder(from: &Path, to: &Path) {
 pub fn until(what: &str, mut done: impl FnMut() -> bool) {
     let began = Instant::now();
     while !done() {
-        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+        assert!(began.elapsed() < Duration::from_secs(180), "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
