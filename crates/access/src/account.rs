@@ -285,15 +285,6 @@ impl Access {
     }
 
     pub(crate) async fn insert_token(&self, tx: &Tx, account: &UserId) -> Result<OneTimeToken, Error> {
-        self.insert_token_for(tx, account, TOKEN_LIFE_SECONDS).await
-    }
-
-    pub(crate) async fn insert_token_for(
-        &self,
-        tx: &Tx,
-        account: &UserId,
-        seconds: i64,
-    ) -> Result<OneTimeToken, Error> {
         let token = OneTimeToken::mint(&*self.inner.entropy);
         token::Entity::delete_many()
             .filter(token::Column::Account.eq(account.to_string()))
@@ -302,7 +293,7 @@ impl Access {
         let row = token::ActiveModel {
             digest: Set(token.digest()),
             account: Set(account.to_string()),
-            expires_at: Set(self.inner.clock.now().as_second().saturating_add(seconds)),
+            expires_at: Set(self.inner.clock.now().as_second().saturating_add(TOKEN_LIFE_SECONDS)),
         };
         token::Entity::insert(row).exec_without_returning(&**tx).await?;
         Ok(token)

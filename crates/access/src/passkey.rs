@@ -3,7 +3,7 @@
 use crate::account::usable;
 use crate::ceremony::Pending;
 use crate::session::Cause;
-use crate::signed::Source;
+use crate::signed::{Source, session_id};
 use crate::table::{passkey, session};
 use crate::token::{OneTimeToken, SessionToken};
 use crate::{Access, Caller, Error, Proof, SignedIn};
@@ -14,6 +14,7 @@ use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
+use std::time::Duration;
 use webauthn_rs::prelude::{
     AuthenticationResult, DiscoverableAuthentication, Passkey as Key, PasskeyAuthentication,
     PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Url, Uuid, WebauthnError,
@@ -22,8 +23,8 @@ use webauthn_rs::{Webauthn, WebauthnBuilder};
 
 /// Most passkeys of one account.
 const MOST: usize = 10;
-/// How long a one-time token lasts that somebody makes for themselves, in seconds.
-const INVITATION_SECONDS: i64 = 600;
+/// How long a one-time token lasts that somebody makes for themselves, and how many there are.
+const INVITATION: (Duration, usize) = (Duration::from_secs(600), 1000);
 /// Most sign-ins that one address begins at once, so that it does not push those of others out.
 const MOST_FROM_ONE: usize = 500;
 /// Longest label, in characters.
@@ -36,6 +37,14 @@ pub struct Passkeys {
     enrolments: Pending<Enrolment>,
     sign_ins: Pending<SignIn>,
     confirmations: Pending<Confirmation>,
+    invitations: Pending<Invitation>,
+}
+
+/// A one-time token that somebody made for themselves, in this session.
+struct Invitation {
+    account: UserId,
+    session: Vec<u8>,
+    proved_at: i64,
 }
 
 impl Passkeys {
@@ -58,6 +67,7 @@ impl Passkeys {
             enrolments,
             sign_ins,
             confirmations: Pending::default(),
+            invitations: Pending::of(INVITATION.0, INVITATION.1),
         })
     }
 
@@ -139,16 +149,42 @@ impl Access {
     /// A one-time token for the caller's own account, for ten minutes, on record: a browser begins with it whose
     /// owner signed in on a terminal and spent theirs there. Whoever has a passkey confirms with it first.
     pub async fn invite_browser(&self, caller: &Caller) -> Result<OneTimeToken, Error> {
-        self.passkeys()?;
-        let (user, _) = own(caller)?;
+        let passkeys = self.passkeys()?;
+        let (user, signed) = own(caller)?;
         may_add(caller, self.passkeys_of(user).await?.len())?;
+        let row = session::Entity::find_by_id(signed.digest.clone()).one(self.inner.db.reader()).await?;
+        let row = row.ok_or(Error::NotSignedIn)?;
         let what = What::CredentialAdded { proof: Proof::OneTimeToken.as_str().to_owned() };
-        let position = self.note(caller, what, [user.to_string()]).await?;
-        let tx = self.inner.db.begin(position).await?;
-        self.still_own(&tx, caller).await?;
-        let token = self.insert_token_for(&tx, user, INVITATION_SECONDS).await?;
-        tx.commit().await?;
+        self.note(caller, what, [user.to_string()]).await?;
+        let token = OneTimeToken::mint(&*self.inner.entropy);
+        let invitation = Invitation { account: user.clone(), session: row.digest, proved_at: row.proved_at };
+        passkeys.invitations.keep(named(&token), self.inner.clock.monotonic(), invitation);
         Ok(token)
+    }
+
+    /// The session that begins with such a token; none if it is none.
+    ///
+    /// INVARIANT (no-proof-from-a-proof): it is no fresher than the session that asked for it, ends with its days, and does
+    /// not begin when that has ended. It resists no phishing, whatever that one did.
+    pub(crate) async fn accept_invitation(
+        &self,
+        once: &OneTimeToken,
+        source: Source,
+        request: &RequestId,
+    ) -> Result<Option<SessionToken>, Error> {
+        let now = self.inner.clock.monotonic();
+        let taken = self.inner.passkeys.get().and_then(|own| own.invitations.take(&named(once), now));
+        let Some(invited) = taken else { return Ok(None) };
+        let user = self.counted(usable(self.inner.db.reader(), invited.account.as_str()).await)?;
+        let by = session_id(&invited.session);
+        let opening = self.prepare_session(&user, Proof::OneTimeToken, source, request, Some(&by)).await?;
+        let limits = self.limits().await?;
+        let tx = self.inner.db.begin(opening.position).await?;
+        let row = session::Entity::find_by_id(invited.session).one(&*tx).await?;
+        let row = row.filter(|row| !limits.is_over(row.created_at, row.used_at, self.now()));
+        let row = self.counted(row.ok_or(Error::Token))?;
+        let opening = opening.since(row.created_at).proved(row.proved_at.min(invited.proved_at));
+        Ok(Some(self.open_session(tx, opening).await?))
     }
 
     /// Asks for a new passkey. Whoever has one confirms with it first: somebody at an open session must
@@ -444,6 +480,7 @@ impl Access {
             .col_expr(passkey::Column::UsedAt, Expr::value(self.now()))
             .filter(passkey::Column::Id.eq(row.id.clone()))
             .filter(passkey::Column::Key.eq(row.key.clone()))
+            .filter(passkey::Column::Suspended.eq(false))
             .exec(&**tx)
             .await?;
         self.accepted((kept.rows_affected == 1).then_some(()))
@@ -474,6 +511,11 @@ pub(crate) async fn passkeys_of(
     let own = passkey::Entity::find().filter(passkey::Column::Account.eq(account.to_string()));
     let oldest_first = own.order_by_asc(passkey::Column::CreatedAt).order_by_asc(passkey::Column::Name);
     Ok(oldest_first.all(from).await?)
+}
+
+/// The name under which an invitation is kept: not the token itself.
+fn named(token: &OneTimeToken) -> String {
+    blake3::hash(&token.digest()).to_string()
 }
 
 /// Fails unless the caller may add something to sign in with, beside so many passkeys: with a confirmation, and the first

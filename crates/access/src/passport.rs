@@ -87,6 +87,15 @@ impl Access {
         self.trust().keys()
     }
 
+    /// Fails for whoever presents no passport here: asked before anybody's keys are fetched for it.
+    pub fn may_present(&self, caller: &Caller) -> Result<(), Error> {
+        caller.own()?;
+        if self.trust().is_empty() {
+            return Err(Error::NoPassports);
+        }
+        self.read_only().map_or(Ok(()), |why| Err(Error::ReadOnly(why)))
+    }
+
     /// Takes the caller's passport, and gives the roles that its visas give. Every visa gets an answer of its own; the
     /// presentation and each role are on record.
     pub async fn present(
@@ -95,13 +104,8 @@ impl Access {
         text: &str,
         keys: &IssuerKeys,
     ) -> Result<Vec<Verdict>, Error> {
+        self.may_present(caller)?;
         let user = caller.own()?;
-        if self.trust().is_empty() {
-            return Err(Error::NoPassports);
-        }
-        if let Some(why) = self.read_only() {
-            return Err(Error::ReadOnly(why));
-        }
         let (text, now) = (text.trim(), self.inner.clock.now());
         let digest = Blake3(*blake3::hash(text.as_bytes()).as_bytes());
         let visas = match unpacked(text, self.trust(), keys, now) {

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 /// How long a permit lasts before a new decision is needed.
 pub const LEASE: Duration = Duration::from_secs(60);
+/// How long work that lasts goes on under one decision before it asks for the next. What is on its way then comes to its
+/// end within the lease.
+pub const RENEW: Duration = Duration::from_secs(20);
 
 /// What a permit lets its holder do.
 pub mod verb {
@@ -148,6 +151,12 @@ impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
         if self.is_leased() && self.epoch.is_now() { Ok(()) } else { Err(Error::PermitEnded) }
     }
 
+    /// Whether work that lasts asks for the next one now.
+    pub fn is_due(&self) -> bool {
+        self.live().is_err()
+            || self.clock.monotonic() >= self.ends.saturating_sub(LEASE.saturating_sub(RENEW))
+    }
+
     /// The grants whose roles counted for it.
     pub(crate) fn grants(&self) -> &[String] {
         &self.grants
@@ -264,7 +273,11 @@ mod tests {
         assert!(matches!(permit.count_unwrap(), Err(Error::PermitEnded)));
         permit.covers(&own).unwrap();
         assert!(matches!(permit.covers(&project), Err(Error::NotCovered(_))));
-        clock.advance(LEASE - Duration::from_nanos(1));
+        clock.advance(RENEW - Duration::from_nanos(1));
+        assert!(!permit.is_due());
+        clock.advance(Duration::from_nanos(1));
+        assert!(permit.is_due());
+        clock.advance(LEASE - RENEW - Duration::from_nanos(1));
         permit.live().unwrap();
         clock.advance(Duration::from_nanos(1));
         assert!(matches!(permit.live(), Err(Error::PermitEnded)));

@@ -80,6 +80,11 @@ impl Opening {
     pub fn proved(self, at: i64) -> Self {
         Self { row: session::ActiveModel { proved_at: Set(at), ..self.row }, ..self }
     }
+
+    /// The same, for no longer than one that began then.
+    pub fn since(self, at: i64) -> Self {
+        Self { row: session::ActiveModel { created_at: Set(at), ..self.row }, ..self }
+    }
 }
 
 impl Access {
@@ -100,6 +105,9 @@ impl Access {
         source: Source,
         request: &RequestId,
     ) -> Result<SessionToken, Error> {
+        if let Some(session) = self.accept_invitation(once, source, request).await? {
+            return Ok(session);
+        }
         let now = self.now();
         let found = token::Entity::find_by_id(once.digest()).one(self.inner.db.reader()).await?;
         let Some(found) = found.filter(|row| row.expires_at > now) else {

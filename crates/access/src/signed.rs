@@ -79,10 +79,8 @@ impl Source {
     /// What counts as one who asks: an address, or the first 64 bits of one of IPv6, which one subscriber has.
     pub(crate) fn subscriber(self) -> Self {
         match self {
-            Self::Network(IpAddr::V6(address)) => {
-                Self::Network(IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()))
-            }
-            other => other,
+            Self::Network(address) => Self::Network(base::network::subscriber(address)),
+            Self::Socket => Self::Socket,
         }
     }
 

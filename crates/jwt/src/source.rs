@@ -94,7 +94,9 @@ impl Source {
                     }
                 }
                 let keys = fetch(agent, url).and_then(|bytes| Keys::parse(&bytes)).map(Arc::new);
-                *last = Some((now, keys.clone()));
+                // A failure counts from its end: who waited for it does not ask again at once.
+                let at = if keys.is_ok() { now } else { self.clock.monotonic() };
+                *last = Some((at, keys.clone()));
                 keys
             }
         }

@@ -28,7 +28,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Whence {
 
 fn source_of(extensions: &Extensions) -> access::Source {
     let peer = extensions.get::<Peer>();
-    peer.map_or(access::Source::Socket, |peer| access::Source::Network(peer.0.ip()))
+    peer.map_or(access::Source::Socket, |peer| access::Source::Network(peer.0.ip().to_canonical()))
 }
 
 /// Ids that a request made, left on its response for the outcome's record.

@@ -8,7 +8,10 @@ use axum::http::request::Parts;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 /// Largest JSON body: sheets of some ten thousand rows fit.
@@ -19,6 +22,8 @@ pub(crate) const CHUNK: usize = 256 << 10;
 const STALL: Duration = Duration::from_secs(60);
 /// Chunks in flight: what a slow side can hold up.
 const IN_FLIGHT: usize = 4;
+/// How often it is asked whether the right to a body still holds, while its reader takes nothing.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A JSON body of at most [`JSON_LIMIT`] bytes, unknown fields refused by its type.
 pub(crate) struct Json<T>(pub T);
@@ -117,23 +122,51 @@ impl Read for Channel {
     }
 }
 
-/// An asynchronous body fed by a blocking writer on a thread of its own. `write` gets a function
-/// that takes the next chunk and fails when the other side has gone.
-pub(crate) fn streamed(
-    write: impl FnOnce(&mut dyn FnMut(Bytes) -> io::Result<()>) -> io::Result<()> + Send + 'static,
-) -> Body {
+/// Where a blocking writer puts a body's chunks.
+pub(crate) struct Outlet {
+    send: mpsc::Sender<io::Result<Bytes>>,
+    cut: Arc<AtomicBool>,
+}
+
+impl Outlet {
+    /// Takes the next chunk once there is room for it. Fails when the other side has gone, or when the right to it
+    /// has: `holds` is asked before, and while a slow reader keeps it waiting.
+    pub(crate) fn push(&self, chunk: Bytes, holds: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+        let handle = Handle::current();
+        loop {
+            holds()?;
+            match handle.block_on(async { tokio::time::timeout(LOOK, self.send.reserve()).await }) {
+                Ok(Ok(room)) => {
+                    room.send(Ok(chunk));
+                    return Ok(());
+                }
+                Ok(Err(_)) => return Err(io::ErrorKind::BrokenPipe.into()),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The client sees a body cut short of its length, and nothing of what still waits for it.
+    fn cut(&self, error: io::Error) {
+        self.cut.store(true, Ordering::Release);
+        let _ = self.send.try_send(Err(error));
+    }
+}
+
+/// An asynchronous body fed by a blocking writer on a thread of its own.
+pub(crate) fn streamed(write: impl FnOnce(&Outlet) -> io::Result<()> + Send + 'static) -> Body {
     let (send, receive) = mpsc::channel::<io::Result<Bytes>>(IN_FLIGHT);
+    let cut = Arc::new(AtomicBool::new(false));
+    let outlet = Outlet { send, cut: cut.clone() };
     tokio::task::spawn_blocking(move || {
-        let mut push = |chunk: Bytes| {
-            send.blocking_send(Ok(chunk)).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
-        };
-        if let Err(error) = write(&mut push) {
-            // The client sees a body cut short of its length.
-            let _ = send.blocking_send(Err(error));
+        if let Err(error) = write(&outlet) {
+            outlet.cut(error);
         }
     });
-    let stream = futures_util::stream::unfold(receive, |mut receive| async move {
-        receive.recv().await.map(|chunk| (chunk, receive))
+    let stream = futures_util::stream::unfold((receive, cut), |(mut receive, cut)| async move {
+        let chunk = receive.recv().await?;
+        let chunk = if cut.load(Ordering::Acquire) { Err(io::ErrorKind::BrokenPipe.into()) } else { chunk };
+        Some((chunk, (receive, cut)))
     });
     Body::from_stream(stream)
 }

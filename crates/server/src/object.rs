@@ -1,7 +1,7 @@
 //! Objects: their records, and their release to a recipient.
 
 use crate::attend::{Later, Signed};
-use crate::body::{CHUNK, Json, id, streamed};
+use crate::body::{CHUNK, Json, Outlet, id, streamed};
 use crate::failure::Error;
 use crate::{Failure, Site};
 use access::decide::Ended;
@@ -13,7 +13,7 @@ use axum::Json as Answer;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use base::{Fault, ObjectId, SampleId, Sensitive};
+use base::{Fault, Kind, ObjectId, SampleId, Sensitive};
 use bytes::{Bytes, BytesMut};
 use std::io::{self, Read};
 use tokio::runtime::Handle;
@@ -112,8 +112,8 @@ impl<R: Read + Send + 'static> Stream<R> {
     fn into_body(mut self) -> Body {
         let handle = Handle::current();
         let used = self.site.in_use();
-        streamed(move |push| {
-            let (code, ended) = match self.send(&handle, push) {
+        streamed(move |outlet| {
+            let (code, ended) = match self.send(&handle, outlet) {
                 Ok(()) => (None, Ok(())),
                 Err(error) => {
                     let cut = io::Error::from(error.kind());
@@ -131,16 +131,23 @@ impl<R: Read + Send + 'static> Stream<R> {
         })
     }
 
-    /// Asks again whenever the permit has ended, so that a revoked right stops a download.
-    fn send(&mut self, handle: &Handle, push: &mut dyn FnMut(Bytes) -> io::Result<()>) -> io::Result<()> {
+    /// Asks again before the permit ends, so that a revoked right stops a download, also one that its reader draws out.
+    fn send(&mut self, handle: &Handle, outlet: &Outlet) -> io::Result<()> {
         let mut next = std::mem::take(&mut self.first);
         while !next.is_empty() {
-            if self.permit.live().is_err() {
-                let again = self.site.access.decide(&self.caller, self.ask.clone());
-                self.permit = handle.block_on(again).map_err(io::Error::other)?;
-            }
             let length = next.len();
-            push(next)?;
+            outlet.push(next, &mut || {
+                if self.permit.is_due() {
+                    let again = self.site.access.decide(&self.caller, self.ask.clone());
+                    match handle.block_on(again) {
+                        Ok(permit) => self.permit = permit,
+                        // What cannot be decided now is asked again while the permit lasts.
+                        Err(error) if error.kind() == Kind::Unavailable && self.permit.live().is_ok() => {}
+                        Err(error) => return Err(io::Error::other(error)),
+                    }
+                }
+                Ok(())
+            })?;
             self.sent = self.sent.saturating_add(length as u64);
             next = chunk(&mut self.reader)?;
         }

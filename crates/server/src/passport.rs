@@ -2,6 +2,7 @@
 
 use crate::attend::{Signed, made};
 use crate::body::{Json, blocking, id};
+use crate::failure::Error;
 use crate::people::manage;
 use crate::{Failure, Site};
 use access::passport::{Outcome, Verdict};
@@ -14,14 +15,21 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use base::{Fault, VisaMappingId};
 use std::collections::BTreeMap;
+use tokio::sync::Semaphore;
+
+/// Whoever waits for issuers' keys: an issuer that does not answer holds up these, and nothing else of the site.
+static PRESENTING: Semaphore = Semaphore::const_new(4);
 
 pub(crate) async fn present(
     State(site): State<Site>,
     Signed(caller): Signed,
     Json(body): Json<wire::Passport>,
 ) -> Result<Answer<Vec<wire::Verdict>>, Failure> {
+    site.access.may_present(&caller)?;
+    let turn = PRESENTING.try_acquire().map_err(|_| Error::NotReady("other passports are being read"))?;
     let access = site.access.clone();
     let keys = blocking(move || access.issuer_keys()).await?;
+    drop(turn);
     let verdicts = site.access.present(&caller, &body.passport, &keys).await?;
     Ok(Answer(verdicts.into_iter().map(told).collect()))
 }

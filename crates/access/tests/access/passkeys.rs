@@ -95,12 +95,51 @@ async fn a_browser_begins_with_a_token_of_its_owners_own() {
     let browser = spine.access.authenticate(session.expose()).await.unwrap();
     assert_eq!(browser.user(), Some(&user));
     let late = spine.access.invite_browser(&caller).await.unwrap();
-    clock.advance(Duration::from_secs(600));
-    assert!(matches!(spine.access.redeem(&late, &request()).await, Err(Error::Token)));
     // Who has a passkey does not get round it.
     let (_, strong) = spine.with_passkey(&browser).await;
     assert!(matches!(spine.access.invite_browser(&caller).await, Err(Error::Confirm)));
     spine.access.invite_browser(&strong).await.unwrap();
+    clock.advance(Duration::from_secs(600));
+    assert!(matches!(spine.access.redeem(&late, &request()).await, Err(Error::Token)));
+}
+
+#[tokio::test]
+async fn an_invitation_lengthens_nothing_and_ends_with_the_session_that_made_it() {
+    let (spine, clock) = spine().await;
+    let (caller, user) = spine.account("somebody").await;
+    clock.advance(Duration::from_secs(200));
+    let fresh = spine.access.again(&caller).await.unwrap();
+    let token = spine.access.invite_browser(&fresh).await.unwrap();
+    clock.advance(Duration::from_secs(100));
+    let session = spine.access.redeem(&token, &request()).await.unwrap();
+    let browser = spine.access.authenticate(session.expose()).await.unwrap();
+    // As fresh as the sign-in that it comes from, and over with that one's days.
+    assert!(matches!(spine.access.invite_browser(&browser).await, Err(Error::FirstPasskey)));
+    assert!(matches!(spine.access.begin_enrolment(&browser).await, Err(Error::FirstPasskey)));
+    let began = |session: &access::Session| session.created_at;
+    let own = spine.access.own_sessions(&browser).await.unwrap();
+    assert!(own.len() == 2 && began(&own[0]) == began(&own[1]), "{own:?}");
+
+    // Ended by an administrator, by its owner, or together with what a passkey began.
+    let (caller, _) = spine.account("another").await;
+    let (mut passkey, strong) = spine.with_passkey(&caller).await;
+    let token = spine.access.invite_browser(&strong).await.unwrap();
+    let session = spine.access.redeem(&token, &request()).await.unwrap();
+    let own = spine.access.own_sessions(&strong).await.unwrap();
+    assert_eq!(own.iter().filter(|one| one.proof == access::Proof::OneTimeToken).count(), 2, "{own:?}");
+    drop(session);
+    let token = spine.access.invite_browser(&strong).await.unwrap();
+    spine.access.sign_out(&strong).await.unwrap();
+    assert!(matches!(spine.access.redeem(&token, &request()).await, Err(Error::Token)));
+    let session = spine.passkey_session(&mut passkey).await.unwrap();
+    let strong = spine.access.authenticate(&session).await.unwrap();
+    let token = spine.access.invite_browser(&strong).await.unwrap();
+    let owner = strong.user().unwrap().clone();
+    assert_ne!(owner, user);
+    let manage = Ask::<Site>::new(Action::ManageAccounts, [spine.site.clone()]).target(&owner);
+    let permit: Permit<Manage, Site> = spine.access.decide(&spine.admin, manage).await.unwrap();
+    spine.access.revoke_sessions(&permit, &owner).await.unwrap();
+    assert!(matches!(spine.access.redeem(&token, &request()).await, Err(Error::Token)));
 }
 
 /// One answer that is changed in one way, which must not sign in, and must count.

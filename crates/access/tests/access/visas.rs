@@ -495,6 +495,13 @@ async fn what_is_taken_back_stays_so() {
     world.link(&world.id, SUBJECT).await.unwrap();
     world.present_as(&world.guest, &text).await.unwrap();
     assert_eq!(world.held().await.len(), 2);
+    // Whoever is taken out stays out, also who held nothing by a visa at that moment.
+    assert_eq!(world.unlink().await, 1);
+    let tx = world.spine.db.begin(permit.decision()).await.unwrap();
+    assert_eq!(world.spine.access.remove_member(&permit, &tx, &world.id).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    world.link(&world.id, SUBJECT).await.unwrap();
+    assert_eq!(world.refused(&text).await, "ACCESS-081");
 }
 
 #[tokio::test]

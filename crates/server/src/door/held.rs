@@ -1,8 +1,8 @@
 //! How many connections the door holds, in total and by who asks.
 
 use super::bucket::Buckets;
-use super::network::one_who_asks;
 use super::settings::{Limits, Settings};
+use base::network::subscriber;
 use base::{Clock, UserId};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -61,7 +61,7 @@ impl Held {
         }
         // A handshake costs more than a request.
         self.address(address).ok()?;
-        let (limits, who) = (self.limits(), one_who_asks(address));
+        let (limits, who) = (self.limits(), subscriber(address));
         let mut connections = self.inner.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let own = connections.by_address.get(&who).copied().unwrap_or(0);
         if connections.total >= limits.connections || own >= limits.connections_per_address {
@@ -74,7 +74,7 @@ impl Held {
 
     /// Counts a request from an address; else how long until it may ask again.
     pub fn address(&self, address: IpAddr) -> Result<(), Duration> {
-        self.inner.addresses.take(one_who_asks(address), self.inner.clock.monotonic())
+        self.inner.addresses.take(subscriber(address), self.inner.clock.monotonic())
     }
 
     /// Counts a request of an account; else how long until it may ask again.

@@ -3,7 +3,7 @@
 //! Promises: nothing is spoken without TLS 1.3; what one side can hold up or use up is bounded, whoever it is; a
 //! broken certificate never replaces one that works.
 //!
-//! * [`settings`]: `[door]`, `[metrics]` and `[log]` of `site.toml`; [`network`]: where clients come from
+//! * [`settings`]: `[door]`, `[metrics]` and `[log]` of `site.toml`
 //! * [`tls`]: the certificate, loaded, checked, and loaded again; [`issue`]: one for a start; `names`: whom it names
 //! * `held`, `bucket`: connections and requests, counted; `stream`: one connection, with patience that ends
 //! * `connection`: HTTP/1.1 and HTTP/2 on one connection
@@ -13,7 +13,6 @@ mod connection;
 mod held;
 pub mod issue;
 mod names;
-pub mod network;
 pub mod settings;
 mod stream;
 pub mod tls;
