@@ -55,8 +55,6 @@ async fn a_run_ends_by_cancel_by_revocation_and_by_the_sites_end() {
     let permit = site.run_view(&id).await;
     site.revoke_analyst().await;
     site.runs.wait(&permit, &id).await.unwrap();
-    // A permit lasts a minute, and the wait may have taken longer.
-    let permit = site.run_view(&id).await;
     let run = site.runs.show(&permit, &id).await.unwrap();
     assert_eq!((run.state, run.error.as_ref().unwrap().code.as_str()), (State::Stopped, "RUNS-014"));
     nothing_was_kept(&site, &run, bodies).await;
