@@ -1,7 +1,7 @@
 //! People.
 
 use crate::session::Cause;
-use crate::table::{account, session, token};
+use crate::table::{account, kept, session, token};
 use crate::thing::{Site, Thing};
 use crate::verb::Manage;
 use crate::{Access, Ends, Error, OneTimeToken, Permit};
@@ -325,7 +325,7 @@ async fn mark(tx: &Tx, account: &UserId, closed: bool) -> Result<(), Error> {
 }
 
 fn from_row(row: account::Model) -> Result<Account, Error> {
-    let id = row.id.parse().map_err(|e| db::sea_orm::DbErr::Custom(format!("{e}")))?;
+    let id = kept(row.id.parse())?;
     Ok(Account { id, name: row.name, closed: row.closed })
 }
 

@@ -6,35 +6,26 @@ use crate::table::{service, service_token};
 use crate::token::ServiceToken;
 use crate::{Access, Caller, Error, Proof};
 use audit::{Actor, Event, What};
-use base::{Id, RequestId, ServiceId, UserId};
+use base::{Id, RequestId, ServiceId, Timestamp, UserId};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
-use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
-use serde::Deserialize;
+use jwt::{Audience, Claims, Keys, Rules};
 
 /// How long a token lasts, in seconds.
 pub const TOKEN_SECONDS: i64 = 900;
 /// The longest that an assertion may be good for, in seconds.
 const ASSERTION_SECONDS: i64 = 300;
-/// How far the machine's clock may be off, in seconds.
-const SKEW: i64 = 30;
 /// Longest assertion that is looked at.
 const LONGEST: usize = 4096;
-const BASE64: base64::engine::GeneralPurpose = base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// What an assertion says: each of these, each of its type, and nothing else.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Claims {
-    iss: ServiceId,
-    sub: ServiceId,
-    aud: String,
-    exp: i64,
-    nbf: i64,
-    iat: i64,
-    jti: String,
-    on_behalf_of: UserId,
+/// What an assertion says that was verified.
+struct Asserted {
+    service: ServiceId,
+    key: String,
+    person: UserId,
+    /// What tells this assertion from all others.
+    name: String,
 }
 
 impl Access {
@@ -47,26 +38,26 @@ impl Access {
         request: &RequestId,
     ) -> Result<ServiceToken, Error> {
         let asserted = self.asserted(text, audience).await;
-        let (key, claims) = self.counted(asserted)?;
-        let service = self.usable_service(&claims.iss, &claims.on_behalf_of, &key).await;
+        let Asserted { service: id, key, person, name } = self.counted(asserted)?;
+        let service = self.usable_service(&id, &person, &key).await;
         let (service, _) = self.counted(service)?;
         if !service.comes_from(source) {
             return self.counted(Err(Error::NotSignedIn));
         }
         let token = ServiceToken::mint(&*self.inner.entropy);
         let what = What::SessionOpened { proof: Some(Proof::ServiceKey.as_str().to_owned()) };
-        let mut event = Event::new(Actor::Service(claims.iss.clone()), what)
+        let mut event = Event::new(Actor::Service(id.clone()), what)
             .during(Some(request.clone()))
             .about([session_id(&token.digest()).to_string()]);
-        event.on_behalf_of = Some(claims.on_behalf_of.clone());
+        event.on_behalf_of = Some(person.clone());
         let position = self.inner.audit.gate(&event).await?.position;
         let now = self.now();
         let row = service_token::ActiveModel {
             digest: Set(token.digest()),
-            name: Set(claims.name()),
-            service: Set(claims.iss.to_string()),
+            name: Set(name.clone()),
+            service: Set(id.to_string()),
             key: Set(key),
-            account: Set(claims.on_behalf_of.to_string()),
+            account: Set(person.to_string()),
             source: Set(source.to_string()),
             ends_at: Set(now.saturating_add(TOKEN_SECONDS)),
         };
@@ -76,53 +67,42 @@ impl Access {
             .exec(&*tx)
             .await?;
         // Once more where nobody else writes: two may have come at the same time.
-        if named(&claims.name()).one(&*tx).await?.is_some() {
+        if named(&name).one(&*tx).await?.is_some() {
             return self.counted(Err(Error::NotSignedIn));
         }
         service_token::Entity::insert(row).exec_without_returning(&*tx).await?;
         service::Entity::update_many()
             .col_expr(service::Column::UsedAt, Expr::value(now))
-            .filter(service::Column::Id.eq(claims.iss.to_string()))
+            .filter(service::Column::Id.eq(id.to_string()))
             .exec(&*tx)
             .await?;
         tx.commit().await?;
         Ok(token)
     }
 
-    async fn asserted(&self, text: &str, audience: &str) -> Result<(String, Claims), Error> {
+    async fn asserted(&self, text: &str, audience: &str) -> Result<Asserted, Error> {
         let no = || Error::NotSignedIn;
-        if text.len() > LONGEST {
+        let key = jwt::key_named(text, LONGEST).map_err(|_| no())?;
+        let (service, public) = self.service_key(&key).await?.ok_or_else(no)?;
+        let public = public.as_slice().try_into().map_err(|_| no())?;
+        let rules = Rules {
+            issuer: &service.to_string(),
+            keys: &Keys::ed25519(&key, public),
+            jku: None,
+            types: &["", "JWT"],
+            audience: Audience::Alone(audience),
+            not_before: true,
+            lifetime: ASSERTION_SECONDS,
+            longest: LONGEST,
+        };
+        let now = Timestamp::from_second(self.now()).map_err(|_| no())?;
+        let asserted = Asserted::read(jwt::verify(text, &rules, now).map_err(|_| no())?, service, key);
+        let asserted = asserted.ok_or_else(no)?;
+        // Once: its name is kept for as long as it can be good.
+        if named(&asserted.name).one(self.inner.db.reader()).await?.is_some() {
             return Err(no());
         }
-        let header = jsonwebtoken::decode_header(text).map_err(|_| no())?;
-        let id = plain(&header).ok_or_else(no)?;
-        let (service, public) = self.service_key(id).await?.ok_or_else(no)?;
-        let encoded = base64::Engine::encode(&BASE64, public);
-        let key = DecodingKey::from_ed_components(&encoded).map_err(|_| no())?;
-        // One algorithm, whatever the header says. Times are compared below, by the site's own clock.
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.required_spec_claims.clear();
-        validation.validate_exp = false;
-        validation.set_audience(&[audience]);
-        let claims = jsonwebtoken::decode::<Claims>(text, &key, &validation).map_err(|_| no())?.claims;
-        let now = self.now();
-        let timely = claims.nbf <= now.saturating_add(SKEW)
-            && claims.iat <= now.saturating_add(SKEW)
-            && claims.exp > now.saturating_sub(SKEW)
-            && claims.exp <= now.saturating_add(ASSERTION_SECONDS + SKEW);
-        let whole = claims.iss == service
-            && claims.sub == service
-            && claims.aud == audience
-            && (16..=64).contains(&claims.jti.len())
-            && claims.jti.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if !timely || !whole {
-            return Err(no());
-        }
-        // Once: its name is kept for longer than it can be good.
-        if named(&claims.name()).one(self.inner.db.reader()).await?.is_some() {
-            return Err(no());
-        }
-        Ok((id.to_owned(), claims))
+        Ok(asserted)
     }
 
     /// The caller behind a service's token, for one request.
@@ -153,33 +133,20 @@ impl Access {
     }
 }
 
-impl Claims {
-    /// What tells this assertion from all others.
-    fn name(&self) -> String {
-        format!("{} {}", self.iss, self.jti)
+impl Asserted {
+    /// None for claims that are not all there, or more than these.
+    fn read(claims: Claims, service: ServiceId, key: String) -> Option<Self> {
+        let id = claims.id.filter(|id| (16..=64).contains(&id.len()) && id.bytes().all(is_plain))?;
+        let person = claims.more.get("on_behalf_of")?.as_str()?.parse().ok()?;
+        let whole = claims.subject == service.to_string() && claims.more.len() == 1;
+        whole.then(|| Self { name: format!("{service} {id}"), service, key, person })
     }
+}
+
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
 fn named(name: &str) -> Select<service_token::Entity> {
     service_token::Entity::find().filter(service_token::Column::Name.eq(name))
-}
-
-/// The key's id, of a header that names nothing else: no key of its own, no address of one, no extension.
-fn plain(header: &Header) -> Option<&str> {
-    let nothing = header.jku.is_none()
-        && header.jwk.is_none()
-        && header.x5u.is_none()
-        && header.x5c.is_none()
-        && header.x5t.is_none()
-        && header.x5t_s256.is_none()
-        && header.crit.is_none()
-        && header.cty.is_none()
-        && header.enc.is_none()
-        && header.zip.is_none()
-        && header.url.is_none()
-        && header.nonce.is_none()
-        && header.extras.inner().is_empty();
-    let jwt = header.typ.as_deref().is_none_or(|typ| typ == "JWT");
-    let key = header.kid.as_deref().filter(|kid| kid.parse::<base::CredentialId>().is_ok());
-    key.filter(|_| nothing && jwt && header.alg == Algorithm::EdDSA)
 }

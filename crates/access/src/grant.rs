@@ -2,7 +2,7 @@
 
 use crate::account::{closed, usable};
 use crate::passport::Given;
-use crate::table::{account, grant, taken};
+use crate::table::{account, grant, kept, taken};
 use crate::thing::{Project, Site, Thing};
 use crate::verb::{Manage, Verb, View};
 use crate::{Access, Caller, Error, Permit};
@@ -462,13 +462,12 @@ fn about(actor: Actor, grant: &Grant, what: What) -> Event {
 }
 
 fn from_row(row: grant::Model) -> Result<Grant, Error> {
-    let bad = |e: &dyn std::fmt::Display| Error::from(db::sea_orm::DbErr::Custom(e.to_string()));
-    let time = |second: Option<i64>| second.map(Timestamp::from_second).transpose().map_err(|e| bad(&e));
+    let time = |second: Option<i64>| kept(second.map(Timestamp::from_second).transpose());
     Ok(Grant {
-        id: row.id.parse().map_err(|e| bad(&e))?,
-        account: row.account.parse().map_err(|e| bad(&e))?,
-        role: row.role.parse().map_err(|e| bad(&e))?,
-        project: row.project.map(|p| p.parse()).transpose().map_err(|e| bad(&e))?,
+        id: kept(row.id.parse())?,
+        account: kept(row.account.parse())?,
+        role: kept(row.role.parse())?,
+        project: kept(row.project.map(|p| p.parse()).transpose())?,
         ends: Ends {
             until: time(row.expires_at)?,
             training_until: time(row.training_until)?,
@@ -478,7 +477,7 @@ fn from_row(row: grant::Model) -> Result<Grant, Error> {
         lapsed: row.lapsed,
         by: match (row.issuer, row.source, row.mapping) {
             (Some(issuer), Some(source), Some(mapping)) => {
-                Some(ByVisa { issuer, source, mapping: mapping.parse().map_err(|e| bad(&e))? })
+                Some(ByVisa { issuer, source, mapping: kept(mapping.parse())? })
             }
             _ => None,
         },

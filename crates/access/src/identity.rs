@@ -3,7 +3,7 @@
 //! The subject itself is kept nowhere: a digest is enough to find the account when its visas come.
 
 use crate::account::{closed, usable};
-use crate::table::{grant, identity};
+use crate::table::{grant, identity, kept};
 use crate::thing::Site;
 use crate::verb::Manage;
 use crate::{Access, Caller, Error, Permit};
@@ -99,8 +99,7 @@ impl Access {
             .all(self.inner.db.reader())
             .await?;
         let shown = |row: identity::Model| {
-            let since =
-                Timestamp::from_second(row.since).map_err(|e| db::sea_orm::DbErr::Custom(e.to_string()))?;
+            let since = kept(Timestamp::from_second(row.since))?;
             Ok(Identity { issuer: self.word_for(row.issuer), since })
         };
         rows.into_iter().map(shown).collect()

@@ -1,6 +1,6 @@
 //! Which visas a project takes, and for which role.
 
-use crate::table::{grant, mapping, presented};
+use crate::table::{grant, kept, mapping, presented};
 use crate::thing::Project;
 use crate::verb::{Manage, View};
 use crate::{Access, Error, Permit};
@@ -129,15 +129,14 @@ impl Access {
     }
 
     fn shown(&self, row: mapping::Model) -> Result<Mapping, Error> {
-        let bad = |e: &dyn std::fmt::Display| Error::from(db::sea_orm::DbErr::Custom(e.to_string()));
         Ok(Mapping {
-            id: row.id.parse().map_err(|e| bad(&e))?,
-            project: row.project.parse().map_err(|e| bad(&e))?,
+            id: kept(row.id.parse())?,
+            project: kept(row.project.parse())?,
             issuer: self.word_for(row.issuer),
             value: row.value,
-            role: row.role.parse().map_err(|e| bad(&e))?,
-            by: row.made_by.parse().map_err(|e| bad(&e))?,
-            since: Timestamp::from_second(row.since).map_err(|e| bad(&e))?,
+            role: kept(row.role.parse())?,
+            by: kept(row.made_by.parse())?,
+            since: kept(Timestamp::from_second(row.since))?,
         })
     }
 

@@ -4,7 +4,7 @@ use crate::account::usable;
 use crate::ceremony::Pending;
 use crate::session::Cause;
 use crate::signed::{Source, session_id};
-use crate::table::{passkey, session};
+use crate::table::{kept, passkey, session};
 use crate::token::{OneTimeToken, SessionToken};
 use crate::{Access, Caller, Error, Proof, SignedIn};
 use audit::{Actor, Event, What};
@@ -558,12 +558,11 @@ fn parsed(row: &passkey::Model) -> Result<Key, Error> {
 }
 
 fn from_row(row: &passkey::Model) -> Result<Passkey, Error> {
-    let bad = |e: &dyn std::fmt::Display| Error::from(db::sea_orm::DbErr::Custom(e.to_string()));
     Ok(Passkey {
-        id: row.name.parse().map_err(|e| bad(&e))?,
+        id: kept(row.name.parse())?,
         label: row.label.clone(),
-        created_at: Timestamp::from_second(row.created_at).map_err(|e| bad(&e))?,
-        used_at: Timestamp::from_second(row.used_at).map_err(|e| bad(&e))?,
+        created_at: kept(Timestamp::from_second(row.created_at))?,
+        used_at: kept(Timestamp::from_second(row.used_at))?,
         suspended: row.suspended,
     })
 }

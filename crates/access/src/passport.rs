@@ -6,7 +6,7 @@ use crate::grant::ByVisa;
 use crate::identity::named;
 use crate::issuer::{IssuerKeys, Trust};
 use crate::mapping::Mapping;
-use crate::table::{grant, identity, mapping, presented, taken};
+use crate::table::{grant, identity, kept, mapping, presented, taken};
 use crate::visa::{Refused, Visa};
 use crate::{Access, Caller, Ends, Error};
 use audit::What;
@@ -14,7 +14,7 @@ use base::{Blake3, Fault, Id, ProjectId, Role, Sensitive, Timestamp, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use jwt::Rules;
+use jwt::{Audience, Rules};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -237,8 +237,7 @@ impl Access {
             return refused(Refused::Ended);
         }
         let given = |second| {
-            let until =
-                Timestamp::from_second(second).map_err(|e| db::sea_orm::DbErr::Custom(e.to_string()))?;
+            let until = kept(Timestamp::from_second(second))?;
             Ok::<_, Error>(Given { project: mapping.project.clone(), role: mapping.role, until })
         };
         let same = grant::Entity::find()
@@ -354,7 +353,7 @@ fn unpacked(text: &str, trust: &Trust, keys: &IssuerKeys, now: Timestamp) -> Res
         keys: keys.of(&issuer)?,
         jku: broker.settings.jku.as_deref(),
         types: TYPES,
-        audience: broker.settings.audience.as_deref(),
+        audience: broker.settings.audience.as_deref().map_or(Audience::Nobody, Audience::Among),
         not_before: false,
         lifetime: LIFETIME,
         longest: LONGEST,

@@ -2,7 +2,7 @@
 
 use crate::proposal::State;
 use crate::table::{
-    account, grant, identity, mapping, passkey, password, presented, proposal, service, service_key,
+    account, grant, identity, kept, mapping, passkey, password, presented, proposal, service, service_key,
     service_person, service_token, session, token,
 };
 use crate::token::OneTimeToken;
@@ -18,7 +18,7 @@ impl Access {
         let row = account::Entity::find().filter(account::Column::Name.eq(name));
         let row = row.one(self.inner.db.reader()).await?.filter(|row| !row.closed);
         let row = row.ok_or_else(|| Error::no_account(name))?;
-        row.id.parse().map_err(|_| db::sea_orm::DbErr::Custom("an account's id".into()).into())
+        kept(row.id.parse())
     }
 
     /// Takes an account's roles in a project, or on the site, away. Without a permit: there is nobody yet who

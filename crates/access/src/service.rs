@@ -3,7 +3,7 @@
 use crate::account::usable;
 use crate::network::Range;
 use crate::signed::Source;
-use crate::table::{service, service_key, service_person, service_token};
+use crate::table::{kept, service, service_key, service_person, service_token};
 use crate::thing::Site;
 use crate::verb::Manage;
 use crate::{Access, Caller, Error, Permit, Proof};
@@ -293,7 +293,7 @@ impl Access {
     pub async fn allow_service(&self, caller: &Caller, id: &ServiceId, key: &[u8; 32]) -> Result<(), Error> {
         let user = caller.own()?;
         let row = self.open_service(id).await?;
-        let project: ProjectId = row.project.parse().map_err(|e| bad(&e))?;
+        let project: ProjectId = kept(row.project.parse())?;
         let strict = self.class_of(&project).await?.is_none_or(|class| class >= Class::Controlled);
         if let Some(missing) = self.unconfirmed(caller, strict).await? {
             return Err(missing);
@@ -339,7 +339,7 @@ impl Access {
             .filter(service_person::Column::Account.eq(account.to_string()))
             .all(self.inner.db.reader())
             .await?;
-        rows.into_iter().map(|row| row.service.parse().map_err(|e| bad(&e))).collect()
+        rows.into_iter().map(|row| kept(row.service.parse())).collect()
     }
 
     /// On record; the tokens that it got for this person end with it.
@@ -425,7 +425,7 @@ impl Access {
 
     async fn told(&self, row: service::Model) -> Result<Service, Error> {
         let now = self.now();
-        let id: ServiceId = row.id.parse().map_err(|e| bad(&e))?;
+        let id: ServiceId = kept(row.id.parse())?;
         let keys = self.keys_of(&id).await?.iter().filter_map(|key| key.id.parse().ok()).collect();
         let mut findings = Vec::new();
         if !row.closed {
@@ -479,31 +479,19 @@ pub(crate) fn for_programs(action: Action, class: Class) -> bool {
     class < Class::Controlled || !crate::proof::CONFIRMED.contains(&action)
 }
 
-fn bad(e: &dyn std::fmt::Display) -> Error {
-    Error::from(db::sea_orm::DbErr::Custom(e.to_string()))
-}
-
 fn parsed(row: service::Model, findings: Vec<Finding>) -> Result<Service, Error> {
     let words = |text: &str| text.split(' ').map(ToOwned::to_owned).collect::<Vec<_>>();
     Ok(Service {
-        id: row.id.parse().map_err(|e| bad(&e))?,
-        owner: row.owner.parse().map_err(|e| bad(&e))?,
+        id: kept(row.id.parse())?,
+        owner: kept(row.owner.parse())?,
         purpose: row.purpose,
         environment: row.environment,
-        project: row.project.parse().map_err(|e| bad(&e))?,
-        actions: words(&row.actions)
-            .iter()
-            .map(|one| one.parse())
-            .collect::<Result<_, _>>()
-            .map_err(|e| bad(&e))?,
-        class: row.class.parse().map_err(|e| bad(&e))?,
-        networks: words(&row.networks)
-            .iter()
-            .map(|one| one.parse())
-            .collect::<Result<_, _>>()
-            .map_err(|e| bad(&e))?,
-        expires_at: Timestamp::from_second(row.expires_at).map_err(|e| bad(&e))?,
-        used_at: row.used_at.map(Timestamp::from_second).transpose().map_err(|e| bad(&e))?,
+        project: kept(row.project.parse())?,
+        actions: kept(words(&row.actions).iter().map(|one| one.parse()).collect())?,
+        class: kept(row.class.parse())?,
+        networks: kept(words(&row.networks).iter().map(|one| one.parse()).collect())?,
+        expires_at: kept(Timestamp::from_second(row.expires_at))?,
+        used_at: kept(row.used_at.map(Timestamp::from_second).transpose())?,
         keys: Vec::new(),
         closed: row.closed,
         findings,

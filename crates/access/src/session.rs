@@ -4,7 +4,7 @@ use crate::account::usable;
 use crate::limits::Limits;
 use crate::proof::FRESH_SECONDS;
 use crate::signed::{SignedIn, Source, session_id};
-use crate::table::{session, token};
+use crate::table::{kept, session, token};
 use crate::thing::Site;
 use crate::token::{OneTimeToken, SessionToken};
 use crate::verb::Manage;
@@ -417,9 +417,7 @@ impl Access {
 }
 
 fn from_row(row: &session::Model, limits: &Limits) -> Result<Session, Error> {
-    let time = |second: i64| {
-        Timestamp::from_second(second).map_err(|e| Error::from(db::sea_orm::DbErr::Custom(e.to_string())))
-    };
+    let time = |second: i64| kept(Timestamp::from_second(second));
     let absolute = row.created_at.saturating_add(limits.absolute_seconds);
     let idle = row.used_at.saturating_add(limits.idle_seconds);
     Ok(Session {

@@ -1,6 +1,13 @@
 //! The room's tables.
 
+use crate::Error;
 use db::Migration;
+use std::fmt::Display;
+
+/// What a row holds as a text or a number, read. What cannot be read is a fault of the database, not of who asks.
+pub(crate) fn kept<T, E: Display>(read: Result<T, E>) -> Result<T, Error> {
+    read.map_err(|why| db::sea_orm::DbErr::Custom(why.to_string()).into())
+}
 
 /// The steps to today's tables.
 pub const MIGRATIONS: &[Migration] =

@@ -3,7 +3,7 @@
 use crate::condition::Conditions;
 use crate::issuer::{GRANTS, IssuerKeys, LONGEST_URL, Trust, Trusted};
 use base::{Blake3, Fault, Kind, Timestamp};
-use jwt::{Claims, Rules};
+use jwt::{Audience, Claims, Rules};
 use serde_json::Value;
 
 /// Bytes of a visa at most.
@@ -141,7 +141,7 @@ impl<'a> Visa<'a> {
             jku: trusted.settings.jku.as_deref(),
             types: TYPES,
             // Visas are made for nobody in particular.
-            audience: None,
+            audience: Audience::Nobody,
             not_before: false,
             // They may be good for years: what they give is bounded by the settings.
             lifetime: i64::MAX,

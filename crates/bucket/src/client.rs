@@ -11,7 +11,6 @@ use rusty_s3::{Method, UrlStyle, signing};
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::Request;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, SendBody};
 
 /// Seconds for which a signature counts. A large part may take long, but its request begins at once.
@@ -227,39 +226,13 @@ impl Bucket {
 
 fn agent(settings: &Settings) -> Result<Agent> {
     let timeout = Some(settings.timeout());
-    let mut config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        // What stands in the environment does not decide where data goes.
-        .proxy(None)
-        .user_agent("sequestra")
+    let place = settings.place()?;
+    let config = place
+        .known_by(Some(&settings.authorities()))
+        .map_err(|why| Error::Settings(format!("`endpoint`: {why}")))?
         .timeout_connect(timeout)
         .timeout_recv_response(timeout)
         .timeout_per_read(timeout)
         .timeout_per_write(timeout);
-    let place = settings.place()?;
-    if place.scheme() == "https" {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .root_certs(RootCerts::new_with_certs(&authorities(settings)?))
-            .unversioned_rustls_crypto_provider(provider)
-            .build();
-        config = config.tls_config(tls).https_only(true);
-    }
     Ok(place.agent(config.build()))
-}
-
-fn authorities(settings: &Settings) -> Result<Vec<Certificate<'static>>> {
-    let path = settings.authorities();
-    let refuse = |why: String| Error::Settings(format!("`ca` `{}`: {why}", path.display()));
-    let text = std::fs::read(&path).map_err(|e| refuse(e.to_string()))?;
-    let mut found = Vec::new();
-    for item in parse_pem(&text) {
-        if let PemItem::Certificate(certificate) = item.map_err(|_| refuse("it is not PEM".to_owned()))? {
-            found.push(certificate);
-        }
-    }
-    if found.is_empty() { Err(refuse("it holds no certificate".to_owned())) } else { Ok(found) }
 }

@@ -103,7 +103,7 @@ impl Settings {
         })?;
         match place.scheme() {
             "syslog+tls" => Ok(Target::Syslog(place)),
-            _ if is_encrypted(&place) || place.is_here() => Ok(Target::Post(place)),
+            _ if place.is_private() => Ok(Target::Post(place)),
             _ => Err(self.refuse("`http` without TLS goes to this machine alone")),
         }
     }

@@ -22,4 +22,4 @@ mod error;
 pub use error::Error;
 pub use keys::{Algorithm, Keys};
 pub use source::Source;
-pub use verify::{Claims, Rules, issuer_named, verify};
+pub use verify::{Audience, Claims, Rules, issuer_named, key_named, verify};

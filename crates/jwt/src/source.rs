@@ -3,17 +3,15 @@
 use crate::keys::LONGEST;
 use crate::{Error, Keys};
 use base::Clock;
-use outbound::{Place, Refused};
+use outbound::{Place, WEB, unanswered};
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ureq::Agent;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
-/// What is spoken, and on which port unless another is named.
-const SCHEMES: &[(&str, u16)] = &[("https", 443), ("http", 80)];
 /// How long keys that were fetched are used. A key that its issuer takes back is good for this long here.
 pub const FRESH: Duration = Duration::from_secs(300);
 /// How long nobody asks again after a failure.
@@ -21,7 +19,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Where the keys are, as settings say it: `keys`, or `keys_url` with `ca` and perhaps `network`.
+/// Where the keys are, as settings say it: `file`, or `url` with `ca` and perhaps `network`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Where {
@@ -113,67 +111,24 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn fetch(agent: &Agent, url: &str) -> Result<Vec<u8>, Error> {
-    let failed = |error: ureq::Error| Error::Source(why(&error));
+    let failed = |error: ureq::Error| {
+        let why = unanswered(&error).unwrap_or_else(|| "its answer is not HTTP".to_owned());
+        Error::Source(format!("their address: {why}"))
+    };
     let mut answer = agent.get(url).header("accept", "application/json").call().map_err(failed)?;
     let status = answer.status().as_u16();
     if status != 200 {
         // A redirect as well: an answer names no address.
-        return Err(Error::Source(format!("their address answers with status {status}")));
+        return Err(Error::Source(format!("their address: it answers with status {status}")));
     }
     answer.body_mut().with_config().limit(LONGEST as u64).read_to_vec().map_err(failed)
 }
 
 fn agent(settings: &Where, url: &str, folder: &Path) -> Result<Agent, Error> {
-    let wrong = |why: String| Error::Settings(why);
-    let place = Place::parse(url, SCHEMES, settings.network.as_deref())
-        .map_err(|why| wrong(format!("its `url`: {why}")))?;
-    let mut tls = TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
-    match (place.scheme(), &settings.ca) {
-        ("https", Some(ca)) => tls = tls.root_certs(authorities(&folder.join(ca))?),
-        ("https", None) => return Err(wrong("it names no `ca` to know its `url` by".to_owned())),
-        _ if place.is_here() => {}
-        _ => return Err(wrong("its `url` is not https, and it is not on this machine".to_owned())),
-    }
-    let config = Agent::config_builder()
-        .tls_config(tls.build())
-        .timeout_global(Some(PATIENCE))
-        .timeout_connect(Some(CONNECT))
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        .proxy(None)
-        .user_agent("sequestra");
+    let wrong = |why: &dyn Display| Error::Settings(format!("its `url`: {why}"));
+    let place = Place::parse(url, WEB, settings.network.as_deref()).map_err(|why| wrong(&why))?;
+    let ca = settings.ca.as_ref().map(|ca| folder.join(ca));
+    let config = place.known_by(ca.as_deref()).map_err(|why| wrong(&why))?;
+    let config = config.timeout_global(Some(PATIENCE)).timeout_connect(Some(CONNECT));
     Ok(place.agent(config.build()))
-}
-
-fn authorities(path: &Path) -> Result<RootCerts, Error> {
-    let wrong = |why: &str| Error::Settings(why.to_owned());
-    let pem = std::fs::read(path).map_err(|_| wrong("its `ca` cannot be read"))?;
-    let mut found = Vec::new();
-    for item in parse_pem(&pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => found.push(certificate),
-            Ok(_) => {}
-            Err(_) => return Err(wrong("its `ca` is no certificate")),
-        }
-    }
-    if found.is_empty() { Err(wrong("its `ca` holds no certificate")) } else { Ok(found.into()) }
-}
-
-/// Why there are none, in our words.
-fn why(error: &ureq::Error) -> String {
-    if let ureq::Error::Io(error) = error
-        && let Some(refused) = error.get_ref().and_then(|inner| inner.downcast_ref::<Refused>())
-    {
-        return refused.to_string();
-    }
-    let why = match error {
-        ureq::Error::Timeout(_) => "their address does not answer in time",
-        ureq::Error::HostNotFound => "their host is not known",
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => "their address is not the one that `ca` vouches for",
-        ureq::Error::BodyExceedsLimit(_) => "they are longer than 64 KiB",
-        _ => "there is no connection to their address",
-    };
-    why.to_owned()
 }

@@ -13,9 +13,22 @@ pub const LEEWAY: i64 = 30;
 const LONGEST_TEXT: usize = 1024;
 /// Times beyond the year 9999 are none.
 const LAST: i64 = 253_402_300_799;
+const NO_HEADER: &str = "its header is no JSON object that says each thing once";
+const NO_CLAIMS: &str = "its claims are no JSON object that says each thing once";
 /// Parameters of a header that lead to a key, that change what was signed, or that mean encryption.
 const NOT_TAKEN: &[&str] =
     &["jwk", "x5u", "x5c", "x5t", "x5t#S256", "crit", "b64", "cty", "enc", "zip", "p2c", "p2s", "epk"];
+
+/// Whom a token has to be made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience<'a> {
+    /// Nobody: a token that names somebody is refused.
+    Nobody,
+    /// This one, perhaps beside others, who can then bring it here as well.
+    Among(&'a str),
+    /// This one and nobody else.
+    Alone(&'a str),
+}
 
 /// What is expected of a token.
 #[derive(Debug, Clone, Copy)]
@@ -28,8 +41,8 @@ pub struct Rules<'a> {
     pub jku: Option<&'a str>,
     /// The words that its header may have for what it is. An empty one lets a header have none.
     pub types: &'a [&'a str],
-    /// Whom it has to be made for. None for tokens that are made for nobody: one that names somebody is refused.
-    pub audience: Option<&'a str>,
+    /// Whom it has to be made for.
+    pub audience: Audience<'a>,
     /// Whether it has to say since when it is good.
     pub not_before: bool,
     /// Seconds from its making to its end, at most.
@@ -67,7 +80,7 @@ impl fmt::Debug for Claims {
 /// One for each rule that it breaks; the first is told. Nothing of its claims is looked at before its signature is good.
 pub fn verify(text: &str, rules: &Rules<'_>, now: Timestamp) -> Result<Claims, Error> {
     let parts = Parts::of(text, rules.longest)?;
-    let header = object(parts.header, "its header is no JSON object that says each thing once")?;
+    let header = object(parts.header, NO_HEADER)?;
     let key = {
         let said = Said::of(&header, rules)?;
         let key = rules.keys.named(said.key).ok_or(Error::Key)?;
@@ -82,7 +95,7 @@ pub fn verify(text: &str, rules: &Rules<'_>, now: Timestamp) -> Result<Claims, E
     if !key.signed(parts.signed.as_bytes(), &signature) {
         return Err(Error::Signature);
     }
-    let claims = object(parts.claims, "its claims are no JSON object that says each thing once")?;
+    let claims = object(parts.claims, NO_CLAIMS)?;
     claims_of(claims, rules, now.as_second())
 }
 
@@ -92,8 +105,18 @@ pub fn verify(text: &str, rules: &Rules<'_>, now: Timestamp) -> Result<Claims, E
 /// What is no token of at most `longest` bytes, or names none.
 pub fn issuer_named(text: &str, longest: usize) -> Result<String, Error> {
     let parts = Parts::of(text, longest)?;
-    let mut claims = object(parts.claims, "its claims are no JSON object that says each thing once")?;
+    let mut claims = object(parts.claims, NO_CLAIMS)?;
     taken_text(&mut claims, "iss")?.ok_or(Error::Claim("iss"))
+}
+
+/// The key that a token names, for looking it up among keys that the site keeps one by one. Nobody has verified it.
+///
+/// # Errors
+/// What is no token of at most `longest` bytes, or names none.
+pub fn key_named(text: &str, longest: usize) -> Result<String, Error> {
+    let parts = Parts::of(text, longest)?;
+    let header = object(parts.header, NO_HEADER)?;
+    header.get("kid").and_then(Value::as_str).map(str::to_owned).ok_or(Error::Key)
 }
 
 struct Parts<'a> {
@@ -182,8 +205,8 @@ fn claims_of(mut claims: Map<String, Value>, rules: &Rules<'_>, now: i64) -> Res
     Ok(Claims { issuer, subject, issued: at(issued, "iat")?, expires: at(expires, "exp")?, id, more: claims })
 }
 
-/// One text, or a list of texts, among which the site has to be.
-fn audience(said: Option<Value>, expected: Option<&str>) -> Result<(), Error> {
+/// One text, or a list of texts.
+fn audience(said: Option<Value>, expected: Audience<'_>) -> Result<(), Error> {
     let all = match said {
         None => Vec::new(),
         Some(Value::String(one)) => vec![one],
@@ -193,12 +216,13 @@ fn audience(said: Option<Value>, expected: Option<&str>) -> Result<(), Error> {
         }
         Some(_) => return Err(Error::Claim("aud")),
     };
-    match expected {
-        None if all.is_empty() => Ok(()),
-        Some(_) if all.is_empty() => Err(Error::Claim("aud")),
-        Some(expected) if all.iter().any(|one| one == expected) => Ok(()),
-        _ => Err(Error::Audience),
-    }
+    let good = match expected {
+        Audience::Nobody => all.is_empty(),
+        Audience::Among(_) | Audience::Alone(_) if all.is_empty() => return Err(Error::Claim("aud")),
+        Audience::Among(site) => all.iter().any(|one| one == site),
+        Audience::Alone(site) => all == [site],
+    };
+    if good { Ok(()) } else { Err(Error::Audience) }
 }
 
 fn taken_text(claims: &mut Map<String, Value>, claim: &'static str) -> Result<Option<String>, Error> {

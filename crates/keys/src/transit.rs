@@ -12,14 +12,13 @@ use crate::safe::Reach;
 use base::{Entropy, SiteId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use outbound::{Place, WEB, refused};
+use outbound::{Place, WEB, unanswered};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, http};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -300,67 +299,24 @@ fn mark(site: &SiteId) -> [u8; 32] {
 }
 
 fn agent(service: &Service) -> Result<Agent, Error> {
-    let place = Place::parse(&service.url, WEB, service.network.as_deref())
-        .map_err(|why| unavailable(&format!("its `url`: {why}")))?;
-    let mut tls = TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
-    match (place.scheme(), &service.ca) {
-        ("https", Some(ca)) => tls = tls.root_certs(authority(ca)?),
-        ("https", None) => return Err(unavailable("`[keys.transit]` names no `ca` to know it by")),
-        _ if place.is_here() => {}
-        _ => return Err(unavailable("its `url` is not https, and it is not on this machine")),
-    }
-    let config = Agent::config_builder()
-        .tls_config(tls.build())
-        .timeout_global(Some(PATIENCE))
-        .timeout_connect(Some(CONNECT))
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        // A proxy from the environment would see where keys are asked for.
-        .proxy(None)
-        .user_agent("sequestra");
+    let wrong = |why: &dyn Display| unavailable(&format!("its `url`: {why}"));
+    let place = Place::parse(&service.url, WEB, service.network.as_deref()).map_err(|why| wrong(&why))?;
+    let config = place.known_by(service.ca.as_deref()).map_err(|why| wrong(&why))?;
+    let config = config.timeout_global(Some(PATIENCE)).timeout_connect(Some(CONNECT));
     Ok(place.agent(config.build()))
 }
 
-fn authority(ca: &PathBuf) -> Result<RootCerts, Error> {
-    let pem = std::fs::read(ca).map_err(|_| unavailable("its `ca` cannot be read"))?;
-    let mut found = Vec::new();
-    for item in parse_pem(&pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => found.push(certificate),
-            Ok(_) => {}
-            Err(_) => return Err(unavailable("its `ca` is no certificate")),
-        }
-    }
-    if found.is_empty() { Err(unavailable("its `ca` holds no certificate")) } else { Ok(found.into()) }
-}
-
 fn told(answer: Result<http::Response<Body>, ureq::Error>) -> Result<Told, Error> {
-    let why = |error: ureq::Error| match error {
-        error if refused(&error).is_some() => {
-            unavailable(&refused(&error).map(ToString::to_string).unwrap_or_default())
-        }
-        ureq::Error::Timeout(_) => unavailable("it does not answer in time"),
-        ureq::Error::HostNotFound => unavailable("its host is not known"),
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
-            unavailable("it is not the one that `ca` vouches for")
-        }
-        ureq::Error::Io(error) if is_tls(&error) => unavailable("it is not the one that `ca` vouches for"),
-        ureq::Error::Io(_) | ureq::Error::ConnectionFailed => unavailable("there is no connection to it"),
+    let why = |error: ureq::Error| match (&error, unanswered(&error)) {
+        (_, Some(why)) => unavailable(&why),
         // A header's value would be refused here: a credential with a character that none has.
-        ureq::Error::Http(_) => Error::Credential(WHAT),
+        (ureq::Error::Http(_), None) => Error::Credential(WHAT),
         _ => strange(),
     };
     let mut answer = answer.map_err(why)?;
     let status = answer.status().as_u16();
     let bytes = answer.body_mut().with_config().limit(LONGEST).read_to_vec().map_err(why)?;
     Ok(Told { status, bytes: Zeroizing::new(bytes) })
-}
-
-/// Whether a broken connection was one that TLS refused.
-fn is_tls(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {

@@ -4,11 +4,11 @@ use crate::{Place, Refused};
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
+use ureq::Error;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, Error};
+use ureq::unversioned::transport::NextTimeout;
 
 impl Place {
     /// A connection to it.
@@ -26,12 +26,6 @@ impl Place {
             self.judge(address.ip())?;
         }
         if found.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(found) }
-    }
-
-    /// An agent of blocking requests that goes to this place and to no other.
-    pub fn agent(&self, config: Config) -> Agent {
-        let resolver = Judged { place: self.clone(), inner: DefaultResolver::default() };
-        Agent::with_parts(config, DefaultConnector::default(), resolver)
     }
 }
 
@@ -54,6 +48,12 @@ impl From<Refused> for io::Error {
 pub struct Judged {
     place: Place,
     inner: DefaultResolver,
+}
+
+impl Judged {
+    pub(crate) fn new(place: Place, inner: DefaultResolver) -> Self {
+        Self { place, inner }
+    }
 }
 
 impl Resolver for Judged {
@@ -103,20 +103,5 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         place(&format!("http://127.0.0.1:{port}/")).connect().await.unwrap();
         place(&format!("http://localhost:{port}/")).connect().await.unwrap();
-    }
-
-    #[test]
-    fn an_agent_goes_nowhere_else() {
-        let agent = place("http://127.0.0.1:9/").agent(Agent::config_builder().build());
-        for elsewhere in ["http://127.0.0.2:9/", "http://example.org/", "http://localhost:9/"] {
-            let asked = agent.get(elsewhere).call();
-            assert!(matches!(asked, Err(Error::HostNotFound)), "{elsewhere}: {asked:?}");
-        }
-        // However it is written, its own name is its own: here it is looked up, and nobody listens.
-        let agent = place("http://Localhost:9/").agent(Agent::config_builder().build());
-        for own in ["http://localhost:9/", "http://LOCALHOST:9/"] {
-            let asked = agent.get(own).call();
-            assert!(matches!(asked, Err(Error::Io(_) | Error::ConnectionFailed)), "{own}: {asked:?}");
-        }
     }
 }

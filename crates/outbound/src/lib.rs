@@ -8,13 +8,16 @@
 //! * [`place`]: an address as a setting has it
 //! * [`network`]: which addresses there are, and where each leads
 //! * [`dial`]: looking up and connecting
+//! * [`agent`]: blocking requests, over TLS to whom an authority vouches for
 //!
-//! This room deliberately lacks TLS and HTTP: who sends speaks them.
+//! This room deliberately lacks requests and answers: who sends speaks them.
 
+pub mod agent;
 pub mod dial;
 pub mod network;
 pub mod place;
 
-pub use dial::{Judged, refused};
+pub use agent::{Unknown, unanswered};
+pub use dial::refused;
 pub use network::Network;
 pub use place::{Place, Refused, WEB};

@@ -4,6 +4,7 @@ use crate::attend::{Signed, Whence, made};
 use crate::body::{Json, id};
 use crate::observe::Seen;
 use crate::people::wire;
+use crate::session::begun;
 use crate::{Failure, Site};
 use api::passkey::{Answer, Challenge, Enrolled, NewPasskey, Passkey};
 use api::people::{Invitation, Me, Session};
@@ -80,14 +81,7 @@ pub(crate) async fn sign_in(
 ) -> Result<Out<Session>, Failure> {
     let _used = site.in_use();
     let token = site.access.finish_passkey(&body.ceremony, body.credential, source, seen.id()).await?;
-    session(&site, &token).await.map(Out)
-}
-
-/// The contract's session for a token that was just made.
-pub(crate) async fn session(site: &Site, token: &access::SessionToken) -> Result<Session, Failure> {
-    let caller = site.access.authenticate(token.expose()).await?;
-    let account = wire(site.access.own_account(&caller).await?);
-    Ok(Session { token: token.expose().to_owned(), account })
+    begun(&site, &token).await.map(Out)
 }
 
 pub(crate) async fn ask_again(

@@ -3,7 +3,7 @@
 use crate::attend::{Signed, Whence, made};
 use crate::body::Json;
 use crate::observe::Seen;
-use crate::passkey::session;
+use crate::session::begun;
 use crate::{Failure, Site};
 use access::password::Typed;
 use api::passkey::Enrolled;
@@ -48,7 +48,7 @@ pub(crate) async fn sign_in(
     let _used = site.in_use();
     let typed = typed(body.password, body.code);
     let token = site.access.sign_in_by_password(&body.name, typed, source, seen.id()).await?;
-    session(&site, &token).await.map(Out)
+    begun(&site, &token).await.map(Out)
 }
 
 pub(crate) async fn confirm(

@@ -42,154 +42,170 @@ const OWN: &[&str] = &[
 ];
 
 /// Every route's handler under the contract's name for it.
-fn handlers() -> BTreeMap<&'static str, MethodRouter<Site>> {
-    let mut all = BTreeMap::new();
-    let mut set = |name: &'static str, router: MethodRouter<Site>| drop(all.insert(name, router));
-    of_people(&mut set);
-    set("health", to("health", process::health));
-    set("ready", to("ready", process::ready));
-    set("openapi", to("openapi", process::openapi));
-    set("site status", to("site status", process::status));
-    set("site lock", to("site lock", process::lock));
-    set("keys status", to("keys status", keys::status));
-    set("keys rotate", to("keys rotate", keys::rotate));
-    set("keys prepare", to("keys prepare", keys::prepare));
-    set("keys complete", to("keys complete", keys::complete));
-    set("keys shred", to("keys shred", erase::shred));
-    set("account create", to("account create", people::create));
-    set("account list", to("account list", people::list));
-    set("account token", to("account token", people::token));
-    set("account grant", to("account grant", people::grant));
-    set("account sessions", to("account sessions", session::of_account));
-    set("account sign-out", to("account sign-out", session::revoke_all));
-    set("account close", to("account close", people::close));
-    set("project create", to("project create", project::create));
-    set("project list", to("project list", project::list));
-    set("project show", to("project show", project::show));
-    set("member list", to("member list", people::members));
-    set("member add", to("member add", people::add_member));
-    set("member remove", to("member remove", people::remove_member));
-    set("package begin", to("package begin", package::begin));
-    set("package file", to("package file", package::file));
-    set("package commit", to("package commit", package::commit));
-    set("sample list", to("sample list", sample::list));
-    set("sample show", to("sample show", sample::show));
-    set("object list", to("object list", object::list));
-    set("object show", to("object show", object::show));
-    set("object get", to("object get", object::release));
-    set("object hold", to("object hold", keep::hold));
-    set("object lift", to("object lift", keep::lift));
-    set("object delete", to("object delete", keep::delete));
-    set("archive stat", to("archive stat", scrub::stat));
-    set("archive check", to("archive check", scrub::check));
-    set("archive scrub", to("archive scrub", scrub::scrub));
-    set("backup create", to("backup create", backup::create));
-    set("backup verify", to("backup verify", backup::verify));
-    set("tool add", to("tool add", tool::add));
-    set("tool list", to("tool list", tool::list));
-    set("reference begin", to("reference begin", reference::begin));
-    set("reference file", to("reference file", reference::file));
-    set("reference finish", to("reference finish", reference::finish));
-    set("reference list", to("reference list", reference::list));
-    set("run start", to("run start", run::start));
-    set("run list", to("run list", run::list));
-    set("run show", to("run show", run::show));
-    set("run cancel", to("run cancel", run::cancel));
-    set("variant query", to("variant query", variant::query));
-    set("report show", to("report show", variant::report));
-    set("receipt show", to("receipt show", run::receipt));
-    set("audit search", to("audit search", history::search));
-    set("audit export", to("audit export", export::export));
-    set("audit volume", to("audit volume", volume::volume));
-    set("ledger checkpoint", to("ledger checkpoint", record::checkpoint));
-    set("ledger verify", to("ledger verify", record::check));
-    set("ledger prove", to("ledger prove", record::prove));
-    set("ledger watch", to("ledger watch", tail::watch));
-    all.extend(rights_handlers());
-    all.extend(visa_handlers());
-    all
-}
+#[derive(Default)]
+struct Handlers(BTreeMap<&'static str, MethodRouter<Site>>);
 
-/// What people hold, and what that lets them do.
-fn rights_handlers() -> [(&'static str, MethodRouter<Site>); 11] {
-    [
-        ("account revoke", to("account revoke", people::revoke)),
-        ("account preview", to("account preview", rights::preview_site)),
-        ("account reopen", to("account reopen", people::reopen)),
-        ("member preview", to("member preview", rights::preview_member)),
-        ("policy list", to("policy list", policy::list)),
-        ("policy propose", to("policy propose", policy::propose)),
-        ("policy show", to("policy show", policy::show)),
-        ("policy withdraw", to("policy withdraw", policy::withdraw)),
-        ("policy approve", to("policy approve", policy::approve)),
-        ("access explain", to("access explain", rights::explain)),
-        ("access explain-site", to("access explain-site", rights::explain_site)),
-    ]
-}
+impl Handlers {
+    fn all() -> Self {
+        let mut all = Self::default();
+        all.of_people();
+        all.of_rights();
+        all.of_passports();
+        all.of_work();
+        all
+    }
 
-/// Passports and what they count for.
-fn visa_handlers() -> [(&'static str, MethodRouter<Site>); 7] {
-    [
-        ("passport present", to("passport present", passport::present)),
-        ("account link", to("account link", passport::link)),
-        ("account identities", to("account identities", passport::identities)),
-        ("account unlink", to("account unlink", passport::unlink)),
-        ("visa list", to("visa list", passport::list)),
-        ("visa map", to("visa map", passport::map)),
-        ("visa unmap", to("visa unmap", passport::unmap)),
-    ]
-}
+    /// Under the method that the contract gives the route of this name.
+    fn set<H: Handler<T, Site>, T: 'static>(&mut self, name: &'static str, handler: H) {
+        let method = match api::route::named(name).map(|route| route.method) {
+            Some("POST") => MethodFilter::POST,
+            Some("PUT") => MethodFilter::PUT,
+            Some("DELETE") => MethodFilter::DELETE,
+            _ => MethodFilter::GET,
+        };
+        self.0.insert(name, on(method, handler));
+    }
 
-/// The handlers with which people and programs sign in.
-fn of_people(set: &mut impl FnMut(&'static str, MethodRouter<Site>)) {
-    set("session create", to("session create", session::redeem));
-    set("session end", to("session end", session::sign_out));
-    set("whoami", to("whoami", people::me));
-    set("session list", to("session list", session::list));
-    set("session revoke", to("session revoke", session::revoke));
-    set("passkey challenge", to("passkey challenge", passkey::challenge));
-    set("passkey login", to("passkey login", passkey::sign_in));
-    set("passkey invite", to("passkey invite", passkey::invite));
-    set("passkey begin", to("passkey begin", passkey::begin));
-    set("passkey add", to("passkey add", passkey::add));
-    set("passkey list", to("passkey list", passkey::list));
-    set("passkey remove", to("passkey remove", passkey::remove));
-    set("confirm begin", to("confirm begin", passkey::ask_again));
-    set("confirm passkey", to("confirm passkey", passkey::confirm));
-    set("confirm terminal", to("confirm terminal", terminal::confirm));
-    set("confirm password", to("confirm password", password::confirm));
-    set("password login", to("password login", password::sign_in));
-    set("password begin", to("password begin", password::begin));
-    set("password set", to("password set", password::set));
-    set("password remove", to("password remove", password::remove));
-    set("terminal begin", to("terminal begin", terminal::begin));
-    set("terminal finish", to("terminal finish", terminal::finish));
-    set("terminal show", to("terminal show", terminal::asking));
-    set("terminal challenge", to("terminal challenge", terminal::challenge));
-    set("terminal approve", to("terminal approve", terminal::approve));
-    set("terminal refuse", to("terminal refuse", terminal::refuse));
-    set("page enrol", to("page enrol", pages::enrol));
-    set("page password", to("page password", pages::password));
-    set("page sign-in", to("page sign-in", pages::sign_in));
-    set("page device", to("page device", pages::device));
-    set("page sessions", to("page sessions", pages::sessions));
-    set("page script", to("page script", pages::script));
-    set("page style", to("page style", pages::style));
-    set("service create", to("service create", service::create));
-    set("service list", to("service list", service::list));
-    set("service token", to("service token", service::token));
-    set("service rotate", to("service rotate", service::rotate));
-    set("service close", to("service close", service::close));
-    set("service mine", to("service mine", service::mine));
-    set("service allow", to("service allow", service::allow));
-    set("service withdraw", to("service withdraw", service::withdraw));
+    /// The handlers with which people and programs sign in.
+    fn of_people(&mut self) {
+        self.set("session create", session::redeem);
+        self.set("session end", session::sign_out);
+        self.set("whoami", people::me);
+        self.set("session list", session::list);
+        self.set("session revoke", session::revoke);
+        self.set("passkey challenge", passkey::challenge);
+        self.set("passkey login", passkey::sign_in);
+        self.set("passkey invite", passkey::invite);
+        self.set("passkey begin", passkey::begin);
+        self.set("passkey add", passkey::add);
+        self.set("passkey list", passkey::list);
+        self.set("passkey remove", passkey::remove);
+        self.set("confirm begin", passkey::ask_again);
+        self.set("confirm passkey", passkey::confirm);
+        self.set("confirm terminal", terminal::confirm);
+        self.set("confirm password", password::confirm);
+        self.set("password login", password::sign_in);
+        self.set("password begin", password::begin);
+        self.set("password set", password::set);
+        self.set("password remove", password::remove);
+        self.set("terminal begin", terminal::begin);
+        self.set("terminal finish", terminal::finish);
+        self.set("terminal show", terminal::asking);
+        self.set("terminal challenge", terminal::challenge);
+        self.set("terminal approve", terminal::approve);
+        self.set("terminal refuse", terminal::refuse);
+        self.set("page enrol", pages::enrol);
+        self.set("page password", pages::password);
+        self.set("page sign-in", pages::sign_in);
+        self.set("page device", pages::device);
+        self.set("page sessions", pages::sessions);
+        self.set("page script", pages::script);
+        self.set("page style", pages::style);
+        self.set("service create", service::create);
+        self.set("service list", service::list);
+        self.set("service token", service::token);
+        self.set("service rotate", service::rotate);
+        self.set("service close", service::close);
+        self.set("service mine", service::mine);
+        self.set("service allow", service::allow);
+        self.set("service withdraw", service::withdraw);
+    }
+
+    /// What people hold, and what that lets them do.
+    fn of_rights(&mut self) {
+        self.set("account revoke", people::revoke);
+        self.set("account preview", rights::preview_site);
+        self.set("account reopen", people::reopen);
+        self.set("member preview", rights::preview_member);
+        self.set("policy list", policy::list);
+        self.set("policy propose", policy::propose);
+        self.set("policy show", policy::show);
+        self.set("policy withdraw", policy::withdraw);
+        self.set("policy approve", policy::approve);
+        self.set("access explain", rights::explain);
+        self.set("access explain-site", rights::explain_site);
+    }
+
+    /// Passports and what they count for.
+    fn of_passports(&mut self) {
+        self.set("passport present", passport::present);
+        self.set("account link", passport::link);
+        self.set("account identities", passport::identities);
+        self.set("account unlink", passport::unlink);
+        self.set("visa list", passport::list);
+        self.set("visa map", passport::map);
+        self.set("visa unmap", passport::unmap);
+    }
+
+    /// Projects and what is in them, and the site's own state.
+    fn of_work(&mut self) {
+        self.set("health", process::health);
+        self.set("ready", process::ready);
+        self.set("openapi", process::openapi);
+        self.set("site status", process::status);
+        self.set("site lock", process::lock);
+        self.set("keys status", keys::status);
+        self.set("keys rotate", keys::rotate);
+        self.set("keys prepare", keys::prepare);
+        self.set("keys complete", keys::complete);
+        self.set("keys shred", erase::shred);
+        self.set("account create", people::create);
+        self.set("account list", people::list);
+        self.set("account token", people::token);
+        self.set("account grant", people::grant);
+        self.set("account sessions", session::of_account);
+        self.set("account sign-out", session::revoke_all);
+        self.set("account close", people::close);
+        self.set("project create", project::create);
+        self.set("project list", project::list);
+        self.set("project show", project::show);
+        self.set("member list", people::members);
+        self.set("member add", people::add_member);
+        self.set("member remove", people::remove_member);
+        self.set("package begin", package::begin);
+        self.set("package file", package::file);
+        self.set("package commit", package::commit);
+        self.set("sample list", sample::list);
+        self.set("sample show", sample::show);
+        self.set("object list", object::list);
+        self.set("object show", object::show);
+        self.set("object get", object::release);
+        self.set("object hold", keep::hold);
+        self.set("object lift", keep::lift);
+        self.set("object delete", keep::delete);
+        self.set("archive stat", scrub::stat);
+        self.set("archive check", scrub::check);
+        self.set("archive scrub", scrub::scrub);
+        self.set("backup create", backup::create);
+        self.set("backup verify", backup::verify);
+        self.set("tool add", tool::add);
+        self.set("tool list", tool::list);
+        self.set("reference begin", reference::begin);
+        self.set("reference file", reference::file);
+        self.set("reference finish", reference::finish);
+        self.set("reference list", reference::list);
+        self.set("run start", run::start);
+        self.set("run list", run::list);
+        self.set("run show", run::show);
+        self.set("run cancel", run::cancel);
+        self.set("variant query", variant::query);
+        self.set("report show", variant::report);
+        self.set("receipt show", run::receipt);
+        self.set("audit search", history::search);
+        self.set("audit export", export::export);
+        self.set("audit volume", volume::volume);
+        self.set("ledger checkpoint", record::checkpoint);
+        self.set("ledger verify", record::check);
+        self.set("ledger prove", record::prove);
+        self.set("ledger watch", tail::watch);
+    }
 }
 
 /// The contract, answered for `site`.
 pub fn router(site: Site) -> Router {
     let mut open = Router::new();
     let mut signed = Router::new();
-    for (name, handler) in handlers() {
+    for (name, handler) in Handlers::all().0 {
         let Some(route) = api::route::named(name) else { continue };
         if api::route::OPEN.contains(&name) {
             open = open.route(route.path, handler);
@@ -207,17 +223,6 @@ pub fn router(site: Site) -> Router {
         .with_state(site)
 }
 
-/// The method that the contract gives the route of this name.
-fn to<H: Handler<T, Site>, T: 'static>(name: &str, handler: H) -> MethodRouter<Site> {
-    let method = match api::route::named(name).map(|route| route.method) {
-        Some("POST") => MethodFilter::POST,
-        Some("PUT") => MethodFilter::PUT,
-        Some("DELETE") => MethodFilter::DELETE,
-        _ => MethodFilter::GET,
-    };
-    on(method, handler)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,7 +231,7 @@ mod tests {
     #[test]
     fn contract_and_handlers_are_the_same_set() {
         let contract: BTreeSet<&str> = api::ROUTES.iter().map(|route| route.name).collect();
-        let answered: BTreeSet<&str> = handlers().into_keys().collect();
+        let answered: BTreeSet<&str> = Handlers::all().0.into_keys().collect();
         assert_eq!(contract, answered);
     }
 

@@ -19,9 +19,14 @@ pub(crate) async fn redeem(
     let _used = site.in_use();
     let once = site.access.one_time_token(&body.token)?;
     let session = site.access.redeem_from(&once, source, seen.id()).await?;
-    let caller = site.access.authenticate(session.expose()).await?;
-    let account = site.access.own_account(&caller).await?;
-    Ok(Answer(Session { token: session.expose().to_owned(), account: wire(account) }))
+    Ok(Answer(begun(&site, &session).await?))
+}
+
+/// The contract's session for a token that was just made.
+pub(crate) async fn begun(site: &Site, token: &access::SessionToken) -> Result<Session, Failure> {
+    let caller = site.access.authenticate(token.expose()).await?;
+    let account = wire(site.access.own_account(&caller).await?);
+    Ok(Session { token: token.expose().to_owned(), account })
 }
 
 pub(crate) async fn sign_out(State(site): State<Site>, Signed(caller): Signed) -> Result<(), Failure> {

@@ -3,7 +3,8 @@
 use crate::attend::{Signed, Whence};
 use crate::body::Json;
 use crate::observe::Seen;
-use crate::passkey::{self, session};
+use crate::passkey;
+use crate::session::begun;
 use crate::{Failure, Site};
 use api::passkey::{Approve, Approved, Asking, Challenge, Finish, Finished, Terminal, Typed};
 use axum::Extension;
@@ -36,7 +37,7 @@ pub(crate) async fn finish(
     let _used = site.in_use();
     let token = site.access.finish_terminal(&body.secret, &body.answer, source, seen.id()).await?;
     let session = match token {
-        Some(token) => Some(session(&site, &token).await?),
+        Some(token) => Some(begun(&site, &token).await?),
         None => None,
     };
     Ok(Out(Finished { session }))

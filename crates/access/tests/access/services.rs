@@ -45,7 +45,11 @@ impl Machine {
     }
 
     fn sign(&self, header: &Value, claims: &Value) -> String {
-        let text = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()));
+        self.sign_text(&header.to_string(), &claims.to_string())
+    }
+
+    fn sign_text(&self, header: &str, claims: &str) -> String {
+        let text = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims));
         format!("{text}.{}", BASE64.encode(self.key.sign(text.as_bytes())))
     }
 }
@@ -382,6 +386,11 @@ async fn assertions_that_are_none_open_nothing_and_count() {
         let secret = jsonwebtoken::EncodingKey::from_secret(&world.machine.public());
         jsonwebtoken::encode(&header, &world.claims(), &secret).unwrap()
     };
+    // One reader takes the first, another the last.
+    let doubled = {
+        let claims = world.claims().to_string().replacen('{', r#"{"on_behalf_of":"root","#, 1);
+        world.machine.sign_text(&world.header().to_string(), &claims)
+    };
     let attacks: Vec<(&str, String)> = vec![
         ("no algorithm", unsigned("none")),
         ("no signature", unsigned("EdDSA")),
@@ -414,7 +423,9 @@ async fn assertions_that_are_none_open_nothing_and_count() {
         ("another audience", claim(|c| c["aud"] = json!("https://other.example"))),
         ("several audiences", claim(|c| c["aud"] = json!([AUDIENCE, "https://other.example"]))),
         ("exp in the far future", claim(|c| c["exp"] = json!(NOW + 86_400))),
-        ("exp in the past", claim(|c| c["exp"] = json!(NOW - 31))),
+        ("good for too long", claim(|c| c["exp"] = json!(c["iat"].as_i64().unwrap() + 301))),
+        ("a name twice", doubled),
+        ("exp in the past", claim(|c| (c["iat"], c["exp"]) = (json!(NOW - 60), json!(NOW)))),
         ("not good yet", claim(|c| c["nbf"] = json!(NOW + 31))),
         ("made in the future", claim(|c| c["iat"] = json!(NOW + 31))),
         ("another issuer", claim(|c| c["iss"] = json!("svc_00000000000000000000"))),

@@ -5,7 +5,7 @@ use aws_lc_rs::hmac;
 use base::{Fault, Timestamp};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD as BASE64};
-use jwt::{Claims, Error, Keys, Rules, verify};
+use jwt::{Audience, Claims, Error, Keys, Rules, verify};
 use serde_json::{Value, json};
 
 const KEYS: [&str; 4] = ["ed", "ec", "rsa", "pss"];
@@ -17,7 +17,7 @@ fn verified(text: &str, change: impl FnOnce(&mut Rules<'_>)) -> Result<Claims, E
         keys: &keys,
         jku: None,
         types: &["JWT", ""],
-        audience: Some("sit_here"),
+        audience: Audience::Among("sit_here"),
         not_before: true,
         lifetime: 600,
         longest: 4096,
@@ -319,10 +319,17 @@ fn issuer_and_audience_are_compared_letter_by_letter() {
     let among = with(claims(), "aud", Some(json!(["sit_there", "sit_here"])));
     let text = maker().sign("ed", &header("ed").to_string(), &among.to_string());
     verified(&text, |_| {}).unwrap();
+    // Whoever else it was made for could bring it here.
+    let alone = |rules: &mut Rules<'_>| rules.audience = Audience::Alone("sit_here");
+    assert_eq!(code(verified(&text, alone)), "JWT-008");
+    for one in [json!("sit_here"), json!(["sit_here"])] {
+        let only = with(claims(), "aud", Some(one));
+        verified(&maker().sign("ed", &header("ed").to_string(), &only.to_string()), alone).unwrap();
+    }
     // What is made for somebody is not taken where nobody is expected.
-    assert_eq!(code(verified(&text, |rules| rules.audience = None)), "JWT-008");
+    assert_eq!(code(verified(&text, |rules| rules.audience = Audience::Nobody)), "JWT-008");
     let nobodys = maker().sign("ed", &header("ed").to_string(), &with(claims(), "aud", None).to_string());
-    verified(&nobodys, |rules| rules.audience = None).unwrap();
+    verified(&nobodys, |rules| rules.audience = Audience::Nobody).unwrap();
 }
 
 #[test]
