@@ -1,7 +1,7 @@
 //! The list of controls.
 
 use crate::play::Play;
-use crate::{Error, Result, audit, keys, vault};
+use crate::{Error, Result, audit, identity, keys, vault};
 
 /// One promise, and the scenario that tests it.
 pub struct Control {
@@ -43,6 +43,7 @@ pub const CONTROLS: &[Control] = &[
     audit::witnessed::CONTROL,
     audit::old_state::CONTROL,
     audit::clean::CONTROL,
+    identity::ended::CONTROL,
     keys::sealed::CONTROL,
     keys::shares::CONTROL,
     keys::revoked::CONTROL,

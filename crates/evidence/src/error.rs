@@ -29,7 +29,7 @@ pub enum Error {
         command: String,
         /// Its exit code.
         exit: i32,
-        /// The first line of what it said.
+        /// The first lines of what it said.
         said: String,
     },
     /// The site did not come to where the scenario needs it.

@@ -114,6 +114,11 @@ impl Play {
         hex::encode(entropy::bytes::<24>(&*self.world.entropy))
     }
 
+    /// The clock, for what runs beside the scenario.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.world.clock.clone()
+    }
+
     /// Time since an arbitrary start.
     pub fn time(&self) -> Duration {
         self.world.clock.monotonic()

@@ -179,11 +179,7 @@ fn stranger(site: &Site) -> Result<(String, String)> {
 /// Whoever was invited, by their id and their session's token.
 fn signed_in(site: &Site, name: &str, invited: &Value) -> Result<(String, String)> {
     let id = invited.pointer("/account/id").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let token = invited.get("token").and_then(Value::as_str).unwrap_or_default();
-    let file = site.write(&format!("{name}.token"), token.as_bytes())?;
-    let session = site.beside(&format!("{name}.session"));
-    let mut login = site.bare(&["login", "--token-file", text(&file)?, "--session", text(&session)?]);
-    site.done(login.arg("--site").arg(site.folder()))?;
+    site.sign_in_as(name, invited)?;
     Ok((id, site.session_in(&format!("{name}.session"))?))
 }
 

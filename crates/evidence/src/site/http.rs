@@ -1,4 +1,4 @@
-//! One request over a site's socket, past the command line.
+//! Requests over a site's socket, past the command line.
 
 use super::{Site, Who};
 use crate::{Error, Result};
@@ -11,9 +11,22 @@ use std::os::unix::net::UnixStream;
 impl Site {
     /// Sends one request with this session's token, and gives the status. The body is read and dropped.
     pub fn ask(&self, token: &str, method: &str, path: &str, body: &str) -> Result<u16> {
+        let mut stream = self.begin(token, method, path, body)?;
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        if answer.is_empty() {
+            read.map_err(Error::io(&self.folder.join("run")))?;
+        }
+        let head = String::from_utf8_lossy(answer.get(..32).unwrap_or(&answer)).into_owned();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        status.ok_or_else(|| Error::unplayable("the site's answer is not HTTP"))
+    }
+
+    /// Sends one request, and gives the connection that its answer comes on.
+    pub fn begin(&self, token: &str, method: &str, path: &str, body: &str) -> Result<UnixStream> {
         let run = self.folder.join("run");
         let failed = Error::io(&run);
-        let answer = (|| {
+        (|| {
             // A socket's path takes 107 bytes at most; this one is always short.
             let folder = File::open(&run)?;
             let mut stream = UnixStream::connect(format!("/proc/self/fd/{}/site.sock", folder.as_raw_fd()))?;
@@ -25,14 +38,9 @@ impl Site {
             stream.write_all(head.as_bytes())?;
             // A refused body is not read to its end; the answer is there all the same.
             let _ = stream.write_all(body.as_bytes());
-            let mut answer = Vec::new();
-            let read = stream.read_to_end(&mut answer);
-            if answer.is_empty() { read.map(|_| answer) } else { Ok(answer) }
+            Ok(stream)
         })()
-        .map_err(failed)?;
-        let head = String::from_utf8_lossy(answer.get(..32).unwrap_or(&answer)).into_owned();
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        status.ok_or_else(|| Error::unplayable("the site's answer is not HTTP"))
+        .map_err(failed)
     }
 
     /// The token of somebody's session.

@@ -25,6 +25,9 @@ use tempfile::TempDir;
 /// How often it is asked whether a process has ended, and how many times.
 const ASKED: (Duration, u32) = (Duration::from_millis(20), 3_000);
 
+/// Lines of what a command said that evidence keeps.
+const LINES: usize = 3;
+
 /// A site in a temporary folder. Its process ends with it, and the folder goes.
 pub struct Site {
     program: PathBuf,
@@ -58,11 +61,13 @@ impl Done {
         self.exit != 0 && self.err.contains(code) && self.out.trim().is_empty()
     }
 
-    /// Exit code and the first line of what was said.
+    /// Exit code and the first lines of what was said, without the hint.
     pub fn told(&self) -> String {
         let said = if self.err.trim().is_empty() { &self.out } else { &self.err };
-        let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("nothing was said");
-        format!("exit code {}: {}", self.exit, first.trim())
+        let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+        let first: Vec<&str> = lines.take_while(|line| !line.starts_with("hint: ")).take(LINES).collect();
+        let told = if first.is_empty() { "nothing was said".to_owned() } else { first.join("; ") };
+        format!("exit code {}: {told}", self.exit)
     }
 }
 

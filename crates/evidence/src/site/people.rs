@@ -95,10 +95,17 @@ pub(super) fn follow(room: &Path, folder: &Path) -> Result<()> {
 impl Site {
     /// Signs `who` in by the one-time token of an invitation.
     pub fn sign_in(&self, who: Who, invitation: &Value) -> Result<()> {
+        self.sign_in_as(who.name(), invitation)
+    }
+
+    /// The same of somebody who has no part of their own.
+    pub fn sign_in_as(&self, name: &str, invitation: &Value) -> Result<()> {
         let token = invitation.get("token").and_then(Value::as_str);
         let token = token.ok_or_else(|| Error::unplayable("no one-time token was given"))?;
-        let file = self.write(&format!("{}.token", who.name()), token.as_bytes())?;
-        self.json(who, &["login", "--token-file", text(&file)?])?;
+        let file = self.write(&format!("{name}.token"), token.as_bytes())?;
+        let session = self.beside(&format!("{name}.session"));
+        let words = ["login", "--token-file", text(&file)?, "--session", text(&session)?];
+        self.alone(&[&words[..], &["--site", text(self.folder())?]].concat())?;
         fs::remove_file(&file).map_err(Error::io(&file))
     }
 
@@ -121,9 +128,15 @@ impl Site {
 
     /// Made reads of one sample, on disk and not yet taken in. Other seed, other reads.
     pub fn reads(&self, seed: u32) -> Result<PathBuf> {
+        self.reads_of(seed, 3)
+    }
+
+    /// The same, so many on each base. Those that are there already stay as they are.
+    pub fn reads_of(&self, seed: u32, coverage: u32) -> Result<PathBuf> {
         let folder = self.beside(&format!("reads-{seed}"));
         if !folder.exists() {
-            self.alone(&["demo-data", text(&folder)?, "--seed", &seed.to_string(), "--coverage", "3"])?;
+            let (word, coverage) = (seed.to_string(), coverage.to_string());
+            self.alone(&["demo-data", text(&folder)?, "--seed", &word, "--coverage", &coverage])?;
             // Another person's, or a project would refuse them as reads that it has already.
             let sheet = folder.join("samplesheet.csv");
             let text = fs::read_to_string(&sheet).map_err(Error::io(&sheet))?;

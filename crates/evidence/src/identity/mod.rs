@@ -1,0 +1,3 @@
+//! Who somebody is, and for how long.
+
+pub mod ended;
