@@ -2,8 +2,8 @@
 //!
 //! A rule that names a thing, an account or a project stands under that name, and is looked up. The others
 //! stand under their action and the role they ask for. So what a request costs follows from the rules that
-//! can concern it, not from how many there are. What is needed to pass a rule over lies side by side, and
-//! equal conditions are kept once: a large set is mostly the same sentences about other names.
+//! can concern it, not from how many there are. What rules say is kept once, apart from what they say it about: a
+//! large set is mostly the same sentences about other names, and what is small stays near.
 
 use super::read::Rule;
 use super::test::{Facts, Kind, Term, Test};
@@ -16,16 +16,22 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 // A rule's actions are one word of bits.
 const _: () = assert!(Action::ALL.len() <= u64::BITS as usize);
 
-/// A rule in its place, with what can be told without looking at the rule.
+/// A rule in its place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
-    pub(crate) actions: u64,
-    /// The conditions that are left once the place is given.
-    tests: u32,
-    pub(crate) rule: u32,
+    sentence: u32,
+    rule: u32,
+}
+
+/// What a rule says of its place.
+#[derive(Debug, Clone)]
+struct Sentence {
+    actions: u64,
     /// Classes of projects that it can hold in; things of the site have none.
     classes: u8,
-    pub(crate) says: Says,
+    says: Says,
+    /// The conditions that are left once the place is given.
+    tests: Vec<Test>,
 }
 
 /// What a rule says when it holds.
@@ -45,8 +51,8 @@ pub(crate) struct Shelves {
     pub(crate) of_project: Named,
     /// By action: the rules that name nothing.
     pub(crate) by_action: Vec<Shelf>,
-    /// The conditions, each once.
-    tests: Vec<Vec<Test>>,
+    /// Each once.
+    sentences: Vec<Sentence>,
 }
 
 /// The rules that name nothing, of one action.
@@ -95,34 +101,34 @@ impl Shelves {
             anyone: Vec::new(),
         };
         let mut shelves = Self { by_action: vec![empty; Action::ALL.len()], ..Self::default() };
-        let mut named: [BTreeMap<Box<str>, Vec<Entry>>; 3] = Default::default();
+        let mut named: [BTreeMap<Box<str>, About>; 3] = Default::default();
         let mut known = HashMap::<String, u32, FixedState>::default();
         for (number, rule) in rules.iter().enumerate() {
             let (place, tests) = place(rule);
-            let classes = classes(&tests);
-            // Equal conditions have equal words for debugging; the list is written once at load.
-            let next = count(shelves.tests.len());
-            let tests_at = *known.entry(format!("{tests:?}")).or_insert(next);
-            if tests_at == next {
-                shelves.tests.push(tests);
-            }
+            let sentence =
+                Sentence { actions: rule.actions, classes: classes(&tests), says: rule.says(), tests };
+            // Equal sentences have equal words for debugging; the list is written once at load.
+            let next = count(shelves.sentences.len());
             let entry = Entry {
-                actions: rule.actions,
-                tests: tests_at,
+                sentence: *known.entry(format!("{sentence:?}")).or_insert(next),
                 rule: count(number),
-                classes,
-                says: rule.says(),
             };
+            if entry.sentence == next {
+                shelves.sentences.push(sentence);
+            }
+            let actions = rule.actions;
             let [actors, things, projects] = &mut named;
             match place {
-                Place::Actor(name) => actors.entry(name).or_default().push(entry),
-                Place::Thing(name) => things.entry(name).or_default().push(entry),
-                Place::Project(name) => projects.entry(name).or_default().push(entry),
-                Place::OnSite(role) => shelves.under(entry, |shelf| shelf.on_site.get_mut(role as usize)),
-                Place::InProject(role) => {
-                    shelves.under(entry, |shelf| shelf.in_project.get_mut(role as usize))
+                Place::Actor(name) => actors.entry(name).or_default().put(actions, entry),
+                Place::Thing(name) => things.entry(name).or_default().put(actions, entry),
+                Place::Project(name) => projects.entry(name).or_default().put(actions, entry),
+                Place::OnSite(role) => {
+                    shelves.under(actions, entry, |shelf| shelf.on_site.get_mut(role as usize))
                 }
-                Place::Anyone => shelves.under(entry, |shelf| Some(&mut shelf.anyone)),
+                Place::InProject(role) => {
+                    shelves.under(actions, entry, |shelf| shelf.in_project.get_mut(role as usize))
+                }
+                Place::Anyone => shelves.under(actions, entry, |shelf| Some(&mut shelf.anyone)),
             }
         }
         let [actors, things, projects] = named;
@@ -132,23 +138,29 @@ impl Shelves {
         shelves
     }
 
-    fn under(&mut self, entry: Entry, place: impl Fn(&mut Shelf) -> Option<&mut Vec<Entry>>) {
-        let concerned = |number: &usize| entry.actions >> number & 1 == 1;
+    fn under(&mut self, actions: u64, entry: Entry, place: impl Fn(&mut Shelf) -> Option<&mut Vec<Entry>>) {
+        let concerned = |number: &usize| actions >> number & 1 == 1;
         let shelves = self.by_action.iter_mut().enumerate().filter(|(number, _)| concerned(number));
         for list in shelves.filter_map(|(_, shelf)| place(shelf)) {
             list.push(entry);
         }
     }
 
-    /// Shows every rule that holds for the request, each once.
-    pub(crate) fn each(&self, facts: &Facts<'_>, mut show: impl FnMut(&Entry)) {
+    /// Shows every rule that holds for the request, each once, and what it says.
+    pub(crate) fn each(&self, facts: &Facts<'_>, mut show: impl FnMut(u32, Says)) {
         let request = facts.request;
         let (action, class) = (1u64 << request.action as u64, facts.class());
         let mut of = |entries: &[Entry]| {
             for entry in entries {
-                let concerned = entry.actions & action != 0 && (class == 0 || entry.classes & class != 0);
-                if concerned && self.holds(entry, facts) {
-                    show(entry);
+                let Some(sentence) = self.sentences.get(entry.sentence as usize) else {
+                    // A defect of this file: Cedar answers.
+                    show(entry.rule, Says::Cedar);
+                    continue;
+                };
+                let concerned =
+                    sentence.actions & action != 0 && (class == 0 || sentence.classes & class != 0);
+                if concerned && sentence.tests.iter().all(|test| test.holds(facts)) {
+                    show(entry.rule, sentence.says);
                 }
             }
         };
@@ -168,30 +180,39 @@ impl Shelves {
             }
         }
     }
+}
 
-    fn holds(&self, entry: &Entry, facts: &Facts<'_>) -> bool {
-        // Conditions that are not there would be a defect of this file; then nothing is passed over.
-        self.tests.get(entry.tests as usize).is_none_or(|tests| tests.iter().all(|test| test.holds(facts)))
+/// The entries of one name while they are gathered, and all of their actions.
+#[derive(Default)]
+struct About {
+    actions: u64,
+    entries: Vec<Entry>,
+}
+
+impl About {
+    fn put(&mut self, actions: u64, entry: Entry) {
+        self.actions |= actions;
+        self.entries.push(entry);
     }
 }
 
 impl Named {
-    fn of(all: &BTreeMap<Box<str>, Vec<Entry>>) -> Self {
+    fn of(all: &BTreeMap<Box<str>, About>) -> Self {
         // Two names with one hash are rarer than any other defect; another seed parts them.
         let tries = (0..).map(|seed| Self::with_seed(all, seed));
         tries.into_iter().find(|made| made.groups.len() == all.len()).unwrap_or_default()
     }
 
-    fn with_seed(all: &BTreeMap<Box<str>, Vec<Entry>>, seed: u64) -> Self {
+    fn with_seed(all: &BTreeMap<Box<str>, About>, seed: u64) -> Self {
         let mut made = Self { hash: FixedState::with_seed(seed), ..Self::default() };
-        for (name, entries) in all {
+        for (name, about) in all {
             let group = Group {
-                actions: entries.iter().fold(0, |all, entry| all | entry.actions),
+                actions: about.actions,
                 name: (count(made.names.len()), count(name.len())),
-                entries: (count(made.entries.len()), count(entries.len())),
+                entries: (count(made.entries.len()), count(about.entries.len())),
             };
             made.names.push_str(name);
-            made.entries.extend(entries);
+            made.entries.extend(&about.entries);
             made.groups.insert(made.hash.hash_one::<&str>(name), group);
         }
         made
@@ -237,7 +258,7 @@ fn part<T>(of: &[T], (first, count): (u32, u32)) -> &[T] {
 }
 
 /// A set has fewer than four thousand million of anything: its text would not fit into memory.
-fn count(number: usize) -> u32 {
+pub(super) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 

@@ -153,7 +153,10 @@ fn every_change_of_the_compiled_form_is_seen() {
                 c.shelves = Shelves::of(&c.rules);
             });
         }
-        check(format!("{id}: another reason"), &|c| c.rules[number].reason.push('.'));
+        check(format!("{id}: another reason"), &|c| {
+            c.rules[number].reason.push('.');
+            c.reasons = Reasons::of(&c.rules);
+        });
         for test in 0..rule.tests.len() {
             check(format!("{id}: without test {test}"), &|c| {
                 c.rules[number].tests.remove(test);
