@@ -50,7 +50,6 @@ impl Access {
             .during(Some(request.clone()))
             .about([session_id(&token.digest()).to_string()]);
         event.on_behalf_of = Some(person.clone());
-        let position = self.inner.audit.gate(&event).await?.position;
         let now = self.now();
         let row = service_token::ActiveModel {
             digest: Set(token.digest()),
@@ -61,15 +60,16 @@ impl Access {
             source: Set(source.to_string()),
             ends_at: Set(now.saturating_add(TOKEN_SECONDS)),
         };
-        let tx = self.inner.db.begin(position).await?;
+        let look = self.inner.db.look().await?;
         service_token::Entity::delete_many()
             .filter(service_token::Column::EndsAt.lte(now))
-            .exec(&*tx)
+            .exec(&*look)
             .await?;
         // Once more where nobody else writes: two may have come at the same time.
-        if named(&name).one(&*tx).await?.is_some() {
+        if named(&name).one(&*look).await?.is_some() {
             return self.counted(Err(Error::NotSignedIn));
         }
+        let tx = look.decided(self.inner.audit.gate(&event).await?.position);
         service_token::Entity::insert(row).exec_without_returning(&*tx).await?;
         service::Entity::update_many()
             .col_expr(service::Column::UsedAt, Expr::value(now))

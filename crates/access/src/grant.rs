@@ -114,14 +114,24 @@ impl Access {
         let of = Condition::all()
             .add(grant::Column::Account.eq(account.to_string()))
             .add(grant::Column::Project.eq(project.to_string()));
-        // Whatever they hold now: a visa may be on its way, or be shown tomorrow.
-        let noted = taken::Entity::find_by_id((account.to_string(), project.to_string())).one(&**tx).await?;
-        if noted.is_none() {
-            let row =
-                taken::ActiveModel { account: Set(account.to_string()), project: Set(project.to_string()) };
+        self.note_taken(tx, account, project).await?;
+        self.take(permit.caller(), tx, of).await
+    }
+
+    /// Notes that an account was taken out of a project. Whatever it holds now: a visa may be on its way, or be shown
+    /// tomorrow.
+    pub(crate) async fn note_taken(
+        &self,
+        tx: &Tx,
+        account: &UserId,
+        project: &ProjectId,
+    ) -> Result<(), Error> {
+        let (account, project) = (account.to_string(), project.to_string());
+        if taken::Entity::find_by_id((account.clone(), project.clone())).one(&**tx).await?.is_none() {
+            let row = taken::ActiveModel { account: Set(account), project: Set(project) };
             taken::Entity::insert(row).exec_without_returning(&**tx).await?;
         }
-        self.take(permit.caller(), tx, of).await
+        Ok(())
     }
 
     /// Gives `account` a role on the site.

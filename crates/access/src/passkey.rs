@@ -2,14 +2,13 @@
 
 use crate::account::usable;
 use crate::ceremony::Pending;
-use crate::session::Cause;
+use crate::session::{Cause, Opening};
 use crate::signed::{Source, session_id};
 use crate::table::{kept, passkey, session};
 use crate::token::{OneTimeToken, SessionToken};
 use crate::{Access, Caller, Error, Proof, SignedIn};
 use audit::{Actor, Event, What};
 use base::{CredentialId, Id, RequestId, Timestamp, UserId};
-use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -177,14 +176,15 @@ impl Access {
         let Some(invited) = taken else { return Ok(None) };
         let user = self.counted(usable(self.inner.db.reader(), invited.account.as_str()).await)?;
         let by = session_id(&invited.session);
-        let opening = self.prepare_session(&user, Proof::OneTimeToken, source, request, Some(&by)).await?;
         let limits = self.limits().await?;
-        let tx = self.inner.db.begin(opening.position).await?;
-        let row = session::Entity::find_by_id(invited.session).one(&*tx).await?;
+        let look = self.inner.db.look().await?;
+        let row = session::Entity::find_by_id(invited.session).one(&*look).await?;
         let row = row.filter(|row| !limits.is_over(row.created_at, row.used_at, self.now()));
         let row = self.counted(row.ok_or(Error::Token))?;
-        let opening = opening.since(row.created_at).proved(row.proved_at.min(invited.proved_at));
-        Ok(Some(self.open_session(tx, opening).await?))
+        let opening = Opening::of(&user, Proof::OneTimeToken, source)
+            .approved(by, row.proved_at.min(invited.proved_at))
+            .since(row.created_at);
+        Ok(Some(self.open_session(look, opening, &limits, request).await?))
     }
 
     /// Asks for a new passkey. Whoever has one confirms with it first: somebody at an open session must
@@ -231,8 +231,6 @@ impl Access {
         let answer: RegisterPublicKeyCredential = self.accepted(serde_json::from_value(answer).ok())?;
         let key = self.accepted(passkeys.webauthn.finish_passkey_registration(&answer, &state).ok())?;
         let id = CredentialId::mint(&*self.inner.entropy);
-        let what = What::CredentialAdded { proof: Proof::Passkey.as_str().to_owned() };
-        let position = self.note(caller, what, [id.to_string(), user.to_string()]).await?;
         let row = passkey::ActiveModel {
             id: Set(key.cred_id().to_vec()),
             name: Set(id.to_string()),
@@ -243,13 +241,15 @@ impl Access {
             used_at: Set(self.now()),
             suspended: Set(false),
         };
-        let tx = self.inner.db.begin(position).await?;
-        self.still_own(&tx, caller).await?;
-        may_add(caller, passkeys_of(&*tx, &user).await?.len())?;
+        let look = self.inner.db.look().await?;
+        self.still_own(&*look, caller).await?;
+        may_add(caller, passkeys_of(&*look, &user).await?.len())?;
         // The credential's id is the primary key: one that is enrolled anywhere is not enrolled again.
-        if passkey::Entity::find_by_id(key.cred_id().to_vec()).one(&*tx).await?.is_some() {
+        if passkey::Entity::find_by_id(key.cred_id().to_vec()).one(&*look).await?.is_some() {
             return Err(Error::Passkey);
         }
+        let what = What::CredentialAdded { proof: Proof::Passkey.as_str().to_owned() };
+        let tx = look.decided(self.note(caller, what, [id.to_string(), user.to_string()]).await?);
         passkey::Entity::insert(row).exec_without_returning(&*tx).await?;
         tx.commit().await?;
         Ok(id)
@@ -291,10 +291,10 @@ impl Access {
         }
         let done = passkeys.webauthn.finish_discoverable_authentication_v2(&answer, asked.state, &key);
         let used = self.judged(done, asked.at, &user, &row, request).await?;
-        let opening = self.prepare_session(&user, Proof::Passkey, source, request, None).await?;
-        let tx = self.inner.db.begin(opening.position).await?;
-        self.keep_use(&tx, &row, key, &used).await?;
-        self.open_session(tx, opening).await
+        let limits = self.limits().await?;
+        let look = self.inner.db.look().await?;
+        self.keep_use(&*look, &row, key, &used).await?;
+        self.open_session(look, Opening::of(&user, Proof::Passkey, source), &limits, request).await
     }
 
     /// Asks the caller for one of their own passkeys, to confirm that it is still them.
@@ -358,32 +358,13 @@ impl Access {
         let done = passkeys.webauthn.finish_passkey_authentication(&answer, &asked.state);
         let used = self.judged(done, asked.at, user, &row, caller.request()).await?;
         let what = What::SessionConfirmed { proof: Proof::Passkey.as_str().to_owned() };
-        let position = self.note(caller, what, [signed.session.to_string()]).await?;
         let at = self.now();
-        let tx = self.inner.db.begin(position).await?;
-        self.keep_use(&tx, &row, key, &used).await?;
-        self.keep_confirmation(tx, &signed.digest, Proof::Passkey, at).await?;
+        let look = self.inner.db.look().await?;
+        self.keep_use(&*look, &row, key, &used).await?;
+        keep_confirmation(&*look, &signed.digest, Proof::Passkey, at).await?;
+        let position = self.note(caller, what, [signed.session.to_string()]).await?;
+        look.decided(position).commit().await?;
         Ok(Proved { user: user.clone(), session: signed.digest.clone(), passkey: row.id, at })
-    }
-
-    /// Keeps that a session was confirmed then. One that ended meanwhile is not.
-    pub(crate) async fn keep_confirmation(
-        &self,
-        tx: Tx,
-        session: &[u8],
-        proof: Proof,
-        at: i64,
-    ) -> Result<(), Error> {
-        let kept = session::Entity::update_many()
-            .col_expr(session::Column::ProvedAt, Expr::value(at))
-            .col_expr(session::Column::Proof, Expr::value(proof.as_str()))
-            .filter(session::Column::Digest.eq(session.to_vec()))
-            .exec(&*tx)
-            .await?;
-        if kept.rows_affected != 1 {
-            return Err(Error::NotSignedIn);
-        }
-        Ok(tx.commit().await?)
     }
 
     /// The caller's passkeys, the oldest first.
@@ -401,15 +382,16 @@ impl Access {
         confirmed(caller)?;
         others(&rows, row)?;
         let what = What::CredentialRemoved { proof: Proof::Passkey.as_str().to_owned() };
-        let position = self.note(caller, what, [id.to_string(), user.to_string()]).await?;
-        let tx = self.inner.db.begin(position).await?;
-        self.still_own(&tx, caller).await?;
+        let look = self.inner.db.look().await?;
+        self.still_own(&*look, caller).await?;
         // Once more where nobody else writes: two may have been removed at the same time.
-        others(&passkeys_of(&*tx, user).await?, row)?;
-        passkey::Entity::delete_by_id(row.id.clone()).exec(&*tx).await?;
-        tx.commit().await?;
+        others(&passkeys_of(&*look, user).await?, row)?;
+        passkey::Entity::delete_by_id(row.id.clone()).exec(&*look).await?;
+        let removed = self.note(caller, what, [id.to_string(), user.to_string()]).await?;
         // It may be lost, and somebody signed in by it: what passkeys began elsewhere begins anew.
-        self.end_begun_by_passkeys(user, caller.request(), Cause::PasskeyRemoved, caller.signed()).await
+        let (request, cause) = (caller.request(), Cause::PasskeyRemoved);
+        let ended = self.end_begun_by_passkeys(&*look, user, request, cause, caller.signed()).await?;
+        Ok(look.decided(ended.unwrap_or(removed)).commit().await?)
     }
 
     /// Takes all passkeys of an account away, and its password, on record: its owner lost them and begins anew.
@@ -453,22 +435,22 @@ impl Access {
         let event = Event::new(Actor::User(user.clone()), What::CredentialSuspended {})
             .during(Some(request.clone()))
             .about([row.name.clone()]);
-        let position = self.inner.audit.gate(&event).await?.position;
-        let tx = self.inner.db.begin(position).await?;
+        let look = self.inner.db.look().await?;
         passkey::Entity::update_many()
             .col_expr(passkey::Column::Suspended, Expr::value(true))
             .filter(passkey::Column::Id.eq(row.id.clone()))
-            .exec(&*tx)
+            .exec(&*look)
             .await?;
-        tx.commit().await?;
-        self.end_begun_by_passkeys(user, request, Cause::Copied, None).await?;
+        let suspended = self.inner.audit.gate(&event).await?.position;
+        let ended = self.end_begun_by_passkeys(&*look, user, request, Cause::Copied, None).await?;
+        look.decided(ended.unwrap_or(suspended)).commit().await?;
         self.accepted(None)
     }
 
     /// Keeps the new counter. Of two answers that came at once with one counter, the second is refused.
-    async fn keep_use(
+    async fn keep_use<C: ConnectionTrait>(
         &self,
-        tx: &Tx,
+        within: &C,
         row: &passkey::Model,
         mut key: Key,
         used: &AuthenticationResult,
@@ -481,7 +463,7 @@ impl Access {
             .filter(passkey::Column::Id.eq(row.id.clone()))
             .filter(passkey::Column::Key.eq(row.key.clone()))
             .filter(passkey::Column::Suspended.eq(false))
-            .exec(&**tx)
+            .exec(within)
             .await?;
         self.accepted((kept.rows_affected == 1).then_some(()))
     }
@@ -502,6 +484,22 @@ impl Access {
             Error::Passkey
         })
     }
+}
+
+/// Keeps that a session was confirmed then. One that ended meanwhile is not.
+pub(crate) async fn keep_confirmation<C: ConnectionTrait>(
+    within: &C,
+    session: &[u8],
+    proof: Proof,
+    at: i64,
+) -> Result<(), Error> {
+    let kept = session::Entity::update_many()
+        .col_expr(session::Column::ProvedAt, Expr::value(at))
+        .col_expr(session::Column::Proof, Expr::value(proof.as_str()))
+        .filter(session::Column::Digest.eq(session.to_vec()))
+        .exec(within)
+        .await?;
+    if kept.rows_affected == 1 { Ok(()) } else { Err(Error::NotSignedIn) }
 }
 
 pub(crate) async fn passkeys_of(

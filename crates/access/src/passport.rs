@@ -13,7 +13,7 @@ use audit::What;
 use base::{Blake3, Fault, Id, ProjectId, Role, Sensitive, Timestamp, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use jwt::{Audience, Rules};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -70,6 +70,8 @@ struct Offer<'a> {
     visa: &'a Visa<'a>,
     mapping: Mapping,
     until: i64,
+    /// Whether who presents the visa made the mapping.
+    own: bool,
 }
 
 impl Access {
@@ -106,6 +108,7 @@ impl Access {
     ) -> Result<Vec<Verdict>, Error> {
         self.may_present(caller)?;
         let user = caller.own()?;
+        usable(self.inner.db.reader(), user.as_str()).await?;
         let (text, now) = (text.trim(), self.inner.clock.now());
         let digest = Blake3(*blake3::hash(text.as_bytes()).as_bytes());
         let visas = match unpacked(text, self.trust(), keys, now) {
@@ -134,16 +137,25 @@ impl Access {
                 },
             }
         }
+        let look = self.inner.db.look().await?;
+        self.still_own(&*look, caller).await?;
+        // Whatever may refuse is asked before anything is recorded: the record has every refusal, and what it says was
+        // given was given.
+        let mut taken = Vec::new();
+        for (number, offer) in offers {
+            match self.refusal(&*look, user, &offer).await? {
+                Some(refused) => {
+                    verdicts.push(verdict(number, offer.visa.shown(), Outcome::Refused(refused)))
+                }
+                None => taken.push((number, offer)),
+            }
+        }
         let refused = verdicts.iter().filter_map(|one| one.outcome.refusal().map(Fault::code)).collect();
         let position = self.tell_presented(caller, user, digest, visas.len(), refused).await?;
-        let tx = self.inner.db.begin(position).await?;
-        self.still_own(&tx, caller).await?;
-        for (number, offer) in offers {
-            let outcome = match offer {
-                Ok(offer) => (offer.visa.shown(), self.take_up(&tx, caller, user, &offer).await?),
-                Err((shown, refused)) => (shown, Outcome::Refused(refused)),
-            };
-            verdicts.push(verdict(number, outcome.0, outcome.1));
+        let tx = look.decided(position);
+        for (number, offer) in taken {
+            let outcome = self.take_up(&tx, caller, user, &offer).await?;
+            verdicts.push(verdict(number, offer.visa.shown(), outcome));
         }
         tx.commit().await?;
         verdicts.sort_by_key(|verdict| verdict.visa);
@@ -176,7 +188,7 @@ impl Access {
         good: &[&Visa<'_>],
         user: &UserId,
         now: Timestamp,
-    ) -> Result<Result<Vec<Result<Offer<'a>, (Shown, Refused)>>, Refused>, Error> {
+    ) -> Result<Result<Vec<Offer<'a>>, Refused>, Error> {
         let met = match &visa.conditions {
             None => i64::MAX,
             Some(conditions) => match conditions.met_until(good) {
@@ -198,16 +210,36 @@ impl Access {
         for mapping in mappings {
             // INVARIANT (nobody-gains-by-their-own): whoever says which visas a project takes could hold one.
             let own = self.same_person(&mapping.by, user).await?;
-            offers.push(if own {
-                Err((visa.shown(), Refused::Own))
-            } else {
-                Ok(Offer { visa, mapping, until })
-            });
+            offers.push(Offer { visa, mapping, until, own });
         }
         Ok(Ok(offers))
     }
 
-    /// Gives a role for a visa, if nothing changed since it was found to give it.
+    /// Why a visa gives nothing in a place, if something changed since it was found to give it, or always.
+    async fn refusal<C: ConnectionTrait>(
+        &self,
+        from: &C,
+        user: &UserId,
+        offer: &Offer<'_>,
+    ) -> Result<Option<Refused>, Error> {
+        let Offer { visa, mapping, until, own } = offer;
+        let (id, project) = (mapping.id.to_string(), mapping.project.to_string());
+        let is_there = mapping::Entity::find_by_id(id.clone()).one(from).await?.is_some();
+        let link = identity::Entity::find_by_id(visa.whose()).one(from).await?;
+        let taken = taken::Entity::find_by_id((user.to_string(), project)).one(from).await?;
+        let before = presented::Entity::find_by_id((visa.name.clone(), id)).one(from).await?;
+        let until = before.map_or(*until, |row| row.until.min(*until));
+        let refused = [
+            (*own, Refused::Own),
+            (!is_there || !crate::mapping::ROLES.contains(&mapping.role), Refused::Unmapped),
+            (link.is_none_or(|row| row.account != user.to_string()), Refused::Unlinked),
+            (taken.is_some(), Refused::Taken),
+            (until <= self.inner.clock.now().as_second(), Refused::Ended),
+        ];
+        Ok(refused.into_iter().find_map(|(refuses, why)| refuses.then_some(why)))
+    }
+
+    /// Gives a role for a visa that nothing refuses.
     ///
     /// INVARIANT (twice-is-once): what a visa gives in a place is kept with its end. Presented again it gives the same
     /// until then, and nothing afterwards.
@@ -218,24 +250,10 @@ impl Access {
         user: &UserId,
         offer: &Offer<'_>,
     ) -> Result<Outcome, Error> {
-        let Offer { visa, mapping, until } = offer;
-        let refused = |why| Ok(Outcome::Refused(why));
+        let Offer { visa, mapping, until, .. } = offer;
         let (id, project) = (mapping.id.to_string(), mapping.project.to_string());
-        if mapping::Entity::find_by_id(id.clone()).one(&**tx).await?.is_none() {
-            return refused(Refused::Unmapped);
-        }
-        let link = identity::Entity::find_by_id(visa.whose()).one(&**tx).await?;
-        if link.is_none_or(|row| row.account != user.to_string()) {
-            return refused(Refused::Unlinked);
-        }
-        if taken::Entity::find_by_id((user.to_string(), project.clone())).one(&**tx).await?.is_some() {
-            return refused(Refused::Taken);
-        }
         let before = presented::Entity::find_by_id((visa.name.clone(), id.clone())).one(&**tx).await?;
         let until = before.as_ref().map_or(*until, |row| row.until.min(*until));
-        if until <= self.inner.clock.now().as_second() {
-            return refused(Refused::Ended);
-        }
         let given = |second| {
             let until = kept(Timestamp::from_second(second))?;
             Ok::<_, Error>(Given { project: mapping.project.clone(), role: mapping.role, until })
@@ -302,7 +320,6 @@ impl Access {
         visas: usize,
         refused: BTreeSet<&'static str>,
     ) -> Result<u64, Error> {
-        usable(self.inner.db.reader(), user.as_str()).await?;
         let refused = refused.into_iter().map(str::to_owned).collect();
         let what = What::PassportPresented { passport, visas: visas as u64, refused };
         Ok(self.inner.audit.gate(&caller.event(what).about([user.to_string()])).await?.position)

@@ -3,7 +3,8 @@
 
 use crate::account::usable;
 use crate::ceremony::Pending;
-use crate::passkey::{confirmed, own};
+use crate::passkey::{confirmed, keep_confirmation, own};
+use crate::session::Opening;
 use crate::signed::Source;
 use crate::table::{account, password};
 use crate::token::SessionToken;
@@ -13,10 +14,10 @@ use audit::What;
 use base::{Class, CredentialId, Entropy, Id, RequestId, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use db::Cell;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
-use db::{Cell, Tx};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use totp_rs::{Builder, Secret, Totp};
@@ -126,10 +127,10 @@ impl Access {
         let id = CredentialId::mint(&*self.inner.entropy);
         let row = self.sealed(&id, &begun, typed.password, step).await?;
         let what = What::CredentialAdded { proof: Proof::PasswordTotp.as_str().to_owned() };
-        let position = self.note(caller, what, [id.to_string(), begun.user.to_string()]).await?;
-        let tx = self.inner.db.begin(position).await?;
-        self.still_own(&tx, caller).await?;
-        self.may_set_by(&*tx, caller, &begun.user).await?;
+        let look = self.inner.db.look().await?;
+        self.still_own(&*look, caller).await?;
+        self.may_set_by(&*look, caller, &begun.user).await?;
+        let tx = look.decided(self.note(caller, what, [id.to_string(), begun.user.to_string()]).await?);
         password::Entity::delete_by_id(begun.user.to_string()).exec(&*tx).await?;
         password::Entity::insert(row).exec_without_returning(&*tx).await?;
         tx.commit().await?;
@@ -149,10 +150,10 @@ impl Access {
     ) -> Result<SessionToken, Error> {
         self.passwords_offered().await?;
         let (user, step) = self.proved(name, typed, source).await?;
-        let opening = self.prepare_session(&user, Proof::PasswordTotp, source, request, None).await?;
-        let tx = self.inner.db.begin(opening.position).await?;
-        self.keep_step(&tx, &user, step).await?;
-        self.open_session(tx, opening).await
+        let limits = self.limits().await?;
+        let look = self.inner.db.look().await?;
+        self.keep_step(&*look, &user, step).await?;
+        self.open_session(look, Opening::of(&user, Proof::PasswordTotp, source), &limits, request).await
     }
 
     /// Notes, on record, that the caller's session was confirmed by password and code. Where the account has a passkey
@@ -171,11 +172,12 @@ impl Access {
         let (user, step) = self.proved(&account.name, typed, source).await?;
         let (_, signed) = own(caller)?;
         let what = What::SessionConfirmed { proof: Proof::PasswordTotp.as_str().to_owned() };
-        let position = self.note(caller, what, [signed.session.to_string()]).await?;
         let at = self.now();
-        let tx = self.inner.db.begin(position).await?;
-        self.keep_step(&tx, &user, step).await?;
-        self.keep_confirmation(tx, &signed.digest, Proof::PasswordTotp, at).await
+        let look = self.inner.db.look().await?;
+        self.keep_step(&*look, &user, step).await?;
+        keep_confirmation(&*look, &signed.digest, Proof::PasswordTotp, at).await?;
+        let position = self.note(caller, what, [signed.session.to_string()]).await?;
+        Ok(look.decided(position).commit().await?)
     }
 
     /// Takes the caller's password away, on record, after a confirmation. It stays where it is all there is.
@@ -187,9 +189,9 @@ impl Access {
             return Err(Error::LastPasskey);
         }
         let what = What::CredentialRemoved { proof: Proof::PasswordTotp.as_str().to_owned() };
-        let position = self.note(caller, what, [row.name, user.to_string()]).await?;
-        let tx = self.inner.db.begin(position).await?;
-        self.still_own(&tx, caller).await?;
+        let look = self.inner.db.look().await?;
+        self.still_own(&*look, caller).await?;
+        let tx = look.decided(self.note(caller, what, [row.name, user.to_string()]).await?);
         password::Entity::delete_by_id(user.to_string()).exec(&*tx).await?;
         Ok(tx.commit().await?)
     }
@@ -278,13 +280,13 @@ impl Access {
     /// Keeps the code's step: of two sign-ins by one code the second is refused, also after a restart.
     ///
     /// INVARIANT (code-once): the step of a code that counts is above every step that counted before.
-    async fn keep_step(&self, tx: &Tx, user: &UserId, step: i64) -> Result<(), Error> {
+    async fn keep_step<C: ConnectionTrait>(&self, within: &C, user: &UserId, step: i64) -> Result<(), Error> {
         let kept = password::Entity::update_many()
             .col_expr(password::Column::UsedStep, Expr::value(step))
             .col_expr(password::Column::UsedAt, Expr::value(self.now()))
             .filter(password::Column::Account.eq(user.to_string()))
             .filter(password::Column::UsedStep.lt(step))
-            .exec(&**tx)
+            .exec(within)
             .await?;
         if kept.rows_affected == 1 { Ok(()) } else { Err(self.wrong()) }
     }

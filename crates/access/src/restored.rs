@@ -38,6 +38,10 @@ impl Access {
             .filter(place)
             .exec(&**tx)
             .await?;
+        if let Some(project) = project {
+            // Whom somebody may have taken out since, no visa brings back in.
+            self.note_taken(tx, account, project).await?;
+        }
         Ok(gone.rows_affected)
     }
 

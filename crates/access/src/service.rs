@@ -300,13 +300,14 @@ impl Access {
         }
         let keys = self.keys_of(id).await?;
         let key = keys.into_iter().find(|known| known.public == key).ok_or(Error::ServiceKey)?;
-        let position = self.note_service(caller, "delegated", [id.to_string(), user.to_string()]).await?;
         let (service, account) = (Set(id.to_string()), Set(user.to_string()));
         let proof = caller.signed().ok_or(Error::NotSignedIn)?.proof;
         let (key_id, proof) = (Set(key.id.clone()), Set(proof.as_str().to_owned()));
         let row = service_person::ActiveModel { service, account, key: key_id, proof };
-        let tx = self.inner.db.begin(position).await?;
-        self.still_own(&tx, caller).await?;
+        let look = self.inner.db.look().await?;
+        self.still_own(&*look, caller).await?;
+        let position = self.note_service(caller, "delegated", [id.to_string(), user.to_string()]).await?;
+        let tx = look.decided(position);
         service_person::Entity::delete_many()
             .filter(service_person::Column::Account.eq(user.to_string()))
             .filter(service_person::Column::Key.eq(key.id))

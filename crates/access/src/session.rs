@@ -11,10 +11,10 @@ use crate::verb::Manage;
 use crate::{Access, Caller, Error, Permit, Proof};
 use audit::{Actor, Event, What};
 use base::{Class, Id, RequestId, SessionId, Timestamp, UserId};
-use db::Tx;
+use db::Look;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use std::time::Duration;
 
 /// How long what is known of the site's strictest class may be old.
@@ -67,23 +67,30 @@ impl Cause {
     }
 }
 
-/// A session that is about to begin: its start is on record, and what it displaces too.
-pub(crate) struct Opening {
-    pub token: SessionToken,
-    pub position: u64,
-    row: session::ActiveModel,
-    over: Vec<Vec<u8>>,
+/// A session that is to begin.
+pub(crate) struct Opening<'a> {
+    user: &'a UserId,
+    proof: Proof,
+    source: Source,
+    by: Option<SessionId>,
+    proved_at: Option<i64>,
+    created_at: Option<i64>,
 }
 
-impl Opening {
-    /// The same, by a proof that was given then.
-    pub fn proved(self, at: i64) -> Self {
-        Self { row: session::ActiveModel { proved_at: Set(at), ..self.row }, ..self }
+impl<'a> Opening<'a> {
+    /// By a proof that was given just now.
+    pub const fn of(user: &'a UserId, proof: Proof, source: Source) -> Self {
+        Self { user, proof, source, by: None, proved_at: None, created_at: None }
+    }
+
+    /// The same, approved in another session, by a proof that was given then.
+    pub fn approved(self, by: SessionId, at: i64) -> Self {
+        Self { by: Some(by), proved_at: Some(at), ..self }
     }
 
     /// The same, for no longer than one that began then.
     pub fn since(self, at: i64) -> Self {
-        Self { row: session::ActiveModel { created_at: Set(at), ..self.row }, ..self }
+        Self { created_at: Some(at), ..self }
     }
 }
 
@@ -115,71 +122,60 @@ impl Access {
             return Err(Error::Token);
         };
         let user = self.counted(usable(self.inner.db.reader(), &found.account).await)?;
-        let opening = self.prepare_session(&user, Proof::OneTimeToken, source, request, None).await?;
-        let tx = self.inner.db.begin(opening.position).await?;
-        let spent = token::Entity::delete_by_id(once.digest()).exec(&*tx).await?;
+        let limits = self.limits().await?;
+        let look = self.inner.db.look().await?;
+        let spent = token::Entity::delete_by_id(once.digest()).exec(&*look).await?;
         if spent.rows_affected != 1 {
             self.inner.audit.count_refused_session();
             return Err(Error::Token);
         }
-        self.open_session(tx, opening).await
+        self.open_session(look, Opening::of(&user, Proof::OneTimeToken, source), &limits, request).await
     }
 
-    /// Records that `user` signs in, in which session they approved that if they did, and which of their sessions end
-    /// for it.
-    pub(crate) async fn prepare_session(
+    /// Lets a session begin, on record, in the transaction in which what it stands on was looked at. The sessions that it
+    /// makes one too many end for it.
+    pub(crate) async fn open_session(
         &self,
-        user: &UserId,
-        proof: Proof,
-        source: Source,
+        look: Look,
+        opening: Opening<'_>,
+        limits: &Limits,
         request: &RequestId,
-        by: Option<&SessionId>,
-    ) -> Result<Opening, Error> {
-        let (limits, rows) = (self.limits().await?, self.sessions_of(user).await?);
+    ) -> Result<SessionToken, Error> {
+        let Opening { user, proof, source, by, proved_at, created_at } = opening;
+        self.counted(usable(&*look, user.as_str()).await)?;
+        let rows = sessions_of(&*look, user).await?;
         // Not before the rows are read: one that began since would look as if it was still to begin.
         let now = self.now();
-        let token = SessionToken::mint(&*self.inner.entropy);
-        let mut live = Vec::new();
-        let mut over = Vec::new();
-        for row in rows {
-            if limits.is_over(row.created_at, row.used_at, now) {
-                over.push(row.digest)
-            } else {
-                live.push(row)
-            }
-        }
+        let (mut over, mut live): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|row| limits.is_over(row.created_at, row.used_at, now));
         live.sort_by_key(|row| (row.used_at, row.created_at));
         let most = limits.parallel.saturating_sub(1);
         for row in live.drain(..live.len().saturating_sub(most)) {
             self.record_end(&Actor::User(user.clone()), request, user, &row.digest, Cause::Displaced).await?;
-            over.push(row.digest);
+            over.push(row);
         }
+        let token = SessionToken::mint(&*self.inner.entropy);
         let digest = token.digest();
-        let event = Event::new(
-            Actor::User(user.clone()),
-            What::SessionOpened { proof: Some(proof.as_str().to_owned()) },
-        );
-        let event = event.during(Some(request.clone())).about([session_id(&digest).to_string()]);
-        let event = event.about(by.map(ToString::to_string));
-        let position = self.inner.audit.gate(&event).await?.position;
+        let what = What::SessionOpened { proof: Some(proof.as_str().to_owned()) };
+        let event = Event::new(Actor::User(user.clone()), what)
+            .during(Some(request.clone()))
+            .about([session_id(&digest).to_string()])
+            .about(by.map(|by| by.to_string()));
+        let tx = look.decided(self.inner.audit.gate(&event).await?.position);
+        let over = over.into_iter().map(|row| row.digest);
+        session::Entity::delete_many().filter(session::Column::Digest.is_in(over)).exec(&*tx).await?;
         let row = session::ActiveModel {
             digest: Set(digest),
             account: Set(user.to_string()),
-            created_at: Set(now),
+            created_at: Set(created_at.unwrap_or(now)),
             used_at: Set(now),
             proof: Set(proof.as_str().to_owned()),
             source: Set(source.to_string()),
-            proved_at: Set(now),
+            proved_at: Set(proved_at.unwrap_or(now)),
         };
-        Ok(Opening { token, position, row, over })
-    }
-
-    /// Lets a session begin that is on record.
-    pub(crate) async fn open_session(&self, tx: Tx, opening: Opening) -> Result<SessionToken, Error> {
-        session::Entity::delete_many().filter(session::Column::Digest.is_in(opening.over)).exec(&*tx).await?;
-        session::Entity::insert(opening.row).exec_without_returning(&*tx).await?;
+        session::Entity::insert(row).exec_without_returning(&*tx).await?;
         tx.commit().await?;
-        Ok(opening.token)
+        Ok(token)
     }
 
     /// The caller behind a session token, for one request.
@@ -326,8 +322,7 @@ impl Access {
     }
 
     pub(crate) async fn sessions_of(&self, account: &UserId) -> Result<Vec<session::Model>, Error> {
-        let own = session::Entity::find().filter(session::Column::Account.eq(account.to_string()));
-        Ok(own.all(self.inner.db.reader()).await?)
+        sessions_of(self.inner.db.reader(), account).await
     }
 
     /// Ends sessions of `account`, each on record before it is over.
@@ -355,30 +350,30 @@ impl Access {
         Ok(count)
     }
 
-    /// Ends the sessions that a passkey of `user` may have begun, but the one that stays.
-    pub(crate) async fn end_begun_by_passkeys(
+    /// Ends the sessions that a passkey of `user` may have begun, but the one that stays, each on record, in the
+    /// transaction that takes the passkey out of use. Gives the position of the last record, if there is any.
+    pub(crate) async fn end_begun_by_passkeys<C: ConnectionTrait>(
         &self,
+        within: &C,
         user: &UserId,
         request: &RequestId,
         cause: Cause,
         stays: Option<&SignedIn>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<u64>, Error> {
         let by_passkeys = [Proof::Passkey.as_str(), Proof::Terminal.as_str()];
         let ends = |row: &session::Model| {
             by_passkeys.contains(&row.proof.as_str())
                 && stays.is_none_or(|signed| signed.digest != row.digest)
         };
         let mut last = None;
-        let rows = self.sessions_of(user).await?;
+        let rows = sessions_of(within, user).await?;
         let digests: Vec<_> = rows.into_iter().filter(ends).map(|row| row.digest).collect();
         for digest in &digests {
             let actor = Actor::User(user.clone());
             last = Some(self.record_end(&actor, request, user, digest, cause).await?);
         }
-        match last {
-            Some(position) => self.delete_sessions(position, digests).await,
-            None => Ok(()),
-        }
+        session::Entity::delete_many().filter(session::Column::Digest.is_in(digests)).exec(within).await?;
+        Ok(last)
     }
 
     async fn record_end(
@@ -414,6 +409,11 @@ impl Access {
     pub(crate) fn now(&self) -> i64 {
         self.inner.clock.now().as_second()
     }
+}
+
+async fn sessions_of<C: ConnectionTrait>(from: &C, account: &UserId) -> Result<Vec<session::Model>, Error> {
+    let own = session::Entity::find().filter(session::Column::Account.eq(account.to_string()));
+    Ok(own.all(from).await?)
 }
 
 fn from_row(row: &session::Model, limits: &Limits) -> Result<Session, Error> {

@@ -3,8 +3,7 @@
 use crate::account::usable;
 use crate::table::session;
 use crate::{Access, Caller, Error};
-use db::Tx;
-use db::sea_orm::EntityTrait;
+use db::sea_orm::{ConnectionTrait, EntityTrait};
 use std::time::Duration;
 
 /// A request that was let in so recently is not asked again.
@@ -38,10 +37,10 @@ impl Access {
     ///
     /// INVARIANT (end-before-act): a request may be held open for long before its last byte; what it does for its
     /// account is done while the session stands, or not at all. So what takes an account back takes all of it.
-    pub(crate) async fn still_own(&self, tx: &Tx, caller: &Caller) -> Result<(), Error> {
-        usable(&**tx, &caller.own()?.to_string()).await?;
+    pub(crate) async fn still_own<C: ConnectionTrait>(&self, from: &C, caller: &Caller) -> Result<(), Error> {
+        usable(from, &caller.own()?.to_string()).await?;
         let signed = caller.signed().ok_or(Error::NotSignedIn)?;
-        let row = session::Entity::find_by_id(signed.digest.clone()).one(&**tx).await?;
+        let row = session::Entity::find_by_id(signed.digest.clone()).one(from).await?;
         row.map(|_| ()).ok_or(Error::NotSignedIn)
     }
 }

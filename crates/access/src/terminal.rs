@@ -6,7 +6,8 @@
 
 use crate::ceremony::{Pending, secret};
 use crate::limits::Limits;
-use crate::passkey::Challenge;
+use crate::passkey::{Challenge, keep_confirmation};
+use crate::session::Opening;
 use crate::signed::{Source, session_id};
 use crate::table::{passkey, session};
 use crate::token::SessionToken;
@@ -143,7 +144,6 @@ impl Access {
     ) -> Result<String, Error> {
         let (name, waiting) = self.own_terminal(caller, code)?;
         let proved = self.prove(caller, Some(&name), ceremony, answer).await?;
-        self.note_terminal(caller, true).await?;
         let answer = letters(&*self.inner.entropy, ANSWER);
         // At one place, or inside the site, nobody was talked into it from afar.
         let near = waiting.source == source || waiting.source == Source::Socket;
@@ -155,14 +155,23 @@ impl Access {
             at: proved.at,
             proof: if near { Proof::Passkey } else { Proof::Terminal },
         };
-        let kept = self.inner.terminals.waiting.with(&name, self.inner.clock.monotonic(), |one| {
+        let (waiting, now) = (&self.inner.terminals.waiting, self.inner.clock.monotonic());
+        let kept = waiting.with(&name, now, |one| {
             let free = one.approved.is_none();
             if free {
                 one.approved = Some(approved);
             }
             free
         });
-        if kept == Some(true) { Ok(answer) } else { Err(Error::Code) }
+        if kept != Some(true) {
+            return Err(Error::Code);
+        }
+        // Nobody knows the answer yet, so nothing comes of it before it is on record, and nothing if it cannot be.
+        if let Err(error) = self.note_terminal(caller, true).await {
+            waiting.take(&name, now);
+            return Err(error);
+        }
+        Ok(answer)
     }
 
     /// Ends the wait of the terminal that shows `code`: nobody approves it.
@@ -213,24 +222,21 @@ impl Access {
         };
         self.counted(crate::account::usable(self.inner.db.reader(), approval.user.as_str()).await)?;
         let limits = self.limits().await?;
-        self.upheld(self.inner.db.reader(), &approval, &limits).await?;
+        let look = self.inner.db.look().await?;
+        // Where nobody else writes: what it stands on may have ended since.
+        self.upheld(&*look, &approval, &limits).await?;
         let by = session_id(&approval.session);
         if let Some((_, signed)) = confirms {
             let what = What::SessionConfirmed { proof: approval.proof.as_str().to_owned() };
+            keep_confirmation(&*look, &signed.digest, approval.proof, approval.at).await?;
             let event = Event::new(Actor::User(approval.user.clone()), what)
                 .during(Some(request.clone()))
                 .about([signed.session.to_string(), by.to_string()]);
-            let tx = self.inner.db.begin(self.inner.audit.gate(&event).await?.position).await?;
-            self.upheld(&*tx, &approval, &limits).await?;
-            self.keep_confirmation(tx, &signed.digest, approval.proof, approval.at).await?;
+            look.decided(self.inner.audit.gate(&event).await?.position).commit().await?;
             return Ok(None);
         }
-        let opening =
-            self.prepare_session(&approval.user, approval.proof, source, request, Some(&by)).await?;
-        let tx = self.inner.db.begin(opening.position).await?;
-        // Once more where nobody else writes: what it stands on may have ended meanwhile.
-        self.upheld(&*tx, &approval, &limits).await?;
-        Ok(Some(self.open_session(tx, opening.proved(approval.at)).await?))
+        let opening = Opening::of(&approval.user, approval.proof, source).approved(by, approval.at);
+        Ok(Some(self.open_session(look, opening, &limits, request).await?))
     }
 
     /// Records what somebody decided about a terminal, before it counts.

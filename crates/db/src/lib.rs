@@ -38,7 +38,7 @@ pub use migrate::Migration;
 pub use open::{Db, DbKey};
 pub use postgres::probe;
 pub use server::{Server, refuse_environment};
-pub use transaction::{Opening, Tx};
+pub use transaction::{Look, Opening, Tx};
 pub use transfer::Moved;
 
 /// SeaORM, re-exported so that rooms share one version.

@@ -34,7 +34,32 @@ pub struct Opening {
     pub root: String,
 }
 
+/// A transaction in which somebody looks, and writes what stands or falls with it, before anything is decided.
+///
+/// INVARIANT (recorded-is-done): what is on record as done was not refused afterwards. Who looks for the last time
+/// where nobody else writes, and records then, leaves no record of what was not done, but for a crash in between.
+pub struct Look(Tx);
+
+impl Look {
+    /// The same transaction, once its decision is recorded at ledger `position`. Only then can it be committed.
+    pub fn decided(self, position: u64) -> Tx {
+        Tx { position: Some(i64::try_from(position).unwrap_or(i64::MAX)), ..self.0 }
+    }
+}
+
+impl Deref for Look {
+    type Target = DatabaseTransaction;
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.0
+    }
+}
+
 impl Db {
+    /// Begins a transaction whose decision is yet to be recorded.
+    pub async fn look(&self) -> Result<Look, Error> {
+        Ok(Look(self.transaction(None).await?))
+    }
+
     /// Begins a transaction that carries out the decision recorded at ledger `position`.
     pub async fn begin(&self, position: u64) -> Result<Tx, Error> {
         self.transaction(Some(i64::try_from(position).unwrap_or(i64::MAX))).await
@@ -166,6 +191,11 @@ mod tests {
         assert_eq!(db.watermark(), Some(4));
         db.begin_without_decision().await.unwrap().commit().await.unwrap();
         assert_eq!(db.watermark(), Some(4));
+        let look = db.look().await.unwrap();
+        look.execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap();
+        look.decided(5).commit().await.unwrap();
+        drop(db.look().await.unwrap().decided(8));
+        assert_eq!(db.watermark(), Some(5));
         assert_eq!(db.opening().await.unwrap(), None);
         for (size, root) in [(6, "0a"), (9, "0b")] {
             let opening = Opening { size, root: root.into() };

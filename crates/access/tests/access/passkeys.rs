@@ -551,10 +551,12 @@ async fn what_is_held_open_is_not_done_after_the_account_was_taken_back() {
     let manage = Ask::<Site>::new(Action::ManageAccounts, [spine.site.clone()]).target(&user);
     let permit: Permit<Manage, Site> = spine.access.decide(&spine.admin, manage).await.unwrap();
     spine.access.renew_token(&permit, &user).await.unwrap();
-    // These requests were let in before, and their last byte comes now.
+    // These requests were let in before, and their last byte comes now. They leave no record of what was not done.
+    let before = spine.audit.ledger().size();
     let late = spine.access.finish_enrolment(&strong, &asked.ceremony, "late", answer).await;
     assert!(matches!(late, Err(Error::NotSignedIn)));
     assert_eq!(spine.access.own_passkeys(&strong).await.unwrap(), [], "and those of before are gone");
+    assert_eq!(spine.audit.ledger().size(), before);
     assert!(matches!(spine.access.invite_browser(&caller).await, Err(Error::NotSignedIn)));
 }
 
@@ -569,11 +571,36 @@ async fn of_two_answers_that_come_at_once_one_signs_in() {
     passkey.counter -= 1;
     let second = passkey.answer(&other.options);
     let requests = (request(), request());
+    let before = spine.audit.ledger().size();
     let (one, other) = tokio::join!(
         spine.access.finish_passkey(&one.ceremony, first, Source::Socket, &requests.0),
         spine.access.finish_passkey(&other.ceremony, second, Source::Socket, &requests.1),
     );
     assert!(one.is_ok() != other.is_ok());
+    let opened = (before..spine.audit.ledger().size())
+        .filter(|at| matches!(spine.audit.recorded(*at).unwrap().event.what, What::SessionOpened { .. }));
+    assert_eq!(opened.count(), 1, "of the other there is no record of a session");
+}
+
+#[tokio::test]
+async fn of_two_passkeys_that_are_removed_at_once_the_last_stays_and_is_not_on_record() {
+    let (spine, _) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    let (_, strong) = spine.with_passkey(&caller).await;
+    let asked = spine.access.begin_enrolment(&strong).await.unwrap();
+    let answer = Authenticator::new().enrol(&asked.options);
+    spine.access.finish_enrolment(&strong, &asked.ceremony, "second", answer).await.unwrap();
+    let own = spine.access.own_passkeys(&strong).await.unwrap();
+    let before = spine.audit.ledger().size();
+    let (one, other) = tokio::join!(
+        spine.access.remove_passkey(&strong, &own[0].id),
+        spine.access.remove_passkey(&strong, &own[1].id),
+    );
+    assert!(one.is_ok() != other.is_ok());
+    let removed = (before..spine.audit.ledger().size())
+        .filter(|at| matches!(spine.audit.recorded(*at).unwrap().event.what, What::CredentialRemoved { .. }));
+    assert_eq!(removed.count(), 1, "a restore takes away what is on record as removed");
+    assert_eq!(spine.access.own_passkeys(&strong).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use db::sea_orm::ConnectionTrait;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -188,6 +189,7 @@ impl World {
         let Outcome::Refused(refused) = &verdicts[0].outcome else { panic!("{verdicts:?}") };
         assert!(refused.hint().is_some(), "{refused}");
         assert!(self.held().await.is_empty(), "a refused visa gave a role");
+        assert!(self.refusals().contains(refused.code()), "{refused} is not on record");
         refused.code()
     }
 
@@ -201,6 +203,14 @@ impl World {
             .access
             .decide(&self.guest, Ask::new(Action::ViewSamples, [self.members.project.clone()]))
             .await
+    }
+
+    /// The codes of the last presentation on record.
+    fn refusals(&self) -> BTreeSet<String> {
+        match self.last(1) {
+            What::PassportPresented { refused, .. } => refused.into_iter().collect(),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn last(&self, back: u64) -> What {
@@ -432,6 +442,7 @@ async fn nobody_gains_by_a_mapping_or_a_visa_that_is_not_for_them() {
     let own = world.issuer.visa(&with(visa(), "/sub", Some(json!("manager"))));
     let verdicts = world.present_as(manager, &[own]).await.unwrap();
     assert_eq!(verdicts[0].outcome.refusal().map(Fault::code), Some("ACCESS-080"));
+    assert!(world.refusals().contains("ACCESS-080"), "what is refused last is on record too");
     // Who may map: those the policies let, and no role but three is given.
     for who in [Role::Viewer, Role::Analyst, Role::DataExporter, Role::SupportObserver] {
         assert!(matches!(world.map(who, "x", Role::Viewer).await, Err(Error::Denied { .. })), "{who}");
@@ -444,8 +455,12 @@ async fn nobody_gains_by_a_mapping_or_a_visa_that_is_not_for_them() {
     // A row that somebody wrote into the database gives no such role either.
     let sql = "UPDATE access_mapping SET role = 'project-administrator' WHERE role = 'analyst'";
     world.spine.db.reader().execute_unprepared(sql).await.unwrap();
-    let error = world.present_as(&world.guest, &[world.issuer.visa(&visa())]).await.unwrap_err();
-    assert!(matches!(error, Error::RolePlace { .. }), "{error:?}");
+    let before = world.spine.audit.ledger().size();
+    let verdicts = world.present_as(&world.guest, &[world.issuer.visa(&visa())]).await.unwrap();
+    assert_eq!(verdicts[0].outcome.refusal().map(Fault::code), Some("ACCESS-079"));
+    // Nothing is on record as given that was not.
+    assert!(world.refusals().contains("ACCESS-079"));
+    assert_eq!(world.spine.audit.ledger().size(), before + 1);
     assert!(world.held().await.is_empty());
     for (value, code) in [("", "ACCESS-065"), ("a\nb", "ACCESS-065"), (DATASET, "ACCESS-066")] {
         let role = if value == DATASET { Role::Viewer } else { Role::Analyst };
@@ -501,6 +516,12 @@ async fn what_is_taken_back_stays_so() {
     assert_eq!(world.spine.access.remove_member(&permit, &tx, &world.id).await.unwrap(), 1);
     tx.commit().await.unwrap();
     world.link(&world.id, SUBJECT).await.unwrap();
+    assert_eq!(world.refused(&text).await, "ACCESS-081");
+    // A restore cannot tell who was taken out since its copy was made, and takes out whoever may have been.
+    let tx = world.spine.db.begin(permit.decision()).await.unwrap();
+    world.spine.access.add_member(&permit, &tx, &world.id, Role::Viewer, &ends).await.unwrap();
+    world.spine.access.take_away(&tx, &world.id, Some(permit.project().unwrap())).await.unwrap();
+    tx.commit().await.unwrap();
     assert_eq!(world.refused(&text).await, "ACCESS-081");
 }
 
