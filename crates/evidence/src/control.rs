@@ -1,7 +1,7 @@
 //! The list of controls.
 
 use crate::play::Play;
-use crate::{Error, Result, audit, identity, keys, vault};
+use crate::{Error, Result, audit, identity, keys, network, policies, vault};
 
 /// One promise, and the scenario that tests it.
 pub struct Control {
@@ -52,6 +52,8 @@ pub const CONTROLS: &[Control] = &[
     keys::rolled_back::CONTROL,
     keys::nonces::CONTROL,
     keys::secrets::CONTROL,
+    network::addresses::CONTROL,
+    policies::named::CONTROL,
     vault::encrypted::CONTROL,
     vault::order::CONTROL,
     vault::changed::CONTROL,

@@ -6,7 +6,7 @@
 //! file, whatever it showed.
 //!
 //! * [`control`]: the list of controls
-//! * [`vault`], [`keys`], [`identity`], [`audit`]: their scenarios, one file a control
+//! * [`vault`], [`keys`], [`identity`], [`policies`], [`network`], [`audit`]: their scenarios, one file a control
 //! * [`play`]: what a scenario is given: attacks, expectations, the record of both
 //! * [`site`]: a throw-away site, made and used by the ordinary commands
 //! * [`run`]: plays controls and judges them
@@ -17,8 +17,10 @@ pub mod control;
 mod error;
 mod identity;
 mod keys;
+mod network;
 pub mod oscal;
 pub mod play;
+mod policies;
 pub mod report;
 pub mod run;
 pub mod site;

@@ -1,6 +1,6 @@
 //! C-KEY-03: without the project's key there is nothing to read.
 
-use crate::site::{KeyService, Site, Who, below, change, text};
+use crate::site::{KeyService, Site, Who, below, change};
 use crate::vault::{expect_whole, take_in};
 use crate::{Control, Error, Play, Result};
 use std::fs;
@@ -64,13 +64,7 @@ fn at_a_service(play: &mut Play, site: &Site, object: &str) -> Result<()> {
     play.does("move the site to a key service on loopback that the control makes, asked each second");
     let token = play.secret();
     let service = KeyService::start(&token)?;
-    let credential = site.write("service-token", token.as_bytes())?;
-    site.lock()?;
-    site.set(&format!("[keys.transit]\nurl = \"{}\"\n[keys.asking]\nevery_seconds = 1\n", service.url()))?;
-    let new = ["--new-file", text(&credential)?];
-    site.json(Who::Administrator, &[&["keys", "migrate", "--to", "transit"], &new[..]].concat())?;
-    site.json(Who::Administrator, &[&["keys", "migrate", "--complete"], &new[..]].concat())?;
-    change(&site.beside("passphrase"), |bytes| *bytes = token.into_bytes())?;
+    site.move_to(&service, &token, "[keys.asking]\nevery_seconds = 1\n")?;
     expect_whole(play, site, object)?;
     let began = play.time();
     play.attack("let the service refuse", || {

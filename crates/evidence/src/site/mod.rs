@@ -3,11 +3,13 @@
 mod files;
 mod http;
 mod people;
+mod receiver;
 mod service;
 
 use files::free;
 pub use files::{below, bodies, change, copy, writable};
 pub use people::{Package, Who};
+pub use receiver::Receiver;
 pub use service::KeyService;
 
 use crate::{Error, Result};
@@ -59,6 +61,14 @@ impl Done {
     /// It was refused with this code, and gave nothing.
     pub fn refused(&self, code: &str) -> bool {
         self.exit != 0 && self.err.contains(code) && self.out.trim().is_empty()
+    }
+
+    /// It had to end well, for the scenario to go on.
+    pub fn must(self, command: &str) -> Result<()> {
+        if self.is_done() {
+            return Ok(());
+        }
+        Err(Error::Command { command: command.to_owned(), exit: self.exit, said: self.told() })
     }
 
     /// Exit code and the first lines of what was said, without the hint.
@@ -157,9 +167,19 @@ impl Site {
 
     /// Adds lines to the site's settings. The site must be locked.
     pub fn set(&self, lines: &str) -> Result<()> {
+        self.settle(&format!("{}\n{lines}", self.settings()?))
+    }
+
+    /// The site's settings.
+    pub fn settings(&self) -> Result<String> {
         let path = self.folder.join("site.toml");
-        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
-        fs::write(&path, format!("{text}\n{lines}")).map_err(Error::io(&path))
+        fs::read_to_string(&path).map_err(Error::io(&path))
+    }
+
+    /// Puts other settings in their place. The site must be locked.
+    pub fn settle(&self, settings: &str) -> Result<()> {
+        let path = self.folder.join("site.toml");
+        fs::write(&path, settings).map_err(Error::io(&path))
     }
 
     /// A command of `who`, whatever comes of it.
@@ -167,12 +187,21 @@ impl Site {
         self.done(&mut self.command(who, words))
     }
 
-    /// The same, not started.
+    /// A command of somebody who has no part of their own.
+    pub fn run_as(&self, name: &str, words: &[&str]) -> Result<Done> {
+        self.done(&mut self.command_as(name, words))
+    }
+
+    /// A command of `who`, not started.
     pub fn command(&self, who: Who, words: &[&str]) -> Command {
+        self.command_as(who.name(), words)
+    }
+
+    fn command_as(&self, name: &str, words: &[&str]) -> Command {
         let mut command = self.bare(words);
         command.arg("--site").arg(&self.folder);
         command.arg("--passphrase-file").arg(self.beside("passphrase"));
-        command.arg("--session").arg(self.beside(&format!("{}.session", who.name())));
+        command.arg("--session").arg(self.beside(&format!("{name}.session")));
         command
     }
 

@@ -1,6 +1,7 @@
 //! A key service of the control's own, on loopback: what a site asks of a Vault or OpenBao transit engine, answered
 //! as their documentation says, until it is told to refuse. It keeps what it is given in memory and enciphers nothing.
 
+use super::{Site, Who, change, text};
 use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -18,6 +19,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct KeyService {
     url: String,
     refuses: Arc<AtomicBool>,
+}
+
+impl Site {
+    /// Moves the site's keys to a service, whose token then opens it. `more` are further lines of settings.
+    pub fn move_to(&self, service: &KeyService, token: &str, more: &str) -> Result<()> {
+        let credential = self.write("service-token", token.as_bytes())?;
+        self.lock()?;
+        self.set(&format!("[keys.transit]\nurl = \"{}\"\n{more}", service.url()))?;
+        let new = ["--new-file", text(&credential)?];
+        self.json(Who::Administrator, &[&["keys", "migrate", "--to", "transit"], &new[..]].concat())?;
+        self.json(Who::Administrator, &[&["keys", "migrate", "--complete"], &new[..]].concat())?;
+        change(&self.beside("passphrase"), |bytes| *bytes = token.as_bytes().to_vec())
+    }
 }
 
 /// What was encrypted, by the ciphertext that was given for it.

@@ -1,0 +1,3 @@
+//! Whom a site sends to, and how.
+
+pub mod addresses;

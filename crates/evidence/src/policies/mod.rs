@@ -1,0 +1,3 @@
+//! What decides, and who changed it.
+
+pub mod named;
