@@ -98,6 +98,9 @@ pub enum Error {
     /// The project asks for a passkey.
     #[error("controlled and clinical projects ask for a sign-in with a passkey")]
     PasskeyNeeded,
+    /// A confirmation by less than what proved who it is.
+    #[error("this session was begun, or confirmed, by a stronger proof than this one")]
+    Weaker,
     /// What is asked for takes a fresh confirmation.
     #[error("this asks for a confirmation within the last five minutes that it is you")]
     Confirm,
@@ -240,6 +243,7 @@ impl Fault for Error {
             | Self::Passkey
             | Self::Password
             | Self::PasskeyNeeded
+            | Self::Weaker
             | Self::Confirm
             | Self::FirstPasskey
             | Self::OutsideScope
@@ -324,6 +328,7 @@ impl Fault for Error {
             Self::NothingEnrolled => "ACCESS-033",
             Self::PasskeyNeeded => "ACCESS-034",
             Self::Confirm => "ACCESS-035",
+            Self::Weaker => "ACCESS-069",
             Self::Code => "ACCESS-036",
             Self::NotApproved => "ACCESS-037",
             Self::ManyWait => "ACCESS-038",
@@ -462,6 +467,7 @@ impl Error {
             Self::FirstPasskey => Some(
                 "sign in with a new one-time token, which an administrator makes (`account token`), and enrol at once".into(),
             ),
+            Self::Weaker => Some("approve the terminal from the machine that it is on, or confirm on the site's page `/sessions`".into()),
             Self::Confirm => Some("run `sequestra confirm`, then the command again; what is about your passkeys is done on the site's page `/sessions`".into()),
             Self::Code => Some("codes last ten minutes and a few tries: begin again with `sequestra login`".into()),
             Self::NotApproved => Some("type the code into the site's page `/device` and approve it there".into()),

@@ -1,7 +1,7 @@
 //! Passkeys: enrolment, sign-in and confirmation by WebAuthn, with the user verified each time.
 
 use crate::account::usable;
-use crate::ceremony::Pending;
+use crate::ceremony::{Pending, Room, secret};
 use crate::session::{Cause, Opening};
 use crate::signed::{Source, session_id};
 use crate::table::{kept, passkey, session};
@@ -24,8 +24,8 @@ use webauthn_rs::{Webauthn, WebauthnBuilder};
 const MOST: usize = 10;
 /// How long a one-time token lasts that somebody makes for themselves, and how many there are.
 const INVITATION: (Duration, usize) = (Duration::from_secs(600), 1000);
-/// Most sign-ins that one address begins at once, so that it does not push those of others out.
-const MOST_FROM_ONE: usize = 500;
+/// Sign-ins that people begin at once whom nobody knows yet.
+const ROOM: Room = Room { one: 500, near: 2000, all: 10_000 };
 /// Longest label, in characters.
 const LABEL: usize = 40;
 
@@ -208,7 +208,8 @@ impl Access {
         let now = self.inner.clock.monotonic();
         let (_, signed) = own(caller)?;
         let asked = Enrolment { user: account.id, session: signed.digest.clone(), state };
-        let ceremony = passkeys.enrolments.ask(&*self.inner.entropy, now, asked);
+        let same = |one: &Enrolment| one.session == signed.digest;
+        let ceremony = passkeys.enrolments.ask_anew(&*self.inner.entropy, now, asked, same);
         Ok(Challenge { ceremony, options })
     }
 
@@ -259,16 +260,16 @@ impl Access {
     pub fn begin_passkey(&self, source: Source) -> Result<Challenge, Error> {
         let passkeys = self.passkeys()?;
         let now = self.inner.clock.monotonic();
-        if passkeys.sign_ins.count(now, |one| one.source.is_beside(source)) >= MOST_FROM_ONE {
-            return Err(Error::ManyWait);
-        }
         let begun = passkeys.webauthn.start_discoverable_authentication();
         let (mut options, state) = begun.map_err(|_| Error::Passkey)?;
         // The page asks when the person presses its button.
         options.mediation = None;
         let options = serde_json::to_value(&options).map_err(|_| Error::Passkey)?;
-        let asked = SignIn { source, at: self.now(), state };
-        Ok(Challenge { ceremony: passkeys.sign_ins.ask(&*self.inner.entropy, now, asked), options })
+        let (ceremony, asked) = (secret(&*self.inner.entropy), SignIn { source, at: self.now(), state });
+        if !passkeys.sign_ins.keep_of((ceremony.clone(), asked), now, &ROOM, |one| Some(one.source)) {
+            return Err(Error::ManyWait);
+        }
+        Ok(Challenge { ceremony, options })
     }
 
     /// Turns a passkey's answer into a session.
@@ -332,7 +333,8 @@ impl Access {
         let now = self.inner.clock.monotonic();
         let keys = rows.into_iter().map(|row| row.key).collect();
         let asked = Confirmation { session: signed.digest.clone(), terminal, at: self.now(), state, keys };
-        let ceremony = passkeys.confirmations.ask(&*self.inner.entropy, now, asked);
+        let same = |one: &Confirmation| one.session == signed.digest;
+        let ceremony = passkeys.confirmations.ask_anew(&*self.inner.entropy, now, asked, same);
         Ok(Challenge { ceremony, options })
     }
 
@@ -486,20 +488,27 @@ impl Access {
     }
 }
 
-/// Keeps that a session was confirmed then. One that ended meanwhile is not.
+/// Keeps that a session was confirmed then. One that ended meanwhile is not, nor one that more proved: what is weaker
+/// neither renews that nor takes its place.
 pub(crate) async fn keep_confirmation<C: ConnectionTrait>(
     within: &C,
     session: &[u8],
     proof: Proof,
     at: i64,
 ) -> Result<(), Error> {
+    let no_stronger = Proof::ALL.iter().filter(|one| **one <= proof).map(|one| one.as_str());
     let kept = session::Entity::update_many()
         .col_expr(session::Column::ProvedAt, Expr::value(at))
         .col_expr(session::Column::Proof, Expr::value(proof.as_str()))
         .filter(session::Column::Digest.eq(session.to_vec()))
+        .filter(session::Column::Proof.is_in(no_stronger))
         .exec(within)
         .await?;
-    if kept.rows_affected == 1 { Ok(()) } else { Err(Error::NotSignedIn) }
+    if kept.rows_affected == 1 {
+        return Ok(());
+    }
+    let is_there = session::Entity::find_by_id(session.to_vec()).one(within).await?.is_some();
+    if is_there { Err(Error::Weaker) } else { Err(Error::NotSignedIn) }
 }
 
 pub(crate) async fn passkeys_of(

@@ -12,7 +12,7 @@ use base::{Class, CredentialId, Id, ProjectId, ServiceId, Timestamp, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use db::sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
 use policy::{Action, action::Scope};
 use std::collections::BTreeSet;
 
@@ -352,11 +352,17 @@ impl Access {
             .filter(service_person::Column::Account.eq(user.to_string()))
             .exec(&*tx)
             .await?;
-        service_token::Entity::delete_many()
-            .filter(service_token::Column::Service.eq(id.to_string()))
-            .filter(service_token::Column::Account.eq(user.to_string()))
-            .exec(&*tx)
-            .await?;
+        let theirs = Condition::all()
+            .add(service_token::Column::Service.eq(id.to_string()))
+            .add(service_token::Column::Account.eq(user.to_string()));
+        for row in service_token::Entity::find().filter(theirs.clone()).all(&*tx).await? {
+            service_token::Entity::delete_by_id(row.digest.clone()).exec(&*tx).await?;
+            // What it was given for stays spent, under a digest that no token has: were they let act again, the same
+            // assertion would be good once more.
+            let spent = blake3::hash(&row.digest).as_bytes().to_vec();
+            let row = service_token::ActiveModel { digest: Set(spent), ..row.into() };
+            service_token::Entity::insert(row).exec_without_returning(&*tx).await?;
+        }
         Ok(tx.commit().await?)
     }
 

@@ -84,9 +84,12 @@ impl Source {
         }
     }
 
-    /// Whether one subscriber may have both: an address, or the first 64 bits of one of IPv6.
-    pub(crate) fn is_beside(self, other: Self) -> bool {
-        self.subscriber() == other.subscriber()
+    /// Those near it, who may be one crowd.
+    pub(crate) fn neighbourhood(self) -> Self {
+        match self {
+            Self::Network(address) => Self::Network(base::network::neighbourhood(address)),
+            Self::Socket => Self::Socket,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! Whoever has others approve a code of theirs gets nothing by that: the session goes to the terminal into which
 //! the page's answer is typed, and the page says so.
 
-use crate::ceremony::{Pending, secret};
+use crate::ceremony::{Pending, Room, secret};
 use crate::limits::Limits;
 use crate::passkey::{Challenge, keep_confirmation};
 use crate::session::Opening;
@@ -20,10 +20,10 @@ use std::time::Duration;
 
 /// How long a terminal waits: ten minutes.
 pub const LIFE: Duration = Duration::from_secs(600);
-/// Most terminals that wait at once.
-const MOST: usize = 1000;
-/// Most of them from one address, so that one cannot push the others out.
-const MOST_FROM_ONE: usize = 50;
+/// Terminals that wait at once for people whom nobody knows yet.
+const ROOM: Room = Room { one: 50, near: 200, all: 1000 };
+/// Most of all, those that confirm a session too: each session has one.
+const MOST: usize = 100_000;
 /// Wrong codes that an account may type while terminals wait, and wrong answers that a terminal may give.
 const TRIES: u8 = 5;
 /// Letters that are not taken for one another or make words.
@@ -39,7 +39,7 @@ pub(crate) struct Terminals {
 
 impl Default for Terminals {
     fn default() -> Self {
-        Self { waiting: Pending::of(LIFE, MOST), tries: Pending::of(LIFE, MOST) }
+        Self { waiting: Pending::of(LIFE, MOST), tries: Pending::of(LIFE, ROOM.all) }
     }
 }
 
@@ -96,13 +96,6 @@ impl Access {
         let page = format!("{}/device", self.passkeys()?.origin());
         let now = self.inner.clock.monotonic();
         let terminals = &self.inner.terminals;
-        let alike = |one: &Waiting| one.source.is_beside(source);
-        // Refused rather than making room: else one who asks for many ends those of others.
-        if terminals.waiting.count(now, alike) >= MOST_FROM_ONE
-            || terminals.waiting.count(now, |_| true) >= MOST
-        {
-            return Err(Error::ManyWait);
-        }
         let code = letters(&*self.inner.entropy, CODE);
         let confirms = match confirms {
             Some(caller) => {
@@ -113,7 +106,16 @@ impl Access {
         let since = self.inner.clock.now();
         let waiting = Waiting { code: code.clone(), source, since, confirms, approved: None, wrong: 0 };
         let secret = secret(&*self.inner.entropy);
-        terminals.waiting.keep(secret.clone(), now, waiting);
+        if let Some((_, signed)) = &waiting.confirms {
+            let same =
+                |one: &Waiting| one.confirms.as_ref().is_some_and(|(_, own)| own.digest == signed.digest);
+            terminals.waiting.drop_all(same);
+        }
+        // A session that is there asks for itself: strangers take no place of its, nor it of theirs.
+        let stranger = |one: &Waiting| one.confirms.is_none().then_some(one.source);
+        if !terminals.waiting.keep_of((secret.clone(), waiting), now, &ROOM, stranger) {
+            return Err(Error::ManyWait);
+        }
         let (head, tail) = code.split_at_checked(CODE / 2).unwrap_or((&code, ""));
         Ok(Terminal { secret, code: format!("{head}-{tail}"), page })
     }

@@ -100,6 +100,15 @@ pub fn subscriber(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The neighbours of an address: its /24, or the /48 of an IPv6 address, which one house or one provider's customers of
+/// a street may have. A crowd that comes from one is told from many who ask.
+pub fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << 80)).into()),
+        IpAddr::V4(address) => IpAddr::V4((address.to_bits() & (u32::MAX << 8)).into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +121,9 @@ mod tests {
             (one("::ffff:192.0.2.1"), one("192.0.2.1")),
             ("192.0.2.1".to_owned(), "192.0.2.1".to_owned())
         );
+        let near = |text: &str| neighbourhood(text.parse().unwrap()).to_string();
+        assert_eq!(near("2001:db8:1:2:3:4:5:6"), "2001:db8:1::");
+        assert_eq!((near("::ffff:192.0.2.1"), near("192.0.3.1")), ("192.0.2.0".into(), "192.0.3.0".into()));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::client::Client;
 use crate::file::{self, folder_for};
 use crate::init::{share_files, split};
-use crate::{Error, Failure, init, passphrase, text};
+use crate::{Error, Failure, init, login, passphrase, text};
 use api::keys::{Complete, Prepare, Prepared, Provider, Report, Rotate, Rotation, Shredded, Status};
 use base::{ProjectId, Sensitive, SubjectId};
 use clap::{Args, Subcommand, ValueEnum};
@@ -107,7 +107,8 @@ impl Turn {
         for scope in scopes {
             let secret = credential.as_ref().filter(|_| scope == "root");
             let secret = secret.map(|secret| Sensitive::new(secret.reveal().to_owned()));
-            reports.push(turn(app, &mut client, scope, secret)?);
+            let begun = !reports.is_empty();
+            reports.push(turn(app, &mut client, scope, secret, begun)?);
         }
         if app.console.is_json() {
             return app.console.json(&reports);
@@ -147,12 +148,15 @@ impl Turn {
     }
 }
 
-/// Asks for one step after the other until the rotation is finished.
+/// Asks for one step after the other until the rotation is finished. A confirmation may become stale on the way: the
+/// step that is refused for it is asked for again after another, and what was done stays done. `begun` says whether
+/// anything was; if nothing was, the command itself is confirmed and begun anew.
 fn turn(
     app: &mut App<'_>,
     client: &mut Client,
     scope: String,
     credential: Option<Sensitive<String>>,
+    mut begun: bool,
 ) -> Result<Report, Failure> {
     let bar = if app.console.is_watched() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} rows") {
@@ -162,8 +166,18 @@ fn turn(
     let mut begin = true;
     loop {
         let body = Rotate { scope: scope.clone(), begin, credential: credential.clone() };
-        let step: Rotation = client.post("keys rotate", &[], &body)?.json()?;
-        begin = false;
+        let answer = match client.post("keys rotate", &[], &body) {
+            Err(Failure::Problem(problem))
+                if begun && problem.code == login::CONFIRM && app.console.can_ask() =>
+            {
+                bar.suspend(|| app.console.problem_for_people(&problem));
+                login::Confirm::default().run(app)?;
+                continue;
+            }
+            answer => answer?,
+        };
+        let step: Rotation = answer.json()?;
+        (begin, begun) = (false, true);
         bar.set_length(bar.length().unwrap_or_default().max(step.left));
         bar.set_position(bar.length().unwrap_or_default().saturating_sub(step.left));
         if let Some(report) = step.report {

@@ -28,6 +28,9 @@ const FILES: &[&str] = &["package file", "reference file"];
 
 /// Lets a request pass, or answers it.
 pub(crate) async fn admit(State(site): State<Site>, request: Request, next: Next) -> Response {
+    if let Err(error) = of_own_page(&request) {
+        return closed(Failure::from(error).into_response());
+    }
     if let Some(Peer(address)) = request.extensions().get::<Peer>().copied() {
         if let Err(error) = framed(&site, &request) {
             // What follows on this connection may be read in two ways.
@@ -70,6 +73,14 @@ pub(crate) fn limited(site: &Site, wait: std::time::Duration) -> Response {
 fn closed(mut response: Response) -> Response {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+/// Refuses what a browser was made to send by the page of another site: it would count as asked from where the browser
+/// is. Browsers say so themselves (`sec-fetch-site`, W3C Fetch Metadata), and no page can make them say otherwise.
+fn of_own_page(request: &Request) -> Result<(), Error> {
+    let said = request.headers().get("sec-fetch-site");
+    let own = said.is_none_or(|said| said == "same-origin" || said == "none");
+    if own || request.method().is_safe() { Ok(()) } else { Err(Error::OtherSite) }
 }
 
 /// Refuses what could be framed in two ways.
@@ -159,5 +170,30 @@ impl HttpBody for Bounded {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_page_of_another_site_had_a_browser_send_changes_nothing() {
+        let asked = |method: &str, said: Option<&str>| {
+            let mut request = axum::http::Request::builder().method(method).uri("/v1/terminals");
+            if let Some(said) = said {
+                request = request.header("sec-fetch-site", said);
+            }
+            of_own_page(&request.body(Body::empty()).unwrap()).is_ok()
+        };
+        for method in ["POST", "PUT", "DELETE"] {
+            assert!(asked(method, None), "no browser");
+            assert!(asked(method, Some("same-origin")) && asked(method, Some("none")), "{method}");
+            for other in ["cross-site", "same-site", "Same-Origin", ""] {
+                assert!(!asked(method, Some(other)), "{method} {other}");
+            }
+        }
+        // A link from elsewhere opens a page.
+        assert!(asked("GET", Some("cross-site")));
     }
 }

@@ -87,11 +87,15 @@ pub enum Error {
     /// More headers than the door takes.
     #[error("the request has more than {0} headers")]
     Headers(usize),
+    /// A request that the page of another site made a browser send.
+    #[error("a page of another site had the browser ask this")]
+    OtherSite,
 }
 
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
+            Self::OtherSite => Kind::Denied,
             Self::Id(_)
             | Self::Body(_)
             | Self::Value { .. }
@@ -130,6 +134,7 @@ impl Fault for Error {
             Self::Listen { .. } => "SERVER-015",
             Self::Slow => "SERVER-016",
             Self::Headers(_) => "SERVER-017",
+            Self::OtherSite => "SERVER-018",
         }
     }
 
@@ -157,6 +162,7 @@ impl Fault for Error {
                     .into(),
             ),
             Self::Listen { .. } => Some("set `address` under `[door]` to a free one of this machine".into()),
+            Self::OtherSite => Some("open the site's own page by its address".into()),
             Self::Slow => Some("send it again over a connection that moves".into()),
             Self::Framing(_)
             | Self::Headers(_)

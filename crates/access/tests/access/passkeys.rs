@@ -524,6 +524,47 @@ async fn a_terminal_elsewhere_than_its_approver_is_no_passkey() {
 }
 
 #[tokio::test]
+async fn a_confirmation_from_elsewhere_makes_no_session_weaker() {
+    let (spine, clock) = spine().await;
+    let [there, here] =
+        ["192.0.2.7", "198.51.100.3"].map(|address| Source::Network(address.parse().unwrap()));
+    let (caller, _) = spine.account("somebody").await;
+    let (mut passkey, strong) = spine.with_passkey(&caller).await;
+    clock.advance(Duration::from_secs(300));
+    for (from, good) in [(there, false), (here, true)] {
+        let stale = spine.access.again(&strong).await.unwrap();
+        let terminal = spine.access.begin_terminal(from, Some(&stale)).unwrap();
+        let answer = approve_from(here, &spine, &stale, &mut passkey, &terminal.code).await.unwrap();
+        clock.advance(Duration::from_secs(1));
+        let before = spine.audit.ledger().size();
+        let done = spine.access.finish_terminal(&terminal.secret, &answer, from, &request()).await;
+        assert!(if good { done.is_ok() } else { matches!(done, Err(Error::Weaker)) }, "{from}");
+        assert_eq!(spine.audit.ledger().size(), before + u64::from(good), "only what was done is on record");
+        let after = spine.access.again(&strong).await.unwrap();
+        assert_eq!(after.signed().unwrap().proof, access::Proof::Passkey, "{from}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_has_one_terminal_that_confirms_it_and_takes_no_strangers_place() {
+    let (spine, _) = spine().await;
+    let (caller, _) = spine.account("somebody").await;
+    let (_, strong) = spine.with_passkey(&caller).await;
+    let from = |address: String| Source::Network(address.parse().unwrap());
+    // As many strangers as there is room for, all over the world.
+    for number in 0..1000u16 {
+        let [high, low] = number.to_be_bytes();
+        spine.access.begin_terminal(from(format!("198.{high}.{low}.1")), None).unwrap();
+    }
+    let more = spine.access.begin_terminal(from("203.0.113.9".into()), None);
+    assert!(matches!(more, Err(Error::ManyWait)));
+    let first = spine.access.begin_terminal(Source::Socket, Some(&strong)).unwrap();
+    let second = spine.access.begin_terminal(Source::Socket, Some(&strong)).unwrap();
+    assert!(matches!(spine.access.asking(&strong, &first.code), Err(Error::Code)));
+    assert!(spine.access.asking(&strong, &second.code).unwrap().confirms);
+}
+
+#[tokio::test]
 async fn a_first_passkey_is_enrolled_just_after_the_sign_in() {
     let (spine, clock) = spine().await;
     let (caller, _) = spine.account("somebody").await;

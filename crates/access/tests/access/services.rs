@@ -278,12 +278,15 @@ async fn an_account_that_begins_anew_lends_nothing_any_more() {
 #[tokio::test]
 async fn a_token_of_before_a_withdrawal_does_not_come_back() {
     let world = World::new().await;
-    let token = world.redeem(&world.machine.sign(&world.header(), &world.claims()), there()).await.unwrap();
+    let assertion = world.machine.sign(&world.header(), &world.claims());
+    let token = world.redeem(&assertion, there()).await.unwrap();
     let (access, id) = (&world.spine.access, &world.service.id);
     let analyst = world.members.with(Role::Analyst);
     access.withdraw_service(analyst, id).await.unwrap();
     access.allow_service(analyst, id, &world.machine.public()).await.unwrap();
     assert!(matches!(access.authenticate_from(&token, there()).await, Err(Error::NotSignedIn)));
+    let again = world.redeem(&assertion, there()).await;
+    assert!(matches!(again, Err(Error::NotSignedIn)), "what was spent stays spent");
     world.caller().await.unwrap();
 }
 
