@@ -20,17 +20,17 @@ pub const CONTROL: Control = Control {
 
 /// The product's own list, as `sequestra internal routes` prints it.
 #[derive(Deserialize)]
-struct Catalogue {
-    routes: Vec<Route>,
+pub(crate) struct Catalogue {
+    pub(crate) routes: Vec<Route>,
     unasked: Vec<String>,
 }
 
 #[derive(Deserialize)]
-struct Route {
-    name: String,
-    method: String,
-    path: String,
-    action: Option<String>,
+pub(crate) struct Route {
+    pub(crate) name: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) action: Option<String>,
     events: Vec<String>,
 }
 
@@ -165,7 +165,7 @@ fn by_two(site: &Site) -> Result<()> {
     }
 }
 
-fn catalogue(site: &Site) -> Result<Catalogue> {
+pub(crate) fn catalogue(site: &Site) -> Result<Catalogue> {
     let done = site.done(&mut site.bare(&["internal", "routes"]))?;
     serde_json::from_str(&done.out).map_err(|_| Error::unplayable("the list of routes is none"))
 }
@@ -291,15 +291,16 @@ fn coverage(routes: &[&Route], events: &[Event]) -> (usize, Vec<String>) {
 }
 
 /// What requests are about: things that are there.
-struct Things {
-    project: String,
-    sample: String,
-    object: String,
-    run: String,
-    reference: String,
-    backup: String,
-    recovery: String,
-    recipient: String,
+#[derive(Clone)]
+pub(crate) struct Things {
+    pub(crate) project: String,
+    pub(crate) sample: String,
+    pub(crate) object: String,
+    pub(crate) run: String,
+    pub(crate) reference: String,
+    pub(crate) backup: String,
+    pub(crate) recovery: String,
+    pub(crate) recipient: String,
 }
 
 impl Things {
@@ -323,7 +324,7 @@ impl Things {
         })
     }
 
-    fn fill(&self, path: &str) -> String {
+    pub(crate) fn fill(&self, path: &str) -> String {
         let query = if path == "/v1/audit" { format!("?about={}", self.sample) } else { String::new() };
         path.replace("{project}", &self.project)
             .replace("{sample}", &self.sample)
@@ -344,7 +345,7 @@ impl Things {
     }
 
     /// A body that the route takes; an empty object where it needs nothing.
-    fn body(&self, route: &str) -> String {
+    pub(crate) fn body(&self, route: &str) -> String {
         let because = || json!({"reason": "control"});
         let value = match route {
             "keys rotate" => json!({"scope": "site", "begin": true}),

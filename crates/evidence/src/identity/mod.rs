@@ -1,3 +1,10 @@
-//! Who somebody is, and for how long.
+//! Who somebody is, for how long, and what they may.
 
+pub mod apart;
+pub mod denied;
 pub mod ended;
+pub mod foreign;
+
+/// The shape of a public key; nobody has the other half.
+pub(crate) const RECIPIENT: &str = "-----BEGIN CRYPT4GH PUBLIC KEY-----\nCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\n\
+    -----END CRYPT4GH PUBLIC KEY-----\n";

@@ -76,9 +76,7 @@ fn people(site: &Site) -> Result<()> {
         ("other-admin", &["--person", "admin"]),
         ("nobody", &[]),
     ] {
-        let words = [&["account", "create", name], more].concat();
-        let invited = site.json(Who::Administrator, &words)?;
-        site.sign_in_as(name, &invited)?;
+        site.invite(name, more)?;
     }
     // Nobody gives their own other account a role.
     let done = site.run_as("third", &["account", "grant", "other-admin", "--role", "pipeline-approver"])?;

@@ -8,18 +8,38 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
+/// What a site answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Its head, without the moment and the request's id.
+    pub head: String,
+    /// Its body as it came.
+    pub body: String,
+}
+
 impl Site {
     /// Sends one request with this session's token, and gives the status. The body is read and dropped.
     pub fn ask(&self, token: &str, method: &str, path: &str, body: &str) -> Result<u16> {
+        Ok(self.answer(token, method, path, body)?.status)
+    }
+
+    /// The same, with all of the answer.
+    pub fn answer(&self, token: &str, method: &str, path: &str, body: &str) -> Result<Answer> {
         let mut stream = self.begin(token, method, path, body)?;
         let mut answer = Vec::new();
         let read = stream.read_to_end(&mut answer);
         if answer.is_empty() {
             read.map_err(Error::io(&self.folder.join("run")))?;
         }
-        let head = String::from_utf8_lossy(answer.get(..32).unwrap_or(&answer)).into_owned();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        status.ok_or_else(|| Error::unplayable("the site's answer is not HTTP"))
+        let status = status.ok_or_else(|| Error::unplayable("the site's answer is not HTTP"))?;
+        let own = |line: &&str| !line.starts_with("date: ") && !line.starts_with("x-request-id: ");
+        let head = head.lines().filter(own).collect::<Vec<_>>().join("\n");
+        Ok(Answer { status, head, body: body.to_owned() })
     }
 
     /// Sends one request, and gives the connection that its answer comes on.

@@ -8,6 +8,7 @@ mod service;
 
 use files::free;
 pub use files::{below, bodies, change, copy, writable};
+pub use http::Answer;
 pub use people::{Package, Who};
 pub use receiver::Receiver;
 pub use service::KeyService;

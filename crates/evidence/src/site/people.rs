@@ -109,6 +109,15 @@ impl Site {
         fs::remove_file(&file).map_err(Error::io(&file))
     }
 
+    /// Makes an account with these further words, and signs it in by its name; its id.
+    pub fn invite(&self, name: &str, more: &[&str]) -> Result<String> {
+        let words = [&["account", "create", name], more].concat();
+        let invited = self.json(Who::Administrator, &words)?;
+        self.sign_in_as(name, &invited)?;
+        let id = invited.pointer("/account/id").and_then(Value::as_str).map(str::to_owned);
+        id.ok_or_else(|| Error::unplayable("no account was made"))
+    }
+
     /// A project in which analyst, exporter and steward are members; its id.
     pub fn project(&self, class: &str) -> Result<String> {
         let words = format!(
