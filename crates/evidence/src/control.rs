@@ -46,6 +46,8 @@ pub const CONTROLS: &[Control] = &[
     identity::denied::CONTROL,
     identity::apart::CONTROL,
     identity::ended::CONTROL,
+    identity::service::CONTROL,
+    identity::tokens::CONTROL,
     identity::foreign::CONTROL,
     keys::sealed::CONTROL,
     keys::shares::CONTROL,

@@ -4,6 +4,9 @@ pub mod apart;
 pub mod denied;
 pub mod ended;
 pub mod foreign;
+mod machine;
+pub mod service;
+pub mod tokens;
 
 /// The shape of a public key; nobody has the other half.
 pub(crate) const RECIPIENT: &str = "-----BEGIN CRYPT4GH PUBLIC KEY-----\nCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\n\
