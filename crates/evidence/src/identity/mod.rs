@@ -1,11 +1,16 @@
 //! Who somebody is, for how long, and what they may.
 
+pub mod accounts;
 pub mod apart;
+mod codes;
 pub mod denied;
 pub mod ended;
 pub mod foreign;
+pub mod fresh;
+pub mod lapsed;
 mod machine;
 pub mod service;
+pub mod sessions;
 pub mod tokens;
 
 /// The shape of a public key; nobody has the other half.
