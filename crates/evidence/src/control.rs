@@ -61,6 +61,7 @@ pub const CONTROLS: &[Control] = &[
     keys::rolled_back::CONTROL,
     keys::nonces::CONTROL,
     keys::secrets::CONTROL,
+    network::door::CONTROL,
     network::addresses::CONTROL,
     policies::named::CONTROL,
     vault::encrypted::CONTROL,

@@ -1,3 +1,4 @@
 //! Whom a site sends to, and how.
 
 pub mod addresses;
+pub mod door;
