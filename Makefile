@@ -31,10 +31,12 @@ PACKAGES := \
 # Rooms with tables: their tests run on a file and on PostgreSQL.
 ON_BOTH := hierarchy access archive intake runs
 
-# An independent implementation of Crypt4GH, to read what we write; a validator of the contract's description.
+# An independent implementation of Crypt4GH, to read what we write; a validator of the contract's description; an OpenID
+# provider to sign in at.
 VENV := $(CACHE)/venv
 CRYPT4GH := 1.8.6
 OPENAPI := 0.9.0
+CANAILLE := 0.3.6
 
 # Measurements, as room:example, and :release where a figure is compared with a bound of the processor.
 BENCHES := keys:rewrap policy:decide access:record sequestra:sealed_run sequestra:held ledger:rate:release seal:throughput:release
@@ -89,14 +91,15 @@ packages:
 	"$${install[@]}" >/dev/null 2>&1 || { "$${apt[@]}" update && "$${install[@]}" >/dev/null; }
 
 venv: packages
-	@version='import importlib.metadata as m; print(m.version("crypt4gh"), m.version("openapi-spec-validator"))'
-	if [ "$$("$(VENV)/bin/python" -c "$$version" 2>/dev/null || true)" = "$(CRYPT4GH) $(OPENAPI)" ]; then exit 0; fi
-	echo "make: installing crypt4gh $(CRYPT4GH) and openapi-spec-validator $(OPENAPI) for tests into $(VENV)" >&2
+	@version='import importlib.metadata as m; print(m.version("crypt4gh"), m.version("openapi-spec-validator"), m.version("canaille"))'
+	if [ "$$("$(VENV)/bin/python" -c "$$version" 2>/dev/null || true)" = "$(CRYPT4GH) $(OPENAPI) $(CANAILLE)" ]; then exit 0; fi
+	echo "make: installing crypt4gh $(CRYPT4GH), openapi-spec-validator $(OPENAPI) and canaille $(CANAILLE) for tests into $(VENV)" >&2
 	python=/usr/bin/python3
 	[ -x "$$python" ] || python=python3
 	"$$python" -m venv --clear "$(VENV)"
 	"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check \
-		"crypt4gh==$(CRYPT4GH)" "openapi-spec-validator==$(OPENAPI)"
+		"crypt4gh==$(CRYPT4GH)" "openapi-spec-validator==$(OPENAPI)" \
+		"canaille[front,oidc,server]==$(CANAILLE)"
 
 rust:
 	@if ! command -v cargo >/dev/null; then
@@ -119,6 +122,7 @@ lint: rust
 # Building first would compile with other features, and all of it twice.
 test: deps lint
 	@export SEQUESTRA_CRYPT4GH="$${SEQUESTRA_CRYPT4GH:-$(VENV)/bin/crypt4gh}"
+	export SEQUESTRA_CANAILLE="$${SEQUESTRA_CANAILLE:-$(VENV)/bin/canaille}"
 	cargo test --locked --workspace
 	SEQUESTRA_TEST_DATABASE=postgres cargo test --locked --workspace $(ON_BOTH:%=--test %)
 

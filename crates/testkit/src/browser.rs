@@ -30,6 +30,11 @@ impl Browser {
     /// Starts one that takes a certificate with the key of this pin (`sha256:` and hexadecimal digits) for a
     /// trusted one, and no other. Both programs are Debian's `chromium` and `chromium-driver`.
     pub fn trusting(pin: &str) -> Self {
+        Self::trusting_all(&[pin])
+    }
+
+    /// The same, with several.
+    pub fn trusting_all(pins: &[&str]) -> Self {
         assert!(Path::new(CHROMIUM).exists(), "no {CHROMIUM}: apt-get install chromium chromium-driver");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let driver = Command::new("chromedriver")
@@ -55,7 +60,8 @@ impl Browser {
             .build();
         let mut browser =
             Self { driver, agent: config.into(), base: format!("http://127.0.0.1:{port}"), _folder: folder };
-        let trusted = format!("--ignore-certificate-errors-spki-list={}", spki(pin));
+        let pins: Vec<String> = pins.iter().map(|pin| spki(pin)).collect();
+        let trusted = format!("--ignore-certificate-errors-spki-list={}", pins.join(","));
         let data = format!("--user-data-dir={}", browser._folder.path().display());
         let args = [
             "--headless=new",
@@ -112,21 +118,32 @@ impl Browser {
 
     /// What something shows.
     pub fn text(&self, css: &str) -> String {
-        let element = self.element(css);
-        let text = self.call("GET", &format!("/element/{element}/text"), &Value::Null);
-        text.as_str().unwrap_or_default().to_owned()
+        self.text_of(&self.element(css))
     }
 
-    /// What something shows, once it shows what is wanted.
+    /// What something shows, once it shows what is wanted, on whichever page it comes to be.
     pub fn wait(&self, css: &str, wanted: impl Fn(&str) -> bool) -> String {
         let mut left = PATIENCE.as_millis() / PAUSE.as_millis();
         loop {
-            let text = self.text(css);
+            let text = self.found(css).map(|element| self.text_of(&element)).unwrap_or_default();
             if wanted(&text) {
                 return text;
             }
             left = left.saturating_sub(1);
             assert!(left > 0, "{css} shows `{text}`; {}", self.log());
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Waits until something is on the page, whichever page comes.
+    pub fn wait_for(&self, css: &str) {
+        let mut left = PATIENCE.as_millis() / PAUSE.as_millis();
+        loop {
+            if self.found(css).is_some() {
+                return;
+            }
+            left = left.saturating_sub(1);
+            assert!(left > 0, "no `{css}` at {}: {}", self.run("return location.href"), self.log());
             std::thread::sleep(PAUSE);
         }
     }
@@ -142,8 +159,17 @@ impl Browser {
     }
 
     fn element(&self, css: &str) -> String {
+        self.found(css).unwrap_or_else(|| panic!("no `{css}` at {}", self.run("return location.href")))
+    }
+
+    fn found(&self, css: &str) -> Option<String> {
         let found = self.call("POST", "/element", &json!({"using": "css selector", "value": css}));
-        found[ELEMENT].as_str().unwrap_or_else(|| panic!("no `{css}` on the page: {found}")).to_owned()
+        found[ELEMENT].as_str().map(str::to_owned)
+    }
+
+    fn text_of(&self, element: &str) -> String {
+        let text = self.call("GET", &format!("/element/{element}/text"), &Value::Null);
+        text.as_str().unwrap_or_default().to_owned()
     }
 
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {

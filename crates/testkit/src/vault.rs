@@ -6,6 +6,7 @@
 //! **It shows that our side of the exchange is right, not that a live server agrees.**
 
 use anyhow::{Context, Result, bail};
+use aws_lc_rs::digest::{SHA256, digest};
 use base::SystemEntropy;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -64,6 +65,15 @@ pub fn tls() -> Result<Arc<ServerConfig>> {
 /// The file of the certificate that vouches for it: its own.
 pub fn authority() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings/transit.crt")
+}
+
+/// The pin of that certificate's key, as the door writes pins.
+pub fn pin() -> String {
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("../recordings/transit.crt"));
+    let certificate = certificate.expect("a certificate");
+    let parsed = rustls::server::ParsedCertificate::try_from(&certificate).expect("a certificate");
+    let digest = digest(&SHA256, parsed.subject_public_key_info().as_ref());
+    format!("sha256:{}", base::Sha256(digest.as_ref().try_into().expect("32 bytes")))
 }
 
 /// Another certificate of the same names, PEM.
