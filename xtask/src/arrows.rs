@@ -52,7 +52,8 @@ pub const ROOMS: &[Room] = &[
     room("witness", 2, &["base", "ledger"]),
     // Copies go to buckets as bodies do.
     room("replica", 3, &["base", "bucket", "ledger"]),
-    room("access", 3, &["base", "db", "audit", "jwt", "policy"]),
+    // Asks the site's own OpenID Connect provider (`outbound`).
+    room("access", 3, &["base", "outbound", "db", "audit", "jwt", "policy"]),
     room("keys", 4, &["base", "outbound", "db", "audit", "access", "seal"]),
     room("archive", 5, &["base", "bucket", "db", "audit", "access", "keys", "seal"]),
     // The ledger is mirrored as it lies; what is shredded, deleted or taken away again is each room's own act.

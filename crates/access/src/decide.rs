@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     pub terminals: Terminals,
     pub passwords: crate::password::Passwords,
     pub trust: OnceLock<crate::issuer::Trust>,
+    pub provider: OnceLock<Arc<crate::oidc::Provider>>,
+    pub oidc: crate::oidc::Ceremonies,
     pub strictest: Mutex<Option<(std::time::Duration, base::Class)>>,
 }
 
@@ -118,6 +120,7 @@ impl Access {
         let (sessions, strictest) = (OnceLock::new(), Mutex::default());
         let (passkeys, terminals, trust) = (OnceLock::new(), Terminals::default(), OnceLock::new());
         let passwords = crate::password::Passwords::default();
+        let (provider, oidc) = (OnceLock::new(), crate::oidc::Ceremonies::default());
         let inner = Inner {
             db,
             audit,
@@ -133,6 +136,8 @@ impl Access {
             terminals,
             passwords,
             trust,
+            provider,
+            oidc,
             strictest,
         };
         Self { inner: Arc::new(inner) }

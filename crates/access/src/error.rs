@@ -95,6 +95,18 @@ pub enum Error {
     /// A password of the wrong length.
     #[error("a password has {0} to {1} characters")]
     ShortPassword(usize, usize),
+    /// A sign-in through the site's provider that does not count. Why is told to the site's own log alone.
+    #[error("the sign-in through your organisation was not accepted")]
+    NotVouched(crate::oidc::Refused),
+    /// The site has no provider.
+    #[error("this site has no sign-in through an organisation")]
+    NoProvider,
+    /// The provider is out of reach, or nobody could be sent there.
+    #[error("the sign-in of your organisation is out of reach")]
+    ProviderAway(crate::oidc::Refused),
+    /// A provider's settings that cannot be.
+    #[error("[oidc] in site.toml is not valid: {0}")]
+    Provider(String),
     /// The project asks for a passkey.
     #[error("controlled and clinical projects ask for a sign-in with a passkey")]
     PasskeyNeeded,
@@ -242,6 +254,7 @@ impl Fault for Error {
             | Self::Takeover
             | Self::Passkey
             | Self::Password
+            | Self::NotVouched(_)
             | Self::PasskeyNeeded
             | Self::Weaker
             | Self::Confirm
@@ -276,13 +289,18 @@ impl Fault for Error {
             | Self::Subject
             | Self::Mapping(_)
             | Self::Origin(_)
+            | Self::Provider(_)
             | Self::Label(_)
             | Self::ShortPassword(..)
             | Self::ServiceKey
             | Self::Service(_) => Kind::Invalid,
-            Self::ReadOnly(_) | Self::NoPasskeys | Self::NoPasswords | Self::NoPassports | Self::ManyWait => {
-                Kind::Unavailable
-            }
+            Self::ReadOnly(_)
+            | Self::NoPasskeys
+            | Self::NoPasswords
+            | Self::NoPassports
+            | Self::NoProvider
+            | Self::ProviderAway(_)
+            | Self::ManyWait => Kind::Unavailable,
             Self::Verb { .. } | Self::Facts(_) => Kind::Internal,
             Self::Visa(e) => e.kind(),
             Self::Policy(e) => e.kind(),
@@ -341,6 +359,10 @@ impl Fault for Error {
             Self::NoPasswords => "ACCESS-045",
             Self::Password => "ACCESS-046",
             Self::ShortPassword(..) => "ACCESS-047",
+            Self::NotVouched(_) => "ACCESS-048",
+            Self::NoProvider => "ACCESS-049",
+            Self::ProviderAway(_) => "ACCESS-050",
+            Self::Provider(_) => "ACCESS-051",
             Self::NoPassports => "ACCESS-060",
             Self::Issuer { .. } => "ACCESS-061",
             Self::NoIssuer(_) => "ACCESS-062",
@@ -456,6 +478,16 @@ impl Error {
                     .into(),
             ),
             Self::ShortPassword(..) => Some("several words in a row are easy to keep and hard to guess".into()),
+            Self::NotVouched(_) => Some(
+                "begin again on the site's own page, and link your account on the page `/oidc` if you never did; whoever keeps the \
+                 site finds the reason in its log"
+                    .into(),
+            ),
+            Self::NoProvider => Some("sign in with a passkey, on the site's page `/sign-in`".into()),
+            Self::ProviderAway(_) => Some(
+                "sign in with a passkey meanwhile; whoever keeps the site runs `sequestra doctor`, which says why".into(),
+            ),
+            Self::Provider(_) => Some("docs/spec/identity.md says what `[oidc]` takes".into()),
             Self::ManyPasskeys(_) => Some("remove one that you do not use".into()),
             Self::LastPasskey => Some("enrol another first, or nobody could sign in any more".into()),
             Self::NothingEnrolled => Some("enrol a passkey on the site's page `/enrol`".into()),

@@ -18,6 +18,7 @@
 //! * [`signed`], [`limits`], `token`: what proved who somebody is, how long that lasts, what it is kept as
 //! * [`passkey`], [`terminal`]: passkeys, and terminals that a passkey approves; `ceremony`: what waits for an answer
 //! * [`password`]: a password with a second factor, where no data is strictly kept
+//! * [`oidc`]: sign-in through the site's own OpenID Connect provider
 //! * [`service`], [`assertion`], [`network`]: programs that act for a person, and how they prove which they are
 //! * [`issuer`], [`identity`], [`mapping`], [`passport`], [`visa`]: whose word about people counts, about whom, for which role,
 //!   and how a passport is taken; `condition`: what a visa depends on
@@ -36,6 +37,7 @@ pub mod issuer;
 pub mod limits;
 pub mod mapping;
 pub mod network;
+pub mod oidc;
 pub mod passkey;
 pub mod passport;
 pub mod password;

@@ -396,9 +396,10 @@ impl Access {
         Ok(look.decided(ended.unwrap_or(removed)).commit().await?)
     }
 
-    /// Takes all passkeys of an account away, and its password, on record: its owner lost them and begins anew.
+    /// Takes all passkeys of an account away, its password and its link to the site's provider, on record: its owner lost them and begins anew.
     pub(crate) async fn forget_credentials(&self, caller: &Caller, account: &UserId) -> Result<(), Error> {
         self.forget_password(caller, account).await?;
+        self.forget_oidc_link(caller, account).await?;
         for row in self.passkeys_of(account).await? {
             let what = What::CredentialRemoved { proof: Proof::Passkey.as_str().to_owned() };
             let position = self.note(caller, what, [row.name, account.to_string()]).await?;

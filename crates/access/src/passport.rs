@@ -3,7 +3,7 @@
 
 use crate::account::usable;
 use crate::grant::ByVisa;
-use crate::identity::named;
+use crate::identity::{VISAS, named};
 use crate::issuer::{IssuerKeys, Trust};
 use crate::mapping::Mapping;
 use crate::table::{grant, identity, kept, mapping, presented, taken};
@@ -342,7 +342,7 @@ impl Visa<'_> {
 
     /// What the account of its subject is found by.
     fn whose(&self) -> Vec<u8> {
-        named(&self.trusted.settings.issuer, &self.subject)
+        named(VISAS, &self.trusted.settings.issuer, &self.subject)
     }
 }
 

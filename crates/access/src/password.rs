@@ -217,13 +217,13 @@ impl Access {
         if self.strictest().await? >= Class::Controlled { Err(Error::NoPasswords) } else { Ok(()) }
     }
 
-    async fn may_set(&self, caller: &Caller, user: &UserId) -> Result<(), Error> {
+    pub(crate) async fn may_set(&self, caller: &Caller, user: &UserId) -> Result<(), Error> {
         self.may_set_by(self.inner.db.reader(), caller, user).await
     }
 
     /// Fails unless the caller confirmed with the strongest that they have, or signed in just now by a one-time token if
     /// they have nothing.
-    async fn may_set_by<C: ConnectionTrait>(
+    pub(crate) async fn may_set_by<C: ConnectionTrait>(
         &self,
         from: &C,
         caller: &Caller,

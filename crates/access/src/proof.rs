@@ -64,14 +64,16 @@ impl Access {
         // By the strongest that there is: who has a passkey does not confirm with less.
         let passkeys = !self.passkeys_of(user).await?.is_empty();
         let enough = match signed.proof {
-            Proof::OneTimeToken => false,
+            Proof::OneTimeToken | Proof::Oidc => false,
             Proof::PasswordTotp => !passkeys,
             Proof::Terminal | Proof::Passkey | Proof::ServiceKey => true,
         };
         if signed.confirmed && enough {
             return Ok(None);
         }
-        let can_confirm = strict || passkeys || self.password_of(user).await?.is_some();
+        // Whom a provider vouches for has more than a one-time token, and confirms by something of this site's.
+        let vouched = signed.proof == Proof::Oidc;
+        let can_confirm = strict || passkeys || vouched || self.password_of(user).await?.is_some();
         Ok(can_confirm.then_some(Error::Confirm))
     }
 }

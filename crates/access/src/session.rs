@@ -52,6 +52,8 @@ pub(crate) enum Cause {
     Copied,
     /// Its owner removed a passkey in another session.
     PasskeyRemoved,
+    /// The account is linked to the provider's subject no more.
+    Unlinked,
 }
 
 impl Cause {
@@ -63,6 +65,7 @@ impl Cause {
             Self::NewToken => "new-token",
             Self::Copied => "passkey-copied",
             Self::PasskeyRemoved => "passkey-removed",
+            Self::Unlinked => "unlinked",
         }
     }
 }
@@ -214,10 +217,13 @@ impl Access {
             // for itself whether it can be recorded.
             let _ = self.touch(row.digest.clone(), now).await;
         }
+        let proof = proof_of(&row)?;
+        // INVARIANT (no-fresh-word): what a provider says is never a confirmation, however new it is.
+        let fresh = proof != Proof::Oidc && (0..FRESH_SECONDS).contains(&now.saturating_sub(row.proved_at));
         let signed = SignedIn {
             session: session_id(&row.digest),
-            proof: proof_of(&row)?,
-            confirmed: (0..FRESH_SECONDS).contains(&now.saturating_sub(row.proved_at)),
+            proof,
+            confirmed: fresh,
             at: self.inner.clock.monotonic(),
             digest: row.digest,
         };
@@ -365,12 +371,38 @@ impl Access {
             by_passkeys.contains(&row.proof.as_str())
                 && stays.is_none_or(|signed| signed.digest != row.digest)
         };
-        let mut last = None;
         let rows = sessions_of(within, user).await?;
-        let digests: Vec<_> = rows.into_iter().filter(ends).map(|row| row.digest).collect();
+        let digests = rows.into_iter().filter(ends).map(|row| row.digest).collect();
+        self.end_within(within, &Actor::User(user.clone()), request, user, digests, cause).await
+    }
+
+    /// Ends the sessions of `user` that stand on this proof, as those of a passkey.
+    pub(crate) async fn end_begun_by<C: ConnectionTrait>(
+        &self,
+        within: &C,
+        caller: &Caller,
+        user: &UserId,
+        proof: Proof,
+        cause: Cause,
+    ) -> Result<Option<u64>, Error> {
+        let rows = sessions_of(within, user).await?;
+        let digests =
+            rows.into_iter().filter(|row| row.proof == proof.as_str()).map(|row| row.digest).collect();
+        self.end_within(within, caller.actor(), caller.request(), user, digests, cause).await
+    }
+
+    async fn end_within<C: ConnectionTrait>(
+        &self,
+        within: &C,
+        actor: &Actor,
+        request: &RequestId,
+        user: &UserId,
+        digests: Vec<Vec<u8>>,
+        cause: Cause,
+    ) -> Result<Option<u64>, Error> {
+        let mut last = None;
         for digest in &digests {
-            let actor = Actor::User(user.clone());
-            last = Some(self.record_end(&actor, request, user, digest, cause).await?);
+            last = Some(self.record_end(actor, request, user, digest, cause).await?);
         }
         session::Entity::delete_many().filter(session::Column::Digest.is_in(digests)).exec(within).await?;
         Ok(last)

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub enum Proof {
     /// A one-time token that an administrator handed over.
     OneTimeToken,
+    /// The word of the site's OpenID Connect provider, whatever it asked them for.
+    Oidc,
     /// A password with the code of a second factor.
     PasswordTotp,
     /// A passkey, with its user verified, for a terminal elsewhere than its approver: they may have been talked into
@@ -24,13 +26,20 @@ pub enum Proof {
 
 impl Proof {
     /// Every word, the weakest first.
-    pub const ALL: &[Self] =
-        &[Self::OneTimeToken, Self::PasswordTotp, Self::Terminal, Self::Passkey, Self::ServiceKey];
+    pub const ALL: &[Self] = &[
+        Self::OneTimeToken,
+        Self::Oidc,
+        Self::PasswordTotp,
+        Self::Terminal,
+        Self::Passkey,
+        Self::ServiceKey,
+    ];
 
     /// The word that records, lists and settings use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OneTimeToken => "one-time-token",
+            Self::Oidc => "oidc",
             Self::PasswordTotp => "password-totp",
             Self::Terminal => "terminal",
             Self::Passkey => "passkey",
@@ -41,7 +50,7 @@ impl Proof {
     /// Whether it cannot be handed on, typed into a stranger's page or replayed.
     pub const fn resists_phishing(self) -> bool {
         match self {
-            Self::OneTimeToken | Self::PasswordTotp | Self::Terminal => false,
+            Self::OneTimeToken | Self::Oidc | Self::PasswordTotp | Self::Terminal => false,
             Self::Passkey | Self::ServiceKey => true,
         }
     }
@@ -109,7 +118,7 @@ pub struct SignedIn {
     pub session: SessionId,
     /// What proved who its owner is, the last time that they did.
     pub proof: Proof,
-    /// Whether that was within the five minutes before the request.
+    /// Whether that was within the five minutes before the request. Never by a provider's word.
     pub confirmed: bool,
     /// When the request was let in, by the monotonic clock.
     pub at: Duration,

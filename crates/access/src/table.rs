@@ -11,7 +11,7 @@ pub(crate) fn kept<T, E: Display>(read: Result<T, E>) -> Result<T, Error> {
 
 /// The steps to today's tables.
 pub const MIGRATIONS: &[Migration] =
-    &[FIRST, SESSIONS, RIGHTS, PROPOSALS, PASSKEYS, SERVICES, PASSWORDS, VISAS];
+    &[FIRST, SESSIONS, RIGHTS, PROPOSALS, PASSKEYS, SERVICES, PASSWORDS, VISAS, LINKS];
 
 /// A site's own policies, and who proposed them.
 const PROPOSALS: Migration = Migration {
@@ -97,6 +97,12 @@ const VISAS: Migration = Migration {
         "ALTER TABLE access_grant ADD COLUMN source TEXT",
         "ALTER TABLE access_grant ADD COLUMN mapping TEXT",
     ],
+};
+
+/// Which of the subjects elsewhere sign in. Those of before have visas alone.
+const LINKS: Migration = Migration {
+    step: "access-9",
+    sql: &["ALTER TABLE access_identity ADD COLUMN signs_in BOOLEAN NOT NULL DEFAULT FALSE"],
 };
 
 const FIRST: Migration = Migration {
@@ -236,6 +242,7 @@ db::entity!(identity, "access_identity", {
     pub issuer: String,
     pub account: String,
     pub since: i64,
+    pub signs_in: bool,
 });
 
 db::entity!(mapping, "access_mapping", {

@@ -1,7 +1,7 @@
 //! What each route takes and gives, by its name in [`crate::ROUTES`].
 
 use crate::{
-    archive, backup, keys, passkey, passport, password, people, policy, project, record, rights, run,
+    archive, backup, keys, oidc, passkey, passport, password, people, policy, project, record, rights, run,
     service, site, variant,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -186,6 +186,11 @@ fn of_passkeys(route: &str) -> Option<Shape> {
         "password set" => takes::<password::NewPassword>().gives::<passkey::Enrolled>(),
         "password remove" => Shape::NOTHING,
         "password login" => takes::<password::SignIn>().gives::<people::Session>(),
+        "oidc begin" | "oidc depart" => gives::<oidc::Departure>(),
+        "oidc login" => takes::<oidc::Arrival>().gives::<people::Session>(),
+        "oidc link" => takes::<oidc::Arrival>().gives::<Option<oidc::Link>>(),
+        "oidc show" => gives::<Option<oidc::Link>>(),
+        "oidc unlink" => Shape::NOTHING,
         "confirm password" => takes::<password::Confirm>().gives::<people::Me>(),
         "confirm passkey" => takes::<passkey::Answer>().gives::<people::Me>(),
         "confirm terminal" | "terminal begin" => gives::<passkey::Terminal>(),
@@ -226,7 +231,7 @@ fn of_visas(route: &str) -> Option<Shape> {
 
 fn of_pages(route: &str) -> Option<Shape> {
     Some(match route {
-        "page enrol" | "page password" | "page sign-in" | "page device" | "page sessions" => {
+        "page enrol" | "page password" | "page sign-in" | "page oidc" | "page device" | "page sessions" => {
             Shape::NOTHING.bytes("text/html")
         }
         "page script" => Shape::NOTHING.bytes("text/javascript"),

@@ -8,7 +8,7 @@
 //! * [`problem`]: how a failure is told
 //! * [`people`]: sessions, accounts, members; [`rights`]: what a change of theirs would do, and why
 //! * [`policy`]: a site's own policies
-//! * [`passkey`]: passkeys, confirmations, terminals
+//! * [`passkey`]: passkeys, confirmations, terminals; [`oidc`]: sign-in through the site's provider
 //! * [`password`]: passwords with a second factor
 //! * [`service`]: service accounts; [`passport`]: passports and visas
 //! * [`project`]: projects, packages, samples, objects
@@ -25,6 +25,7 @@ pub mod archive;
 pub mod backup;
 pub mod contract;
 pub mod keys;
+pub mod oidc;
 pub mod openapi;
 pub mod passkey;
 pub mod passport;

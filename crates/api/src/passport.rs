@@ -84,6 +84,9 @@ pub struct IdentityLink {
     /// When the link was made.
     #[schemars(with = "Moment")]
     pub since: Timestamp,
+    /// Whether its subject signs in as the account; else visas about it count.
+    #[serde(default)]
+    pub signs_in: bool,
 }
 
 /// `account unlink`: how many links there were.

@@ -24,12 +24,15 @@ pub const OPEN: &[&str] = &[
     "passkey challenge",
     "passkey login",
     "password login",
+    "oidc begin",
+    "oidc login",
     "terminal begin",
     "terminal finish",
     "service token",
     "page enrol",
     "page password",
     "page sign-in",
+    "page oidc",
     "page device",
     "page sessions",
     "page script",
@@ -80,6 +83,12 @@ routes! {
     "password begin" = "POST" "/v1/me/password/challenge";
     "password set" = "POST" "/v1/me/password";
     "password remove" = "DELETE" "/v1/me/password";
+    "oidc begin" = "POST" "/v1/oidc/challenge";
+    "oidc login" = "POST" "/v1/oidc/sessions";
+    "oidc depart" = "POST" "/v1/me/oidc/challenge";
+    "oidc link" = "POST" "/v1/me/oidc";
+    "oidc show" = "GET" "/v1/me/oidc";
+    "oidc unlink" = "DELETE" "/v1/me/oidc";
     "terminal begin" = "POST" "/v1/terminals";
     "terminal finish" = "POST" "/v1/terminals/session";
     "terminal show" = "POST" "/v1/me/terminals/show";
@@ -89,6 +98,7 @@ routes! {
     "page enrol" = "GET" "/enrol";
     "page password" = "GET" "/password";
     "page sign-in" = "GET" "/sign-in";
+    "page oidc" = "GET" "/oidc";
     "page device" = "GET" "/device";
     "page sessions" = "GET" "/sessions";
     "page script" = "GET" "/assets/people.js";

@@ -263,7 +263,7 @@ impl Link {
     }
 }
 
-/// List the issuers that an account is linked to a subject of.
+/// List the issuers that an account is linked to a subject of: for visas, or because its owner signs in there.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra account identities worker\n\nRole: platform-administrator on the site."
@@ -279,12 +279,15 @@ impl Identities {
         if app.console.is_json() {
             return app.console.json(&links);
         }
-        let rows: Vec<_> = links.into_iter().map(|link| vec![link.issuer, link.since.to_string()]).collect();
-        app.console.table(&["ISSUER", "SINCE"], &rows)
+        let row = |link: IdentityLink| {
+            let what = if link.signs_in { "sign-in" } else { "visas" };
+            vec![link.issuer, what.to_owned(), link.since.to_string()]
+        };
+        app.console.table(&["ISSUER", "FOR", "SINCE"], &links.into_iter().map(row).collect::<Vec<_>>())
     }
 }
 
-/// End an account's links to subjects of an issuer, and the roles that visas of that issuer gave it.
+/// End an account's links to subjects of an issuer, the roles that visas of that issuer gave it, and its owner's sign-in there.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra account unlink worker --issuer ega\n\nRole: platform-administrator on the site."

@@ -1,7 +1,7 @@
 //! Makes a site.
 
 use crate::error::Error;
-use crate::layout::{Layout, Settings, Trail};
+use crate::layout::{Layout, Settings};
 use crate::open::{self, VERSION};
 use access::{Access, OneTimeToken};
 use anyhow::{Context, Result};
@@ -54,28 +54,7 @@ pub async fn create(
     let Ready { provider, shares } = under.plan.prepare(&site, &reach, under.credential, &*entropy)?;
     let layout = Layout::at(root)?;
     prepare(&layout)?;
-    let settings = Settings {
-        ledger,
-        site: site.clone(),
-        idle_minutes: 30,
-        clock_corrected: None,
-        database,
-        witness: Vec::new(),
-        witnessing: Default::default(),
-        keys: reach,
-        archive: Default::default(),
-        replica: Vec::new(),
-        policy: Default::default(),
-        audit: Trail::default(),
-        sessions: Default::default(),
-        pages: None,
-        passports: access::Issuers::default(),
-        room: Default::default(),
-        alarm: Vec::new(),
-        door: None,
-        metrics: None,
-        log: None,
-    };
+    let settings = Settings::usual(site.clone(), ledger, database, reach);
     let secrets = SiteSecrets::mint(&*entropy);
     base::durable::create_once(&layout.sealed_keys(), &secrets.seal(&site, &*provider, &*entropy)?)?;
     let key = SigningKey::from_seed(&secrets.ledger)?;

@@ -66,6 +66,7 @@ fn of_site(layout: &Layout, settings: &Settings) -> Vec<Finding> {
     sends("alarms", settings.alarm.len(), feed::Alarms::check(&settings.alarm));
     sends("streams", settings.audit.stream.len(), feed::settings::check_all(&settings.audit.stream));
     findings.extend(issuers(layout, settings));
+    findings.extend(provider(layout, settings));
     let socket = match listens {
         true => "the site's process listens",
         false => "the site is locked; the next command asks for the passphrase",
@@ -91,6 +92,24 @@ fn issuers(layout: &Layout, settings: &Settings) -> Vec<Finding> {
     }
     let told = |(name, error): (&str, jwt::Error)| refused("site", &format!("passports: {name}"), &error);
     unreached.into_iter().map(told).collect()
+}
+
+/// The provider through which people sign in, and whether it can be asked.
+fn provider(layout: &Layout, settings: &Settings) -> Vec<Finding> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let provider = match crate::open::provider(settings, layout, &clock) {
+        Ok(Some(provider)) => provider,
+        Ok(None) => return Vec::new(),
+        Err(error) => return vec![refused("site", "oidc", &error)],
+    };
+    match provider.out_of_reach() {
+        None => vec![finding("site", "oidc", State::Ok, format!("{} answers", provider.name()), None)],
+        Some(why) => {
+            let remedy =
+                Some("docs/guide/organisation.md says what `[oidc]` needs of the provider".to_owned());
+            vec![finding("site", "oidc", State::Missing, why, remedy)]
+        }
+    }
 }
 
 fn finding(area: &str, name: &str, state: State, detail: String, remedy: Option<String>) -> Finding {

@@ -50,6 +50,9 @@ pub struct Settings {
     /// The pages that people sign in on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages: Option<Pages>,
+    /// Through whom people sign in who are known elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<access::oidc::Settings>,
     /// Whose visas count.
     #[serde(default, skip_serializing_if = "access::Issuers::is_empty")]
     pub passports: access::Issuers,
@@ -77,6 +80,35 @@ pub struct Settings {
     /// What becomes of the trail outside the site.
     #[serde(default, skip_serializing_if = "Trail::is_empty")]
     pub audit: Trail,
+}
+
+impl Settings {
+    /// Those of a new site, with nothing else set.
+    pub fn usual(site: SiteId, ledger: String, database: Option<db::Server>, keys: keys::Reach) -> Self {
+        Self {
+            ledger,
+            site,
+            idle_minutes: 30,
+            clock_corrected: None,
+            database,
+            witness: Vec::new(),
+            witnessing: Default::default(),
+            keys,
+            archive: Default::default(),
+            replica: Vec::new(),
+            policy: Default::default(),
+            audit: Trail::default(),
+            sessions: Default::default(),
+            pages: None,
+            oidc: None,
+            passports: Default::default(),
+            room: Default::default(),
+            alarm: Vec::new(),
+            door: None,
+            metrics: None,
+            log: None,
+        }
+    }
 }
 
 /// `[pages]` of `site.toml`.

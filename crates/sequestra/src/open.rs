@@ -7,6 +7,7 @@ use crate::replicas::Replicas;
 use crate::store;
 use crate::streams::Streams;
 use access::Access;
+use access::oidc::Provider;
 use anyhow::{Context, Result};
 use archive::{Archive, ArchiveParts};
 use audit::{Actor, Audit, Found};
@@ -251,7 +252,24 @@ fn fit(access: Access, settings: &Settings, layout: &Layout, clock: &Arc<dyn Clo
     if let Some(pages) = &settings.pages {
         access.use_passkeys(access::Passkeys::at(&pages.origin)?);
     }
+    if let Some(provider) = provider(settings, layout, clock)? {
+        access.use_provider(provider);
+    }
     Ok(access)
+}
+
+/// The provider through which people sign in, if the settings name one. Its answers come back to the site's pages.
+pub fn provider(
+    settings: &Settings,
+    layout: &Layout,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Provider>, access::Error> {
+    let Some(oidc) = &settings.oidc else { return Ok(None) };
+    let pages = settings.pages.as_ref();
+    let pages = pages.ok_or_else(|| access::Error::Provider("it needs `[pages]`".to_owned()))?;
+    // The same form as passkeys ask for: browsers go there.
+    access::Passkeys::at(&pages.origin)?;
+    Provider::open(oidc.clone(), &pages.origin, layout.root(), clock.clone()).map(Some)
 }
 
 /// Times that were seen before.

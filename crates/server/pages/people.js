@@ -1,5 +1,6 @@
-// The pages' one script. The session's token is kept for this tab alone and goes out in a header: there is no
-// cookie, so nothing that another page does carries it along. What the site says is written as text.
+// The pages' one script. The session's token is kept for this tab alone and goes out in a header: no cookie
+// carries it, so nothing that another page does carries it along. The one cookie there is says which browser left for the
+// organisation's sign-in, and goes with the questions about that alone. What the site says is written as text.
 "use strict";
 
 const byId = (id) => document.getElementById(id);
@@ -16,12 +17,12 @@ class Refused extends Error {
   }
 }
 
-async function ask(method, path, body) {
+async function ask(method, path, body, credentials = "omit") {
   const headers = {};
   const token = sessionStorage.getItem("session");
   if (token) headers["authorization"] = "Bearer " + token;
   if (body !== undefined) headers["content-type"] = "application/json";
-  const init = { method, headers, cache: "no-store", credentials: "omit", redirect: "error" };
+  const init = { method, headers, cache: "no-store", credentials, redirect: "error" };
   if (body !== undefined) init.body = JSON.stringify(body);
   const answer = await fetch(path, init);
   const said = await answer.text();
@@ -72,6 +73,30 @@ async function signInByPassword() {
   sessionStorage.setItem("session", session.token);
   byId("password").value = "";
   return session.account.name;
+}
+
+// Leaves for the organisation's sign-in, for this: what becomes of it is done by the page that it comes back to.
+async function leave(path, what) {
+  const { address } = await ask("POST", path, undefined, "same-origin");
+  sessionStorage.setItem("away", what);
+  location.assign(address);
+}
+
+// Comes back from there. The address is made plain at once: what it brings is good once, and is nobody's to see.
+async function arrive(said) {
+  const what = sessionStorage.getItem("away");
+  sessionStorage.removeItem("away");
+  if (said.has("error")) return "Your organisation did not sign you in. Begin again on the page that you came from.";
+  const brought = { state: said.get("state"), code: said.get("code") || "" };
+  if (said.has("iss")) brought.issuer = said.get("iss");
+  if (!what || what === "sign-in") {
+    const session = await ask("POST", "/v1/oidc/sessions", brought, "same-origin");
+    sessionStorage.setItem("session", session.token);
+    return "You are signed in as " + session.account.name + ".";
+  }
+  await ask("POST", "/v1/me/oidc", brought, "same-origin");
+  if (what === "link-once") await signOut();
+  return "Linked. From now on you can sign in through your organisation.";
 }
 
 async function confirm() {
@@ -186,7 +211,37 @@ const pages = {
   },
   "sign-in": () => {
     on("sign-in", async () => "You are signed in as " + (await signIn()) + ".");
+    if (byId("by-provider")) on("by-provider", () => leave("/v1/oidc/challenge", "sign-in"));
     on("by-password", async () => "You are signed in as " + (await signInByPassword()) + ".");
+  },
+  "oidc": () => {
+    const said = new URLSearchParams(location.search);
+    if (said.has("state")) {
+      history.replaceState(null, "", "/oidc");
+      byId("linking").hidden = true;
+      run(() => arrive(said));
+      return;
+    }
+    const show = async () => {
+      const within = Boolean(sessionStorage.getItem("session"));
+      if (within) byId("who").textContent = await whoAmI();
+      document.querySelector("[data-when=out]").hidden = within;
+      document.querySelector("[data-when=in]").hidden = !within;
+      const link = within ? await ask("GET", "/v1/me/oidc") : null;
+      byId("linked").textContent = link ? "Linked to " + link.provider + " since " + link.since + "." : "";
+      byId("unlink").hidden = !link;
+    };
+    run(async () => { try { await show(); } catch (refused) { if (sessionStorage.getItem("session")) throw refused; } });
+    on("leave", async () => { await signOut(); await show(); });
+    on("link", async () => {
+      await begin();
+      await confirmed(() => leave("/v1/me/oidc/challenge", weak ? "link-once" : "link"));
+    });
+    on("unlink", async () => {
+      await confirmed(() => ask("DELETE", "/v1/me/oidc"));
+      await show();
+      return "The link has ended.";
+    });
   },
   "password": () => {
     let ceremony = "";

@@ -215,6 +215,7 @@ impl IntoResponse for Failure {
             access::Error::Token.code(),
             access::Error::Passkey.code(),
             access::Error::Password.code(),
+            access::Error::NotVouched(access::oidc::Refused::State).code(),
         ];
         let status = match self.0.code.as_str() {
             code if signs_in.contains(&code) => StatusCode::UNAUTHORIZED,

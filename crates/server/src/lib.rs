@@ -11,7 +11,7 @@
 //! * `attend`: who calls, and the outcome of what was decided for them
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
-//! * one module a resource: `people`, `session`, `passkey`, `terminal`, `pages`, `service`, `policy`, `project`,
+//! * one module a resource: `people`, `session`, `passkey`, `oidc`, `terminal`, `pages`, `service`, `policy`, `project`,
 //!   `package`, `sample`, `object`, `tool`, `storage`, `reference`, `rights`, `run`, `variant`, `history`, `export`,
 //!   `record`, `tail`, `process`, `keys`,
 //!   `erase`, `keep`, `scrub`, `backup`
@@ -38,6 +38,7 @@ pub mod log;
 pub mod measured;
 mod object;
 mod observe;
+mod oidc;
 mod package;
 mod pages;
 mod passkey;

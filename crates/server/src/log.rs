@@ -38,6 +38,9 @@ pub struct Line {
     /// Whether the answer did not leave whole.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
+    /// Why it was refused, where its answer does not say: one of a few words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<&'static str>,
 }
 
 enum Item {
@@ -157,6 +160,7 @@ mod tests {
             sent: 812,
             over: "door",
             cut: false,
+            why: None,
         }
     }
 

@@ -45,12 +45,14 @@ struct Inner {
     route: Option<usize>,
     /// The id under which the ledger knows it.
     known: OnceLock<RequestId>,
+    why: OnceLock<&'static str>,
     received: AtomicU64,
 }
 
 impl Seen {
     fn new(minted: RequestId, route: Option<usize>) -> Self {
-        let inner = Inner { minted, route, known: OnceLock::new(), received: AtomicU64::new(0) };
+        let (known, why, received) = (OnceLock::new(), OnceLock::new(), AtomicU64::new(0));
+        let inner = Inner { minted, route, known, why, received };
         Self { inner: Arc::new(inner) }
     }
 
@@ -62,6 +64,11 @@ impl Seen {
     /// Its id.
     pub fn id(&self) -> &RequestId {
         self.inner.known.get().unwrap_or(&self.inner.minted)
+    }
+
+    /// It is refused for this, which the log is told and the answer is not.
+    pub fn because(&self, why: &'static str) {
+        let _ = self.inner.why.set(why);
     }
 
     /// Its route in the contract.
@@ -174,6 +181,7 @@ impl Drop for Account {
             sent,
             over: self.over,
             cut: !self.whole,
+            why: self.seen.inner.why.get().copied(),
         };
         if !log.line(line) {
             traffic.counts.line_lost();

@@ -3,6 +3,8 @@
 //! They are the same for everybody and hold no data: a script of ours asks the contract's routes and writes
 //! what it gets as text. Nothing comes from elsewhere, nothing is inline, nothing is framed.
 
+use crate::Site;
+use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -23,8 +25,15 @@ pub(crate) async fn password() -> Response {
     page("Set a password", include_str!("../pages/password.html"))
 }
 
-pub(crate) async fn sign_in() -> Response {
-    page("Sign in", include_str!("../pages/sign-in.html"))
+pub(crate) async fn sign_in(State(site): State<Site>) -> Response {
+    // A word of the settings, of small letters, digits and `-`.
+    let by = |name| include_str!("../pages/by-provider.html").replace("{provider}", name);
+    let by = site.access.provider().map(by).unwrap_or_default();
+    page("Sign in", &include_str!("../pages/sign-in.html").replace("{by-provider}", &by))
+}
+
+pub(crate) async fn oidc() -> Response {
+    page("Your organisation's sign-in", include_str!("../pages/oidc.html"))
 }
 
 pub(crate) async fn device() -> Response {
@@ -80,6 +89,8 @@ mod tests {
             include_str!("../pages/enrol.html"),
             include_str!("../pages/password.html"),
             include_str!("../pages/sign-in.html"),
+            include_str!("../pages/by-provider.html"),
+            include_str!("../pages/oidc.html"),
             include_str!("../pages/device.html"),
             include_str!("../pages/sessions.html"),
         ];

@@ -96,8 +96,11 @@ pub(crate) async fn unlink(
 }
 
 fn shown(links: Vec<access::identity::Identity>) -> Result<Answer<Vec<wire::IdentityLink>>, Failure> {
-    let wire =
-        |link: access::identity::Identity| wire::IdentityLink { issuer: link.issuer, since: link.since };
+    let wire = |link: access::identity::Identity| wire::IdentityLink {
+        issuer: link.issuer,
+        since: link.since,
+        signs_in: link.signs_in,
+    };
     Ok(Answer(links.into_iter().map(wire).collect()))
 }
 

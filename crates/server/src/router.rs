@@ -3,8 +3,8 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
-    backup, erase, export, history, keep, keys, object, package, pages, passkey, passport, password, people,
-    policy, process, project, record, reference, rights, run, sample, scrub, service, session, tail,
+    backup, erase, export, history, keep, keys, object, oidc, package, pages, passkey, passport, password,
+    people, policy, process, project, record, reference, rights, run, sample, scrub, service, session, tail,
     terminal, tool, variant, volume,
 };
 use axum::handler::Handler;
@@ -28,6 +28,10 @@ const OWN: &[&str] = &[
     "confirm passkey",
     "confirm terminal",
     "confirm password",
+    "oidc depart",
+    "oidc link",
+    "oidc show",
+    "oidc unlink",
     "password begin",
     "password set",
     "password remove",
@@ -88,6 +92,12 @@ impl Handlers {
         self.set("password begin", password::begin);
         self.set("password set", password::set);
         self.set("password remove", password::remove);
+        self.set("oidc begin", oidc::begin);
+        self.set("oidc login", oidc::sign_in);
+        self.set("oidc depart", oidc::begin_link);
+        self.set("oidc link", oidc::link);
+        self.set("oidc show", oidc::list);
+        self.set("oidc unlink", oidc::unlink);
         self.set("terminal begin", terminal::begin);
         self.set("terminal finish", terminal::finish);
         self.set("terminal show", terminal::asking);
@@ -97,6 +107,7 @@ impl Handlers {
         self.set("page enrol", pages::enrol);
         self.set("page password", pages::password);
         self.set("page sign-in", pages::sign_in);
+        self.set("page oidc", pages::oidc);
         self.set("page device", pages::device);
         self.set("page sessions", pages::sessions);
         self.set("page script", pages::script);

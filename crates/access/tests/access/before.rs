@@ -96,3 +96,35 @@ async fn what_was_there_before_passkeys_is_there_and_proves_no_more_than_it_did(
     let refused = testkit::postgres::database(folder.path(), [5; 32], &[earlier()]).await;
     assert_eq!(base::Fault::code(&refused.err().unwrap()), "DB-004");
 }
+
+/// Links were all for visas before people could sign in by one.
+#[tokio::test]
+async fn a_link_of_before_signs_nobody_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = access::MIGRATIONS;
+    let before = &all[..all.iter().position(|one| one.step == "access-9").unwrap()];
+    let db = open(folder.path(), before).await;
+    let user = UserId::mint(&SystemEntropy);
+    fill(&db, &user, "session", "once").await;
+    let text = |text: &str| Expr::value(text.to_owned());
+    let row = Query::insert()
+        .into_table("access_identity")
+        .columns(["name", "issuer", "account", "since"])
+        .values_panic([
+            Expr::value(vec![1u8; 32]),
+            text("https://visas.example/"),
+            text(user.as_str()),
+            Expr::value(NOW),
+        ])
+        .to_owned();
+    let tx = db.begin_without_decision().await.unwrap();
+    tx.execute(&row).await.unwrap();
+    tx.commit().await.unwrap();
+    db.close().await.unwrap();
+    drop(db);
+
+    let db = open(folder.path(), all).await;
+    let asked = Query::select().column("signs_in").from("access_identity").to_owned();
+    let row = db.reader().query_one(&asked).await.unwrap().unwrap();
+    assert!(!row.try_get_by_index::<bool>(0).unwrap());
+}

@@ -4,8 +4,10 @@
 #![cfg(test)]
 
 mod before;
+mod oidc;
 mod passkeys;
 mod passwords;
+mod provider;
 mod rights;
 mod services;
 mod sessions;

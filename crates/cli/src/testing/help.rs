@@ -41,7 +41,9 @@ fn every_route_has_its_command() {
             "session create" => vec!["login"],
             "session end" => vec!["logout"],
             // A browser's, on the site's pages; a terminal asks there by `login` and `confirm`.
-            name if name.starts_with("page ") || name.starts_with("terminal ") => vec!["login"],
+            name if ["page ", "terminal ", "oidc "].iter().any(|kind| name.starts_with(kind)) => {
+                vec!["login"]
+            }
             "passkey invite" => vec!["passkey", "enrol"],
             "passkey challenge" | "passkey login" | "passkey begin" | "passkey add" | "password login" => {
                 vec!["login"]

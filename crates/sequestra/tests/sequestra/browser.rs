@@ -9,29 +9,35 @@ use testkit::browser::Browser;
 use totp_rs::{Builder, Secret};
 
 /// A site that serves its pages, and where.
-struct Pages {
-    door: Door,
+pub struct Pages {
+    pub door: Door,
     origin: String,
-    pin: String,
+    pub pin: String,
 }
 
 impl Pages {
     fn open() -> Self {
+        Self::open_with(|_, _| String::new())
+    }
+
+    /// With further tables of settings, by the pages' origin.
+    pub fn open_with(tables: impl FnOnce(&Site, &str) -> String) -> Self {
         let site = Site::fresh(&[]);
         let made = site.json("admin", &["door", "certificate"]);
         let pin = made["pin"].as_str().unwrap().to_owned();
         // The origin names the port, so it is chosen before the door opens.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let origin = format!("https://localhost:{port}");
-        let door = Door::serve_at(site, port, "", &format!("[pages]\norigin = \"{origin}\""));
+        let tables = format!("[pages]\norigin = \"{origin}\"\n{}", tables(&site, &origin));
+        let door = Door::serve_at(site, port, "", &tables);
         Self { door, origin, pin }
     }
 
-    fn site(&self) -> &Site {
+    pub fn site(&self) -> &Site {
         &self.door.site
     }
 
-    fn page(&self, name: &str) -> String {
+    pub fn page(&self, name: &str) -> String {
         format!("{}/{name}", self.origin)
     }
 }

@@ -12,6 +12,7 @@
 //! * `keys`: what the site is sealed under, and its keys
 //! * `guide`: the transcripts of a guide are what the program prints
 //! * `browser`: the pages in a real browser
+//! * `oidc`: sign-in through a real provider, in a real browser
 //! * `bucket`: a site whose bodies lie in a bucket
 //! * `clear`: nothing lies in clear
 //! * `door`: the contract over HTTPS: TLS, limits, what is written, work that goes over it
@@ -45,6 +46,7 @@ mod keys;
 mod matrix;
 mod mistakes;
 mod mounted;
+mod oidc;
 mod outward;
 mod password;
 mod question;

@@ -177,6 +177,7 @@ impl Things {
         let value = match route.name {
             "session create" => json!({"token": format!("once_{}", "0".repeat(64))}),
             "passkey login" | "confirm passkey" => json!({"ceremony": "none", "credential": {}}),
+            "oidc login" | "oidc link" => json!({"state": "none", "code": "none"}),
             "password login" => json!({"name": "spare", "password": "none of hers", "code": "000000"}),
             "password set" => json!({"ceremony": "none", "password": "none of hers", "code": "000000"}),
             "confirm password" => json!({"password": "none of hers", "code": "000000"}),

@@ -92,6 +92,11 @@ impl Door {
         http::exchange(&mut self.connect(), token.as_deref(), method, path, body).unwrap()
     }
 
+    /// The same, with this session's token.
+    pub fn call_with(&self, token: &str, method: &str, path: &str, body: &[u8]) -> Reply {
+        http::exchange(&mut self.connect(), Some(token), method, path, body).unwrap()
+    }
+
     /// Sends bytes as they are, and gives what comes until the end of the connection.
     pub fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect();
