@@ -7,10 +7,12 @@ use crate::observe::Seen;
 use crate::{Failure, Site};
 use access::decide::Ended;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::Extensions;
 use axum::http::request::Parts as Head;
+use axum::http::{Extensions, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Who is signed in, for handlers.
 pub(crate) struct Signed(pub access::Caller);
@@ -39,7 +41,13 @@ pub(crate) struct Made(pub Vec<String>);
 #[derive(Debug, Clone)]
 pub(crate) struct Later;
 
+/// When "not there" is said: at the next of these after a request came.
+const TICK: Duration = Duration::from_millis(5);
+
 /// Runs a request of someone signed in.
+///
+/// INVARIANT (absent-as-foreign): what is there and not the caller's takes a little longer to find than what is not there, by
+/// the facts that are read of it. Both are answered at a tick, so the difference is not in the answer's time.
 ///
 /// INVARIANT (outcome-before-answer): an answer whose outcome could not be queued for the ledger
 /// is replaced by the failure.
@@ -47,10 +55,21 @@ pub(crate) struct Later;
 /// The request runs on a task of its own: a caller who hangs up does not leave a decision without
 /// its outcome.
 pub(crate) async fn attend(State(site): State<Site>, request: Request, next: Next) -> Response {
-    match tokio::spawn(attended(site, request, next)).await {
+    let (clock, begun) = (Arc::clone(&site.clock), site.clock.monotonic());
+    let response = match tokio::spawn(attended(site, request, next)).await {
         Ok(response) => response,
         Err(_) => Failure::from(Error::Ended).into_response(),
+    };
+    if response.status() == StatusCode::NOT_FOUND {
+        tokio::time::sleep(to_tick(clock.monotonic().saturating_sub(begun))).await;
     }
+    response
+}
+
+/// What is left to the next tick.
+fn to_tick(passed: Duration) -> Duration {
+    let over = passed.as_nanos().checked_rem(TICK.as_nanos()).and_then(|over| u64::try_from(over).ok());
+    TICK.saturating_sub(Duration::from_nanos(over.unwrap_or_default()))
 }
 
 async fn attended(site: Site, mut request: Request, next: Next) -> Response {
@@ -88,7 +107,7 @@ fn network(request: &Request) -> access::Network {
 
 /// How long an account that came by the door and asked too much has to wait. Before anything is decided, so that
 /// nothing is on record.
-fn too_many(site: &Site, request: &Request, caller: &access::Caller) -> Option<std::time::Duration> {
+fn too_many(site: &Site, request: &Request, caller: &access::Caller) -> Option<Duration> {
     request.extensions().get::<Peer>()?;
     site.traffic().held()?.account(caller.person()?).err()
 }
@@ -111,4 +130,22 @@ pub(crate) fn made<T: serde::Serialize>(body: T, ids: impl IntoIterator<Item = S
     let mut response = axum::Json(body).into_response();
     response.extensions_mut().insert(Made(ids.into_iter().collect()));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_less_than_a_tick_ends_with_it() {
+        let ended = |micros: u64| {
+            let passed = Duration::from_micros(micros);
+            (passed + to_tick(passed)).as_micros()
+        };
+        for (micros, at) in
+            [(0, 5_000), (700, 5_000), (1_000, 5_000), (4_999, 5_000), (5_000, 10_000), (12_345, 15_000)]
+        {
+            assert_eq!(ended(micros), at, "{micros}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// One call.
 struct Cell {
@@ -383,10 +384,17 @@ fn what_is_elsewhere_and_what_is_not_there_are_told_apart_by_nothing() {
         for who in ["foreign", "newcomer", "admin", "approver"] {
             // As many records of each, too: what an answer costs is what it asks and what it writes.
             let before = records();
+            let asked = Instant::now();
             let real = things.ask(&site, route.name, Some(who));
-            let between = records();
+            let (first, between, asked) = (asked.elapsed(), records(), Instant::now());
             let none = absent.ask(&site, route.name, Some(who));
-            let after = records();
+            let (second, after) = (asked.elapsed(), records());
+            // Neither comes before the tick, which both take less than on a machine that does nothing else.
+            assert!(
+                first.min(second) >= Duration::from_millis(5),
+                "{} as {who}: {first:?}, {second:?}",
+                route.name
+            );
             assert_eq!(real, none, "{} as {who}", route.name);
             assert_eq!(between - before, after - between, "{} as {who}", route.name);
             assert_eq!((real.status, real.code().as_str()), (404, "ACCESS-001"), "{} as {who}", route.name);
