@@ -1,4 +1,4 @@
-//! The transcripts of a guide, run as a reader would run them.
+//! The transcripts of guides, run as a reader would run them.
 //!
 //! A block ```` ```transcript ```` holds commands, `who$ sequestra …`, each with what it prints. A block
 //! ```` ```cedar path ```` is a file. `prj_…` in a command stands for the last such id that was printed, and a day
@@ -171,16 +171,22 @@ fn read_aloud(text: &str) -> String {
 }
 
 #[test]
-fn the_guide_on_access_says_what_happens() {
-    let path = page("access.md");
+fn guides_say_what_happens() {
+    for (name, least) in [("access.md", 20), ("administrator.md", 15)] {
+        says_what_happens(name, least);
+    }
+}
+
+fn says_what_happens(name: &str, least: usize) {
+    let path = page(name);
     let text = fs::read_to_string(&path).unwrap();
     let now = read_aloud(&text);
     if std::env::var_os("SEQUESTRA_UPDATE_GUIDE").is_some() {
         fs::write(&path, &now).unwrap();
     }
-    assert!(text.matches("$ sequestra ").count() > 20, "the guide has no transcripts");
+    assert!(text.matches("$ sequestra ").count() > least, "{name} has no transcripts");
     let different = text.lines().zip(now.lines()).find(|(before, after)| before != after);
-    assert!(text == now, "first difference, in the guide and now: {different:#?}\n\n{now}");
+    assert!(text == now, "first difference, in {name} and now: {different:#?}\n\n{now}");
 }
 
 #[test]
