@@ -6,7 +6,7 @@ use crate::table::{service, service_token};
 use crate::token::ServiceToken;
 use crate::{Access, Caller, Error, Proof};
 use audit::{Actor, Event, What};
-use base::{Id, RequestId, ServiceId, Timestamp, UserId};
+use base::{CredentialId, Id, RequestId, ServiceId, Timestamp, UserId};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
@@ -83,6 +83,8 @@ impl Access {
     async fn asserted(&self, text: &str, audience: &str) -> Result<Asserted, Error> {
         let no = || Error::NotSignedIn;
         let key = jwt::key_named(text, LONGEST).map_err(|_| no())?;
+        // An id and nothing else goes to the database.
+        let key = key.parse::<CredentialId>().map_err(|_| no())?.to_string();
         let (service, public) = self.service_key(&key).await?.ok_or_else(no)?;
         let public = public.as_slice().try_into().map_err(|_| no())?;
         let rules = Rules {

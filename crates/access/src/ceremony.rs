@@ -31,6 +31,23 @@ pub(crate) struct Room {
     pub all: usize,
 }
 
+impl Room {
+    /// More than this of one neighbourhood is a crowd.
+    const fn crowd(&self) -> usize {
+        self.near / 4
+    }
+}
+
+const fn raise(count: &mut usize) {
+    *count = count.saturating_add(1);
+}
+
+/// Who has the most, if that is more than `least`.
+fn largest(counts: HashMap<Source, usize>, least: usize) -> Option<Source> {
+    let most = counts.into_iter().max_by_key(|(_, count)| *count);
+    most.filter(|(_, count)| *count > least).map(|(who, _)| who)
+}
+
 impl<T> Default for Pending<T> {
     fn default() -> Self {
         Self { all: Mutex::default(), life: LIFE, most: MOST }
@@ -63,9 +80,13 @@ impl<T> Pending<T> {
         all.insert(name, (now, question));
     }
 
-    /// Keeps a question of somebody who may be anybody, if there is room for it. Where there is none left for all, the
-    /// oldest of the largest crowd makes room: whoever floods the site floods themselves out. `from` tells where a
-    /// question came from; none for those that are not counted.
+    /// Keeps a question of somebody who may be anybody, if there is room for it. `from` tells where a question came from;
+    /// none for those that are not counted.
+    ///
+    /// One who asks has their own room, and a neighbourhood and all of them have theirs. Where a neighbourhood's is full, the
+    /// oldest of whoever has the most of it makes room; where that of all is, the oldest of the largest neighbourhood, if that
+    /// is a crowd. So whoever floods the site floods themselves out; where many hosts do it together, it is the newcomers
+    /// who wait.
     pub fn keep_of(
         &self,
         (name, question): (String, T),
@@ -76,27 +97,32 @@ impl<T> Pending<T> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, (since, _)| now.saturating_sub(*since) < self.life);
         if let Some(asker) = from(&question) {
-            let mut crowds = HashMap::<Source, usize>::new();
-            let mut own = 0usize;
+            let (mut near, mut crowds) = (HashMap::<Source, usize>::new(), HashMap::<Source, usize>::new());
             for source in all.values().filter_map(|(_, one)| from(one)) {
-                own = own.saturating_add(usize::from(source.subscriber() == asker.subscriber()));
-                let crowd = crowds.entry(source.neighbourhood()).or_default();
-                *crowd = crowd.saturating_add(1);
+                raise(crowds.entry(source.neighbourhood()).or_default());
+                if source.neighbourhood() == asker.neighbourhood() {
+                    raise(near.entry(source.subscriber()).or_default());
+                }
             }
-            let near = crowds.get(&asker.neighbourhood()).copied().unwrap_or_default();
-            if own >= room.one || near >= room.near {
+            let own = near.get(&asker.subscriber()).copied().unwrap_or_default();
+            let gives_way = if own >= room.one {
                 return false;
-            }
-            if crowds.values().sum::<usize>() >= room.all {
-                let largest = crowds.into_iter().max_by_key(|(_, size)| *size);
-                let Some((crowd, _)) = largest.filter(|(_, size)| *size > near.saturating_add(1)) else {
-                    return false;
-                };
-                let theirs = |one: &T| from(one).is_some_and(|source| source.neighbourhood() == crowd);
-                let oldest = all.iter().filter(|(_, (_, one))| theirs(one));
-                let oldest = oldest.min_by_key(|(_, (since, _))| *since).map(|(name, _)| name.clone());
-                oldest.and_then(|name| all.remove(&name));
-            }
+            } else if near.values().sum::<usize>() >= room.near {
+                largest(near, own.saturating_add(1))
+                    .map(|one| (one, Source::subscriber as fn(Source) -> Source))
+            } else if crowds.values().sum::<usize>() >= room.all {
+                largest(crowds, room.crowd())
+                    .map(|crowd| (crowd, Source::neighbourhood as fn(Source) -> Source))
+            } else {
+                all.insert(name, (now, question));
+                return true;
+            };
+            let Some((who, of)) = gives_way else { return false };
+            let theirs = all.iter().filter(|(_, (_, one))| from(one).is_some_and(|source| of(source) == who));
+            let oldest = theirs.min_by_key(|(_, (since, _))| *since).map(|(name, _)| name.clone());
+            oldest.and_then(|name| all.remove(&name));
+        } else if all.values().filter(|(_, one)| from(one).is_none()).count() >= self.most {
+            return false;
         }
         all.insert(name, (now, question));
         true
@@ -181,32 +207,55 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_floods_itself_out_and_nobody_else() {
-        let room = Room { one: 2, near: 4, all: 6 };
-        let pending = Pending::of(LIFE, 100);
-        let ask = |name: &str, from: &str, second: u64| {
-            let from = Source::Network(from.parse().unwrap());
-            let question = (name.to_owned(), Some(from));
-            pending.keep_of(question, Duration::from_secs(second), &room, |one: &Option<Source>| *one)
+    fn whoever_floods_floods_themselves_out() {
+        let room = Room { one: 3, near: 8, all: 12 };
+        let pending = Pending::of(LIFE, 2);
+        let second = std::cell::Cell::new(0);
+        let now = || {
+            second.set(second.get() + 1);
+            Duration::from_secs(second.get())
         };
-        assert!(ask("a1", "2001:db8:0:1::1", 0) && ask("a2", "2001:db8:0:1::2", 1));
-        assert!(!ask("a3", "2001:db8:0:1::3", 2), "one subscriber has a /64");
-        assert!(ask("b1", "2001:db8:0:2::1", 3) && ask("b2", "2001:db8:0:3::1", 4));
-        assert!(!ask("b3", "2001:db8:0:4::1", 5), "one neighbourhood has a /48");
-        assert!(ask("c", "192.0.2.1", 6) && ask("d", "198.51.100.1", 7), "six are there");
-        assert!(ask("e", "203.0.113.1", 8), "and the seventh takes the place of one of the crowd");
-        let there = |name: &str| pending.with(name, Duration::from_secs(9), |_| ()).is_some();
-        assert_eq!(
-            ["a1", "a2", "b1", "b2", "c", "d", "e"].map(there),
-            [false, true, true, true, true, true, true]
-        );
-        // What is not counted takes nobody's place.
-        assert!(pending.keep_of(("own".into(), None), Duration::from_secs(9), &room, |one| *one));
-        assert!(ask("f", "203.0.114.1", 9) && !there("a2"));
-        // Where all are alike, those who came first stay.
-        assert!(ask("g", "203.0.115.1", 9) && !there("b1"));
-        assert!(!ask("h", "203.0.116.1", 9), "six of six neighbourhoods");
-        assert!(there("own"));
+        let ask = |name: &str, from: &str| {
+            let question = (name.to_owned(), Some(Source::Network(from.parse().unwrap())));
+            pending.keep_of(question, now(), &room, |one: &Option<Source>| *one)
+        };
+        let there = |name: &str| pending.with(name, now(), |_| ()).is_some();
+        // One subscriber has a /64, and no more than its own.
+        for host in 1..=3 {
+            assert!(ask(&format!("a{host}"), &format!("2001:db8:0:1::{host}")));
+            assert!(ask(&format!("b{host}"), &format!("2001:db8:0:2::{host}")));
+        }
+        assert!(!ask("a4", "2001:db8:0:1::4"));
+        // A neighbourhood, a /48, is full: who has the most of it makes room for who has less.
+        assert!(ask("c1", "2001:db8:0:3::1") && ask("c2", "2001:db8:0:3::2"));
+        assert!(ask("d1", "2001:db8:0:4::1"), "a neighbour of a flood is let in");
+        assert_eq!([there("a1"), there("b1")].into_iter().filter(|there| !there).count(), 1);
+        assert!(there("c1") && there("c2"));
+        // All is full: the largest crowd makes room, and those who are none do not.
+        for other in 1..=4 {
+            assert!(ask(&format!("e{other}"), &format!("192.0.{other}.1")));
+        }
+        assert!(ask("f", "203.0.113.1"));
+        assert!((1..=4).all(|other| there(&format!("e{other}"))));
+        // What is not counted takes nobody's place, and has an end as well.
+        let own = |name: &str| pending.keep_of((name.to_owned(), None), now(), &room, |one| *one);
+        assert!(own("own") && own("other") && !own("third"));
+    }
+
+    #[test]
+    fn where_many_hosts_flood_together_nobody_loses_what_waits() {
+        let room = Room { one: 3, near: 8, all: 6 };
+        let pending = Pending::of(LIFE, 100);
+        let ask = |name: &str, from: &str| {
+            let question = (name.to_owned(), Some(Source::Network(from.parse().unwrap())));
+            pending.keep_of(question, Duration::ZERO, &room, |one: &Option<Source>| *one)
+        };
+        assert!(ask("house", "198.51.100.1") && ask("beside", "198.51.100.2"));
+        for host in 0..10 {
+            ask(&format!("flood {host}"), &format!("10.{host}.0.1"));
+        }
+        let there = |name: &str| pending.with(name, Duration::ZERO, |_| ()).is_some();
+        assert!(there("house") && there("beside") && there("flood 0") && !there("flood 9"));
     }
 
     #[test]

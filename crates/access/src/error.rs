@@ -499,7 +499,7 @@ impl Error {
             Self::FirstPasskey => Some(
                 "sign in with a new one-time token, which an administrator makes (`account token`), and enrol at once".into(),
             ),
-            Self::Weaker => Some("approve the terminal from the machine that it is on, or confirm on the site's page `/sessions`".into()),
+            Self::Weaker => Some("approve the terminal from the machine that it is on, or sign in anew".into()),
             Self::Confirm => Some("run `sequestra confirm`, then the command again; what is about your passkeys is done on the site's page `/sessions`".into()),
             Self::Code => Some("codes last ten minutes and a few tries: begin again with `sequestra login`".into()),
             Self::NotApproved => Some("type the code into the site's page `/device` and approve it there".into()),

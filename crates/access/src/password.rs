@@ -191,6 +191,14 @@ impl Access {
         let what = What::CredentialRemoved { proof: Proof::PasswordTotp.as_str().to_owned() };
         let look = self.inner.db.look().await?;
         self.still_own(&*look, caller).await?;
+        // Once more where nobody else writes: it may be another by now, or all there is.
+        let now = password::Entity::find_by_id(user.to_string()).one(&*look).await?;
+        if now.is_none_or(|now| now.name != row.name) {
+            return Err(Error::NotFound);
+        }
+        if crate::passkey::passkeys_of(&*look, user).await?.iter().all(|one| one.suspended) {
+            return Err(Error::LastPasskey);
+        }
         let tx = look.decided(self.note(caller, what, [row.name, user.to_string()]).await?);
         password::Entity::delete_by_id(user.to_string()).exec(&*tx).await?;
         Ok(tx.commit().await?)

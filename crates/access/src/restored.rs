@@ -38,8 +38,10 @@ impl Access {
             .filter(place)
             .exec(&**tx)
             .await?;
-        if let Some(project) = project {
-            // Whom somebody may have taken out since, no visa brings back in.
+        // Whom somebody may have taken out since, no visa brings back in. An account that was made since is not there.
+        if let Some(project) = project
+            && account::Entity::find_by_id(account.to_string()).one(&**tx).await?.is_some()
+        {
             self.note_taken(tx, account, project).await?;
         }
         Ok(gone.rows_affected)

@@ -22,8 +22,8 @@ use std::time::Duration;
 pub const LIFE: Duration = Duration::from_secs(600);
 /// Terminals that wait at once for people whom nobody knows yet.
 const ROOM: Room = Room { one: 50, near: 200, all: 1000 };
-/// Most of all, those that confirm a session too: each session has one.
-const MOST: usize = 100_000;
+/// Most that confirm a session, of which each session has one, or are approved.
+const MOST: usize = 10_000;
 /// Wrong codes that an account may type while terminals wait, and wrong answers that a terminal may give.
 const TRIES: u8 = 5;
 /// Letters that are not taken for one another or make words.
@@ -112,7 +112,9 @@ impl Access {
             terminals.waiting.drop_all(same);
         }
         // A session that is there asks for itself: strangers take no place of its, nor it of theirs.
-        let stranger = |one: &Waiting| one.confirms.is_none().then_some(one.source);
+        // Nor does one that somebody approved make room for anybody.
+        let stranger =
+            |one: &Waiting| (one.confirms.is_none() && one.approved.is_none()).then_some(one.source);
         if !terminals.waiting.keep_of((secret.clone(), waiting), now, &ROOM, stranger) {
             return Err(Error::ManyWait);
         }
@@ -241,7 +243,7 @@ impl Access {
         Ok(Some(self.open_session(look, opening, &limits, request).await?))
     }
 
-    /// Records what somebody decided about a terminal, before it counts.
+    /// Records what somebody decided about a terminal.
     async fn note_terminal(&self, caller: &Caller, approved: bool) -> Result<u64, Error> {
         let session = caller.signed().map(|signed| signed.session.to_string());
         self.note(caller, What::TerminalDecided { approved }, session).await

@@ -40,7 +40,7 @@ pub fn run_on(args: impl Iterator<Item = OsString>, host: &dyn Host, console: &m
     {
         // Refused before anything was done: it is confirmed, and asked for again.
         console.problem_for_people(problem);
-        let confirmed = login::Confirm::default().run(&mut App::new(host, console, global.clone()));
+        let confirmed = login::Confirm::default().ask(&mut App::new(host, console, global.clone()));
         result = confirmed.and_then(|()| args::dispatch(again.command, &mut App::new(host, console, global)));
     }
     match result.and_then(|()| console.finish()) {

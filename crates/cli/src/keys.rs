@@ -171,7 +171,7 @@ fn turn(
                 if begun && problem.code == login::CONFIRM && app.console.can_ask() =>
             {
                 bar.suspend(|| app.console.problem_for_people(&problem));
-                login::Confirm::default().run(app)?;
+                login::Confirm::default().ask(app)?;
                 continue;
             }
             answer => answer?,

@@ -132,6 +132,12 @@ pub struct Confirm {
 
 impl Confirm {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        self.ask(app)?;
+        if app.console.is_json() { app.console.json(&serde_json::json!({})) } else { Ok(()) }
+    }
+
+    /// The same for another command, whose answer is the one on stdout.
+    pub(crate) fn ask(self, app: &mut App<'_>) -> Result<(), Failure> {
         let mut client = app.client()?;
         if self.password {
             let (password, code) = typed(app)?;
@@ -141,7 +147,7 @@ impl Confirm {
             approved(app, &mut client, terminal)?;
         }
         app.console.say("confirmed for five minutes");
-        if app.console.is_json() { app.console.json(&serde_json::json!({})) } else { Ok(()) }
+        Ok(())
     }
 }
 

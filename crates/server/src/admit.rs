@@ -28,9 +28,6 @@ const FILES: &[&str] = &["package file", "reference file"];
 
 /// Lets a request pass, or answers it.
 pub(crate) async fn admit(State(site): State<Site>, request: Request, next: Next) -> Response {
-    if let Err(error) = of_own_page(&request) {
-        return closed(Failure::from(error).into_response());
-    }
     if let Some(Peer(address)) = request.extensions().get::<Peer>().copied() {
         if let Err(error) = framed(&site, &request) {
             // What follows on this connection may be read in two ways.
@@ -39,6 +36,10 @@ pub(crate) async fn admit(State(site): State<Site>, request: Request, next: Next
         if let Some(Err(wait)) = site.traffic().held().map(|held| held.address(address.ip())) {
             return limited(&site, wait);
         }
+    }
+    // After it was counted: what is refused here is a request as well.
+    if let Err(error) = of_own_page(&request) {
+        return closed(Failure::from(error).into_response());
     }
     let limit = limit_of(&site, &request);
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());

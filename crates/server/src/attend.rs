@@ -72,6 +72,14 @@ fn to_tick(passed: Duration) -> Duration {
     TICK.saturating_sub(Duration::from_nanos(over.unwrap_or_default()))
 }
 
+/// Runs a request of nobody in particular on a task of its own: what is on record when its caller hangs up is done.
+pub(crate) async fn apart(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Failure::from(Error::Ended).into_response(),
+    }
+}
+
 async fn attended(site: Site, mut request: Request, next: Next) -> Response {
     let _used = site.in_use();
     let source = source_of(request.extensions());

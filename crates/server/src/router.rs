@@ -226,7 +226,7 @@ pub fn router(site: Site) -> Router {
     }
     signed
         .layer(middleware::from_fn_with_state(site.clone(), attend::attend))
-        .merge(open)
+        .merge(open.layer(middleware::from_fn(attend::apart)))
         .fallback(|| async { Failure::from(Error::Route) })
         .method_not_allowed_fallback(|| async { Failure::from(Error::Route) })
         .layer(middleware::from_fn_with_state(site.clone(), admit::admit))
@@ -237,6 +237,34 @@ pub fn router(site: Site) -> Router {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+    use tokio::io::AsyncWriteExt;
+
+    #[tokio::test]
+    async fn what_a_stranger_began_is_done_though_they_hang_up() {
+        let (begun, done) = (Arc::new(tokio::sync::Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (tell, set) = (begun.clone(), done.clone());
+        let handler = move || async move {
+            tell.notify_one();
+            // Long enough for the server to see that nobody is there any more.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            set.store(true, Ordering::Release);
+        };
+        let app: Router =
+            Router::new().route("/", axum::routing::post(handler)).layer(middleware::from_fn(attend::apart));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        begun.notified().await;
+        drop(stream);
+        while !done.load(Ordering::Acquire) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
     use std::collections::BTreeSet;
 
     #[test]

@@ -412,6 +412,7 @@ async fn assertions_that_are_none_open_nothing_and_count() {
         ("another type", header(|h| h["typ"] = json!("at+jwt"))),
         ("a path as key id", header(|h| h["kid"] = json!("../../../../dev/null"))),
         ("SQL as key id", header(|h| h["kid"] = json!("' OR 1=1 --"))),
+        ("a key id that no database takes", header(|h| h["kid"] = json!("\u{0}"))),
         ("an unknown key id", header(|h| h["kid"] = json!("crd_00000000000000000000"))),
         ("no key id", header(|h| *h = json!({"alg": "EdDSA"}))),
         ("nbf as text", claim(|c| c["nbf"] = json!("1900000000"))),

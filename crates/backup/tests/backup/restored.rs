@@ -183,6 +183,10 @@ async fn what_was_erased_held_or_taken_away_since_stays_so() {
     site.spine.access.remove_member(&permit, &tx, &viewer).await.unwrap();
     tx.commit().await.unwrap();
     site.spine.access.close(manager, Default::default()).await.unwrap();
+    // Somebody who came since, and is not in the copy.
+    let (_, late) = site.spine.account("late").await;
+    site.spine.add(&site.members, &late, Role::Viewer).await;
+    site.spine.access.close(manager, Default::default()).await.unwrap();
     let lost = put(&site.spine, &site.members, b"too late", None).await;
     // The site's secrets were sealed anew since: the file that comes back is older than that.
     let by = audit::Actor::Site(site.spine.site.clone());
@@ -205,6 +209,8 @@ async fn what_was_erased_held_or_taken_away_since_stays_so() {
     assert_eq!(back.count(&format!("{object} = '{of_project}' AND deleted_at IS NOT NULL")).await, 1);
     assert_eq!(back.count(&format!("{object} = '{held}' AND held = 1 AND locked = 0")).await, 1);
     assert_eq!(back.count(&format!("access_grant WHERE account = '{viewer}'")).await, 0);
+    assert_eq!(back.count(&format!("access_taken WHERE account = '{viewer}'")).await, 1);
+    assert_eq!(back.count(&format!("access_account WHERE id = '{late}'")).await, 0);
     assert_eq!(back.count(&format!("access_grant WHERE account = '{back_again}'")).await, 1);
     assert_eq!(back.count("access_proposal WHERE state = 'open'").await, 0);
     assert_eq!(back.count("access_proposal WHERE state = 'withdrawn'").await, 1);

@@ -18,6 +18,20 @@ fn answers(text: &str) -> usize {
 }
 
 #[test]
+fn a_page_of_another_site_changes_nothing_by_somebodys_browser() {
+    let door = Door::open();
+    let asked = |said: &str| {
+        let head = "POST /v1/terminals HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n";
+        door.raw(format!("{head}{said}\r\n").as_bytes())
+    };
+    let refused = asked("sec-fetch-site: cross-site\r\n");
+    assert!(status(&refused) == 403 && refused.contains("SERVER-018"), "{refused}");
+    // The same without it gets as far as there being no pages on this site.
+    let let_in = asked("");
+    assert!(!let_in.contains("SERVER-018") && let_in.contains("ACCESS-027"), "{let_in}");
+}
+
+#[test]
 fn a_request_has_one_end() {
     let door = Door::open();
     // What hides behind each would be answered if the first were read in another way.
