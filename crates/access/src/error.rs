@@ -465,7 +465,7 @@ impl Error {
         match self {
             Self::NoPasskeys => Some(
                 "an administrator sets the address of the site's pages in `site.toml`; until then sign in with a one-time \
-                 token: `sequestra login --token`"
+                 token: `sequestra login --token`; a password confirms as well: `sequestra confirm --password`"
                     .into(),
             ),
             Self::Origin(_) => Some(
@@ -496,6 +496,7 @@ impl Error {
                  site's own networks, or at the address of the browser that approves it"
                     .into(),
             ),
+            Self::Takeover => Some("the project's administrator takes its roles there away (`member remove`), and gives them again after the next sign-in".into()),
             Self::FirstPasskey => Some(
                 "sign in with a new one-time token, which an administrator makes (`account token`), and enrol at once".into(),
             ),

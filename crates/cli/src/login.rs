@@ -58,8 +58,20 @@ impl Login {
                 other => other?,
             },
         };
-        let client = app.visitor()?;
-        let path = app.sessions().store(&client.health().site, &client.place(), &session.token)?;
+        let mut client = app.visitor()?;
+        let (site, place, sessions) = (client.health().site.clone(), client.place(), app.sessions());
+        // Somebody else's session that is still good: this file may be all they have.
+        if let Ok(before) = sessions.load(&site, &place) {
+            client.sign(before)?;
+            if let Ok(Me { account, .. }) = client.get::<Me>("whoami", &[])
+                && account.name != session.account.name
+            {
+                let kept = sessions.put_aside(&site, &place, &account.name)?;
+                let (name, kept) = (account.name, kept.display());
+                app.console.say(&format!("the session of {name} is kept in {kept} (`--session`)"));
+            }
+        }
+        let path = sessions.store(&site, &place, &session.token)?;
         app.console.say(&format!(
             "signed in as {}; session kept in {}",
             session.account.name,

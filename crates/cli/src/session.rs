@@ -94,6 +94,17 @@ impl Sessions {
         Ok(path)
     }
 
+    /// Puts the token that is kept aside, under the name of whoever it signs in.
+    pub fn put_aside(&self, site: &SiteId, folder: &Path, name: &str) -> Result<PathBuf, Failure> {
+        let path = self.path(site, folder)?;
+        let mut file = path.file_name().unwrap_or_default().to_owned();
+        file.push("-");
+        file.push(name);
+        let aside = path.with_file_name(file);
+        std::fs::rename(&path, &aside).map_err(|source| Error::Write { path: aside.clone(), source })?;
+        Ok(aside)
+    }
+
     /// Forgets the token.
     pub fn forget(&self, site: &SiteId, folder: &Path) -> Result<(), Failure> {
         let path = self.path(site, folder)?;

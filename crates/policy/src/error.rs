@@ -71,7 +71,7 @@ impl Fault for Error {
             match self {
                 Self::Name { .. } => "name policies `*.cedar` and the schema `*.cedarschema`",
                 Self::SchemaCount { .. } => "keep one file that ends in `.cedarschema`",
-                Self::Syntax { .. } => "correct the file; until then everything is denied",
+                Self::Syntax { .. } => "correct the file; what is in force stays so",
                 Self::PolicyId { .. } => "give each policy its own `@id(\"…\")` and a `@why(\"…\")`",
                 Self::Validation { .. } => "compare the names in the policy with those in the schema",
                 Self::Actions { .. } => "use the schema that came with this version",
