@@ -78,6 +78,11 @@ impl Create {
             return app.console.json(&made);
         }
         app.console.say(&format!("made {} project `{}`", made.class, made.name));
+        if made.class >= Class::Controlled {
+            app.console.say(
+                "in it people act who signed in with a passkey: its administrator enrols theirs first, on the site's page `/enrol`",
+            );
+        }
         app.console.line(&made.id.to_string())
     }
 }

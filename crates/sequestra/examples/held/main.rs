@@ -3,21 +3,19 @@
 //! `cargo run -p sequestra --example held [-- CONNECTIONS]`, after `cargo build --workspace`; 10,000 unless said. Prints
 //! the process's memory before and while they are held, and how long a request takes beside them.
 
+#[path = "../serving/mod.rs"]
+mod serving;
+
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serving::{Serving, connect};
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// What the design asks for.
@@ -77,71 +75,6 @@ async fn measure(serving: &Serving, wanted: usize) -> Result<()> {
         println!("a request {name}: p50 {p50:.2} ms, p99 {p99:.2} ms");
     }
     Ok(())
-}
-
-/// A site that serves, in a process of its own.
-struct Serving {
-    child: Child,
-    port: u16,
-}
-
-impl Serving {
-    fn start(room: &Path, connections: usize) -> Result<Self> {
-        let (site, passphrase) = (room.join("site"), room.join("passphrase"));
-        base::durable::create_once(&passphrase, b"twelve characters and more")?;
-        let run = |words: &[&str]| -> Result<Command> {
-            let mut command = Command::new(program()?);
-            command.args(words).arg("--passphrase-file").arg(&passphrase).stdin(Stdio::null());
-            Ok(command)
-        };
-        let text = site.to_str().context("a path that is no text")?;
-        for words in [&["init", text][..], &["door", "certificate", "--site", text]] {
-            ensure!(run(words)?.stdout(Stdio::null()).status()?.success(), "{words:?} failed");
-        }
-        let settings = format!(
-            "{}\n[door]\naddress = \"127.0.0.1:0\"\n[door.limits]\nconnections = {most}\nconnections_per_address = {most}\n\
-             requests_per_second_per_address = 1000000\nheader_seconds = 3600\n",
-            fs::read_to_string(site.join("site.toml"))?,
-            most = connections + 16,
-        );
-        fs::write(site.join("site.toml"), settings)?;
-        let log = fs::File::create(room.join("serve.log"))?;
-        let mut child = run(&["serve", "--site", text])?.stdout(Stdio::piped()).stderr(log).spawn()?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
-        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
-        let port = port.with_context(|| format!("the site does not serve: {line}"))?;
-        Ok(Self { child, port })
-    }
-
-    /// KiB of memory that the process has.
-    fn memory(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        Ok(line.context("no VmRSS")?.trim().trim_end_matches(" kB").parse()?)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-        let _ = self.child.wait();
-    }
-}
-
-/// The program beside this one.
-fn program() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let program = own.parent().and_then(Path::parent).context("no folder")?.join("sequestra");
-    ensure!(program.exists(), "`{}` is not built", program.display());
-    Ok(program)
-}
-
-async fn connect(port: u16, config: &Arc<ClientConfig>) -> Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    stream.set_nodelay(true)?;
-    let name = ServerName::try_from("localhost")?;
-    Ok(TlsConnector::from(Arc::clone(config)).connect(name, stream).await?)
 }
 
 async fn ask(stream: &mut TlsStream<TcpStream>) -> Result<()> {
