@@ -52,8 +52,47 @@ static BESIDE: &[Beside] = &[
     Beside { action: "make-backup", events: &["backup-made", "object-damaged"] },
 ];
 
-/// Kinds of events that nobody asks for, or that belong to no decision: the site's life, its care for what it
-/// stores and for its record, and people who sign in and out.
+/// What a route leaves that nobody decides: what people do with their own accounts, and how they sign in and out.
+struct Own {
+    route: &'static str,
+    events: &'static [&'static str],
+}
+
+/// A sign-in, and what it ends.
+const OPENED: &[&str] = &["session-opened", "session-ended"];
+/// An answer of a passkey in a session; one that answers as a copy would is suspended, and ends what passkeys began.
+const ANSWERED: &[&str] = &["session-confirmed", "credential-suspended", "session-ended"];
+
+/// Routes without an action and without a line here leave nothing.
+static OWN: &[Own] = &[
+    Own { route: "session create", events: OPENED },
+    Own { route: "password login", events: OPENED },
+    Own { route: "oidc login", events: OPENED },
+    Own { route: "service token", events: OPENED },
+    Own { route: "passkey login", events: &["session-opened", "session-ended", "credential-suspended"] },
+    Own { route: "terminal finish", events: &["session-opened", "session-ended", "session-confirmed"] },
+    Own { route: "session end", events: &["session-ended"] },
+    Own { route: "session revoke", events: &["session-ended"] },
+    Own { route: "confirm passkey", events: ANSWERED },
+    Own { route: "confirm password", events: &["session-confirmed"] },
+    Own {
+        route: "terminal approve",
+        events: &["terminal-decided", "session-confirmed", "credential-suspended", "session-ended"],
+    },
+    Own { route: "terminal refuse", events: &["terminal-decided"] },
+    Own { route: "passkey invite", events: &["credential-added"] },
+    Own { route: "passkey add", events: &["credential-added"] },
+    Own { route: "passkey remove", events: &["credential-removed", "session-ended"] },
+    Own { route: "password set", events: &["credential-added"] },
+    Own { route: "password remove", events: &["credential-removed"] },
+    Own { route: "oidc link", events: &["credential-added", "credential-removed", "session-ended"] },
+    Own { route: "oidc unlink", events: &["credential-removed", "session-ended"] },
+    Own { route: "service allow", events: &["service-changed"] },
+    Own { route: "service withdraw", events: &["service-changed"] },
+    Own { route: "passport present", events: &["passport-presented", "visa-accepted", "rights-changed"] },
+];
+
+/// Kinds of events that nobody asks for: the site's life, its care for what it stores and for its record.
 pub const UNASKED: &[&str] = &[
     "site-created",
     "site-opened",
@@ -62,17 +101,6 @@ pub const UNASKED: &[&str] = &[
     "administrator-made",
     "database-moved",
     "site-stopped",
-    "session-opened",
-    "session-ended",
-    "session-confirmed",
-    "terminal-decided",
-    "credential-added",
-    "credential-removed",
-    "credential-suspended",
-    "service-changed",
-    "passport-presented",
-    "visa-accepted",
-    "rights-changed",
     "sessions-refused",
     "objects-scrubbed",
     "object-damaged",
@@ -122,7 +150,7 @@ pub fn catalogue() -> Catalogue {
         method: route.method,
         path: route.path,
         action: route.action,
-        events: route.action.map_or(&[], beside),
+        events: route.action.map_or_else(|| own(route.name), beside),
     });
     Catalogue { routes: routes.collect(), unasked: UNASKED }
 }
@@ -132,11 +160,17 @@ pub fn beside(action: &str) -> &'static [&'static str] {
     BESIDE.iter().find(|one| one.action == action).map_or(&[], |one| one.events)
 }
 
+/// Kinds of events that a route without an action may leave; one that was good leaves at least one of them.
+pub fn own(route: &str) -> &'static [&'static str] {
+    OWN.iter().find(|one| one.route == route).map_or(&[], |one| one.events)
+}
+
 /// Whether events of this kind are recorded at all.
 pub fn is_kind(word: &str) -> bool {
     ["decision", "outcome"].contains(&word)
         || UNASKED.contains(&word)
         || BESIDE.iter().any(|one| one.events.contains(&word))
+        || OWN.iter().any(|one| one.events.contains(&word))
 }
 
 #[cfg(test)]
@@ -144,10 +178,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_declared_is_of_an_action_that_some_route_has() {
+    fn what_is_declared_is_of_an_action_or_a_route_that_is_there() {
         for one in BESIDE {
             assert!(ROUTES.iter().any(|route| route.action == Some(one.action)), "{}", one.action);
             assert!(!one.events.is_empty() && std::ptr::eq(beside(one.action), one.events), "{}", one.action);
+        }
+        for one in OWN {
+            let route = ROUTES.iter().find(|route| route.name == one.route);
+            assert!(route.is_some_and(|route| route.action.is_none()), "{}", one.route);
+            assert!(!one.events.is_empty() && std::ptr::eq(own(one.route), one.events), "{}", one.route);
         }
         assert_eq!(catalogue().routes.len(), ROUTES.len());
     }

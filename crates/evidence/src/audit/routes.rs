@@ -245,10 +245,14 @@ fn each_once(routes: &[&Route], asked: &[u16], events: &[Event], stranger: &str)
 /// Events of kinds that nothing declares where they stand.
 fn undeclared(catalogue: &Catalogue, events: &[Event]) -> Vec<String> {
     let mut by_action: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    // What people do with their own accounts is decided by nobody.
+    let mut own: BTreeSet<&str> = BTreeSet::new();
     for route in &catalogue.routes {
-        if let Some(action) = &route.action {
-            by_action.entry(action).or_default().extend(route.events.iter().map(String::as_str));
-        }
+        let kinds = match &route.action {
+            Some(action) => by_action.entry(action).or_default(),
+            None => &mut own,
+        };
+        kinds.extend(route.events.iter().map(String::as_str));
     }
     let mut acts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for event in events.iter().filter(|event| event.kind == "decision") {
@@ -258,9 +262,12 @@ fn undeclared(catalogue: &Catalogue, events: &[Event]) -> Vec<String> {
         "decision" => by_action.contains_key(word(event, "action")),
         "outcome" => event.body.get("decision").is_some(),
         kind if catalogue.unasked.iter().any(|one| one == kind) => true,
-        kind => acts.get(word(event, "request")).is_some_and(|actions| {
-            actions.iter().any(|action| by_action.get(action).is_some_and(|kinds| kinds.contains(kind)))
-        }),
+        kind => match acts.get(word(event, "request")) {
+            Some(actions) => {
+                actions.iter().any(|action| by_action.get(action).is_some_and(|kinds| kinds.contains(kind)))
+            }
+            None => own.contains(kind),
+        },
     };
     let wrong = events.iter().filter(|event| !fits(event));
     wrong.map(|event| format!("`{}` at position {}", event.kind, event.position)).collect()

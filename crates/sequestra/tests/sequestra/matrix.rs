@@ -102,9 +102,14 @@ fn request_of(
     reply: &Reply,
     known: &BTreeSet<String>,
 ) -> Option<String> {
-    route.action?;
     if reply.status == 401 {
         return None;
+    }
+    if route.action.is_none() {
+        // What nobody decides is recorded before it is answered.
+        let events = site.events();
+        let mut fresh = events[before..].iter().map(|e| text(&e["event"]["request"]));
+        return fresh.find(|request| !request.is_empty() && !known.contains(*request)).map(str::to_owned);
     }
     let mut found = None;
     until(&format!("{} is in the ledger", route.name), || {
@@ -272,6 +277,7 @@ fn undeclared(cell: &Cell, events: &[Value]) -> Vec<String> {
     let declared = |kind: &str| {
         ["decision", "outcome"].contains(&kind)
             || api::trail::UNASKED.contains(&kind)
+            || api::trail::own(cell.route.name).contains(&kind)
             || actions().any(|action| api::trail::beside(action).contains(&kind))
     };
     let wrong = own.iter().map(|event| kind(event)).filter(|kind| !declared(kind));
@@ -280,9 +286,12 @@ fn undeclared(cell: &Cell, events: &[Value]) -> Vec<String> {
 
 /// What is wrong with the trail of one call.
 fn faults(cell: &Cell, events: &[Value]) -> Vec<String> {
-    let Some(action) = cell.route.action else { return Vec::new() };
     let told = |what: &str| vec![format!("{} as {}: {what}", cell.route.name, cell.caller)];
     let own: Vec<&Value> = of_cell(cell, events).collect();
+    let Some(action) = cell.route.action else {
+        let silent = cell.reply.good() && own.is_empty() && !api::trail::own(cell.route.name).is_empty();
+        return if silent { told("nothing recorded") } else { Vec::new() };
+    };
     if cell.reply.status == 401 {
         return if own.is_empty() { Vec::new() } else { told("recorded for nobody") };
     }
