@@ -10,6 +10,12 @@ use serde_json::{Value, json};
 /// Seconds from the making of an assertion to its end.
 const GOOD_FOR: i64 = 60;
 
+/// What an assertion that is none has to be answered with.
+pub(crate) fn expect_refused(play: &mut Play, answer: &Answer) {
+    let held = answer.status == 401 && token(answer).is_empty();
+    play.expect("401, and no token", held, format!("status {}: {}", answer.status, answer.body));
+}
+
 /// A service account with the machine that has its key.
 pub(crate) struct Machine {
     key: Ed25519KeyPair,

@@ -1,8 +1,8 @@
 //! C-IDN-10: a service account acts for a person who let it, within its scope, from its networks, until its end.
 
-use super::machine::{Machine, now, present, token};
+use super::machine::{Machine, expect_refused, now, present, token};
 use crate::audit::clock::{Clocked, records};
-use crate::site::{Answer, Site, Who};
+use crate::site::{Site, Who};
 use crate::{Control, Play, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -157,9 +157,4 @@ fn ended(play: &mut Play, site: &Site, project: &str) -> Result<()> {
     })?;
     expect_refused(play, &present(site, &machine.assertion(play, now(play).saturating_add(days * DAY)))?);
     clock.stop()
-}
-
-fn expect_refused(play: &mut Play, answer: &Answer) {
-    let held = answer.status == 401 && token(answer).is_empty();
-    play.expect("401, and no token", held, format!("status {}: {}", answer.status, answer.body));
 }

@@ -1,7 +1,7 @@
 //! C-IDN-11: a signed token counts as it was meant, or not at all.
 
-use super::machine::{Machine, now, present, token};
-use crate::site::{Answer, Site};
+use super::machine::{Machine, expect_refused, now, present, token};
+use crate::site::Site;
 use crate::{Control, Play, Result};
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -142,11 +142,6 @@ fn refuse(play: &mut Play, site: &Site, what: &str, assertion: &str) -> Result<(
     let answer = play.attack(&format!("present one with {what}"), || present(site, assertion))?;
     expect_refused(play, &answer);
     Ok(())
-}
-
-fn expect_refused(play: &mut Play, answer: &Answer) {
-    let held = answer.status == 401 && token(answer).is_empty();
-    play.expect("401, and no token", held, format!("status {}: {}", answer.status, answer.body));
 }
 
 fn expect_good(play: &mut Play, site: &Site, assertion: &str, project: &str) -> Result<()> {
