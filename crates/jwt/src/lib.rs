@@ -8,10 +8,12 @@
 //! * [`verify`]: from a text and rules to claims
 //! * [`keys`]: the public keys of an issuer (JWKS, RFC 7517)
 //! * [`source`]: where these come from
+//! * [`fresh`]: what somebody else says, for as long as it counts
 //! * [`json`]: JSON that says each thing once
 //!
 //! This room deliberately lacks: making tokens, secrets, encrypted tokens, symmetric keys, and a clock of its own.
 
+pub mod fresh;
 pub mod json;
 pub mod keys;
 pub mod source;
@@ -20,6 +22,7 @@ pub mod verify;
 mod error;
 
 pub use error::Error;
+pub use fresh::{FRESH, Fresh};
 pub use keys::{Algorithm, Keys};
 pub use source::Source;
 pub use verify::{Audience, Claims, Rules, issuer_named, key_named, verify};

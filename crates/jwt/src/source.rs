@@ -1,21 +1,18 @@
 //! Where an issuer's keys come from: a file, or an address, of the settings.
 
+use crate::fresh::Fresh;
 use crate::keys::LONGEST;
 use crate::{Error, Keys};
 use base::Clock;
-use outbound::{Place, WEB, unanswered};
+use outbound::{Place, WEB, body};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use ureq::Agent;
 
-/// How long keys that were fetched are used. A key that its issuer takes back is good for this long here.
-pub const FRESH: Duration = Duration::from_secs(300);
-/// How long nobody asks again after a failure.
-const PAUSE: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -41,12 +38,8 @@ pub struct Where {
 pub struct Source {
     from: From,
     clock: Arc<dyn Clock>,
-    /// What came of the last time, and when that was.
-    last: Mutex<Option<Fetched>>,
+    last: Fresh<Keys, Error>,
 }
-
-/// When somebody asked, and what came of it.
-type Fetched = (Duration, Result<Arc<Keys>, Error>);
 
 enum From {
     File(PathBuf),
@@ -68,13 +61,10 @@ impl Source {
             (None, Some(url)) => From::Address { agent: agent(settings, url, folder)?, url: url.clone() },
             _ => return Err(wrong("its keys are in a `file`, or at a `url`")),
         };
-        Ok(Self { from, clock, last: Mutex::new(None) })
+        Ok(Self { from, clock, last: Fresh::default() })
     }
 
     /// The keys of now. Reads a file or asks an address, so it blocks.
-    ///
-    /// INVARIANT (failure-closes): keys that were fetched longer ago than [`FRESH`] are never used, also where newer
-    /// ones are out of reach.
     ///
     /// # Errors
     /// What cannot be reached, or cannot be used.
@@ -82,20 +72,7 @@ impl Source {
         match &self.from {
             From::File(path) => read(path).and_then(|bytes| Keys::parse(&bytes)).map(Arc::new),
             From::Address { agent, url } => {
-                // One asks, the others wait for what comes of it.
-                let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-                let now = self.clock.monotonic();
-                if let Some((at, known)) = &*last {
-                    let good_for = if known.is_ok() { FRESH } else { PAUSE };
-                    if now.saturating_sub(*at) < good_for {
-                        return known.clone();
-                    }
-                }
-                let keys = fetch(agent, url).and_then(|bytes| Keys::parse(&bytes)).map(Arc::new);
-                // A failure counts from its end: who waited for it does not ask again at once.
-                let at = if keys.is_ok() { now } else { self.clock.monotonic() };
-                *last = Some((at, keys.clone()));
-                keys
+                self.last.get(&*self.clock, || fetch(agent, url).and_then(|bytes| Keys::parse(&bytes)))
             }
         }
     }
@@ -111,17 +88,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn fetch(agent: &Agent, url: &str) -> Result<Vec<u8>, Error> {
-    let failed = |error: ureq::Error| {
-        let why = unanswered(&error).unwrap_or_else(|| "its answer is not HTTP".to_owned());
-        Error::Source(format!("their address: {why}"))
-    };
-    let mut answer = agent.get(url).header("accept", "application/json").call().map_err(failed)?;
-    let status = answer.status().as_u16();
-    if status != 200 {
-        // A redirect as well: an answer names no address.
-        return Err(Error::Source(format!("their address: it answers with status {status}")));
-    }
-    answer.body_mut().with_config().limit(LONGEST as u64).read_to_vec().map_err(failed)
+    let answer = agent.get(url).header("accept", "application/json").call();
+    body(answer, LONGEST as u64).map_err(|why| Error::Source(format!("their address: {why}")))
 }
 
 fn agent(settings: &Where, url: &str, folder: &Path) -> Result<Agent, Error> {

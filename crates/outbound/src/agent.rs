@@ -7,11 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use ureq::config::{Config, ConfigBuilder};
+use ureq::http::Response;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::DefaultConnector;
-use ureq::{Agent, Error};
+use ureq::{Agent, Body, Error};
 
 /// Why nobody is asked at a place, whatever its name leads to. Each says it of the setting, which is "it".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +82,20 @@ pub fn unanswered(error: &Error) -> Option<String> {
         _ => return None,
     };
     Some(why.to_owned())
+}
+
+/// What a place says to a question to which there is one good answer: status 200, and at most so many bytes.
+///
+/// # Errors
+/// Why it says nothing that counts, said of the place, which is "it".
+pub fn body(answer: Result<Response<Body>, Error>, most: u64) -> Result<Vec<u8>, String> {
+    let failed = |error: Error| unanswered(&error).unwrap_or_else(|| "its answer is not HTTP".to_owned());
+    let mut answer = answer.map_err(failed)?;
+    if answer.status() != 200 {
+        // A redirect as well: an answer names no address.
+        return Err(format!("it answers with status {}", answer.status().as_u16()));
+    }
+    answer.body_mut().with_config().limit(most).read_to_vec().map_err(failed)
 }
 
 /// Whether a broken connection was one that TLS refused.

@@ -17,7 +17,7 @@ pub mod dial;
 pub mod network;
 pub mod place;
 
-pub use agent::{Unknown, unanswered};
+pub use agent::{Unknown, body, unanswered};
 pub use dial::refused;
 pub use network::Network;
 pub use place::{Place, Refused, WEB};

@@ -1,25 +1,19 @@
 //! Where the provider answers: its document (OpenID Connect Discovery 1.0), read when it is needed.
 
 use super::{Provider, Refused};
-use jwt::source::{FRESH, Where};
+use jwt::source::Where;
 use jwt::{Source, json};
-use outbound::{Place, WEB, unanswered};
+use outbound::{Place, WEB, body};
 use serde_json::{Map, Value};
 use std::fmt::Display;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 use ureq::Agent;
 use url::Url;
 
 /// Where the document lies below the issuer.
 const DOCUMENT: &str = "/.well-known/openid-configuration";
-/// How long nobody asks again after a failure.
-const PAUSE: Duration = Duration::from_secs(10);
 /// Bytes of an answer at most.
 pub(super) const LONGEST: u64 = 64 << 10;
-
-/// When somebody asked, and what came of it.
-pub(super) type Known = (Duration, Result<Arc<Found>, Refused>);
 
 /// What the provider's document says, as far as it is followed.
 pub(super) struct Found {
@@ -41,22 +35,8 @@ pub(super) struct Endpoint {
 
 impl Provider {
     /// Where the provider answers now. Asks it where what is known is old, so it blocks.
-    ///
-    /// INVARIANT (failure-closes): a document that was read longer ago than [`FRESH`] is followed no more.
     pub(super) fn find(&self) -> Result<Arc<Found>, Refused> {
-        // One asks, the others wait for what comes of it.
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.monotonic();
-        if let Some((at, found)) = &*known {
-            let good_for = if found.is_ok() { FRESH } else { PAUSE };
-            if now.saturating_sub(*at) < good_for {
-                return found.clone();
-            }
-        }
-        let found = self.read().map(Arc::new);
-        let at = if found.is_ok() { now } else { self.clock.monotonic() };
-        *known = Some((at, found.clone()));
-        found
+        self.known.get(&*self.clock, || self.read())
     }
 
     /// Why nobody could sign in through the provider now, if so. It blocks.
@@ -137,14 +117,7 @@ pub(super) fn object(
     answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     refused: fn(String) -> Refused,
 ) -> Result<Map<String, Value>, Refused> {
-    let failed = |error: ureq::Error| {
-        refused(unanswered(&error).unwrap_or_else(|| "its answer is not HTTP".to_owned()))
-    };
-    let mut answer = answer.map_err(failed)?;
-    if answer.status() != 200 {
-        return Err(refused(format!("it answers with status {}", answer.status().as_u16())));
-    }
-    let bytes = answer.body_mut().with_config().limit(LONGEST).read_to_vec().map_err(failed)?;
+    let bytes = body(answer, LONGEST).map_err(refused)?;
     match json::parse(&bytes) {
         Ok(Value::Object(said)) => Ok(said),
         _ => Err(refused("its answer is no JSON object that says each thing once".to_owned())),

@@ -20,11 +20,12 @@ pub(crate) use sign_in::Ceremonies;
 
 use crate::Error;
 use base::Clock;
-use discovery::Known;
+use discovery::Found;
+use jwt::Fresh;
 use outbound::{Place, WEB};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an answer of the provider may take unless less is asked for.
@@ -72,7 +73,7 @@ pub struct Provider {
     clock: Arc<dyn Clock>,
     /// How long an answer of the provider may take, all of it.
     patience: Duration,
-    known: Mutex<Option<Known>>,
+    known: Fresh<Found, Refused>,
 }
 
 /// Why a sign-in through the provider does not count. The site's own log has the word, and nobody else is told.
@@ -163,7 +164,7 @@ impl Provider {
             }
             origins.push(also);
         }
-        let (redirect, known) = (format!("{origin}/oidc"), Mutex::default());
+        let (redirect, known) = (format!("{origin}/oidc"), Fresh::default());
         let (folder, patience) = (folder.to_owned(), PATIENCE);
         Ok(Self { settings, redirect, origins, folder, clock, patience, known })
     }

@@ -2,8 +2,9 @@
 
 use crate::maker::{maker, stranger};
 use base::{Fault, FixedClock, Timestamp};
+use jwt::FRESH;
 use jwt::Source;
-use jwt::source::{FRESH, Where};
+use jwt::source::Where;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
