@@ -3,6 +3,7 @@
 //! In memory alone: a process that ends forgets them, and people begin anew.
 
 use crate::signed::Source;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base::Entropy;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -21,6 +22,9 @@ pub(crate) struct Pending<T> {
     most: usize,
 }
 
+/// Whose room a question takes: a subscriber's, or a neighbourhood's.
+type Share = fn(Source) -> Source;
+
 /// How many questions people whom nobody knows yet may have open.
 pub(crate) struct Room {
     /// Of one who asks.
@@ -38,12 +42,16 @@ impl Room {
     }
 }
 
-const fn raise(count: &mut usize) {
-    *count = count.saturating_add(1);
+const fn raise(count: &mut usize, by_one: bool) {
+    *count = count.saturating_add(by_one as usize);
 }
 
-/// Who has the most, if that is more than `least`.
-fn largest(counts: HashMap<Source, usize>, least: usize) -> Option<Source> {
+/// Who is there most often, if that is more often than `least`.
+fn largest(all: impl Iterator<Item = Source>, least: usize) -> Option<Source> {
+    let mut counts = HashMap::<Source, usize>::new();
+    for one in all {
+        raise(counts.entry(one).or_default(), true);
+    }
     let most = counts.into_iter().max_by_key(|(_, count)| *count);
     most.filter(|(_, count)| *count > least).map(|(who, _)| who)
 }
@@ -97,22 +105,22 @@ impl<T> Pending<T> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, (since, _)| now.saturating_sub(*since) < self.life);
         if let Some(asker) = from(&question) {
-            let (mut near, mut crowds) = (HashMap::<Source, usize>::new(), HashMap::<Source, usize>::new());
-            for source in all.values().filter_map(|(_, one)| from(one)) {
-                raise(crowds.entry(source.neighbourhood()).or_default());
-                if source.neighbourhood() == asker.neighbourhood() {
-                    raise(near.entry(source.subscriber()).or_default());
-                }
+            let sources = || all.values().filter_map(|(_, one)| from(one));
+            let (mut count, mut near, mut own) = (0usize, 0usize, 0usize);
+            for source in sources() {
+                raise(&mut count, true);
+                raise(&mut near, source.neighbourhood() == asker.neighbourhood());
+                raise(&mut own, source.subscriber() == asker.subscriber());
             }
-            let own = near.get(&asker.subscriber()).copied().unwrap_or_default();
-            let gives_way = if own >= room.one {
-                return false;
-            } else if near.values().sum::<usize>() >= room.near {
-                largest(near, own.saturating_add(1))
-                    .map(|one| (one, Source::subscriber as fn(Source) -> Source))
-            } else if crowds.values().sum::<usize>() >= room.all {
-                largest(crowds, room.crowd())
-                    .map(|crowd| (crowd, Source::neighbourhood as fn(Source) -> Source))
+            let gives_way: Option<(Source, Share)> = if own >= room.one {
+                None
+            } else if near >= room.near {
+                let beside = sources().filter(|one| one.neighbourhood() == asker.neighbourhood());
+                let who = largest(beside.map(Source::subscriber), own.saturating_add(1));
+                who.map(|one| (one, Source::subscriber as _))
+            } else if count >= room.all {
+                let who = largest(sources().map(Source::neighbourhood), room.crowd());
+                who.map(|crowd| (crowd, Source::neighbourhood as _))
             } else {
                 all.insert(name, (now, question));
                 return true;
@@ -179,6 +187,11 @@ impl Pending<u32> {
         self.keep(name, now, 1);
         1
     }
+}
+
+/// Compares in a time that does not depend on where two differ.
+pub(crate) fn same(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
+    verify_slices_are_equal(one.as_ref(), other.as_ref()).is_ok()
 }
 
 /// 256 random bits as text.

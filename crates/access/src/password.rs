@@ -2,7 +2,7 @@
 //! strictly kept data. Both can be typed into a stranger's page, so neither opens a controlled or clinical project.
 
 use crate::account::usable;
-use crate::ceremony::Pending;
+use crate::ceremony::{Pending, same};
 use crate::passkey::{confirmed, keep_confirmation, own};
 use crate::session::Opening;
 use crate::signed::Source;
@@ -383,12 +383,6 @@ fn step_of(secret: &[u8], code: &str, now: i64) -> Option<i64> {
     let code: String = code.chars().filter(|c| !c.is_whitespace()).take(8).collect();
     let step = named(secret, "account").ok()?.check(&code, u64::try_from(now).ok()?)?;
     i64::try_from(step).ok()
-}
-
-/// Compares in a time that does not depend on where two differ.
-fn same(one: &[u8], other: &[u8]) -> bool {
-    let differs = one.iter().zip(other).fold(0u8, |all, (a, b)| all | (a ^ b));
-    one.len() == other.len() && differs == 0
 }
 
 #[cfg(test)]

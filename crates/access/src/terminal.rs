@@ -4,7 +4,7 @@
 //! Whoever has others approve a code of theirs gets nothing by that: the session goes to the terminal into which
 //! the page's answer is typed, and the page says so.
 
-use crate::ceremony::{Pending, Room, secret};
+use crate::ceremony::{Pending, Room, same, secret};
 use crate::limits::Limits;
 use crate::passkey::{Challenge, keep_confirmation};
 use crate::session::Opening;
@@ -307,12 +307,6 @@ enum Verdict {
 /// What was typed, without what people add: spaces, hyphens, small letters.
 fn normal(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphabetic()).take(64).map(|c| c.to_ascii_uppercase()).collect()
-}
-
-/// Compares in a time that does not depend on where two texts differ.
-fn same(one: &str, other: &str) -> bool {
-    let differs = one.bytes().zip(other.bytes()).fold(0u8, |all, (a, b)| all | (a ^ b));
-    one.len() == other.len() && differs == 0
 }
 
 /// Random letters, each as likely as another.

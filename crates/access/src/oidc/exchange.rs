@@ -2,6 +2,7 @@
 
 use super::discovery::{Found, object};
 use super::{Provider, Refused};
+use crate::ceremony::same;
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base::{Clock, Timestamp};
 use base64::Engine;
@@ -139,14 +140,9 @@ fn goes_with(hash: &Value, access_token: Option<&str>) -> bool {
         let (half, _) = whole.as_ref().split_at(whole.as_ref().len() / 2);
         URL_SAFE_NO_PAD.encode(half)
     };
-    same(hash, &half(&SHA256)) || same(hash, &half(&SHA512))
+    same(hash, half(&SHA256)) || same(hash, half(&SHA512))
 }
 
 fn text<'a>(said: &'a Map<String, Value>, member: &str) -> Option<&'a str> {
     said.get(member).and_then(Value::as_str)
-}
-
-/// Compares in a time that does not depend on where two texts differ.
-fn same(one: &str, other: &str) -> bool {
-    blake3::hash(one.as_bytes()) == blake3::hash(other.as_bytes())
 }
