@@ -13,6 +13,7 @@ mod services;
 mod sessions;
 mod sets;
 mod steps;
+mod terminals;
 mod visas;
 
 use access::decide::Ended;
