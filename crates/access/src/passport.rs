@@ -7,7 +7,7 @@ use crate::identity::{VISAS, named};
 use crate::issuer::{IssuerKeys, Trust};
 use crate::mapping::Mapping;
 use crate::table::{grant, identity, kept, mapping, presented, taken};
-use crate::visa::{Refused, Visa};
+use crate::visa::{self, Refused, Visa};
 use crate::{Access, Caller, Ends, Error};
 use audit::What;
 use base::{Blake3, Fault, Id, ProjectId, Role, Sensitive, Timestamp, UserId};
@@ -31,7 +31,7 @@ const TYPES: &[&str] = &["vnd.ga4gh.passport+jwt", "JWT"];
 pub struct Verdict {
     /// Which visa of the passport, from 1.
     pub visa: usize,
-    /// The settings' word for its issuer, where it could be read.
+    /// The settings' word for the issuer that it names, where that is trusted.
     pub issuer: Option<String>,
     /// Its value, where it could be read.
     pub value: Option<String>,
@@ -120,7 +120,8 @@ impl Access {
         };
         let mut read = Vec::with_capacity(visas.len());
         for visa in &visas {
-            read.push(self.own_visa(Visa::read(visa, self.trust(), keys, now), user).await?);
+            let one = Visa::read(visa, self.trust(), keys, now);
+            read.push(self.own_visa(one.map_err(|refused| (self.signer(visa), refused)), user).await?);
         }
         let good: Vec<&Visa<'_>> = read.iter().filter_map(|visa| visa.as_ref().ok()).collect();
         let mut verdicts = Vec::new();
@@ -162,15 +163,22 @@ impl Access {
         Ok(verdicts)
     }
 
+    /// Who says to have signed a visa, where it could not be verified.
+    fn signer(&self, visa: &str) -> Shown {
+        let named = jwt::issuer_named(visa, visa::LONGEST).ok();
+        let trusted = named.and_then(|issuer| self.trust().of(&issuer));
+        Shown { issuer: trusted.map(|one| one.settings.name.clone()), ..Shown::default() }
+    }
+
     /// A visa that is about the account's owner.
     async fn own_visa<'a>(
         &self,
-        read: Result<Visa<'a>, Refused>,
+        read: Result<Visa<'a>, (Shown, Refused)>,
         user: &UserId,
     ) -> Result<Result<Visa<'a>, (Shown, Refused)>, Error> {
         let visa = match read {
             Ok(visa) => visa,
-            Err(refused) => return Ok(Err((Shown::default(), refused))),
+            Err(refused) => return Ok(Err(refused)),
         };
         let row = identity::Entity::find_by_id(visa.whose()).one(self.inner.db.reader()).await?;
         let theirs = row.is_some_and(|row| row.account == user.to_string());

@@ -7,7 +7,7 @@ use jwt::{Audience, Claims, Rules};
 use serde_json::Value;
 
 /// Bytes of a visa at most.
-const LONGEST: usize = 16 << 10;
+pub(crate) const LONGEST: usize = 16 << 10;
 /// Seconds for which a visa counts that is an access token: beyond, its issuer would have to be asked.
 const TOKEN_SECONDS: i64 = 3600;
 const DAY: i64 = 86_400;

@@ -18,7 +18,7 @@ pub struct Passport {
 pub struct Verdict {
     /// Which visa of the passport, from 1.
     pub visa: u64,
-    /// The site's word for its issuer, where it could be read.
+    /// The site's word for the issuer that it names, where that is trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
     /// Its value, where it could be read.

@@ -39,7 +39,8 @@ impl Present {
         let passport = file::read_text(&self.file)?.trim().to_owned();
         let verdicts: Vec<Verdict> =
             app.client()?.post("passport present", &[], &Body { passport })?.json()?;
-        let refused = verdicts.iter().find(|one| one.outcome == Outcome::Refused).map(problem);
+        let refused: Vec<Verdict> =
+            verdicts.iter().filter(|one| one.outcome == Outcome::Refused).cloned().collect();
         let gives = verdicts.iter().any(|one| one.outcome != Outcome::Refused);
         if app.console.is_json() {
             app.console.json(&verdicts)?;
@@ -48,32 +49,47 @@ impl Present {
             let head = ["VISA", "ISSUER", "VALUE", "OUTCOME", "PROJECT", "ROLE", "UNTIL", "WHY"];
             app.console.table(&head, &rows)?;
         }
-        match refused {
-            Some(problem) if !gives && app.console.is_json() => {
-                Err(Failure::Told(Box::new(Failure::Problem(Box::new(problem)))))
+        match refused.split_first() {
+            Some((first, others)) if !gives => {
+                let failure = Failure::from(problem(first, others));
+                Err(if app.console.is_json() { Failure::Told(Box::new(failure)) } else { failure })
             }
-            Some(problem) if !gives => Err(Failure::Problem(Box::new(problem))),
-            Some(problem) => {
-                app.console.say(&format!("{}: {}", problem.code, problem.message));
+            _ => {
+                // What is said of the table comes after it.
+                app.console.finish()?;
+                refused.iter().for_each(|one| app.console.say(&told(one)));
                 Ok(())
             }
-            None => Ok(()),
         }
     }
 }
 
-/// The first refusal, which is how a passport ends that gives nothing.
-fn problem(verdict: &Verdict) -> Problem {
-    let Verdict { code, why, hint, subject, .. } = verdict.clone();
-    // Who links it has to know whom.
-    let findings = subject.map(|subject| format!("its subject is {subject}")).into_iter().collect();
+/// How a passport ends that gives nothing: by the first refusal, with what is said of the others.
+fn problem(first: &Verdict, others: &[Verdict]) -> Problem {
     Problem {
-        code: code.unwrap_or_default(),
+        code: first.code.clone().unwrap_or_default(),
         kind: Kind::Denied,
-        message: format!("visa {}: {}", verdict.visa, why.unwrap_or_default()),
-        hint,
-        findings,
+        message: why(first),
+        hint: first.hint.clone(),
+        findings: subject(first).into_iter().chain(others.iter().map(told)).collect(),
     }
+}
+
+/// All that is said of a refusal.
+fn told(refused: &Verdict) -> String {
+    let why = format!("{} ({})", why(refused), refused.code.as_deref().unwrap_or_default());
+    let hint = refused.hint.as_ref().map(|hint| format!("hint: {hint}"));
+    [Some(why), subject(refused), hint].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn why(refused: &Verdict) -> String {
+    let issuer = refused.issuer.as_ref().map(|issuer| format!(" of {issuer}")).unwrap_or_default();
+    format!("visa {}{issuer}: {}", refused.visa, refused.why.as_deref().unwrap_or_default())
+}
+
+/// Who links it has to know whom.
+fn subject(refused: &Verdict) -> Option<String> {
+    refused.subject.as_ref().map(|subject| format!("its subject is {subject}"))
 }
 
 fn row(verdict: Verdict) -> Vec<String> {

@@ -116,6 +116,30 @@ fn variants_are_rows_reasons_counts_or_json() {
 }
 
 #[test]
+fn each_refused_visa_is_explained_below_the_table() {
+    let refused = |visa: u64, code: &str, subject: Option<&str>| json!({"visa": visa, "issuer": "ega", "outcome": "refused", "code": code, "why": "it is not", "hint": "do", "subject": subject});
+    let two = [refused(2, "ACCESS-078", Some("7f3a")), refused(3, "JWT-006", None)];
+    let present = |first: serde_json::Value| {
+        let answer = json!([first, two[0], two[1]]);
+        let site = Site::open(move |_| Reply::Json(200, answer.clone()));
+        let file = site.file("passport", "a.b.c");
+        site.run(&format!("passport present {}", file.display()))
+    };
+    let lines = [
+        "visa 2 of ega: it is not (ACCESS-078); its subject is 7f3a; hint: do",
+        "visa 3 of ega: it is not (JWT-006); hint: do",
+    ];
+    let came = present(json!({"visa": 1, "outcome": "good"}));
+    assert_eq!((came.code, came.err), (0, format!("{}\n{}\n", lines[0], lines[1])));
+    let came = present(refused(1, "ACCESS-078", Some("first")));
+    let all = format!(
+        "error: visa 1 of ega: it is not (ACCESS-078)\n  - its subject is first\n  - {}\n  - {}\nhint: do\n",
+        lines[0], lines[1]
+    );
+    assert_eq!((came.code, came.err), (4, all));
+}
+
+#[test]
 fn quiet_leaves_data_alone_and_raw_answers_stay_as_they_are() {
     let site = Site::open(|_| Reply::Bytes(b"<html>\x1b raw</html>".to_vec()));
     let sample = SampleId::mint(&SystemEntropy);
