@@ -371,11 +371,18 @@ fn verdict(visa: usize, shown: Shown, outcome: Outcome) -> Verdict {
 
 /// The visas of a passport that a trusted broker signed.
 fn unpacked(text: &str, trust: &Trust, keys: &IssuerKeys, now: Timestamp) -> Result<Vec<String>, Refused> {
+    if jwt::has_claim(text, visa::CLAIM, LONGEST)? {
+        return Err(Refused::NotAPassport);
+    }
     let issuer = jwt::issuer_named(text, LONGEST)?;
-    let broker = trust.of(&issuer).filter(|trusted| trusted.settings.broker).ok_or(Refused::Issuer)?;
+    let broker = trust.of(&issuer).ok_or(Refused::Issuer)?;
+    let named = broker.settings.name.clone();
+    if !broker.settings.broker {
+        return Err(Refused::NoBroker(named));
+    }
     let rules = Rules {
         issuer: &broker.settings.issuer,
-        keys: keys.of(&issuer)?,
+        keys: keys.of(&issuer).map_err(|why| Refused::Keys { broker: named, why })?,
         jku: broker.settings.jku.as_deref(),
         types: TYPES,
         audience: broker.settings.audience.as_deref().map_or(Audience::Nobody, Audience::Among),

@@ -6,6 +6,8 @@ use base::{Blake3, Fault, Kind, Timestamp};
 use jwt::{Audience, Claims, Rules};
 use serde_json::Value;
 
+/// Where a token says that it is a visa.
+pub(crate) const CLAIM: &str = "ga4gh_visa_v1";
 /// Bytes of a visa at most.
 pub(crate) const LONGEST: usize = 16 << 10;
 /// Seconds for which a visa counts that is an access token: beyond, its issuer would have to be asked.
@@ -22,6 +24,20 @@ pub enum Refused {
     /// Its signature, its claims or its time.
     #[error(transparent)]
     Token(#[from] jwt::Error),
+    /// The keys of who signed the passport.
+    #[error("of `{broker}`: {why}")]
+    Keys {
+        /// The settings' word for the broker.
+        broker: String,
+        /// Why they cannot be had.
+        why: jwt::Error,
+    },
+    /// A visa in a passport's place.
+    #[error("it is a visa, not a passport")]
+    NotAPassport,
+    /// A passport of one who signs visas alone.
+    #[error("`{0}` signs no passports here")]
+    NoBroker(String),
     /// What it says about itself is not what a visa says.
     #[error("it is no visa: {0}")]
     Form(&'static str),
@@ -63,15 +79,15 @@ pub enum Refused {
 impl Fault for Refused {
     fn kind(&self) -> Kind {
         match self {
-            Self::Token(error) => error.kind(),
-            Self::Form(_) => Kind::Invalid,
+            Self::Token(error) | Self::Keys { why: error, .. } => error.kind(),
+            Self::Form(_) | Self::NotAPassport => Kind::Invalid,
             _ => Kind::Denied,
         }
     }
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Token(error) => error.code(),
+            Self::Token(error) | Self::Keys { why: error, .. } => error.code(),
             Self::Issuer => "ACCESS-070",
             Self::Form(_) => "ACCESS-071",
             Self::Type => "ACCESS-072",
@@ -85,12 +101,18 @@ impl Fault for Refused {
             Self::Own => "ACCESS-080",
             Self::Taken => "ACCESS-081",
             Self::Ended => "ACCESS-082",
+            Self::NotAPassport => "ACCESS-083",
+            Self::NoBroker(_) => "ACCESS-084",
         }
     }
 
     fn hint(&self) -> Option<String> {
         let text = match self {
-            Self::Token(error) => return error.hint(),
+            Self::Token(error) | Self::Keys { why: error, .. } => return error.hint(),
+            Self::NotAPassport => "present the passport that your broker gave you: your visas are in it",
+            Self::NoBroker(_) => {
+                "present a passport of your broker; whoever keeps the site sets `broker = true` for an issuer that signs passports as well"
+            }
             Self::Issuer | Self::Type | Self::Source | Self::By => {
                 "whoever keeps the site names in `site.toml` who may say what (docs/spec/passports.md)"
             }
@@ -160,7 +182,7 @@ impl<'a> Visa<'a> {
         now: i64,
         (name, digest): (Vec<u8>, Blake3),
     ) -> Result<Self, Refused> {
-        let said = claims.more.get("ga4gh_visa_v1").and_then(Value::as_object);
+        let said = claims.more.get(CLAIM).and_then(Value::as_object);
         let said = said.ok_or(Refused::Form("it has no claim `ga4gh_visa_v1`"))?;
         let text = |member: &str| match said.get(member) {
             Some(Value::String(text)) if (1..=LONGEST_URL).contains(&text.len()) => Ok(Some(text.clone())),

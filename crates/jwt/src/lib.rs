@@ -25,4 +25,4 @@ pub use error::Error;
 pub use fresh::{FRESH, Fresh};
 pub use keys::{Algorithm, Keys};
 pub use source::Source;
-pub use verify::{Audience, Claims, Rules, issuer_named, key_named, verify};
+pub use verify::{Audience, Claims, Rules, has_claim, issuer_named, key_named, verify};

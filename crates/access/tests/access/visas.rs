@@ -366,8 +366,13 @@ async fn passports_that_are_none_are_refused_whole_and_on_record() {
     let passport = |claims: &Value| world.broker.sign("vnd.ga4gh.passport+jwt", claims);
     let mine = world.issuer.sign("JWT", &with(claims(json!([good])), "/iss", Some(json!(ISSUER))));
     for (what, text, code) in [
-        ("a visa alone", good.clone(), "ACCESS-070"),
-        ("of one who is no broker", mine, "ACCESS-070"),
+        ("a visa alone", good.clone(), "ACCESS-083"),
+        ("of one who is no broker", mine, "ACCESS-084"),
+        (
+            "of one whom nobody trusts",
+            passport(&with(claims(json!([good])), "/iss", Some(json!("x")))),
+            "ACCESS-070",
+        ),
         ("signed by somebody else", world.issuer.sign("JWT", &claims(json!([good]))), "JWT-006"),
         ("expired", passport(&with(claims(json!([good])), "/exp", Some(json!(NOW)))), "JWT-010"),
         (
@@ -384,7 +389,7 @@ async fn passports_that_are_none_are_refused_whole_and_on_record() {
             passport(&with(claims(json!([])), "/ga4gh_passport_v1", None)),
             "ACCESS-071",
         ),
-        ("what a userinfo endpoint says", json!({"ga4gh_passport_v1": [good]}).to_string(), "ACCESS-070"),
+        ("what a userinfo endpoint says", json!({"ga4gh_passport_v1": [good]}).to_string(), "JWT-001"),
         ("too long", "a".repeat(300 << 10), "JWT-001"),
     ] {
         let error = world.spine.access.present(&world.guest, &text, &keys).await.unwrap_err();

@@ -373,4 +373,10 @@ fn the_issuer_that_rules_are_chosen_by_is_read_as_strictly() {
         named(r#"{"iss":"a","iss":"b"}"#).is_err() && named("{}").is_err() && named(r#"{"iss":1}"#).is_err()
     );
     assert!(jwt::issuer_named(&"a".repeat(5000), 4096).is_err());
+    let has = |text: &str, claim: &str| jwt::has_claim(text, claim, 4096);
+    let token = maker().sign("ed", "{}", r#"{"iss":1}"#);
+    assert_eq!((has(&token, "iss"), has(&token, "sub")), (Ok(true), Ok(false)));
+    for none in ["a.b.c", &format!("x{token}"), &"a".repeat(5000)] {
+        assert_eq!(has(none, "iss").unwrap_err().code(), "JWT-001");
+    }
 }
