@@ -148,6 +148,16 @@ pub(crate) struct Trusted {
     source: Source,
 }
 
+/// One whose keys cannot be had.
+pub struct Unreached {
+    /// The settings' word for it.
+    pub name: String,
+    /// The file or the address where they should be.
+    pub place: String,
+    /// Why they are not.
+    pub why: jwt::Error,
+}
+
 /// Their keys of this moment, or why there are none.
 pub struct IssuerKeys(BTreeMap<String, Result<Arc<Keys>, jwt::Error>>);
 
@@ -159,10 +169,22 @@ impl Trust {
         )
     }
 
-    /// The issuers whose keys cannot be had now, and why. It blocks.
-    pub fn out_of_reach(&self) -> Vec<(&str, jwt::Error)> {
-        let reached = |trusted: &Trusted| trusted.source.keys().err();
-        self.issuers.values().filter_map(|one| Some((one.settings.name.as_str(), reached(one)?))).collect()
+    /// The issuers whose keys cannot be had now. It blocks.
+    pub fn out_of_reach(&self) -> Vec<Unreached> {
+        self.unreached(|source| source.keys().err())
+    }
+
+    /// The same, as far as is known without asking an address: files are read.
+    pub fn not_reached(&self) -> Vec<Unreached> {
+        self.unreached(Source::lacks)
+    }
+
+    fn unreached(&self, lacks: impl Fn(&Source) -> Option<jwt::Error>) -> Vec<Unreached> {
+        let told = |one: &Trusted| {
+            let why = lacks(&one.source)?;
+            Some(Unreached { name: one.settings.name.clone(), place: one.source.place(), why })
+        };
+        self.issuers.values().filter_map(told).collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

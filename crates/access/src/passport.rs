@@ -4,7 +4,7 @@
 use crate::account::usable;
 use crate::grant::ByVisa;
 use crate::identity::{VISAS, named};
-use crate::issuer::{IssuerKeys, Trust};
+use crate::issuer::{IssuerKeys, Trust, Unreached};
 use crate::mapping::Mapping;
 use crate::table::{grant, identity, kept, mapping, presented, taken};
 use crate::visa::{self, Refused, Visa};
@@ -87,6 +87,11 @@ impl Access {
     /// The keys of the issuers as they are now. It blocks: files are read, and addresses asked.
     pub fn issuer_keys(&self) -> IssuerKeys {
         self.trust().keys()
+    }
+
+    /// The issuers whose keys are known to be out of reach. It blocks for no longer than a file is read.
+    pub fn issuers_not_reached(&self) -> Vec<Unreached> {
+        self.trust().not_reached()
     }
 
     /// Fails for whoever presents no passport here: asked before anybody's keys are fetched for it.

@@ -24,6 +24,12 @@ impl<T, E> Default for Fresh<T, E> {
 }
 
 impl<T, E: Clone> Fresh<T, E> {
+    /// Why the last time that somebody asked came to nothing, if so. Nobody waits for who asks at this moment.
+    pub(crate) fn failure(&self) -> Option<E> {
+        let last = self.last.try_lock().ok()?;
+        last.as_ref().and_then(|(_, known)| known.as_ref().err().cloned())
+    }
+
     /// The answer of now; `ask` is asked where what is known is old, and may block.
     ///
     /// INVARIANT (failure-closes): what was fetched longer ago than [`FRESH`] is never used, also where newer is out of

@@ -64,6 +64,22 @@ impl Source {
         Ok(Self { from, clock, last: Fresh::default() })
     }
 
+    /// Where they are: for whoever keeps the site.
+    pub fn place(&self) -> String {
+        match &self.from {
+            From::File(path) => path.display().to_string(),
+            From::Address { url, .. } => url.clone(),
+        }
+    }
+
+    /// Why there are no keys, as far as is known without asking an address. Reads a file, so it blocks for that long.
+    pub fn lacks(&self) -> Option<Error> {
+        match &self.from {
+            From::File(_) => self.keys().err(),
+            From::Address { .. } => self.last.failure(),
+        }
+    }
+
     /// The keys of now. Reads a file or asks an address, so it blocks.
     ///
     /// # Errors

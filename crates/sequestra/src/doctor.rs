@@ -1,6 +1,7 @@
 //! What this machine offers.
 
 use crate::layout::{Layout, Settings};
+use access::issuer::Unreached;
 use anyhow::Result;
 use base::{Clock, SystemClock};
 use cli::host::State;
@@ -90,7 +91,11 @@ fn issuers(layout: &Layout, settings: &Settings) -> Vec<Finding> {
         let detail = format!("{} issuers, keys of all", settings.passports.issuer.len());
         return vec![finding("site", "passports", State::Ok, detail, None)];
     }
-    let told = |(name, error): (&str, jwt::Error)| refused("site", &format!("passports: {name}"), &error);
+    let told = |one: Unreached| {
+        let detail = format!("{}: {}", one.place, base::fault::chain(&one.why));
+        let remedy = "look at `keys` of this issuer in `site.toml`; a `file` that is relative lies below the site's folder";
+        finding("site", &format!("passports: {}", one.name), State::Missing, detail, Some(remedy.to_owned()))
+    };
     unreached.into_iter().map(told).collect()
 }
 

@@ -1,12 +1,14 @@
 //! The process itself: health, status, lock.
 
 use crate::attend::Signed;
+use crate::body::blocking;
 use crate::door::{Peer, Shown};
 use crate::failure::Error;
 use crate::site::Replicated;
 use crate::traffic::https;
 use crate::witnessed::One;
 use crate::{Failure, Site};
+use access::issuer::Unreached;
 use access::thing;
 use access::verb::{Manage, View};
 use access::{Action, Permit};
@@ -87,6 +89,7 @@ pub(crate) async fn status(
         site.replicas.all.iter().zip(&replicas).filter_map(|(one, told)| lagging(&one.borrow(), told)),
     );
     limits.extend(crate::provider::limits(&site));
+    limits.extend(unreached(&site).await?);
     limits.extend(clock_behind(&site));
     limits.extend(crate::storage::limits(&site).await?);
     limits.extend(site.traffic().door().and_then(Shown::trouble));
@@ -113,6 +116,15 @@ pub(crate) async fn status(
 
 fn witness(one: One) -> Witness {
     Witness { name: one.name, events: one.size, behind_seconds: one.late.map(|late| late.as_secs()) }
+}
+
+/// The issuers whose visas and passports are refused, as their keys cannot be had.
+async fn unreached(site: &Site) -> Result<Vec<String>, Failure> {
+    let access = site.access.clone();
+    let all = blocking(move || access.issuers_not_reached()).await?;
+    let told =
+        |Unreached { name, place, why }| format!("nothing of the issuer {name} counts: {why} ({place})");
+    Ok(all.into_iter().map(told).collect())
 }
 
 /// The clock was set back, or showed the future once.

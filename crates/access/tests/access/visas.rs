@@ -589,7 +589,14 @@ async fn an_issuer_that_nobody_trusts_any_more_gives_nothing() {
     // Keys that are out of reach verify nothing.
     std::fs::remove_file(world.folder.path().join("ega")).unwrap();
     let verdicts = world.present(&visa()).await;
-    assert_eq!(verdicts[0].outcome.refusal().map(Fault::code), Some("JWT-014"));
+    let refused = verdicts[0].outcome.refusal().unwrap();
+    assert_eq!((refused.code(), verdicts[0].issuer.as_deref()), ("JWT-014", Some("ega")));
+    let lacking = world.spine.access.issuers_not_reached();
+    assert_eq!((lacking.len(), lacking[0].name.as_str()), (1, "ega"));
+    assert_eq!(Path::new(&lacking[0].place), world.folder.path().join("ega"));
+    std::fs::remove_file(world.folder.path().join("broker")).unwrap();
+    let refused = world.present_as(&world.guest, &[]).await.unwrap_err();
+    assert!(refused.code() == "JWT-014" && refused.to_string().starts_with("of `broker`: "), "{refused}");
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ fn a_file_is_read_anew_each_time() {
     let settings = Where { file: Some("keys.json".into()), ..Where::default() };
     let source = Source::open(&settings, folder.path(), clock()).unwrap();
     assert_eq!(source.keys().unwrap_err().code(), "JWT-014");
+    assert_eq!(source.lacks().map(|why| why.code()), Some("JWT-014"));
     let write = |text: &str| std::fs::write(folder.path().join("keys.json"), text).unwrap();
     write(&maker().jwks().to_string());
     let first = source.keys().unwrap();
@@ -70,10 +71,11 @@ fn an_address_is_asked_once_in_five_minutes_and_old_keys_are_not_used() {
     source.keys().unwrap();
     clock.advance(FRESH - Duration::from_secs(1));
     source.keys().unwrap();
-    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert_eq!((asked.load(Ordering::SeqCst), source.lacks()), (1, None));
     clock.advance(Duration::from_secs(1));
     assert_eq!(source.keys().unwrap_err().code(), "JWT-014");
     assert_eq!(source.keys().unwrap_err().code(), "JWT-014");
+    assert_eq!(source.lacks().map(|why| why.code()), Some("JWT-014"));
     assert_eq!(asked.load(Ordering::SeqCst), 2, "a failure is asked again too soon");
 }
 

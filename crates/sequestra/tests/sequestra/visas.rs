@@ -78,6 +78,18 @@ fn a_passport_gives_its_owner_a_role_until_somebody_or_the_settings_end_it() {
     assert_eq!((&given[0]["outcome"], &given[0]["role"]), (&json!("given"), &json!("viewer")), "{given}");
     assert_eq!(view().exit, 0);
     assert_eq!(site.json("researcher", &["passport", "present", &file])[0]["outcome"], "held");
+    // Keys that cannot be read: who presents is told whose, who keeps the site also where they should be.
+    let (keys, elsewhere) = (site.folder.join("ega.jwks"), site.folder.join("elsewhere"));
+    fs::rename(&keys, &elsewhere).unwrap();
+    ends(&present(), 6, "of `ega`: ");
+    assert!(!present().err.contains("ega.jwks"), "a path of the site's machine");
+    let status = site.json("admin", &["site", "status"]);
+    let limits = status["limits"].to_string();
+    assert!(limits.contains("of the issuer ega counts") && limits.contains("/ega.jwks"), "{limits}");
+    let found = site.run("admin", &["doctor"]);
+    assert!(found.exit == 6 && found.out.contains("/ega.jwks: "), "{}", found.out);
+    fs::rename(&elsewhere, &keys).unwrap();
+    assert!(!site.json("admin", &["site", "status"])["limits"].to_string().contains("issuer ega"));
     assert_eq!(site.json("admin", &["account", "identities", "researcher"])[0]["issuer"], "ega");
     let members = site.run("manager", &["member", "list", &project]);
     assert!(members.out.contains("by a visa of ega"), "{}", members.out);
