@@ -197,6 +197,12 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// A door that takes nobody without a certificate.
+    #[error("the door asks for a client's certificate, and none was shown")]
+    NoPapers,
+    /// A client's certificate that a door does not take.
+    #[error("the door does not take your certificate ({0})")]
+    PapersRefused(String),
     /// Not a recipient's public key.
     #[error("`{}` is no Crypt4GH public key: nothing was sent", .0.display())]
     NotAPublicKey(PathBuf),
@@ -237,6 +243,8 @@ impl Fault for Error {
             | Self::RemotesExposed(_)
             | Self::UnknownPin(_)
             | Self::SessionExposed(_)
+            | Self::NoPapers
+            | Self::PapersRefused(_)
             | Self::OtherSite
             | Self::Stranger => Kind::Denied,
             Self::OtherPin { .. }
@@ -317,6 +325,8 @@ impl Fault for Error {
             Self::RemotesExposed(_) => "CLI-050",
             Self::NotRemotes(_) => "CLI-051",
             Self::Papers { .. } => "CLI-052",
+            Self::NoPapers => "CLI-058",
+            Self::PapersRefused(_) => "CLI-059",
             Self::Open(_) => "CLI-053",
             Self::NotAPublicKey(_) => "CLI-054",
             Self::SecretKey(_) => "CLI-055",
@@ -441,7 +451,13 @@ impl Error {
             Self::RemotesExposed(_) => "look at the pins in it, then `chmod 600` it",
             Self::NotRemotes(_) => "mend it by hand, or move it away and add the remotes anew",
             Self::Papers { .. } => {
-                "give PEM files with `--client-certificate` and `--client-key` of `remote add`"
+                "give PEM files with `--client-certificate` and `--client-key` of `remote add`; docs/guide/door.md says how to make them"
+            }
+            Self::NoPapers => {
+                "whoever keeps the site gives you one; then `sequestra remote add NAME ADDRESS --client-certificate FILE --client-key FILE`"
+            }
+            Self::PapersRefused(_) => {
+                "compare its end and its issuer with what the door asks for: whoever keeps the site knows; `sequestra remote add` takes another"
             }
             _ => return None,
         })

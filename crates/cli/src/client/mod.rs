@@ -330,7 +330,8 @@ async fn hold(response: Response<Incoming>) -> Result<Answer, Failure> {
 
 /// A broken exchange, with its causes: among them a file that became shorter while it was sent.
 fn broken(error: &hyper::Error) -> Failure {
-    Error::Connection(base::fault::chain(error)).into()
+    // A door looks at who came when the client takes the handshake for done.
+    tls::turned_away(error).unwrap_or_else(|| Error::Connection(base::fault::chain(error))).into()
 }
 
 /// The path with its `{…}` filled in.

@@ -10,8 +10,10 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{AlertDescription as Alert, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use sha2::{Digest, Sha256 as Hasher};
+use std::error::Error as StdError;
+use std::iter::successors;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -61,7 +63,7 @@ async fn connect(
         None => builder.with_no_client_auth(),
         Some(papers) => {
             let (chain, key) = load(papers)?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| failed(&error))?
+            builder.with_client_auth_cert(chain, key).map_err(|error| unfit(papers, &error))?
         }
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -88,6 +90,35 @@ fn load(papers: &Papers) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<
     let text = crate::file::read_secret_text(&papers.key)?;
     let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| wrong(&papers.key, &error))?;
     Ok((chain, key))
+}
+
+fn unfit(papers: &Papers, error: &rustls::Error) -> Error {
+    let why = match error.to_string() {
+        told if told.contains("UnsupportedCertVersion") => {
+            "it is of X.509 version 1, and version 3 is needed".to_owned()
+        }
+        told => told,
+    };
+    Error::Papers { path: papers.certificate.clone(), why }
+}
+
+/// That a door asks for a certificate, or does not take the one that it was shown.
+pub fn turned_away(error: &(dyn StdError + 'static)) -> Option<Error> {
+    let cause = successors(Some(error), |error| (*error).source())
+        .find_map(|error| error.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref());
+    let Some(rustls::Error::AlertReceived(alert)) = cause else { return None };
+    match alert {
+        Alert::CertificateRequired => Some(Error::NoPapers),
+        Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateRevoked
+        | Alert::CertificateExpired
+        | Alert::CertificateUnknown
+        | Alert::UnknownCA
+        | Alert::AccessDenied
+        | Alert::DecryptError => Some(Error::PapersRefused(format!("{alert:?}"))),
+        _ => None,
+    }
 }
 
 /// Takes the holder of one key and nobody else. The handshake's signature is checked as always, so who is taken

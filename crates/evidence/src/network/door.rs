@@ -75,8 +75,7 @@ fn certified(play: &mut Play, site: &Site, own: &str, pin: &str) -> Result<()> {
     let door = Door::open(site, own, &more)?;
     let done: Done = play
         .attack("come without a certificate where clients need one", || door.run(site, pin, &["whoami"]))?;
-    let refused = done.refused("CLI-016") && done.err.contains("CertificateRequired");
-    play.expect("nobody comes in, CLI-016", refused, done.told());
+    play.expect("nobody comes in, CLI-058", done.refused("CLI-058"), done.told());
     let status = site.json(Who::Administrator, &["site", "status"])?;
     let mutual = status.pointer("/door/mutual") == Some(&true.into());
     play.expect("the site says that it asks for one", mutual, format!("mutual: {mutual}"));

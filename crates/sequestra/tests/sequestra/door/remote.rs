@@ -164,8 +164,22 @@ fn a_certificate_opens_a_door_that_asks_for_one() {
     let door = Door::serve(site, &format!("client_ca = \"{}\"", path("ours.pem")), "");
     let (address, pin) = (format!("https://127.0.0.1:{}", door.port), pin(&door));
     let add = ["remote", "add", "lab", &address, "--pin", &pin];
-    assert_eq!(person.run(&add).exit, 6);
+    refused(&person.run(&add), 4, "CLI-058");
+    let shown = |name: &str| {
+        let (certificate, key) = (path(&format!("{name}.pem")), path(&format!("{name}.key")));
+        person.run(&[&add[..], &["--client-certificate", &certificate, "--client-key", &key]].concat())
+    };
+    super::tls::authority(&room, "theirs");
+    super::tls::issue(&room, "stranger", "theirs");
+    refused(&shown("stranger"), 4, "CLI-059");
     let (certificate, key) = (path("known.pem"), path("known.key"));
+    let first =
+        ["x509", "-req", "-in", &path("known.csr"), "-CA", &path("ours.pem"), "-CAkey", &path("ours.key")];
+    super::openssl(&[&first[..], &["-CAcreateserial", "-out", &path("first.pem")]].concat());
+    fs::copy(&key, path("first.key")).unwrap();
+    let done = shown("first");
+    refused(&done, 2, "CLI-052");
+    assert!(done.err.contains("version 3"), "{}", done.err);
     let papers = ["--client-certificate", certificate.as_str(), "--client-key", key.as_str()];
     fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
     refused(&person.run(&[&add[..], &papers].concat()), 2, "CLI-010");
