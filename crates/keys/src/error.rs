@@ -193,7 +193,8 @@ impl Fault for Error {
                 "a token locks itself after some wrong PINs: ask its officer before trying on"
             }
             Self::Custody(_) => {
-                "move the site first: `sequestra keys migrate --to shares --split 2-of-3`, or to a token"
+                "move the site first: `sequestra keys migrate --to shares --split 2-of-3 --shares-out DIR`, or to a token, then \
+                 `sequestra keys migrate --complete`; where a move is prepared already, only that is left to do"
             }
             Self::NoKey(_) => {
                 "it was never made, or it was shredded or has ended: `sequestra keys status` lists what there is"
