@@ -89,7 +89,7 @@ pub async fn open(
         Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), runs: runs.clone() };
     join(&access, places, &keys, &archive).await?;
     let replicas = replicas.start(&audit, &site, &clock);
-    let parts = Parts {
+    let site = Site::new(Parts {
         id: site,
         version: VERSION,
         backup: backup(layout, &db, &keys, &audit, &archive, own)?,
@@ -112,8 +112,8 @@ pub async fn open(
         entropy,
         idle_minutes: settings.idle_minutes,
         care: care(&settings.archive),
-    };
-    let site = Site::new(parts);
+        clock_corrected: settings.clock_corrected,
+    });
     site.runs.attach(Arc::new(site.clone()));
     Ok((site, attest))
 }
@@ -240,7 +240,7 @@ pub async fn access(
     access.configure(decisions);
     let used = access.last_use().await?;
     for time in [seen.latest, used].into_iter().flatten() {
-        forward.raise(seen.corrected.map_or(time, |corrected| time.min(corrected)));
+        forward.raise(seen.believed(time, clock.now()));
     }
     Ok(access)
 }
@@ -284,6 +284,12 @@ impl Seen {
     /// The newest time on record, before this opening is.
     pub fn on_record(audit: &Audit, site: &SiteId, corrected: Option<Timestamp>) -> Result<Self> {
         Ok(Self { latest: audit.latest(&Actor::Site(site.clone()))?, corrected })
+    }
+
+    /// A time on record, as far as it is believed. A clock that is said to be set right in the future was not: what ended
+    /// stays ended, and the site opens all the same.
+    fn believed(&self, time: Timestamp, now: Timestamp) -> Timestamp {
+        self.corrected.filter(|corrected| *corrected <= now).map_or(time, |corrected| time.min(corrected))
     }
 }
 
@@ -331,4 +337,19 @@ pub fn unseal(
         return Err(Error::OtherSite.into());
     }
     Ok((safe, sealed, secrets))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_correction_is_believed_once_it_was_made() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let seen = Seen { latest: None, corrected: Some(at(20)) };
+        assert_eq!(seen.believed(at(30), at(20)), at(20));
+        assert_eq!(seen.believed(at(10), at(20)), at(10));
+        assert_eq!(seen.believed(at(30), at(19)), at(30), "a correction that is still to come");
+        assert_eq!(Seen { corrected: None, ..seen }.believed(at(30), at(20)), at(30));
+    }
 }

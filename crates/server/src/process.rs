@@ -91,6 +91,7 @@ pub(crate) async fn status(
     limits.extend(crate::provider::limits(&site));
     limits.extend(unreached(&site).await?);
     limits.extend(clock_behind(&site));
+    limits.extend(corrected_later(&site));
     limits.extend(crate::storage::limits(&site).await?);
     limits.extend(site.traffic().door().and_then(Shown::trouble));
     limits.extend(site.db.limits().into_iter().map(str::to_owned));
@@ -136,6 +137,13 @@ fn clock_behind(site: &Site) -> Option<String> {
              that time; if it was wrong, set `clock_corrected` in site.toml"
         )
     })
+}
+
+fn corrected_later(site: &Site) -> Option<String> {
+    let later = site.clock_corrected.filter(|corrected| *corrected > site.clock.now())?;
+    Some(format!(
+        "`clock_corrected` in site.toml counts for nothing: {later} is in the future, and it is when the clock was set right"
+    ))
 }
 
 /// Every place where the process takes requests.

@@ -8,7 +8,7 @@ use access::verb::Verb;
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place};
 use archive::Archive;
 use audit::{Actor, Audit, Event, What};
-use base::{Clock, DeletionId, Entropy, Id, SiteId};
+use base::{Clock, DeletionId, Entropy, Id, SiteId, Timestamp};
 use catalog::Catalog;
 use db::{Db, Tx};
 use intake::{Door, FastqCheck, Limits};
@@ -66,6 +66,8 @@ pub struct Parts {
     pub idle_minutes: u64,
     /// How the site looks after its store.
     pub care: crate::Care,
+    /// When the machine's clock was set right, as the settings say.
+    pub clock_corrected: Option<Timestamp>,
 }
 
 /// The replicas of the ledger.

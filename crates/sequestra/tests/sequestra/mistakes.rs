@@ -74,6 +74,8 @@ fn lines_are_added_at_the_end_of_the_settings() {
     fs::write(&path, text + "clock_corrected = \"2031-05-14T12:00:00Z\"\n[archive]\nscrub_days = 3\n")
         .unwrap();
     site.json("admin", &["whoami"]);
+    let status = site.json("admin", &["site", "status"]);
+    assert!(status["limits"].to_string().contains("is in the future"), "{status}");
 }
 
 #[test]
