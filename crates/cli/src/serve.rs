@@ -1,6 +1,7 @@
 //! `serve`: the site in the foreground, for other machines.
 
 use crate::app::App;
+use crate::client::Client;
 use crate::{Failure, passphrase};
 use clap::Args;
 
@@ -19,6 +20,7 @@ pub struct Serve {}
 impl Serve {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let site = app.site()?;
+        Client::must_be_locked(&site)?;
         let passphrase = passphrase::existing(app, &site)?;
         let console = &mut *app.console;
         app.host.serve(&site, &passphrase, &mut |listening| {

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// How long `site lock` waits for the process to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
+/// What a site says of a name that an account has.
+const NAME_TAKEN: &str = "ACCESS-008";
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -168,17 +170,27 @@ pub struct Recover {
 impl Recover {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let site = app.site()?;
-        if let Some(client) = Client::running(&site)? {
-            return Err(Error::Open(client.health().pid.unwrap_or_default()).into());
-        }
+        Client::must_be_locked(&site)?;
         let file = self.token_out.as_deref().map(NewFile::create).transpose()?;
         let passphrase = passphrase::existing(app, &site)?;
-        let made = app.host.recover(&site, &self.name, &passphrase)?;
+        let made = app.host.recover(&site, &self.name, &passphrase);
+        let made = made.map_err(|error| explained(error.into()))?;
         let apart = keep_token(file, &made.token)?;
         if app.console.is_json() {
             return json_with_token(app.console, &made, apart);
         }
         app.console.say(&format!("{} is {}, platform administrator of the site", made.name, made.account));
         if apart { Ok(()) } else { app.console.line(&made.token) }
+    }
+}
+
+/// Where a name is taken, nobody is there who could make a token for that account.
+fn explained(failure: Failure) -> Failure {
+    match failure {
+        Failure::Problem(mut problem) if problem.code == NAME_TAKEN => {
+            problem.hint = Some("take another name: the account that has it stays as it is".to_owned());
+            Failure::Problem(problem)
+        }
+        other => other,
     }
 }

@@ -86,6 +86,14 @@ impl Client {
         Self::by(Way::Socket(folder.to_owned()))
     }
 
+    /// Fails if a process has the site in `folder` open.
+    pub fn must_be_locked(folder: &Path) -> Result<(), Failure> {
+        match Self::running(folder)? {
+            Some(client) => Err(Error::Open(client.health.pid.unwrap_or_default()).into()),
+            None => Ok(()),
+        }
+    }
+
     fn by(way: Way) -> Result<Option<Self>, Failure> {
         let runtime = runtime()?;
         let Some(stream) = runtime.block_on(way.dial())? else { return Ok(None) };

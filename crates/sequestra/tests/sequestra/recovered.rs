@@ -31,7 +31,8 @@ fn who_opens_the_site_makes_an_administrator_on_record_and_nothing_more() {
 
     // A name that is taken, a name that is none, and what does not open the site make nothing.
     let before = site.events().len();
-    assert!(recover(&site, "admin").err.contains("ACCESS-"), "a name that is taken");
+    let taken = recover(&site, "admin");
+    assert!(taken.err.contains("(ACCESS-008)\nhint: take another name: "), "{}", taken.err);
     assert!(recover(&site, "No Name").err.contains("ACCESS-"), "a name that is none");
     let passphrase = site.room.join("passphrase");
     let right = fs::read(&passphrase).unwrap();
