@@ -238,10 +238,11 @@ pub struct Migrate {
 impl Migrate {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let mut client = app.client()?;
+        let folder = client.folder()?.to_owned();
         if self.complete {
             return self.complete(app, &mut client);
         }
-        let old = passphrase::existing(app, client.folder()?)?;
+        let old = passphrase::existing(app, &folder)?;
         let (to, new) = match self.to {
             Some(Kind::Shares) => {
                 let (needed, made) = self.split.unwrap_or_default();

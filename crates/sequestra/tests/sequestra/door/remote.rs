@@ -104,6 +104,7 @@ fn a_site_is_reached_by_its_pin_and_by_no_other() {
     // What needs the folder says so.
     refused(&person.run(&["door", "certificate", "--site", "lab"]), 2, "CLI-042");
     refused(&person.run(&["serve", "--site", &address]), 2, "CLI-042");
+    refused(&person.run(&["keys", "migrate", "--complete", "--site", "lab"]), 2, "CLI-042");
     // Mistakes.
     refused(&person.run(&["whoami", "--site", "http://127.0.0.1:1"]), 2, "CLI-045");
     refused(&person.run(&["whoami", "--site", "nowhere"]), 2, "CLI-003");
