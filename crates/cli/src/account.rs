@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::app::App;
-use crate::ends::{self, Until};
+use crate::ends::{self, Until, on_site};
 use crate::file::NewFile;
 use crate::init::{json_with_token, keep_token};
 use api::passport::{IdentityLink, NewIdentity, Unlinked};
@@ -56,7 +56,7 @@ pub struct Create {
     /// The sign-in name
     name: String,
     /// A role on the site; may be given several times
-    #[arg(long = "role", value_name = "ROLE")]
+    #[arg(long = "role", value_name = "ROLE", value_parser = on_site)]
     roles: Vec<Role>,
     /// Another account of the same person: what nobody may do for themselves, neither may do for the other
     #[arg(long, value_name = "NAME")]
@@ -135,7 +135,7 @@ pub struct Grant {
     /// The sign-in name
     name: String,
     /// The role
-    #[arg(long, value_name = "ROLE")]
+    #[arg(long, value_name = "ROLE", value_parser = on_site)]
     role: Role,
     #[command(flatten)]
     ends: Until,
@@ -167,7 +167,7 @@ pub struct Revoke {
     /// The sign-in name
     name: String,
     /// The role
-    #[arg(long, value_name = "ROLE")]
+    #[arg(long, value_name = "ROLE", value_parser = on_site)]
     role: Role,
     /// Show what it would give and take, and change nothing
     #[arg(long)]

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::file::{NewFile, folder_for};
 use crate::{Error, Failure};
 use base::{Clock, SystemClock, SystemEntropy};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use evidence::{CONTROLS, Control, Evidence, Runner, Verdict, World, oscal};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
@@ -79,11 +79,11 @@ impl Show {
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra controls run C-VLT-03\n  sequestra controls run --all --prove --out ./evidence --oscal ./results.json\n\n\
-    Role: none; it makes sites of its own and touches no other."
+    Role: none; it makes sites of its own and touches no other.",
+    group(ArgGroup::new("which").args(["ids", "all"]).required(true))
 )]
 pub struct Run {
     /// The controls' ids
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
     ids: Vec<String>,
     /// Every control that has a scenario
     #[arg(long)]

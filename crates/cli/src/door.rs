@@ -38,7 +38,7 @@ pub struct Certificate {
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
     /// Days that it is good for
-    #[arg(long, default_value_t = DAYS)]
+    #[arg(long, default_value_t = DAYS, value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
     /// A new certificate for the key that is there, so that pins hold; the door takes it within seconds
     #[arg(long)]

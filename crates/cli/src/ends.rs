@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::text;
 use api::people::{Ends, Given, Standing};
 use api::rights::{Changes, RightChange};
-use base::Timestamp;
+use base::{Role, Timestamp};
 use clap::Args;
 use std::time::Duration;
 
@@ -40,6 +40,23 @@ fn day(text: &str) -> Result<Timestamp, String> {
     let whole = format!("{text}T00:00:00Z").parse::<Timestamp>();
     let end = whole.ok().and_then(|start| start.checked_add(DAY).ok());
     end.or_else(|| text.parse().ok()).ok_or_else(|| "a day is written as 2031-05-01".to_owned())
+}
+
+/// A role; who names none is told those that are held on the site.
+pub fn on_site(text: &str) -> Result<Role, String> {
+    role(text, true)
+}
+
+/// A role; who names none is told those that are held in a project.
+pub fn in_project(text: &str) -> Result<Role, String> {
+    role(text, false)
+}
+
+fn role(text: &str, on_site: bool) -> Result<Role, String> {
+    let here = Role::ALL.iter().filter(|role| role.is_site_wide() == on_site);
+    let told =
+        |_| format!("expected one of {}", here.map(|role| role.as_str()).collect::<Vec<_>>().join(", "));
+    text.parse().map_err(told)
 }
 
 /// The end of a role, and what it ends with, in a table's words.

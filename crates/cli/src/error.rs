@@ -102,7 +102,9 @@ pub enum Error {
     #[error("the answer holds control characters and stdout is a terminal")]
     Control,
     /// Not a receipt's own id.
-    #[error("`{0}` is not the name of a thing: expected three letters, `_` and 20 characters")]
+    #[error(
+        "`{0}` is not the id of a thing: expected three letters, `_` and 20 characters (`account list` has those of people)"
+    )]
     NotAnId(String),
     /// The ledger does not hold.
     #[error("the ledger does not hold")]
@@ -209,6 +211,12 @@ pub enum Error {
     /// A secret key where a public one belongs.
     #[error("`{}` holds a secret key, and a public one belongs here: nothing was sent", .0.display())]
     SecretKey(PathBuf),
+    /// Not a machine's private key.
+    #[error("`{}` is no key of a machine", .0.display())]
+    NotAKey(PathBuf),
+    /// A file where a folder belongs.
+    #[error("`{}` is not a folder", .0.display())]
+    NotAFolder(PathBuf),
     /// A defect of the host.
     #[error("{0}")]
     Host(String),
@@ -237,6 +245,8 @@ impl Fault for Error {
             | Self::Papers { .. }
             | Self::NotAPublicKey(_)
             | Self::SecretKey(_)
+            | Self::NotAKey(_)
+            | Self::NotAFolder(_)
             | Self::NotAnId(_) => Kind::Invalid,
             Self::NoSite | Self::NoRemote(_) => Kind::NotFound,
             Self::NotSignedIn
@@ -331,6 +341,8 @@ impl Fault for Error {
             Self::NotAPublicKey(_) => "CLI-054",
             Self::SecretKey(_) => "CLI-055",
             Self::EmptyFile(_) => "CLI-056",
+            Self::NotAKey(_) => "CLI-060",
+            Self::NotAFolder(_) => "CLI-061",
             Self::Backup => "CLI-035",
             Self::Locks(_) => "CLI-036",
             Self::Unread(_) => "CLI-037",
@@ -339,7 +351,7 @@ impl Fault for Error {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Usage(_) => "`sequestra --help` lists the commands",
+            Self::Usage(_) => "`--help` after the command shows how it is written",
             Self::NoSite => {
                 "name it with `--site DIR` or SEQUESTRA_SITE, or make one with `sequestra init DIR`"
             }
@@ -409,6 +421,8 @@ impl Error {
             Self::EmptyFile(_) => "write it into the file as one line, or leave the option out to be asked",
             Self::NotPlain(_) => "links, folders and devices are not followed; name the file itself",
             Self::Exists(_) => "nothing is replaced; name another file, or remove the one that is there",
+            Self::NotAKey(_) => "give the file that `sequestra service enrol --key-out` wrote",
+            Self::NotAFolder(_) => "name the folder that the files lie in",
             Self::NotInSheet(_) => "the files of a package lie beside its sheet or in folders below it",
             Self::NotAPublicKey(_) => {
                 "ask the recipient for the file that `crypt4gh keygen` wrote with `--pk`: it begins with `-----BEGIN CRYPT4GH PUBLIC KEY-----`"

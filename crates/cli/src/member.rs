@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::app::App;
-use crate::ends::{self, Until};
+use crate::ends::{self, Until, in_project};
 use api::people::{self, NewMember};
 use api::rights::{Change, Changes, Proposed};
 use base::{ProjectId, Role};
@@ -41,7 +41,7 @@ pub struct Add {
     /// The person's sign-in name
     name: String,
     /// The role
-    #[arg(long)]
+    #[arg(long, value_parser = in_project)]
     role: Role,
     #[command(flatten)]
     ends: Until,
@@ -101,6 +101,8 @@ pub struct Remove {
     project: ProjectId,
     /// The person's sign-in name
     name: String,
+    #[arg(long, hide = true, value_parser = one_role)]
+    role: Option<Role>,
     /// Show what it would take, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -115,6 +117,11 @@ impl Remove {
         app.console.say(&format!("{} holds no role in {} any more", self.name, self.project));
         if app.console.is_json() { app.console.json(&serde_json::json!({})) } else { Ok(()) }
     }
+}
+
+/// Who asks for one role is told that all of them go.
+fn one_role(_: &str) -> Result<Role, &'static str> {
+    Err("all of a person's roles in the project are taken at once; `member add` gives back what stays")
 }
 
 fn preview(

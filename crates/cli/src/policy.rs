@@ -8,6 +8,7 @@ use api::policy::{Files, NewPolicies, Policies, Proposal, Shown};
 use api::rights::Changes;
 use base::{ApprovalId, Id};
 use clap::{Args, Subcommand};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Longest file that is compared line by line; others are shown whole, before and after.
@@ -167,7 +168,10 @@ impl Withdraw {
 
 /// The `*.cedar` files of a folder, and what else lies there.
 fn read(folder: &Path) -> Result<(Files, Vec<PathBuf>), Failure> {
-    let refused = |source| Error::Read { path: folder.to_owned(), source };
+    let refused = |source: std::io::Error| match source.kind() {
+        ErrorKind::NotADirectory => Error::NotAFolder(folder.to_owned()),
+        _ => Error::Read { path: folder.to_owned(), source },
+    };
     let (mut files, mut passed) = (Files::new(), Vec::new());
     for entry in std::fs::read_dir(folder).map_err(refused)? {
         let path = entry.map_err(refused)?.path();

@@ -278,7 +278,7 @@ struct Claims<'a> {
 impl Login {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let line = file::read_secret(&self.key)?;
-        let not_a_key = || Error::Prompt("the key file is not one that `service enrol` wrote");
+        let not_a_key = || Error::NotAKey(self.key.clone());
         let der = STANDARD.decode(line.trim()).map(Zeroizing::new).map_err(|_| not_a_key())?;
         let mut client = app.visitor()?;
         let now = base::Clock::now(&base::SystemClock::default()).as_second();

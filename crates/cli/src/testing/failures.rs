@@ -74,6 +74,43 @@ fn mistakes_in_the_arguments_end_with_2() {
 }
 
 #[test]
+fn a_mistake_is_told_with_what_to_do() {
+    let site = Site::open(|_| Reply::Bytes(Vec::new()));
+    let file = site.file("file", "words").display().to_string();
+    let id = "0123456789abcdefghjk";
+    for (line, words) in [
+        (
+            format!("member remove prj_{id} x --role analyst"),
+            "all of a person's roles in the project are taken",
+        ),
+        (
+            format!("member add prj_{id} x --role boss"),
+            "data-exporter, project-administrator, data-steward, support-observer",
+        ),
+        (
+            "account grant x --role boss".to_owned(),
+            "expected one of auditor, pipeline-approver, platform-administrator",
+        ),
+        ("door certificate --days 0".to_owned(), "1..=3650"),
+        ("audit search --about worker".to_owned(), "`account list`"),
+        ("controls run".to_owned(), "--all"),
+        ("remote add läb https://lab.example".to_owned(), "hint: `--help` after the command"),
+        (format!("policy propose {file}"), "(CLI-061)\nhint: name the folder"),
+        (
+            format!("service login --key {file} --service svc_{id} --key-id crd_{id} --for usr_{id}"),
+            "(CLI-060)\nhint: give the file that `sequestra service enrol",
+        ),
+    ] {
+        let came = site.run(&line);
+        assert!(came.code == 2 && came.err.contains(words), "{line}: {came:?}");
+    }
+    assert!(!site.run(&format!("member remove prj_{id} x --help")).out.contains("--role"));
+    let came = site.run(&format!("serve --passphrase-file {file}"));
+    assert!(came.code == 5 && came.err.contains("(CLI-053)"), "{came:?}");
+    assert!(site.seen().is_empty() && site.started_with().is_empty());
+}
+
+#[test]
 fn a_record_that_does_not_hold_ends_with_7() {
     let verification = |against: &str, findings: serde_json::Value| json!({"size": 3, "root": "r", "commits": 1, "tiles": 1, "against": against, "findings": findings});
     for (body, words) in [
