@@ -134,6 +134,9 @@ pub enum Error {
     /// A key that is none of a service account's.
     #[error("it is no key of this service account")]
     ServiceKey,
+    /// A key that a service account has.
+    #[error("it is a key of this service account already")]
+    SameKey,
     /// What people do with their own account, asked for by a program.
     #[error("a service account has no account of its own to look after")]
     ForPeople,
@@ -267,6 +270,7 @@ impl Fault for Error {
             Self::NameTaken
             | Self::Closed
             | Self::ServiceClosed
+            | Self::SameKey
             | Self::Open
             | Self::NotOpen(_)
             | Self::Overtaken
@@ -370,6 +374,7 @@ impl Fault for Error {
             Self::LinkedElsewhere => "ACCESS-064",
             Self::Mapping(_) => "ACCESS-065",
             Self::Mapped => "ACCESS-066",
+            Self::SameKey => "ACCESS-067",
             Self::Visa(e) => e.code(),
             Self::Policy(e) => e.code(),
             Self::Audit(e) => e.code(),
@@ -514,6 +519,7 @@ impl Error {
                     .into(),
             ),
             Self::Service(_) => Some("`sequestra service create --help` names the bounds".into()),
+            Self::SameKey => Some("make another on its machine: `sequestra service enrol --key-out FILE`".into()),
             Self::ServiceClosed => Some("none is opened again: make another".into()),
             Self::ManyWait => Some("wait ten minutes, or sign in elsewhere".into()),
             _ => None,

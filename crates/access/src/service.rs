@@ -212,6 +212,9 @@ impl Access {
     ) -> Result<Service, Error> {
         permit.live()?;
         let row = self.open_service(id).await?;
+        if self.keys_of(id).await?.iter().any(|known| known.public == key) {
+            return Err(Error::SameKey);
+        }
         let about = [id.to_string(), row.owner.clone()];
         let change = match before {
             Before::Overlaps => "key-added",
@@ -409,11 +412,12 @@ impl Access {
         Ok(row.and_then(|row| Some((row.service.parse().ok()?, row.public))))
     }
 
-    /// The keys that are good now.
+    /// The keys that are good now, the newest last.
     async fn keys_of(&self, id: &ServiceId) -> Result<Vec<service_key::Model>, Error> {
         let keys = service_key::Entity::find()
             .filter(service_key::Column::Service.eq(id.to_string()))
             .filter(service_key::Column::EndsAt.gt(self.now()))
+            .order_by_asc(service_key::Column::CreatedAt)
             .all(self.inner.db.reader())
             .await?;
         Ok(keys)

@@ -79,7 +79,7 @@ pub struct Service {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Moment>")]
     pub used_at: Option<Timestamp>,
-    /// The ids of its keys that are good now; an assertion names one.
+    /// The ids of its keys that are good now, the newest last; an assertion names one.
     #[schemars(with = "Vec<Of<CredentialId>>")]
     pub keys: Vec<CredentialId>,
     /// Whether it was closed.

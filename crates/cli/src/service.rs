@@ -182,7 +182,12 @@ impl Rotate {
         let body = NextKey { key: self.key, now: self.now };
         let done: Shown =
             app.client()?.post("service rotate", &parts.each_ref().map(String::as_str), &body)?.json()?;
-        tell(app, &done)
+        tell(app, &done)?;
+        app.console.finish()?;
+        if done.keys.len() > 1 {
+            app.console.say("the last key is the new one; those before it are good for a week at most");
+        }
+        Ok(())
     }
 }
 

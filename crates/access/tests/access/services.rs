@@ -528,7 +528,10 @@ async fn closing_ends_everything_and_rotation_lets_both_keys_be_good_for_a_week(
         .rotate_service(&permit, &world.service.id, &first.public(), Before::Overlaps)
         .await
         .unwrap();
-    assert_eq!(rotated.keys.len(), 2);
+    assert_eq!((rotated.keys.len(), &rotated.keys[0]), (2, &world.service.keys[0]), "the newest is last");
+    let same = first.public();
+    let again = world.spine.access.rotate_service(&permit, &world.service.id, &same, Before::Ends).await;
+    assert!(matches!(again, Err(Error::SameKey)));
     world.caller().await.unwrap();
     world.clock.advance(7 * DAY);
     assert!(matches!(world.caller().await, Err(Error::NotSignedIn)), "the old key has ended");

@@ -36,6 +36,8 @@ pub(crate) struct Route {
 
 /// The shape of a public key in base64; nobody has the other half.
 const NO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+/// Another: one that an account has is not given to it again.
+const NEXT_KEY: &str = "BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 /// An issuer of visas, which signs none here.
 const ISSUER: &str = "[[passports.issuer]]\nname = \"elsewhere\"\nissuer = \"https://visas.example.org/\"\n\
@@ -368,7 +370,7 @@ impl Things {
                 "owner": "viewer", "purpose": "control", "environment": "test", "project": self.project,
                 "actions": ["view-run"], "class": "research", "networks": ["socket"], "days": 1, "key": NO_KEY,
             }),
-            "service rotate" => json!({"key": NO_KEY}),
+            "service rotate" => json!({"key": NEXT_KEY}),
             "account link" => json!({"issuer": "elsewhere", "subject": "someone"}),
             "visa map" => json!({"issuer": "elsewhere", "value": "dataset", "role": "viewer"}),
             "project create" => json!({

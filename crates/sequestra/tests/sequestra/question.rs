@@ -5,6 +5,8 @@ use crate::site::{FILES, SAMPLE, Site, made_data, told, until};
 use crate::story::sample_of;
 use api::{ROUTES, Route};
 use base::{GrantId, Id, SystemEntropy};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use std::fs;
 
@@ -185,7 +187,11 @@ impl Things {
             "terminal show" | "terminal challenge" | "terminal refuse" => json!({"code": "BBBB-BBBB"}),
             "terminal approve" => json!({"code": "BBBB-BBBB", "ceremony": "none", "credential": {}}),
             "service token" => json!({"assertion": "none"}),
-            "service rotate" | "service allow" => json!({"key": "A".repeat(43) + "="}),
+            "service allow" => json!({"key": "A".repeat(43) + "="}),
+            // Another each time: one that it has is refused.
+            "service rotate" => {
+                json!({"key": STANDARD.encode(base::entropy::bytes::<32>(&SystemEntropy))})
+            }
             "service create" => json!({
                 "owner": "spare", "purpose": "nightly", "environment": "test", "project": self.project,
                 "actions": ["view-run"], "class": "research", "networks": ["socket"], "days": 7, "key": "A".repeat(43) + "=",
