@@ -210,7 +210,12 @@ impl Trust {
 
 impl Issuer {
     pub(crate) fn may_grant(&self, source: &str) -> bool {
-        self.sources.iter().any(|one| one == source) && self.types.iter().any(|one| one == GRANTS)
+        self.sources.iter().any(|one| one == source) && self.grants()
+    }
+
+    /// Whether it may grant anything.
+    pub(crate) fn grants(&self) -> bool {
+        !self.sources.is_empty() && self.types.iter().any(|one| one == GRANTS)
     }
 }
 

@@ -55,7 +55,15 @@ impl Access {
         if value.is_empty() || value.len() > LONGEST || value.chars().any(char::is_control) {
             return wrong("its value has 1 to 255 bytes and no control characters");
         }
+        if value.trim() != value {
+            return wrong("its value begins or ends with a blank");
+        }
         let trusted = self.trust().named(issuer).ok_or_else(|| Error::no_issuer(issuer))?;
+        if !trusted.settings.grants() {
+            return wrong(
+                "the settings let its issuer grant nothing: it has no `sources`, or lacks the type `ControlledAccessGrants`",
+            );
+        }
         let address = &trusted.settings.issuer;
         let there = mapping::Entity::find().filter(mapping::Column::Project.eq(project.to_string()));
         let there = there.all(&**tx).await?;

@@ -152,10 +152,14 @@ impl World {
     }
 
     async fn map(&self, who: Role, value: &str, role: Role) -> Result<VisaMappingId, Error> {
+        self.map_of("ega", who, value, role).await
+    }
+
+    async fn map_of(&self, issuer: &str, who: Role, value: &str, role: Role) -> Result<VisaMappingId, Error> {
         let ask = Ask::<Project>::new(Action::MapVisas, [self.members.project.clone()]);
         let permit: Permit<Manage, Project> = self.spine.access.decide(self.members.with(who), ask).await?;
         let tx = self.spine.db.begin(permit.decision()).await.unwrap();
-        let made = self.spine.access.map_visa(&permit, &tx, "ega", value, role).await?;
+        let made = self.spine.access.map_visa(&permit, &tx, issuer, value, role).await?;
         tx.commit().await.unwrap();
         Ok(made.id)
     }
@@ -467,7 +471,12 @@ async fn nobody_gains_by_a_mapping_or_a_visa_that_is_not_for_them() {
     assert!(world.refusals().contains("ACCESS-079"));
     assert_eq!(world.spine.audit.ledger().size(), before + 1);
     assert!(world.held().await.is_empty());
-    for (value, code) in [("", "ACCESS-065"), ("a\nb", "ACCESS-065"), (DATASET, "ACCESS-066")] {
+    let made = world.map_of("broker", Role::DataSteward, DATASET, Role::Viewer).await;
+    assert_eq!(made.unwrap_err().code(), "ACCESS-065", "of one who may grant nothing");
+    let blank = format!("{DATASET} ");
+    for (value, code) in
+        [("", "ACCESS-065"), ("a\nb", "ACCESS-065"), (&blank, "ACCESS-065"), (DATASET, "ACCESS-066")]
+    {
         let role = if value == DATASET { Role::Viewer } else { Role::Analyst };
         if value == DATASET {
             world.map(Role::DataSteward, value, role).await.unwrap();
