@@ -3,19 +3,28 @@
 //! They are the same for everybody and hold no data: a script of ours asks the contract's routes and writes
 //! what it gets as text. Nothing comes from elsewhere, nothing is inline, nothing is framed.
 
-use crate::Site;
+use crate::failure::Error;
+use crate::{Failure, Site};
 use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderName, HeaderValue, Method, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
 
 /// What a page may do: load our script and style, ask this site, and nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'none'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 const SHELL: &str = include_str!("../pages/shell.html");
+
+/// Where no route is. A browser that was given the site's address alone is led to where people sign in.
+pub(crate) async fn elsewhere(State(site): State<Site>, method: Method, uri: Uri) -> Response {
+    if method == Method::GET && uri.path() == "/" && site.access.pages().is_some() {
+        return Redirect::to("/sign-in").into_response();
+    }
+    Failure::from(Error::Route).into_response()
+}
 
 pub(crate) async fn enrol() -> Response {
     page("Enrol a passkey", include_str!("../pages/enrol.html"))

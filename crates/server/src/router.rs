@@ -227,7 +227,7 @@ pub fn router(site: Site) -> Router {
     signed
         .layer(middleware::from_fn_with_state(site.clone(), attend::attend))
         .merge(open.layer(middleware::from_fn(attend::apart)))
-        .fallback(|| async { Failure::from(Error::Route) })
+        .fallback(pages::elsewhere)
         .method_not_allowed_fallback(|| async { Failure::from(Error::Route) })
         .layer(middleware::from_fn_with_state(site.clone(), admit::admit))
         .layer(middleware::from_fn_with_state(site.clone(), observe::observe))

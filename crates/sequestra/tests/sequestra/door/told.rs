@@ -162,6 +162,16 @@ fn a_site_says_whether_it_takes_work_and_no_more() {
 }
 
 #[test]
+fn the_bare_address_leads_a_browser_to_where_people_sign_in() {
+    let with_pages = Door::open_with("", "[pages]\norigin = \"https://lab.example:8443\"");
+    let came = with_pages.raw(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    assert!(came.starts_with("HTTP/1.1 303") && header(&came, "location") == "/sign-in", "{came}");
+    assert_eq!(with_pages.call(None, "POST", "/", b"").status, 404);
+    assert_eq!(with_pages.call(None, "GET", "/x", b"").status, 404);
+    assert_eq!(Door::open().call(None, "GET", "/", b"").status, 404);
+}
+
+#[test]
 fn an_interrupt_ends_it_in_good_order() {
     let mut door = Door::open();
     kill_process(door.pid(), Signal::INT).unwrap();
