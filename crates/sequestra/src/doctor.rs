@@ -243,7 +243,9 @@ fn door(site: &Path, settings: &Settings, listens: bool) -> Vec<Finding> {
             Err(error) => refused("door", "address", &error),
         });
         let clock = base::SystemClock::default();
-        all.push(match server::door::tls::Files::of(door, site).load(&clock) {
+        let shown = server::door::tls::Files::of(door, site);
+        all.extend(settings.pages.as_ref().map(|pages| of_pages(&pages.origin, &shown, &clock)));
+        all.push(match shown.load(&clock) {
             Ok(shown) => {
                 let detail = format!("sha256:{} until {}", shown.pin, shown.until);
                 finding("door", "certificate", State::Ok, detail, None)
@@ -262,6 +264,22 @@ fn door(site: &Path, settings: &Settings, listens: bool) -> Vec<Finding> {
         });
     }
     all
+}
+
+/// Whether browsers would take what the door shows for the site's pages.
+fn of_pages(origin: &str, shown: &server::door::tls::Files, clock: &dyn Clock) -> Finding {
+    if let Err(error) = access::Passkeys::at(origin) {
+        return refused("door", "pages", &error);
+    }
+    let host = origin.split_once("://").and_then(|(_, rest)| rest.split(':').next()).unwrap_or_default();
+    match shown.distrusted_at(host, clock) {
+        None => finding("door", "pages", State::Ok, origin.to_owned(), None),
+        Some(why) => {
+            let remedy = "have one made for that name by an authority that people's machines trust (docs/guide/door.md)";
+            let detail = format!("{origin}: {why}: browsers refuse it");
+            finding("door", "pages", State::Limited, detail, Some(remedy.to_owned()))
+        }
+    }
 }
 
 /// Whether the door's address can be listened on: tried for a moment. An open site may be what holds it.

@@ -113,6 +113,21 @@ fn a_doctor_finds_what_a_start_would_refuse() {
 }
 
 #[test]
+fn a_doctor_says_when_browsers_would_refuse_the_pages() {
+    let site = Site::fresh(&[]);
+    assert_eq!(site.run("admin", &["door", "certificate", "--name", "lab.example"]).exit, 0);
+    let path = site.folder.join("site.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    for (host, why) in [("other.example", "not for the name"), ("lab.example", "signs itself")] {
+        let more = format!("[door]\naddress = \"127.0.0.1:0\"\n[pages]\norigin = \"https://{host}:8443\"\n");
+        fs::write(&path, format!("{text}{more}")).unwrap();
+        let found: Value = serde_json::from_str(&site.run("admin", &["doctor", "--json"]).out).unwrap();
+        let pages = found["findings"].as_array().unwrap().iter().find(|one| one["name"] == "pages").unwrap();
+        assert!(pages["state"] == "limited" && pages["detail"].as_str().unwrap().contains(why), "{pages}");
+    }
+}
+
+#[test]
 fn what_has_ended_is_not_said_to_be_stopped() {
     let site = Site::copy();
     let project = site.last("analyst", &["project", "list"]);

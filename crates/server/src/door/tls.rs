@@ -3,10 +3,10 @@
 use super::settings::Settings;
 use crate::failure::Error;
 use base::{Clock, Sha256, Timestamp};
-use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CertificateError, RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256 as Hasher};
@@ -87,10 +87,25 @@ impl Files {
         Ok(Identity { config: Arc::new(config), pin, until })
     }
 
+    /// Why browsers would not take the certificate for a page at `host`, if so.
+    pub fn distrusted_at(&self, host: &str, clock: &dyn Clock) -> Option<String> {
+        let chain = certificates(&self.certificate).ok()?;
+        let first = chain.first()?;
+        let parsed = ParsedCertificate::try_from(first).ok()?;
+        let name = ServerName::try_from(host).ok()?;
+        if verify_server_name(&parsed, &name).is_err() {
+            return Some(format!("the certificate is not for the name {host}"));
+        }
+        let mut itself = RootCertStore::empty();
+        itself.add(first.clone()).ok()?;
+        let by_itself =
+            !matches!(found(first, &itself, seconds(clock)), Some(CertificateError::UnknownIssuer));
+        by_itself.then(|| "the certificate signs itself".to_owned())
+    }
+
     /// When the certificate ends, if it is valid now.
     fn until(&self, certificate: &CertificateDer<'_>, clock: &dyn Clock) -> Result<Timestamp, Error> {
-        let now = u64::try_from(clock.now().as_second()).unwrap_or(0);
-        match dates(certificate, now) {
+        match dates(certificate, seconds(clock)) {
             Some(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
                 return Err(refuse(&self.certificate, "the certificate has ended"));
             }
@@ -111,14 +126,22 @@ impl Files {
 /// What a check of dates finds. It comes before the check of the issuer, which always fails here: there is no
 /// authority.
 fn dates(certificate: &CertificateDer<'_>, at: u64) -> Option<CertificateError> {
+    found(certificate, &RootCertStore::empty(), at)
+}
+
+/// What is wrong with a certificate in the eyes of who trusts these authorities.
+fn found(certificate: &CertificateDer<'_>, trusted: &RootCertStore, at: u64) -> Option<CertificateError> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
     let at = UnixTime::since_unix_epoch(Duration::from_secs(at));
     let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
-    let nobody = RootCertStore::empty();
-    match verify_server_cert_signed_by_trust_anchor(&parsed, &nobody, &[], at, algorithms.all) {
+    match verify_server_cert_signed_by_trust_anchor(&parsed, trusted, &[], at, algorithms.all) {
         Err(rustls::Error::InvalidCertificate(why)) => Some(why),
         _ => None,
     }
+}
+
+fn seconds(clock: &dyn Clock) -> u64 {
+    u64::try_from(clock.now().as_second()).unwrap_or(0)
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
@@ -160,4 +183,37 @@ fn is_shared(meta: &Metadata, user: u32) -> bool {
 
 fn refuse(file: &Path, why: &(impl Display + ?Sized)) -> Error {
     Error::Certificate { file: file.to_owned(), why: why.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::SystemClock;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+    #[test]
+    fn browsers_take_an_authoritys_certificate_for_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files {
+            certificate: folder.path().join("certificate.pem"),
+            key: folder.path().join("key.pem"),
+            client_ca: None,
+        };
+        let why = |pem: String, host: &str| {
+            std::fs::write(&files.certificate, pem).unwrap();
+            files.distrusted_at(host, &SystemClock::default())
+        };
+        let (key, params) =
+            (KeyPair::generate().unwrap(), CertificateParams::new(vec!["lab.example".to_owned()]).unwrap());
+        let own = params.self_signed(&key).unwrap().pem();
+        assert!(why(own.clone(), "lab.example").unwrap().contains("signs itself"));
+        assert!(why(own, "other.example").unwrap().contains("other.example"));
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.distinguished_name.push(rcgen::DnType::CommonName, "authority");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = Issuer::new(authority, KeyPair::generate().unwrap());
+        let issued = params.signed_by(&key, &issuer).unwrap().pem();
+        assert_eq!(why(issued.clone(), "lab.example"), None);
+        assert!(why(issued, "other.example").is_some());
+    }
 }
