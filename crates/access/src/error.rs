@@ -384,7 +384,7 @@ impl Fault for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NotFound => Some("check the id, and that you are a member of its project".into()),
+            Self::NotFound => Some("check the id, and for a thing of a project that you are a member there".into()),
             Self::Denied { why, .. } => Some(why.clone()),
             Self::NotSignedIn => Some("sign in with `sequestra login`".into()),
             Self::ReadOnly(_) => Some(
@@ -450,7 +450,7 @@ impl Error {
             }
             Self::Subject => "`passport present` shows it to who presents the passport",
             Self::LinkedElsewhere => {
-                "one person has one account: `account identities NAME` shows links, `account unlink NAME --issuer ISSUER` ends them"
+                "a subject is one account's: `account identities NAME` shows links, `account unlink NAME --issuer ISSUER` ends them"
             }
             Self::Mapping(_) => "docs/guide/passports.md shows one",
             Self::Mapped => "`visa list` shows what the project takes",
