@@ -16,7 +16,9 @@ pub enum Range {
 
 /// A text that names neither.
 #[derive(Debug, thiserror::Error)]
-#[error("not a network of /8 or less (IPv6: /32): write `192.0.2.0/24`, `2001:db8::/32` or `socket`")]
+#[error(
+    "not an address, nor a network of /8 to /32 (IPv6: /32 to /128): write `192.0.2.0/24`, `2001:db8::/32` or `socket`"
+)]
 pub struct ParseRangeError;
 
 impl Range {

@@ -57,7 +57,7 @@ impl List {
             app.console.line(&format!("not compiled: {}, for its {}", one.policy, one.why))?;
         }
         let row = |one: &Proposal| {
-            vec![one.id.to_string(), one.state.clone(), one.by.name.clone(), one.at.to_string()]
+            vec![one.id.to_string(), one.state.clone(), one.by.name.clone(), format!("{:.0}", one.at)]
         };
         let rows: Vec<_> = policies.proposals.iter().map(row).collect();
         app.console.table(&["PROPOSAL", "STATE", "BY", "AT"], &rows)
@@ -115,7 +115,7 @@ impl Show {
             return app.console.json(&shown);
         }
         let Proposal { id, by, at, state, policy, .. } = &shown.proposal;
-        app.console.line(&format!("{id} is {state}, proposed by {} at {at}", by.name))?;
+        app.console.line(&format!("{id} is {state}, proposed by {} at {at:.0}", by.name))?;
         app.console.line(&format!("policies {policy}"))?;
         for line in difference(&shown.before, &shown.after) {
             app.console.line(&line)?;
