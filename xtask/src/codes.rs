@@ -2,7 +2,7 @@
 //!
 //! A code is a string literal such as `SEAL-003` outside tests. Its message and kind are read from
 //! the `Error` enum of the same file: `#[error("…")]` on the variant, and the arms of `fn code` and
-//! `fn kind`.
+//! `fn kind`; what to do, where that is always the same, from those of `fn hint` and `fn hint_of_…`.
 
 use crate::source::{Source, Token};
 use crate::{Finding, Workspace};
@@ -23,6 +23,7 @@ struct Code {
     line: usize,
     kind: String,
     message: String,
+    hint: String,
 }
 
 /// A page that is not what the code says, and codes that are not unique or not the room's own.
@@ -76,17 +77,19 @@ pub fn page(workspace: &Workspace) -> String {
         | kind | exit code |\n|---|---|\n\
         | invalid | 2 |\n| not found | 3 |\n| denied | 4 |\n| conflict | 5 |\n| unavailable | 6 |\n\
         | integrity | 7 |\n| internal | 8 |\n\n\
-        In messages, `{…}` stands for a value. This page is written by `cargo run -p xtask -- errors`.\n"
+        In messages, `{…}` stands for a value. What to do stands here where it is always the same; the command\n\
+        that fails says it in any case. This page is written by `cargo run -p xtask -- errors`.\n"
         .to_owned();
     let mut room = String::new();
     for (text, places) in collect(workspace) {
         let Some(code) = places.first() else { continue };
         if code.room != room {
             room.clone_from(&code.room);
-            let _ = write!(page, "\n## {room}\n\n| code | kind | message |\n|---|---|---|\n");
+            let _ =
+                write!(page, "\n## {room}\n\n| code | kind | message | what to do |\n|---|---|---|---|\n");
         }
-        let message = code.message.replace('|', "\\|");
-        let _ = writeln!(page, "| {text} | {} | {message} |", code.kind);
+        let [message, hint] = [&code.message, &code.hint].map(|text| text.replace('|', "\\|"));
+        let _ = writeln!(page, "| {text} | {} | {message} | {hint} |", code.kind);
     }
     page
 }
@@ -112,6 +115,7 @@ fn collect(workspace: &Workspace) -> BTreeMap<String, Vec<Code>> {
                 line: token.line,
                 kind: kind.unwrap_or_else(|| "see the message".to_owned()),
                 message: faults.messages.get(variant).cloned().unwrap_or_else(|| "as its cause".to_owned()),
+                hint: faults.hints.get(variant).cloned().flatten().unwrap_or_default(),
             });
         }
     }
@@ -137,6 +141,8 @@ struct Faults {
     kinds: BTreeMap<String, String>,
     /// Variant → message.
     messages: BTreeMap<String, String>,
+    /// Variant → what to do; none where it depends on more than the variant.
+    hints: BTreeMap<String, Option<String>>,
 }
 
 impl Faults {
@@ -163,11 +169,27 @@ impl Faults {
                         faults.kinds.insert("_".to_owned(), kind);
                     }
                 }
+                name if name == "hint" || name.starts_with("hint_of_") => {
+                    for (variant, value) in arms(body) {
+                        let hint = constant(value).filter(|_| !faults.hints.contains_key(&variant));
+                        faults.hints.insert(variant, hint);
+                    }
+                }
                 _ => {}
             }
         }
         faults
     }
+}
+
+/// The one text that a value is, as it is read.
+fn constant(value: &[Token]) -> Option<String> {
+    let mut texts = value.iter().filter_map(Token::string);
+    let (text, others) = (texts.next()?, texts.next());
+    let made = value.iter().any(|token| ["format", "match", "if"].contains(&token.text.as_str()));
+    let lines = text.split("\\\n").enumerate();
+    let whole: String = lines.map(|(at, line)| if at == 0 { line } else { line.trim_start() }).collect();
+    (others.is_none() && !made).then(|| whole.replace("\\\"", "\""))
 }
 
 /// `#[error("…")]`, then other attributes, then the variant's name.
@@ -283,6 +305,23 @@ impl Fault for Error {
             Self::Other(e) => e.code(),
         }
     }
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Segment { index } if index > 0 => "read it again",
+            Self::Segment { .. } => "ask",
+            Self::Key => "give \"it\" \
+                again",
+            Self::Other(e) => return e.hint(),
+            other => return other.hint_of_more(),
+        };
+        Some(text.to_owned())
+    }
+    fn hint_of_more(&self) -> Option<String> {
+        match self {
+            Self::Db(_) => Some(format!("{self}")),
+            _ => None,
+        }
+    }
 }
 #[cfg(test)]
 mod tests { const A: &str = "SEAL-099"; }
@@ -294,10 +333,10 @@ mod tests { const A: &str = "SEAL-099"; }
         let (_, rows) = page.split_once("## seal\n").unwrap();
         assert_eq!(
             rows,
-            "\n| code | kind | message |\n|---|---|---|\n\
-             | SEAL-001 | integrity | segment {index} is not \"whole\" \\| cut |\n\
-             | SEAL-002 | not found | not a key |\n\
-             | SEAL-003 | integrity | as its cause |\n"
+            "\n| code | kind | message | what to do |\n|---|---|---|---|\n\
+             | SEAL-001 | integrity | segment {index} is not \"whole\" \\| cut |  |\n\
+             | SEAL-002 | not found | not a key | give \"it\" again |\n\
+             | SEAL-003 | integrity | as its cause |  |\n"
         );
     }
 

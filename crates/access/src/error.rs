@@ -433,14 +433,14 @@ impl Fault for Error {
             Self::Open => Some("`account list` shows which are closed".into()),
             Self::Audit(e) => e.hint(),
             Self::Db(e) => e.hint(),
-            other => other.of_visas().or_else(|| other.of_signing_in()),
+            other => other.hint_of_visas().or_else(|| other.hint_of_signing_in()),
         }
     }
 }
 
 impl Error {
     /// What to do next, of visas and whose they are.
-    fn of_visas(&self) -> Option<String> {
+    fn hint_of_visas(&self) -> Option<String> {
         let text = match self {
             Self::NoPassports => {
                 "whoever keeps the site names issuers in `site.toml` (docs/guide/passports.md)"
@@ -466,7 +466,7 @@ impl Error {
     }
 
     /// What to do next, of passkeys, terminals and service accounts.
-    fn of_signing_in(&self) -> Option<String> {
+    fn hint_of_signing_in(&self) -> Option<String> {
         match self {
             Self::NoPasskeys => Some(
                 "an administrator sets the address of the site's pages in `site.toml`; until then sign in with a one-time \
