@@ -45,6 +45,8 @@ pub const ROOMS: &[Room] = &[
     room("executor", 1, &["base"]),
     room("reports", 1, &["base"]),
     room("demodata", 1, &["base"]),
+    // From outside, by the ordinary commands: it knows no room whose work it tests.
+    room("evidence", 1, &["base"]),
     room("audit", 2, &["base", "db", "ledger"]),
     // The events as others read them; it sends, and takes nothing in.
     room("feed", 3, &["base", "outbound", "ledger", "audit"]),
@@ -71,8 +73,6 @@ pub const ROOMS: &[Room] = &[
     room("variants", 7, &["base", "access", "archive", "catalog"]),
     room("exports", 7, &["base", "access", "archive", "catalog", "screen"]),
     room("api", 8, &["base"]),
-    // From outside, by the ordinary commands: it knows no room whose work it tests.
-    room("evidence", 8, &["base"]),
     Room { name: "server", level: 9, uses: Uses::AllBelow },
     room("cli", 9, &["api", "base", "evidence", "receipt", "ledger", "screen"]),
     Room { name: "sequestra", level: 10, uses: Uses::AllBelow },
@@ -99,6 +99,7 @@ pub const ROOMS: &[Room] = &[
             "catalog",
             "witness",
             "sequestra-verify",
+            "evidence",
         ],
     ),
 ];

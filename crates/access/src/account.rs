@@ -1,16 +1,16 @@
 //! People.
 
 use crate::session::Cause;
-use crate::table::{account, kept, session, token};
+use crate::table::{account, grant, kept, session, token};
 use crate::thing::{Site, Thing};
 use crate::verb::Manage;
 use crate::{Access, Ends, Error, OneTimeToken, Permit};
 use audit::What;
-use base::{Class, Id, UserId};
+use base::{Class, GrantId, Id, ProjectId, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
-use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use db::sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -106,15 +106,20 @@ impl Access {
         account: &UserId,
     ) -> Result<OneTimeToken, Error> {
         permit.live()?;
-        self.refuse_takeover(account).await?;
+        let looked_at = self.refuse_takeover(account).await?;
         usable(self.inner.db.reader(), account.as_str()).await.map_err(closed)?;
+        // Without its passkeys nobody gives it a strict role from here on; one that was given meanwhile is seen below.
+        self.forget_credentials(permit.caller(), account).await?;
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;
+        let theirs = Condition::all().add(grant::Column::Account.eq(account.to_string()));
+        if self.live(&*tx, theirs).await?.iter().any(|grant| !looked_at.contains(&grant.id)) {
+            return Err(Error::Takeover);
+        }
+        self.forget_namings(&tx, account).await?;
         let token = self.insert_token(&tx, account).await?;
         tx.commit().await?;
-        // The token of before and the passkeys are worth nothing from here on: a session that they began meanwhile
-        // is among these.
-        self.forget_credentials(permit.caller(), account).await?;
+        // The token of before is worth nothing from here on: a session that it began meanwhile is among these.
         self.forget_services(permit.caller(), account).await?;
         let rows = self.sessions_of(account).await?;
         self.end_sessions(permit.caller(), account, rows, Cause::NewToken).await?;
@@ -125,15 +130,22 @@ impl Access {
     }
 
     /// Closes an account, on record: its sessions and its one-time token end at once and its roles are taken,
-    /// what it has under way ends within a minute. Neither its id nor its name is given to anybody again.
-    pub async fn close_account(&self, permit: &Permit<Manage, Site>, account: &UserId) -> Result<(), Error> {
+    /// what it has under way ends within a minute. Neither its id nor its name is given to anybody again. Gives the
+    /// projects that have no administrator from then on.
+    pub async fn close_account(
+        &self,
+        permit: &Permit<Manage, Site>,
+        account: &UserId,
+    ) -> Result<Vec<ProjectId>, Error> {
         permit.live()?;
         usable(self.inner.db.reader(), account.as_str()).await.map_err(closed)?;
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;
+        let alone = self.administers_alone(&tx, account).await?;
         self.record_act(permit, What::AccountClosed {}, [account.to_string()]).await?;
         mark(&tx, account, true).await?;
         self.take_all(permit.caller(), &tx, account).await?;
+        self.forget_namings(&tx, account).await?;
         self.forget_identities(permit.caller(), &tx, account, None).await?;
         token::Entity::delete_many()
             .filter(token::Column::Account.eq(account.to_string()))
@@ -143,7 +155,7 @@ impl Access {
         // From here on nobody signs in; a session that began meanwhile is among these.
         let rows = self.sessions_of(account).await?;
         self.end_sessions(permit.caller(), account, rows, Cause::AccountClosed).await?;
-        Ok(())
+        Ok(alone)
     }
 
     /// Opens a closed account again, on record, for the same person; gives a one-time token.
@@ -168,6 +180,7 @@ impl Access {
         self.still(permit, &tx).await?;
         self.record_act(permit, What::AccountReopened {}, [account.to_string()]).await?;
         self.take_all(permit.caller(), &tx, account).await?;
+        self.forget_namings(&tx, account).await?;
         self.forget_identities(permit.caller(), &tx, account, None).await?;
         session::Entity::delete_many()
             .filter(session::Column::Account.eq(account.to_string()))
@@ -274,14 +287,15 @@ impl Access {
         self.insert_token(tx, &account.id).await
     }
 
-    async fn refuse_takeover(&self, account: &UserId) -> Result<(), Error> {
-        for project in self.live_grants(account).await?.into_iter().filter_map(|grant| grant.project) {
-            // A project whose place is not known counts as the strictest.
-            if self.class_of(&project).await?.is_none_or(|class| class >= Class::Controlled) {
+    /// Fails for an account with a role in a strict project; gives the roles that it holds.
+    async fn refuse_takeover(&self, account: &UserId) -> Result<BTreeSet<GrantId>, Error> {
+        let held = self.live_grants(account).await?;
+        for project in held.iter().filter_map(|grant| grant.project.as_ref()) {
+            if is_strict(self.class_of(project).await?) {
                 return Err(Error::Takeover);
             }
         }
-        Ok(())
+        Ok(held.into_iter().map(|grant| grant.id).collect())
     }
 
     pub(crate) async fn insert_token(&self, tx: &Tx, account: &UserId) -> Result<OneTimeToken, Error> {
@@ -298,6 +312,11 @@ impl Access {
         token::Entity::insert(row).exec_without_returning(&**tx).await?;
         Ok(token)
     }
+}
+
+/// Whether people act by passkeys alone in a project of this class. One whose place is not known counts as the strictest.
+pub(crate) fn is_strict(class: Option<Class>) -> bool {
+    class.is_none_or(|class| class >= Class::Controlled)
 }
 
 /// The account with this id, if it can be used.

@@ -97,7 +97,7 @@ impl<T: Thing> Ask<T> {
         self
     }
 
-    /// Names the account whose rights the act changes, or whose request it approves.
+    /// Names the account whose rights the act changes, who would get a project, or whose request is approved.
     #[must_use]
     pub fn target(mut self, account: &UserId) -> Self {
         self.target = Some(account.clone());
@@ -286,6 +286,7 @@ impl Access {
             project: place.project,
             purpose: place.purpose,
             retention: place.retention,
+            class: place.class,
             caller: caller.clone(),
             decision: committed,
             grants: roles.grants,
@@ -566,6 +567,7 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::ProposePolicy
         | Action::ApprovePolicy
         | Action::CreateProject
+        | Action::NameAdministrator
         | Action::AdministerProject
         | Action::MapVisas
         | Action::CancelRun

@@ -62,6 +62,12 @@ pub enum Error {
     /// A new sign-in for an account that reaches strictly kept data.
     #[error("the account holds a role in a controlled or clinical project")]
     Takeover,
+    /// A role where people act by passkeys, for somebody without one.
+    #[error("in a controlled or clinical project people act by a passkey, and the account has none")]
+    WithoutPasskey,
+    /// A project that gets no administrator so.
+    #[error(transparent)]
+    Naming(#[from] crate::naming::Refused),
     /// The site offers no passkeys: it has no pages.
     #[error("this site offers no passkeys")]
     NoPasskeys,
@@ -275,6 +281,7 @@ impl Fault for Error {
             | Self::NotOpen(_)
             | Self::Overtaken
             | Self::LinkedElsewhere
+            | Self::WithoutPasskey
             | Self::Mapped
             | Self::ManyPasskeys(_)
             | Self::LastPasskey
@@ -306,6 +313,7 @@ impl Fault for Error {
             | Self::ProviderAway(_)
             | Self::ManyWait => Kind::Unavailable,
             Self::Verb { .. } | Self::Facts(_) => Kind::Internal,
+            Self::Naming(e) => e.kind(),
             Self::Visa(e) => e.kind(),
             Self::Policy(e) => e.kind(),
             Self::Audit(e) => e.kind(),
@@ -367,6 +375,7 @@ impl Fault for Error {
             Self::NoProvider => "ACCESS-049",
             Self::ProviderAway(_) => "ACCESS-050",
             Self::Provider(_) => "ACCESS-051",
+            Self::WithoutPasskey => "ACCESS-052",
             Self::NoPassports => "ACCESS-060",
             Self::Issuer { .. } => "ACCESS-061",
             Self::NoIssuer(_) => "ACCESS-062",
@@ -375,6 +384,7 @@ impl Fault for Error {
             Self::Mapping(_) => "ACCESS-065",
             Self::Mapped => "ACCESS-066",
             Self::SameKey => "ACCESS-067",
+            Self::Naming(e) => e.code(),
             Self::Visa(e) => e.code(),
             Self::Policy(e) => e.code(),
             Self::Audit(e) => e.code(),
@@ -419,6 +429,7 @@ impl Fault for Error {
             Self::OwnPolicies(_) => Some("docs/guide/access.md shows a folder of policies".into()),
             Self::NotOpen(_) => Some("`policy list` shows what is open".into()),
             Self::Overtaken => Some("look at what is in force (`policy list`), and propose again".into()),
+            Self::Naming(e) => e.hint(),
             Self::Visa(e) => e.hint(),
             Self::Policy(e) => e.hint(),
             Self::WrongPlace { site: true, .. } => Some("leave the thing out".into()),
@@ -502,11 +513,16 @@ impl Error {
                     .into(),
             ),
             Self::Takeover => Some("the project's administrator takes its roles there away (`member remove`), and gives them again after the next sign-in".into()),
+            Self::WithoutPasskey => Some(
+                "they enrol one first, on the site's page `/enrol`, within five minutes after they sign in; where `site.toml` has no \
+                 `[pages]` nobody can, and whoever keeps the site sets them (docs/guide/door.md)"
+                    .into(),
+            ),
             Self::FirstPasskey => Some(
                 "sign in with a new one-time token, which an administrator makes (`account token`), and enrol at once".into(),
             ),
             Self::Weaker => Some("approve the terminal from the machine that it is on, or sign in anew".into()),
-            Self::Confirm => Some("run `sequestra confirm`, then the command again; what is about your passkeys is done on the site's page `/sessions`".into()),
+            Self::Confirm => Some("run `sequestra confirm` (`confirm --password` on a site without pages), then the command again; what is about your passkeys is done on the site's page `/sessions`".into()),
             Self::Code => Some("codes last ten minutes and a few tries: begin again with `sequestra login`".into()),
             Self::NotApproved => Some("type the code into the site's page `/device` and approve it there".into()),
             Self::OutsideScope => Some(

@@ -1,17 +1,18 @@
 //! What people hold: a role, on the site or in a project, until it ends.
 
-use crate::account::{closed, usable};
+use crate::account::{closed, is_strict, usable};
+use crate::passkey::passkeys_of;
 use crate::passport::Given;
 use crate::table::{account, grant, kept, taken};
 use crate::thing::{Project, Site, Thing};
 use crate::verb::{Manage, Verb, View};
 use crate::{Access, Caller, Error, Permit};
 use audit::{Actor, Event, What};
-use base::{GrantId, Id, ProjectId, Role, Timestamp, UserId, VisaMappingId};
+use base::{Class, GrantId, Id, ProjectId, Role, Timestamp, UserId, VisaMappingId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::{Expr, Query};
-use db::sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use db::sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
 
 const DAY_SECONDS: i64 = 24 * 3600;
 
@@ -93,6 +94,8 @@ impl Access {
         }
         let project = permit.in_project()?;
         self.still(permit, tx).await?;
+        usable(&**tx, account.as_str()).await.map_err(closed)?;
+        fit_for(&**tx, account, permit.class()).await?;
         let ends = self.ends(ends)?;
         let made = self.insert_grant(tx, account, role, Some(project), ends).await?;
         self.tell(permit.caller(), &made, true).await?;
@@ -168,19 +171,30 @@ impl Access {
         if self.take(permit.caller(), tx, of).await? == 0 { Err(Error::NotHeld(role)) } else { Ok(()) }
     }
 
-    /// Makes `account` the first administrator of a project that is being made under `permit`.
+    /// Makes accounts the administrators of a project that has none: it is being made under `permit`, or two people
+    /// named one. All of them, or nobody.
     pub async fn adopt_project(
         &self,
         permit: &Permit<Manage, Site>,
         tx: &Tx,
-        project: &ProjectId,
-        account: &UserId,
-    ) -> Result<GrantId, Error> {
+        (project, class): (&ProjectId, Class),
+        accounts: &[UserId],
+    ) -> Result<Vec<Grant>, Error> {
         self.still(permit, tx).await?;
-        let ends = self.ends(&Ends::default())?;
-        let made = self.insert_grant(tx, account, Role::ProjectAdministrator, Some(project), ends).await?;
-        self.tell(permit.caller(), &made, true).await?;
-        Ok(made.id)
+        for account in accounts {
+            usable(&**tx, account.as_str()).await.map_err(closed)?;
+            fit_for(&**tx, account, Some(class)).await?;
+        }
+        self.grows_as_strict_as(class);
+        let (mut all, ends) = (Vec::new(), self.ends(&Ends::default())?);
+        for account in accounts {
+            let role = Role::ProjectAdministrator;
+            let made = self.insert_grant(tx, account, role, Some(project), ends.clone()).await?;
+            self.tell(permit.caller(), &made, true).await?;
+            taken::Entity::delete_by_id((account.to_string(), project.to_string())).exec(&**tx).await?;
+            all.push(made);
+        }
+        Ok(all)
     }
 
     /// The roles given in the permit's project, those that have ended too: each says when.
@@ -273,12 +287,13 @@ impl Access {
 
     /// The roles that `account` holds now: none of those that have ended, and none if it is closed.
     pub(crate) async fn live_grants(&self, account: &UserId) -> Result<Vec<Grant>, Error> {
-        self.live(account::Column::Id.eq(account.to_string())).await
+        let theirs = Condition::all().add(grant::Column::Account.eq(account.to_string()));
+        self.live(self.inner.db.reader(), theirs).await
     }
 
     /// The roles that anybody holds now.
     pub(crate) async fn all_live_grants(&self) -> Result<Vec<Grant>, Error> {
-        self.live(account::Column::Closed.eq(false)).await
+        self.live(self.inner.db.reader(), Condition::all()).await
     }
 
     /// Every role that was given to `account` and not taken away, those that have ended too.
@@ -290,17 +305,22 @@ impl Access {
         rows.into_iter().map(|row| self.granted(row)).collect()
     }
 
-    async fn live(&self, whose: Expr) -> Result<Vec<Grant>, Error> {
+    /// Those of `which` that are held now by accounts that are open.
+    pub(crate) async fn live(
+        &self,
+        from: &impl ConnectionTrait,
+        which: Condition,
+    ) -> Result<Vec<Grant>, Error> {
         let now = self.inner.clock.now();
         let open = Query::select()
             .column(account::Column::Id)
             .from(account::Entity)
-            .and_where(whose)
             .and_where(account::Column::Closed.eq(false))
             .to_owned();
         let rows = grant::Entity::find()
+            .filter(which)
             .filter(grant::Column::Account.in_subquery(open))
-            .all(self.inner.db.reader())
+            .all(from)
             .await?;
         let grants = rows.into_iter().map(|row| self.granted(row)).collect::<Result<Vec<Grant>, Error>>()?;
         Ok(grants.into_iter().filter(|grant| grant.holds(now)).collect())
@@ -456,6 +476,19 @@ impl Access {
         grant::Entity::insert(row).exec_without_returning(&**tx).await?;
         Ok(())
     }
+}
+
+/// Fails for whoever could do nothing in a project of this class: people act there by passkeys. Nobody could make them a
+/// new one-time token either, to enrol one: a role there forbids it.
+pub(crate) async fn fit_for(
+    from: &impl ConnectionTrait,
+    account: &UserId,
+    class: Option<Class>,
+) -> Result<(), Error> {
+    if !is_strict(class) || passkeys_of(from, account).await?.iter().any(|passkey| !passkey.suspended) {
+        return Ok(());
+    }
+    Err(Error::WithoutPasskey)
 }
 
 pub(crate) fn on_site(role: Role) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 //! `docs/spec/passports.md`.
 
 use crate::account::usable;
-use crate::grant::ByVisa;
+use crate::grant::{ByVisa, fit_for};
 use crate::identity::{VISAS, named};
 use crate::issuer::{IssuerKeys, Trust, Unreached};
 use crate::mapping::Mapping;
@@ -10,7 +10,7 @@ use crate::table::{grant, identity, kept, mapping, presented, taken};
 use crate::visa::{self, Refused, Visa};
 use crate::{Access, Caller, Ends, Error};
 use audit::What;
-use base::{Blake3, Fault, Id, ProjectId, Role, Sensitive, Timestamp, UserId};
+use base::{Blake3, Class, Fault, Id, ProjectId, Role, Sensitive, Timestamp, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
@@ -72,6 +72,8 @@ struct Offer<'a> {
     until: i64,
     /// Whether who presents the visa made the mapping.
     own: bool,
+    /// How strict the mapping's project is.
+    class: Option<Class>,
 }
 
 impl Access {
@@ -223,7 +225,8 @@ impl Access {
         for mapping in mappings {
             // INVARIANT (nobody-gains-by-their-own): whoever says which visas a project takes could hold one.
             let own = self.same_person(&mapping.by, user).await?;
-            offers.push(Offer { visa, mapping, until, own });
+            let class = self.class_of(&mapping.project).await?;
+            offers.push(Offer { visa, mapping, until, own, class });
         }
         Ok(Ok(offers))
     }
@@ -235,18 +238,23 @@ impl Access {
         user: &UserId,
         offer: &Offer<'_>,
     ) -> Result<Option<Refused>, Error> {
-        let Offer { visa, mapping, until, own } = offer;
+        let Offer { visa, mapping, until, own, class } = offer;
         let (id, project) = (mapping.id.to_string(), mapping.project.to_string());
         let is_there = mapping::Entity::find_by_id(id.clone()).one(from).await?.is_some();
         let link = identity::Entity::find_by_id(visa.whose()).one(from).await?;
         let taken = taken::Entity::find_by_id((user.to_string(), project)).one(from).await?;
         let before = presented::Entity::find_by_id((visa.name.clone(), id)).one(from).await?;
         let until = before.map_or(*until, |row| row.until.min(*until));
+        let unfit = match fit_for(from, user, *class).await {
+            Err(Error::WithoutPasskey) => true,
+            other => other.map(|()| false)?,
+        };
         let refused = [
             (*own, Refused::Own),
             (!is_there || !crate::mapping::ROLES.contains(&mapping.role), Refused::Unmapped),
             (link.is_none_or(|row| row.account != user.to_string()), Refused::Unlinked),
             (taken.is_some(), Refused::Taken),
+            (unfit, Refused::WithoutPasskey),
             (until <= self.inner.clock.now().as_second(), Refused::Ended),
         ];
         Ok(refused.into_iter().find_map(|(refuses, why)| refuses.then_some(why)))

@@ -3,7 +3,7 @@
 use crate::judge::Epoch;
 use crate::{Caller, Error};
 use audit::{Actor, Audit};
-use base::{Clock, Id, ProjectId, Retention, Timestamp};
+use base::{Class, Clock, Id, ProjectId, Retention, Timestamp};
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -102,6 +102,7 @@ pub struct Permit<V: verb::Verb, T: thing::Thing> {
     project: Option<ProjectId>,
     purpose: Option<String>,
     retention: Option<Retention>,
+    class: Option<Class>,
     caller: Caller,
     decision: u64,
     grants: Vec<String>,
@@ -118,6 +119,7 @@ pub(crate) struct Ground<T: thing::Thing> {
     pub project: Option<ProjectId>,
     pub purpose: Option<String>,
     pub retention: Option<Retention>,
+    pub class: Option<Class>,
     pub caller: Caller,
     pub decision: u64,
     pub grants: Vec<String>,
@@ -126,7 +128,7 @@ pub(crate) struct Ground<T: thing::Thing> {
 
 impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
     pub(crate) fn new(ground: Ground<T>, clock: Arc<dyn Clock>, audit: Audit) -> Self {
-        let Ground { things, project, purpose, retention, caller, decision, grants, epoch } = ground;
+        let Ground { things, project, purpose, retention, class, caller, decision, grants, epoch } = ground;
         let ends = clock.monotonic().saturating_add(LEASE);
         let verb = PhantomData;
         Self {
@@ -134,6 +136,7 @@ impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
             project,
             purpose,
             retention,
+            class,
             caller,
             decision,
             grants,
@@ -221,6 +224,11 @@ impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
         self.retention
     }
 
+    /// How strict its project is; none on the site.
+    pub(crate) fn class(&self) -> Option<Class> {
+        self.class
+    }
+
     /// The ledger position of the decision it stands on.
     pub fn decision(&self) -> u64 {
         self.decision
@@ -258,6 +266,7 @@ mod tests {
             project: Some(own.clone()),
             purpose: None,
             retention: None,
+            class: None,
             caller: Caller::new(UserId::mint(&SystemEntropy), RequestId::mint(&SystemEntropy), None),
             decision: 7,
             grants: Vec::new(),

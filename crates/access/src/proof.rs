@@ -9,16 +9,17 @@ use policy::Action;
 /// How long a confirmation lasts, in seconds.
 pub(crate) const FRESH_SECONDS: i64 = 300;
 
-/// What asks for a fresh confirmation: what leaves, and what is done to keys.
-pub(crate) const CONFIRMED: &[Action] = &[Action::DownloadObject, Action::ManageKeys, Action::ShredKeys];
+/// What asks for a fresh confirmation: what leaves, what is done to keys, and who gets a project that nobody administers.
+pub(crate) const CONFIRMED: &[Action] =
+    &[Action::DownloadObject, Action::ManageKeys, Action::ShredKeys, Action::NameAdministrator];
 
 impl Access {
     /// What is missing for `action` at `place`, if something is.
     ///
     /// * In controlled and clinical projects people act with a passkey.
-    /// * What leaves and what is done to keys is confirmed within five minutes before the request began,
+    /// * What is [`CONFIRMED`] is so within five minutes before the request began,
     ///   wherever the account has something to confirm with, and in controlled and clinical projects always; on sites
-    ///   that have such and offer passkeys, the site's own keys as well.
+    ///   that have such and offer passkeys, what opens these from the site as well.
     pub(crate) async fn unproved(
         &self,
         caller: &Caller,
@@ -38,7 +39,8 @@ impl Access {
         if caller.signed().is_none() {
             return Ok(Some(Error::NotSignedIn));
         }
-        let strict = strict || (action == Action::ManageKeys && self.asks_for_passkeys().await?);
+        let opens = [Action::ManageKeys, Action::NameAdministrator].contains(&action);
+        let strict = strict || (opens && self.asks_for_passkeys().await?);
         if strict && !is_strong(caller)? {
             return Ok(Some(Error::PasskeyNeeded));
         }
@@ -48,8 +50,8 @@ impl Access {
         self.unconfirmed(caller, strict).await
     }
 
-    /// Whether the site's own keys are for passkeys alone: they open its strictest project. Where no passkey can be
-    /// enrolled, they must still be rotated.
+    /// Whether what opens the site's strictest project, its own keys for one, is for passkeys alone. Where no passkey can
+    /// be enrolled, these must still be rotated.
     async fn asks_for_passkeys(&self) -> Result<bool, Error> {
         Ok(self.pages().is_some() && self.strictest().await? >= Class::Controlled)
     }

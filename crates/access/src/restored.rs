@@ -2,8 +2,8 @@
 
 use crate::proposal::State;
 use crate::table::{
-    account, grant, identity, kept, mapping, passkey, password, presented, proposal, service, service_key,
-    service_person, service_token, session, token,
+    account, grant, identity, kept, mapping, naming, passkey, password, presented, proposal, service,
+    service_key, service_person, service_token, session, token,
 };
 use crate::token::OneTimeToken;
 use crate::{Access, Ends, Error};
@@ -112,6 +112,7 @@ impl Access {
         identity::Entity::delete_many().exec(&**tx).await?;
         mapping::Entity::delete_many().exec(&**tx).await?;
         presented::Entity::delete_many().exec(&**tx).await?;
+        naming::Entity::delete_many().exec(&**tx).await?;
         service_token::Entity::delete_many().exec(&**tx).await?;
         service_key::Entity::delete_many().exec(&**tx).await?;
         grant::Entity::delete_many()

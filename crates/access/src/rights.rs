@@ -5,7 +5,7 @@
 //! makes of a target, of a single thing or of the person acted for is not in it: [`Changes::untold`] says so.
 
 use crate::account::{closed, usable};
-use crate::grant::{Grant, on_site};
+use crate::grant::{Grant, fit_for, on_site};
 use crate::thing::{Project, Site, Thing};
 use crate::verb::{Manage, Verb};
 use crate::{Access, Error, Permit, Place};
@@ -122,6 +122,9 @@ impl Access {
             return Err(Error::RolePlace { role, expected: "on the site, not in a project" });
         }
         self.fits(account, step).await?;
+        if let Step::Give(_) = step {
+            fit_for(self.inner.db.reader(), account, permit.class()).await?;
+        }
         let before = holders(self.live_grants(account).await?).remove(account).unwrap_or_default();
         let mut after = before.clone();
         step.apply(after.projects.entry(project.clone()).or_default());
@@ -377,9 +380,10 @@ impl Step {
     }
 }
 
-/// An approval is of what somebody else asked for; without that it is nobody's.
+/// An approval is of what somebody else asked for, and who is named is somebody else; without that it is nobody's.
 pub(crate) fn about_another(action: Action, stated: Context) -> Context {
-    let target = (action == Action::ApprovePolicy).then(|| SOMEBODY.to_owned());
+    let target =
+        [Action::ApprovePolicy, Action::NameAdministrator].contains(&action).then(|| SOMEBODY.to_owned());
     Context { target, ..stated }
 }
 

@@ -318,6 +318,15 @@ impl Access {
         Ok(class)
     }
 
+    /// A project of this class is being made: from now on the site is as strict as that. What is known would be old for
+    /// half a minute; where the project is not made after all, the site is stricter for that long.
+    pub(crate) fn grows_as_strict_as(&self, class: Class) {
+        let now = self.inner.clock.monotonic();
+        let mut known = self.inner.strictest.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = known.map_or(class, |(_, before)| before);
+        *known = Some((now, before.max(class)));
+    }
+
     async fn live_sessions(&self, account: &UserId) -> Result<Vec<Session>, Error> {
         let limits = self.limits().await?;
         let mut rows = self.sessions_of(account).await?;

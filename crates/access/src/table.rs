@@ -11,7 +11,7 @@ pub(crate) fn kept<T, E: Display>(read: Result<T, E>) -> Result<T, Error> {
 
 /// The steps to today's tables.
 pub const MIGRATIONS: &[Migration] =
-    &[FIRST, SESSIONS, RIGHTS, PROPOSALS, PASSKEYS, SERVICES, PASSWORDS, VISAS, LINKS];
+    &[FIRST, SESSIONS, RIGHTS, PROPOSALS, PASSKEYS, SERVICES, PASSWORDS, VISAS, LINKS, NAMINGS];
 
 /// A site's own policies, and who proposed them.
 const PROPOSALS: Migration = Migration {
@@ -103,6 +103,15 @@ const VISAS: Migration = Migration {
 const LINKS: Migration = Migration {
     step: "access-9",
     sql: &["ALTER TABLE access_identity ADD COLUMN signs_in BOOLEAN NOT NULL DEFAULT FALSE"],
+};
+
+/// Who was proposed to administer a project that has nobody.
+const NAMINGS: Migration = Migration {
+    step: "access-10",
+    sql: &[
+        "CREATE TABLE access_naming (project TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL \
+         REFERENCES access_account (id), proposer TEXT NOT NULL REFERENCES access_account (id), since BIGINT NOT NULL)",
+    ],
 };
 
 const FIRST: Migration = Migration {
@@ -263,6 +272,16 @@ db::entity!(presented, "access_presented", {
     pub mapping: String,
     pub until: i64,
     pub expires: i64,
+});
+
+db::entity!(naming, "access_naming", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub project: String,
+    #[sea_orm(unique)]
+    pub id: String,
+    pub account: String,
+    pub proposer: String,
+    pub since: i64,
 });
 
 db::entity!(taken, "access_taken", {

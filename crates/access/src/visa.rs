@@ -71,6 +71,9 @@ pub enum Refused {
     /// Somebody took the role away.
     #[error("an administrator took your role in its project away")]
     Taken,
+    /// Its project asks for a passkey, and the account has none.
+    #[error("in its project people act by a passkey, and you have none")]
+    WithoutPasskey,
     /// It gave a role before, and that has ended.
     #[error("the role that it gave has ended")]
     Ended,
@@ -103,6 +106,7 @@ impl Fault for Refused {
             Self::Ended => "ACCESS-082",
             Self::NotAPassport => "ACCESS-083",
             Self::NoBroker(_) => "ACCESS-084",
+            Self::WithoutPasskey => "ACCESS-085",
         }
     }
 
@@ -127,6 +131,7 @@ impl Fault for Refused {
                 "the project's administrator or data steward says which visas it takes (`visa map`)"
             }
             Self::Own => "somebody else who may maps it (`visa map`), or makes you a member",
+            Self::WithoutPasskey => "enrol one on the site's page `/enrol`, and present the passport again",
             Self::Taken => "the project's administrator makes you a member again (`member add`)",
         };
         Some(text.to_owned())

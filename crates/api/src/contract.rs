@@ -1,8 +1,8 @@
 //! What each route takes and gives, by its name in [`crate::ROUTES`].
 
 use crate::{
-    archive, backup, keys, oidc, passkey, passport, password, people, policy, project, record, rights, run,
-    service, site, variant,
+    administrator, archive, backup, keys, oidc, passkey, passport, password, people, policy, project, record,
+    rights, run, service, site, variant,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -82,7 +82,8 @@ pub fn shape(route: &str) -> Option<Shape> {
         "whoami" => gives::<people::Me>(),
         "session list" | "account sessions" => gives::<Vec<people::OpenSession>>(),
         "session revoke" | "account sign-out" => gives::<people::Revoked>(),
-        "account close" | "account revoke" => gives::<people::Account>(),
+        "account revoke" => gives::<people::Account>(),
+        "account close" => gives::<people::Closed>(),
         "site status" => gives::<site::Status>(),
         "site lock" => gives::<site::Health>(),
         "account create" => takes::<people::NewAccount>().gives::<people::Invitation>(),
@@ -101,6 +102,11 @@ fn of_rights(route: &str) -> Option<Shape> {
     Some(match route {
         "account preview" | "member preview" => takes::<rights::Proposed>().gives::<rights::Changes>(),
         "access explain" | "access explain-site" => takes::<rights::Why>().gives::<rights::Explained>(),
+        "administrator list" => gives::<Vec<administrator::Administered>>(),
+        "administrator propose" => {
+            takes::<administrator::NewAdministrator>().gives::<administrator::Naming>()
+        }
+        "administrator approve" => gives::<administrator::Naming>(),
         "policy list" => gives::<policy::Policies>(),
         "policy propose" => takes::<policy::NewPolicies>().gives::<policy::Proposal>(),
         "policy show" => gives::<policy::Shown>(),

@@ -21,6 +21,7 @@
 //! * [`site`]: the process itself
 //! * [`contract`]: what each route takes and gives; [`openapi`]: the same for others' tools
 
+pub mod administrator;
 pub mod archive;
 pub mod backup;
 pub mod contract;

@@ -155,6 +155,18 @@ impl Ends {
     }
 }
 
+/// `account close`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Closed {
+    /// The account.
+    #[serde(flatten)]
+    pub account: Account,
+    /// The projects that nobody administers from then on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Of<base::ProjectId>>")]
+    pub without_administrator: Vec<ProjectId>,
+}
+
 /// How it is with a role that was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

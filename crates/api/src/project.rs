@@ -24,9 +24,9 @@ pub struct NewProject {
     pub retention: String,
     /// Reference to the consent or decision.
     pub consent: String,
-    /// Sign-in name of the first project administrator; the caller when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub administrator: Option<String>,
+    /// Sign-in names of the first project administrators; the caller when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub administrators: Vec<String>,
 }
 
 /// A project.

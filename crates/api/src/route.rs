@@ -135,6 +135,9 @@ routes! {
     "service allow" = "POST" "/v1/me/services/{service}";
     "service withdraw" = "DELETE" "/v1/me/services/{service}";
     "service close" = "POST" "/v1/services/{service}/close" "manage-accounts";
+    "administrator list" = "GET" "/v1/administrators" "view-site-status";
+    "administrator propose" = "POST" "/v1/administrators" "name-administrator";
+    "administrator approve" = "POST" "/v1/administrators/{approval}/approve" "name-administrator";
     "project create" = "POST" "/v1/projects" "create-project";
     "project list" = "GET" "/v1/projects" "list-own-projects";
     "project show" = "GET" "/v1/projects/{project}" "view-project";

@@ -29,6 +29,7 @@ static BESIDE: &[Beside] = &[
     },
     Beside { action: "create-project", events: &["rights-changed"] },
     Beside { action: "administer-project", events: &["rights-changed"] },
+    Beside { action: "name-administrator", events: &["administrator-proposed", "rights-changed"] },
     Beside { action: "map-visas", events: &["rights-changed", "visa-mapping-changed"] },
     Beside { action: "propose-policy", events: &["policy-proposed", "policy-withdrawn"] },
     Beside { action: "approve-policy", events: &["policy-changed"] },

@@ -213,6 +213,8 @@ pub enum What {
         /// What ended: `time`, `training`, `agreement` or `approval`, or the trust in the `issuer` of a visa.
         cause: String,
     },
+    /// Somebody was proposed to administer a project that has nobody.
+    AdministratorProposed {},
     /// A site's own policies were proposed.
     PolicyProposed {
         /// The digest of the set that they would make.
@@ -495,6 +497,7 @@ impl What {
             Self::Decision { .. } => "decision",
             Self::RightsChanged { .. } => "rights-changed",
             Self::GrantLapsed { .. } => "grant-lapsed",
+            Self::AdministratorProposed {} => "administrator-proposed",
             Self::PolicyProposed { .. } => "policy-proposed",
             Self::PolicyWithdrawn { .. } => "policy-withdrawn",
             Self::PolicyChanged { .. } => "policy-changed",

@@ -155,6 +155,7 @@ fn all() -> Vec<Event> {
             },
         ),
         asked(person(), What::GrantLapsed { role: Role::Analyst, cause: "training".into() }),
+        asked(person(), What::AdministratorProposed {}),
         asked(person(), What::PolicyProposed { policy: Sha256([1; 32]) }),
         asked(person(), What::PolicyWithdrawn { policy: Sha256([1; 32]) }),
         asked(

@@ -9,7 +9,7 @@ use access::verb::{Manage, View};
 use base::{Class, Id, ProjectId, Retention};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde::{Deserialize, Serialize};
 
 macro_rules! closed_words {
@@ -166,6 +166,14 @@ impl Catalog {
         self.project_row(permit.in_project()?).await?.ok_or(Error::NotFound)
     }
 
+    /// The projects of the site. Ids alone, so it takes no permit: the site watches over all of them.
+    pub async fn project_ids(&self) -> Result<Vec<ProjectId>, Error> {
+        let id = project::Entity::find().select_only().column(project::Column::Id);
+        let rows: Vec<String> =
+            id.order_by_asc(project::Column::Id).into_tuple().all(self.db.reader()).await?;
+        rows.iter().map(|id| id.parse().map_err(|_| Error::Record)).collect()
+    }
+
     /// Those of `ids` that exist, by name. For someone's own projects.
     pub async fn projects(
         &self,
@@ -173,10 +181,18 @@ impl Catalog {
         ids: &[ProjectId],
     ) -> Result<Vec<Project>, Error> {
         permit.live()?;
-        let rows = project::Entity::find()
-            .filter(project::Column::Id.is_in(ids.iter().map(ToString::to_string)))
-            .all(self.db.reader())
-            .await?;
+        let own = project::Column::Id.is_in(ids.iter().map(ToString::to_string));
+        self.by_name(project::Entity::find().filter(own)).await
+    }
+
+    /// All of them, by name. For who keeps the site, and made them.
+    pub async fn every_project(&self, permit: &Permit<View, thing::Site>) -> Result<Vec<Project>, Error> {
+        permit.live()?;
+        self.by_name(project::Entity::find()).await
+    }
+
+    async fn by_name(&self, which: Select<project::Entity>) -> Result<Vec<Project>, Error> {
+        let rows = which.all(self.db.reader()).await?;
         let words = Words::of(&self.db)?;
         let mut projects =
             rows.into_iter().map(|row| from_row(&words, row)).collect::<Result<Vec<_>, _>>()?;

@@ -207,9 +207,14 @@ impl Close {
         if self.dry_run {
             return preview(app, &self.name, Change::Take, None);
         }
-        let account: people::Account = app.client()?.get("account close", &[&self.name])?;
+        let closed: people::Closed = app.client()?.get("account close", &[&self.name])?;
         app.console.say(&format!("{} is closed; its sessions and roles have ended", self.name));
-        if app.console.is_json() { app.console.json(&account) } else { Ok(()) }
+        for project in &closed.without_administrator {
+            app.console.say(&format!(
+                "nobody administers {project} now: `sequestra administrator propose {project} NAME`, and another person approves it"
+            ));
+        }
+        if app.console.is_json() { app.console.json(&closed) } else { Ok(()) }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use crate::app::App;
 use crate::{
-    Failure, access, account, archive, audit, backup, completion, contract, controls, database, demo, doctor,
-    door, init, intake, keys, ledger, login, member, object, passkey, passport, password, policy, project,
-    receipt, reference, remote, report, run, sample, serve, service, sessions, site, tool, variant, visa,
-    witness,
+    Failure, access, account, administrator, archive, audit, backup, completion, contract, controls,
+    database, demo, doctor, door, init, intake, keys, ledger, login, member, object, passkey, passport,
+    password, policy, project, receipt, reference, remote, report, run, sample, serve, service, sessions,
+    site, tool, variant, visa, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -103,6 +103,8 @@ pub enum Command {
     #[command(subcommand)]
     Project(project::Project),
     #[command(subcommand)]
+    Administrator(administrator::Administrator),
+    #[command(subcommand)]
     Member(member::Member),
     #[command(subcommand)]
     Visa(visa::Visa),
@@ -174,6 +176,7 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Access(args) => args.run(app),
         Command::Policy(args) => args.run(app),
         Command::Project(args) => args.run(app),
+        Command::Administrator(args) => args.run(app),
         Command::Member(args) => args.run(app),
         Command::Visa(args) => args.run(app),
         Command::Passport(args) => args.run(app),

@@ -27,11 +27,12 @@ impl Project {
 /// Make a project and print its id.
 ///
 /// Every term is stated, none is guessed: later rules ask for them, and nobody can add them afterwards for
-/// data that is already there.
+/// data that is already there. In a controlled or clinical project people act by passkeys: its administrators enrol theirs
+/// first.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra project create --name \"Rare disease 7\" --class controlled --purpose care \\\n    \
-    --term DUO:0000007 --region DE --retention 10-years --consent board-2031-114 \\\n    --administrator lead\n\n\
+    --term DUO:0000007 --region DE --retention 10-years --consent board-2031-114 \\\n    --administrator lead --administrator deputy\n\n\
     Role: platform-administrator on the site."
 )]
 pub struct Create {
@@ -56,9 +57,9 @@ pub struct Create {
     /// Reference to the consent or the board's decision
     #[arg(long)]
     consent: String,
-    /// Sign-in name of the first project administrator [default: you]
-    #[arg(long, value_name = "NAME")]
-    administrator: Option<String>,
+    /// Sign-in name of a first project administrator; two are better, since nobody renews their own role [default: you]
+    #[arg(long = "administrator", value_name = "NAME")]
+    administrators: Vec<String>,
 }
 
 impl Create {
@@ -71,18 +72,13 @@ impl Create {
             region: self.region,
             retention: self.retention,
             consent: self.consent,
-            administrator: self.administrator,
+            administrators: self.administrators,
         };
         let made: project::Project = app.client()?.post("project create", &[], &body)?.json()?;
         if app.console.is_json() {
             return app.console.json(&made);
         }
         app.console.say(&format!("made {} project `{}`", made.class, made.name));
-        if made.class >= Class::Controlled {
-            app.console.say(
-                "in it people act who signed in with a passkey: its administrator enrols theirs first, on the site's page `/enrol`",
-            );
-        }
         app.console.line(&made.id.to_string())
     }
 }

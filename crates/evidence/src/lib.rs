@@ -9,10 +9,12 @@
 //! * [`vault`], [`keys`], [`identity`], [`policies`], [`network`], [`audit`]: their scenarios, one file a control
 //! * [`play`]: what a scenario is given: attacks, expectations, the record of both
 //! * [`site`]: a throw-away site, made and used by the ordinary commands
+//! * [`authenticator`]: a passkey in software, for those who act on it
 //! * [`run`]: plays controls and judges them
 //! * [`report`]: the evidence, as files and as OSCAL assessment results ([`oscal`])
 
 mod audit;
+pub mod authenticator;
 pub mod control;
 mod error;
 mod identity;
@@ -26,6 +28,7 @@ pub mod run;
 pub mod site;
 mod vault;
 
+pub use authenticator::Authenticator;
 pub use control::{CONTROLS, Control, named};
 pub use error::{Error, Result};
 pub use play::{Play, Step, World};

@@ -1,7 +1,7 @@
 //! What a scenario is given: attacks, expectations, and the record of both.
 
 use crate::site::Site;
-use crate::{Error, Result};
+use crate::{Authenticator, Error, Result};
 use base::{Clock, Entropy, entropy};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -107,6 +107,11 @@ impl Play {
     /// Random bytes for a key.
     pub fn key(&self) -> [u8; 32] {
         entropy::bytes(&*self.world.entropy)
+    }
+
+    /// A passkey in a browser that shows pages at `origin`.
+    pub fn passkey(&self, origin: &str) -> Result<Authenticator> {
+        Authenticator::at(origin, &*self.world.entropy)
     }
 
     /// A random text that is looked for afterwards.

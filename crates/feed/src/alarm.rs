@@ -121,6 +121,8 @@ pub enum Cause {
     KeysSilent,
     /// What unseals the site was taken away: the site gave up its keys and ends.
     KeysLost,
+    /// Projects have no administrator.
+    NobodyAdministers,
     /// Whoever opens the site made a platform administrator.
     AdministratorMade,
     /// The site was not opened: something is not what was stored.
@@ -147,6 +149,7 @@ impl Cause {
             Self::ScrubLate => "scrub-late",
             Self::KeysSilent => "keys-silent",
             Self::KeysLost => "keys-lost",
+            Self::NobodyAdministers => "nobody-administers",
             Self::AdministratorMade => "administrator-made",
             Self::NotOpened => "not-opened",
         }

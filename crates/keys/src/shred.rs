@@ -178,6 +178,14 @@ impl Keys {
         Ok(())
     }
 
+    /// The projects whose keys were shredded.
+    pub async fn shredded_projects(&self) -> Result<BTreeSet<ProjectId>, Error> {
+        let scopes = shredded::Entity::find().select_only().column(shredded::Column::Scope);
+        let scopes: Vec<String> = scopes.into_tuple().all(self.inner.db.reader()).await?;
+        // The others are subjects.
+        Ok(scopes.iter().filter_map(|scope| scope.parse().ok()).collect())
+    }
+
     /// Wipes from memory what was shredded, and from the database's log. After the commit.
     pub async fn forget_shredded(&self, shredded: &Shredded) -> Result<(), Error> {
         for (scope, _) in &shredded.scopes {

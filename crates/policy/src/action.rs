@@ -75,6 +75,8 @@ actions! {
     ManageAccounts = "manage-accounts", Site Changes;
     /// Makes a project.
     CreateProject = "create-project", Site Changes;
+    /// Proposes an administrator for a project that has none, and approves whom another proposed.
+    NameAdministrator = "name-administrator", Site Changes;
     /// Lists the projects in which the account itself holds a role, and no others.
     ListOwnProjects = "list-own-projects", Site Shows;
     /// A project's class, terms and members.

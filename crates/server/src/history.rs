@@ -386,6 +386,7 @@ fn words(what: &What) -> String {
         What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
         What::RightsChanged { .. }
         | What::GrantLapsed { .. }
+        | What::AdministratorProposed {}
         | What::PolicyProposed { .. }
         | What::PolicyWithdrawn { .. }
         | What::PolicyChanged { .. }
@@ -450,6 +451,7 @@ fn of_policies(what: &What) -> String {
         },
         What::RightsChanged { role, .. } => format!("role {role} taken away"),
         What::GrantLapsed { role, cause } => format!("role {role} ended, by its {cause}"),
+        What::AdministratorProposed {} => "administrator of the project proposed".into(),
         What::PolicyProposed { policy } => format!("policies {policy} proposed"),
         What::PolicyWithdrawn { policy } => format!("proposal of the policies {policy} withdrawn"),
         What::PolicyChanged { from, to, .. } => format!("policies {to} in force, instead of {from}"),

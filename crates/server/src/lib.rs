@@ -20,6 +20,7 @@
 //! * [`provider`]: asks what unseals the site again
 //! * [`holds`]: whether a legal hold or a retention floor forbids an erasure
 
+mod administrator;
 mod admit;
 mod attend;
 mod backup;

@@ -8,7 +8,8 @@ use access::thing::{self, Project};
 use access::verb::{Manage, View};
 use access::{Action, Ask, Grant, Permit};
 use api::people::{
-    Account, Ends, Given, HeldRole, Invitation, Listed, Me, Member, NewAccount, NewMember, NewRole, Standing,
+    Account, Closed, Ends, Given, HeldRole, Invitation, Listed, Me, Member, NewAccount, NewMember, NewRole,
+    Standing,
 };
 use axum::Json as Answer;
 use axum::extract::{Path, State};
@@ -17,7 +18,7 @@ use base::UserId;
 use std::collections::BTreeMap;
 
 /// A role that ends within thirty days ends soon.
-const SOON_SECONDS: i64 = 30 * 24 * 3600;
+pub(crate) const SOON_SECONDS: i64 = 30 * 24 * 3600;
 
 pub(crate) async fn me(State(site): State<Site>, Signed(caller): Signed) -> Result<Answer<Me>, Failure> {
     let account = wire(site.access.own_account(&caller).await?);
@@ -123,10 +124,12 @@ pub(crate) async fn close(
     State(site): State<Site>,
     Signed(caller): Signed,
     Path(name): Path<String>,
-) -> Result<Answer<Account>, Failure> {
+) -> Result<Answer<Closed>, Failure> {
     let (permit, account) = manage(&site, &caller, &name).await?;
-    site.access.close_account(&permit, &account.id).await?;
-    Ok(Answer(Account { closed: true, ..wire(account) }))
+    let mut without_administrator = site.access.close_account(&permit, &account.id).await?;
+    let gone = site.keys.shredded_projects().await?;
+    without_administrator.retain(|project| !gone.contains(project));
+    Ok(Answer(Closed { account: Account { closed: true, ..wire(account) }, without_administrator }))
 }
 
 pub(crate) async fn reopen(

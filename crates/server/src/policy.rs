@@ -18,7 +18,7 @@ use base::{ApprovalId, UserId};
 use std::collections::BTreeMap;
 
 /// Whose a proposal is that is not there.
-const NOBODY: &str = "usr_00000000000000000000";
+pub(crate) const NOBODY: &str = "usr_00000000000000000000";
 
 pub(crate) async fn list(
     State(site): State<Site>,
@@ -114,7 +114,7 @@ fn ask(site: &Site, action: Action, approval: &ApprovalId) -> Ask<thing::Site> {
     Ask::new(action, [site.id.clone()]).about([approval.to_string()])
 }
 
-async fn account(site: &Site, id: &UserId) -> Result<Account, Failure> {
+pub(crate) async fn account(site: &Site, id: &UserId) -> Result<Account, Failure> {
     let found = site.access.names_of(std::slice::from_ref(id)).await?.into_iter().next();
     Ok(wire(found.ok_or(access::Error::NotFound)?))
 }

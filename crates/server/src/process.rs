@@ -88,6 +88,7 @@ pub(crate) async fn status(
     limits.extend(
         site.replicas.all.iter().zip(&replicas).filter_map(|(one, told)| lagging(&one.borrow(), told)),
     );
+    limits.extend(crate::administrator::limits(&site).await);
     limits.extend(crate::provider::limits(&site));
     limits.extend(unreached(&site).await?);
     limits.extend(clock_behind(&site));

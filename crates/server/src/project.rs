@@ -11,7 +11,8 @@ use api::project::{NewProject, Project};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use base::ProjectId;
+use base::{ProjectId, UserId};
+use std::collections::BTreeSet;
 
 pub(crate) async fn create(
     State(site): State<Site>,
@@ -19,10 +20,13 @@ pub(crate) async fn create(
     Json(body): Json<NewProject>,
 ) -> Result<Response, Failure> {
     let permit: Permit<Manage, thing::Site> = site.permit(&caller, Action::CreateProject, &site.id).await?;
-    let administrator = match &body.administrator {
-        Some(name) => site.access.account_named(&permit, name).await?.id,
-        None => caller.user().cloned().ok_or(access::Error::NotSignedIn)?,
-    };
+    let mut administrators = BTreeSet::new();
+    for name in &body.administrators {
+        administrators.insert(site.access.account_named(&permit, name).await?.id);
+    }
+    if administrators.is_empty() {
+        administrators.insert(caller.user().cloned().ok_or(access::Error::NotSignedIn)?);
+    }
     let new = catalog::NewProject {
         name: body.name,
         class: body.class,
@@ -39,7 +43,8 @@ pub(crate) async fn create(
     let tx = site.begin(&permit).await?;
     let project = site.catalog.create_project(&permit, &tx, new).await?;
     site.keys.create_project_key(&permit, &tx, &project.id, project.class).await?;
-    site.access.adopt_project(&permit, &tx, &project.id, &administrator).await?;
+    let administrators: Vec<UserId> = administrators.into_iter().collect();
+    site.access.adopt_project(&permit, &tx, (&project.id, project.class), &administrators).await?;
     tx.commit().await?;
     site.keys.load_project_key(&project.id).await?;
     let ids = [project.id.to_string()];

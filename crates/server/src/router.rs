@@ -3,9 +3,9 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
-    backup, erase, export, history, keep, keys, object, oidc, package, pages, passkey, passport, password,
-    people, policy, process, project, record, reference, rights, run, sample, scrub, service, session, tail,
-    terminal, tool, variant, volume,
+    administrator, backup, erase, export, history, keep, keys, object, oidc, package, pages, passkey,
+    passport, password, people, policy, process, project, record, reference, rights, run, sample, scrub,
+    service, session, tail, terminal, tool, variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -128,6 +128,9 @@ impl Handlers {
         self.set("account preview", rights::preview_site);
         self.set("account reopen", people::reopen);
         self.set("member preview", rights::preview_member);
+        self.set("administrator list", administrator::list);
+        self.set("administrator propose", administrator::propose);
+        self.set("administrator approve", administrator::approve);
         self.set("policy list", policy::list);
         self.set("policy propose", policy::propose);
         self.set("policy show", policy::show);

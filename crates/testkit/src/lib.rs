@@ -26,8 +26,9 @@ mod spine;
 pub mod tls;
 pub mod vault;
 
-pub use authenticator::Authenticator;
+pub use authenticator::authenticator;
 pub use canaille::Canaille;
+pub use evidence::Authenticator;
 pub use lockable::lockable_folder;
 pub use postgres::Postgres;
 pub use proxy::{Proxy, Trouble};

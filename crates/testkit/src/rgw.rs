@@ -44,7 +44,7 @@ impl Rgw {
         rgw.prepare(monitor);
         rgw.spawn("ceph-mon", &["-f", "-i", "a"]);
         let id = fresh_id();
-        rgw.run("ceph", &["--connect-timeout", "30", "osd", "new", &id]);
+        rgw.run("ceph", &["--connect-timeout", "120", "osd", "new", &id]);
         rgw.run("ceph-osd", &["--mkfs", "-i", "0", "--osd-uuid", &id]);
         rgw.spawn("ceph-osd", &["-f", "-i", "0"]);
         // Makes the pools as well; two programs that made them at once would wait for one another.

@@ -1,6 +1,6 @@
 //! The lower rooms of a site, opened in a temporary folder.
 
-use crate::Authenticator;
+use crate::{Authenticator, authenticator};
 use access::facts::{ClassAnswer, PlaceAnswer, SubjectAnswer};
 use access::thing::{Project, Site};
 use access::verb::{Manage, Verb, View};
@@ -235,7 +235,11 @@ impl Spine {
         let tx = self.db.begin(create.decision()).await.expect("a transaction");
         let made = self.catalog.create_project(&create, &tx, new_project(class)).await.expect("a project");
         self.keys.create_project_key(&create, &tx, &made.id, class).await.expect("a project key");
-        self.access.adopt_project(&create, &tx, &made.id, &manager.1).await.expect("an administrator");
+        let place = (&made.id, class);
+        self.access
+            .adopt_project(&create, &tx, place, std::slice::from_ref(&manager.1))
+            .await
+            .expect("an administrator");
         tx.commit().await.expect("a commit");
         self.keys.load_project_key(&made.id).await.expect("a usable key");
         self.access.close(&self.admin, Default::default()).await.expect("an outcome");
@@ -252,23 +256,22 @@ impl Spine {
         members
     }
 
-    /// A further person in the project; gives the session's token.
+    /// A further person in the project; gives the session's token. Whoever joins a strict project signs in with a passkey, as
+    /// those who are in it did.
     pub async fn join(&self, members: &Members, role: Role) -> String {
         let (token, id) = self.invited("joined").await;
+        let mut token = session(&self.access, &token).await;
+        if members.with(role).signed().is_some_and(|signed| signed.proof.resists_phishing()) {
+            let caller = self.access.authenticate(&token).await.expect("a caller");
+            let (mut passkey, _) = self.with_passkey(&caller).await;
+            token = self.passkey_session(&mut passkey).await.expect("a session");
+        }
         self.add(members, &id, role).await;
         self.access
             .close(members.with(Role::ProjectAdministrator), Default::default())
             .await
             .expect("outcomes");
-        let token = session(&self.access, &token).await;
-        // Whoever joins a strict project signs in with a passkey, as those who are in it did.
-        let strong = members.with(role).signed().is_some_and(|signed| signed.proof.resists_phishing());
-        if !strong {
-            return token;
-        }
-        let caller = self.access.authenticate(&token).await.expect("a caller");
-        let (mut passkey, _) = self.with_passkey(&caller).await;
-        self.passkey_session(&mut passkey).await.expect("a session")
+        token
     }
 
     /// Gives somebody a role in the project, as its administrator.
@@ -279,6 +282,18 @@ impl Spine {
         let tx = self.db.begin(permit.decision()).await.expect("a transaction");
         self.access.add_member(&permit, &tx, id, role, &Default::default()).await.expect("a member");
         tx.commit().await.expect("a commit");
+    }
+
+    /// The same for somebody without a passkey in a strict project, as releases before this one did.
+    pub async fn add_from_before(&self, members: &Members, id: &UserId, role: Role) {
+        use db::sea_orm::ConnectionTrait;
+        let usual = self.project(Class::Research).await;
+        self.add(&usual, id, role).await;
+        let sql = format!(
+            "UPDATE access_grant SET project = '{}' WHERE account = '{id}' AND project = '{}'",
+            members.project, usual.project
+        );
+        self.db.reader().execute_unprepared(&sql).await.expect("a role of before");
     }
 
     /// A new account, signed in. `name` may be used again: a number is added.
@@ -299,7 +314,7 @@ impl Spine {
 
     /// Enrols a passkey for somebody who is signed in, and signs them in with it.
     pub async fn with_passkey(&self, caller: &Caller) -> (Authenticator, Caller) {
-        let mut passkey = Authenticator::new();
+        let mut passkey = authenticator();
         let asked = self.access.begin_enrolment(caller).await.expect("an enrolment");
         let answer = passkey.enrol(&asked.options);
         self.access.finish_enrolment(caller, &asked.ceremony, "made", answer).await.expect("a passkey");
@@ -310,7 +325,7 @@ impl Spine {
     /// The token of a session that a passkey begins.
     pub async fn passkey_session(&self, passkey: &mut Authenticator) -> Result<String, access::Error> {
         let asked = self.access.begin_passkey(access::Source::Socket)?;
-        let answer = passkey.answer(&asked.options);
+        let answer = passkey.answer(&asked.options).expect("an answer");
         let request = RequestId::mint(&SystemEntropy);
         let session =
             self.access.finish_passkey(&asked.ceremony, answer, access::Source::Socket, &request).await?;

@@ -3,6 +3,7 @@
 // Tells clippy that the helpers are tests too.
 #![cfg(test)]
 
+mod administrators;
 mod before;
 mod oidc;
 mod passkeys;

@@ -508,9 +508,8 @@ async fn the_providers_word_is_no_confirmation_and_opens_nothing_strict() {
     let access = &world.spine.access;
     let strict = world.spine.project(Class::Clinical).await;
     let loose = world.spine.project(Class::Research).await;
-    for members in [&strict, &loose] {
-        world.spine.add(members, &world.user, Role::Viewer).await;
-    }
+    world.spine.add(&loose, &world.user, Role::Viewer).await;
+    world.spine.add_from_before(&strict, &world.user, Role::Viewer).await;
     let caller = world.sign_in().await.unwrap();
     let view = |project: &base::ProjectId| Ask::<Project>::new(Action::ViewProject, [project.clone()]);
     access.decide::<View, Project>(&caller, view(&loose.project)).await.unwrap();

@@ -8,7 +8,7 @@ use base::{Class, FixedClock, Id, RequestId, Role, SystemEntropy, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::{Authenticator, Spine};
+use testkit::{Authenticator, Spine, authenticator};
 
 pub fn request() -> RequestId {
     RequestId::mint(&SystemEntropy)
@@ -51,7 +51,7 @@ async fn a_passkey_is_enrolled_on_record_and_signs_in_strongly() {
     // The last one stays; of two the other may go, confirmed.
     let refused = spine.access.remove_passkey(&strong, &own[0].id).await.unwrap_err();
     assert!(matches!(refused, Error::LastPasskey));
-    let mut second = Authenticator::new();
+    let mut second = authenticator();
     // A session without a passkey behind it adds none to an account that has one.
     assert!(matches!(spine.access.begin_enrolment(&caller).await, Err(Error::Confirm)));
     let asked = spine.access.begin_enrolment(&strong).await.unwrap();
@@ -153,14 +153,14 @@ async fn wrong_answers_sign_nobody_in_and_count() {
     refused(&spine, &mut passkey, "an enrolment's answer", |p| p.kind = Some("webauthn.create")).await;
     refused(&spine, &mut passkey, "a spoilt signature", |p| p.spoil = true).await;
     refused(&spine, &mut passkey, "another challenge", |p| p.challenge = Some("AAAA".into())).await;
-    let mut stranger = Authenticator::new();
+    let mut stranger = authenticator();
     let mine = spine.access.begin_enrolment(&spine.account("other").await.0).await.unwrap();
     stranger.enrol(&mine.options);
     refused(&spine, &mut stranger, "a passkey that nobody enrolled", |_| {}).await;
 
     // An answer counts once, for the question that it answers, and in time.
     let asked = spine.access.begin_passkey(Source::Socket).unwrap();
-    let answer = passkey.answer(&asked.options);
+    let answer = passkey.answer(&asked.options).unwrap();
     let finish = async |ceremony: &str, answer: Value| {
         spine.access.finish_passkey(ceremony, answer, Source::Socket, &request()).await
     };
@@ -169,7 +169,7 @@ async fn wrong_answers_sign_nobody_in_and_count() {
     finish(&asked.ceremony, answer.clone()).await.unwrap();
     assert!(matches!(finish(&asked.ceremony, answer.clone()).await, Err(Error::Passkey)), "replayed");
     let late = spine.access.begin_passkey(Source::Socket).unwrap();
-    let answer = passkey.answer(&late.options);
+    let answer = passkey.answer(&late.options).unwrap();
     clock.advance(Duration::from_secs(300));
     assert!(matches!(finish(&late.ceremony, answer).await, Err(Error::Passkey)), "too late");
     for nonsense in [json!(null), json!({"id": 1}), json!("x")] {
@@ -211,17 +211,17 @@ async fn a_passkey_of_a_closed_account_or_of_somebody_else_opens_nothing() {
     let (mut theirs, _) = spine.with_passkey(&other).await;
     // Confirming one's session with another's passkey.
     let asked = spine.access.begin_confirmation(&strong).await.unwrap();
-    let answer = theirs.answer(&asked.options);
+    let answer = theirs.answer(&asked.options).unwrap();
     let refused = spine.access.finish_confirmation(&strong, &asked.ceremony, answer).await;
     assert!(matches!(refused, Err(Error::Passkey)));
     // A confirmation that was begun in one session does not confirm another.
     let asked = spine.access.begin_confirmation(&strong).await.unwrap();
-    let answer = passkey.answer(&asked.options);
+    let answer = passkey.answer(&asked.options).unwrap();
     let refused = spine.access.finish_confirmation(&caller, &asked.ceremony, answer).await;
     assert!(matches!(refused, Err(Error::Passkey)));
     // Nor is an enrolment begun by one finished by another.
     let asked = spine.access.begin_enrolment(&strong).await.unwrap();
-    let answer = Authenticator::new().enrol(&asked.options);
+    let answer = authenticator().enrol(&asked.options);
     let refused = spine.access.finish_enrolment(&other, &asked.ceremony, "x", answer).await;
     assert!(matches!(refused, Err(Error::Passkey)));
 
@@ -280,7 +280,7 @@ async fn a_confirmation_lasts_five_minutes_and_is_for_those_who_can() {
     let stale = spine.access.again(&strong).await.unwrap();
     assert!(matches!(spine.access.decide::<Manage, Site>(&stale, manage()).await, Err(Error::Confirm)));
     let asked = spine.access.begin_confirmation(&stale).await.unwrap();
-    let answer = passkey.answer(&asked.options);
+    let answer = passkey.answer(&asked.options).unwrap();
     spine.access.finish_confirmation(&stale, &asked.ceremony, answer).await.unwrap();
     let fresh = spine.access.again(&stale).await.unwrap();
     spine.access.decide::<Manage, Site>(&fresh, manage()).await.unwrap();
@@ -315,7 +315,7 @@ async fn a_first_passkey_is_enrolled_just_after_the_sign_in() {
     assert!(matches!(spine.access.begin_enrolment(&found).await, Err(Error::FirstPasskey)));
     assert!(matches!(spine.access.invite_browser(&found).await, Err(Error::FirstPasskey)));
     // Nor is one finished that was begun in time.
-    let answer = Authenticator::new().enrol(&asked.options);
+    let answer = authenticator().enrol(&asked.options);
     let late = spine.access.finish_enrolment(&found, &asked.ceremony, "late", answer).await;
     assert!(matches!(late, Err(Error::FirstPasskey)));
     assert_eq!(spine.access.own_passkeys(&found).await.unwrap(), []);
@@ -327,7 +327,7 @@ async fn what_is_held_open_is_not_done_after_the_account_was_taken_back() {
     let (caller, user) = spine.account("somebody").await;
     let (_, strong) = spine.with_passkey(&caller).await;
     let asked = spine.access.begin_enrolment(&strong).await.unwrap();
-    let answer = Authenticator::new().enrol(&asked.options);
+    let answer = authenticator().enrol(&asked.options);
     let manage = Ask::<Site>::new(Action::ManageAccounts, [spine.site.clone()]).target(&user);
     let permit: Permit<Manage, Site> = spine.access.decide(&spine.admin, manage).await.unwrap();
     spine.access.renew_token(&permit, &user).await.unwrap();
@@ -347,9 +347,9 @@ async fn of_two_answers_that_come_at_once_one_signs_in() {
     let (mut passkey, _) = spine.with_passkey(&caller).await;
     let begin = || spine.access.begin_passkey(Source::Socket).unwrap();
     let (one, other) = (begin(), begin());
-    let first = passkey.answer(&one.options);
+    let first = passkey.answer(&one.options).unwrap();
     passkey.counter -= 1;
-    let second = passkey.answer(&other.options);
+    let second = passkey.answer(&other.options).unwrap();
     let requests = (request(), request());
     let before = spine.audit.ledger().size();
     let (one, other) = tokio::join!(
@@ -368,7 +368,7 @@ async fn of_two_passkeys_that_are_removed_at_once_the_last_stays_and_is_not_on_r
     let (caller, _) = spine.account("somebody").await;
     let (_, strong) = spine.with_passkey(&caller).await;
     let asked = spine.access.begin_enrolment(&strong).await.unwrap();
-    let answer = Authenticator::new().enrol(&asked.options);
+    let answer = authenticator().enrol(&asked.options);
     spine.access.finish_enrolment(&strong, &asked.ceremony, "second", answer).await.unwrap();
     let own = spine.access.own_passkeys(&strong).await.unwrap();
     let before = spine.audit.ledger().size();
@@ -391,8 +391,8 @@ async fn two_answers_that_arrive_in_the_wrong_order_are_no_copy() {
     clock.advance(Duration::from_secs(1));
     let begin = || spine.access.begin_passkey(Source::Socket).unwrap();
     let (slow, quick) = (begin(), begin());
-    let first = passkey.answer(&slow.options);
-    let second = passkey.answer(&quick.options);
+    let first = passkey.answer(&slow.options).unwrap();
+    let second = passkey.answer(&quick.options).unwrap();
     clock.advance(Duration::from_secs(1));
     spine.access.finish_passkey(&quick.ceremony, second, Source::Socket, &request()).await.unwrap();
     let late = spine.access.finish_passkey(&slow.ceremony, first, Source::Socket, &request()).await;
@@ -408,7 +408,7 @@ async fn a_passkey_that_its_owner_removes_takes_sessions_elsewhere_along() {
     let (mut lost, strong) = spine.with_passkey(&caller).await;
     clock.advance(Duration::from_secs(1));
     let asked = spine.access.begin_enrolment(&strong).await.unwrap();
-    let answer = Authenticator::new().enrol(&asked.options);
+    let answer = authenticator().enrol(&asked.options);
     spine.access.finish_enrolment(&strong, &asked.ceremony, "second", answer).await.unwrap();
     let elsewhere = spine.passkey_session(&mut lost).await.unwrap();
     let elsewhere = spine.access.authenticate(&elsewhere).await.unwrap();

@@ -191,7 +191,7 @@ async fn no_password_beside_strict_data() {
     let world = World::new().await;
     let weak = world.good().await.unwrap();
     let members = world.spine.project(Class::Controlled).await;
-    world.spine.add(&members, &world.user, Role::Viewer).await;
+    world.spine.add_from_before(&members, &world.user, Role::Viewer).await;
     world.clock.advance(STEP);
     // What was begun before does nothing in such a project.
     let view = Ask::<Project>::new(Action::ViewSamples, [members.project.clone()]);

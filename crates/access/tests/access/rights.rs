@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use testkit::Spine;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
 pub async fn spine_at_noon() -> (Spine, Arc<FixedClock>) {
     let clock = Arc::new(FixedClock::at("2031-05-01T12:00:00Z".parse().unwrap()));
@@ -278,7 +278,8 @@ async fn own_policies_cannot_replace_shipped_ones_and_a_broken_set_changes_nothi
 async fn an_explanation_names_what_is_missing() {
     let (spine, clock) = spine_at_noon().await;
     let members = spine.project(Class::Clinical).await;
-    let (_, id) = spine.account("worker").await;
+    let (worker, id) = spine.account("worker").await;
+    spine.with_passkey(&worker).await;
     let steward = members.with(Role::DataSteward);
     let explain = async |action| {
         let permit: Permit<View, Project> =

@@ -8,7 +8,7 @@ use audit::What;
 use base::{Class, Role};
 use serde_json::json;
 use std::time::Duration;
-use testkit::{Authenticator, Spine};
+use testkit::{Authenticator, Spine, authenticator};
 
 /// Approves the terminal that shows `code` by a passkey that is asked for it.
 async fn approve(
@@ -28,7 +28,7 @@ async fn approve_from(
     code: &str,
 ) -> Result<String, Error> {
     let asked = spine.access.begin_approval(caller, code).await?;
-    let answer = passkey.answer(&asked.options);
+    let answer = passkey.answer(&asked.options).unwrap();
     spine.access.approve_terminal(caller, code, (&asked.ceremony, answer), source).await
 }
 
@@ -124,18 +124,18 @@ async fn a_session_approves_nothing_without_an_answer_that_was_asked_for_this() 
         spine.access.approve_terminal(&strong, &mine.code, ("none", json!({})), Source::Socket).await;
     assert!(matches!(nothing, Err(Error::Passkey)));
     let asked = spine.access.begin_confirmation(&strong).await.unwrap();
-    let answer = passkey.answer(&asked.options);
+    let answer = passkey.answer(&asked.options).unwrap();
     let refused =
         spine.access.approve_terminal(&strong, &mine.code, (&asked.ceremony, answer), Source::Socket).await;
     assert!(matches!(refused, Err(Error::Passkey)));
     let asked = spine.access.begin_approval(&strong, &other.code).await.unwrap();
-    let answer = passkey.answer(&asked.options);
+    let answer = passkey.answer(&asked.options).unwrap();
     let refused =
         spine.access.approve_terminal(&strong, &mine.code, (&asked.ceremony, answer), Source::Socket).await;
     assert!(matches!(refused, Err(Error::Passkey)));
     // Nor does the answer to an approval confirm a session by itself.
     let asked = spine.access.begin_approval(&strong, &mine.code).await.unwrap();
-    let answer = passkey.answer(&asked.options);
+    let answer = passkey.answer(&asked.options).unwrap();
     let refused = spine.access.finish_confirmation(&strong, &asked.ceremony, answer).await;
     assert!(matches!(refused, Err(Error::Passkey)));
     let early = spine.access.finish_terminal(&mine.secret, "", Source::Socket, &request()).await;
@@ -171,7 +171,7 @@ async fn an_approved_terminal_ends_with_what_approved_it() {
         let (caller, user) = spine.account("somebody").await;
         let (mut passkey, strong) = spine.with_passkey(&caller).await;
         clock.advance(Duration::from_secs(1));
-        let mut second = Authenticator::new();
+        let mut second = authenticator();
         let asked = spine.access.begin_enrolment(&strong).await.unwrap();
         let answer = second.enrol(&asked.options);
         spine.access.finish_enrolment(&strong, &asked.ceremony, "second", answer).await.unwrap();
@@ -183,7 +183,7 @@ async fn an_approved_terminal_ends_with_what_approved_it() {
             "sign-out" => spine.access.sign_out(&strong).await.unwrap(),
             "every session" => drop(spine.access.revoke_sessions(&permit, &user).await.unwrap()),
             "a new token" => drop(spine.access.renew_token(&permit, &user).await.unwrap()),
-            "the account" => spine.access.close_account(&permit, &user).await.unwrap(),
+            "the account" => drop(spine.access.close_account(&permit, &user).await.unwrap()),
             "the passkey" => {
                 let first = spine.access.own_passkeys(&strong).await.unwrap().remove(0).id;
                 spine.access.remove_passkey(&strong, &first).await.unwrap();

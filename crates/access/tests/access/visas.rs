@@ -486,6 +486,19 @@ async fn nobody_gains_by_a_mapping_or_a_visa_that_is_not_for_them() {
 }
 
 #[tokio::test]
+async fn a_strict_project_gives_its_role_to_who_has_a_passkey() {
+    let mut world = World::bare().await;
+    world.members = world.spine.project(Class::Clinical).await;
+    world.link(&world.id, SUBJECT).await.unwrap();
+    world.map(Role::ProjectAdministrator, DATASET, Role::Analyst).await.unwrap();
+    let text = [world.issuer.visa(&visa())];
+    assert_eq!(world.refused(&text).await, "ACCESS-085");
+    let once = testkit::token(&world.spine, &world.id).await;
+    world.spine.with_passkey(&crate::rights::sign_in(&world.spine, &once).await).await;
+    assert_eq!(given(&world.present(&visa()).await), NOW + 10 * DAY);
+}
+
+#[tokio::test]
 async fn what_is_taken_back_stays_so() {
     let world = World::new().await;
     let text = [world.issuer.visa(&visa())];

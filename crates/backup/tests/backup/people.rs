@@ -6,7 +6,7 @@ use access::thing::Site as SiteThing;
 use access::verb::Manage;
 use access::{Action, Permit};
 use base::{Class, UserId};
-use testkit::Authenticator;
+use testkit::authenticator;
 
 async fn manage(site: &Site) -> Permit<Manage, SiteThing> {
     site.spine.permit(&site.spine.admin, Action::ManageAccounts, &site.spine.site).await
@@ -34,7 +34,7 @@ async fn what_people_and_programs_lost_since_does_not_come_back() {
     let (caller, user) = site.spine.account("somebody").await;
     let (_, strong) = site.spine.with_passkey(&caller).await;
     let asked = access.begin_enrolment(&strong).await.unwrap();
-    let answer = Authenticator::new().enrol(&asked.options);
+    let answer = authenticator().enrol(&asked.options);
     access.finish_enrolment(&strong, &asked.ceremony, "second", answer).await.unwrap();
     let (_, other) = site.spine.account("other").await;
     let (closed, kept) = (service(&site, &other).await, service(&site, &other).await);

@@ -135,6 +135,7 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
         }
     }
     by_two(site)?;
+    named_by_two(site)?;
     let start = ["run", "start", "germline", "--sample", &things.sample, "--reference", &things.reference];
     let started = site.json(Who::Analyst, &start)?;
     let run = started.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -164,6 +165,24 @@ fn by_two(site: &Site) -> Result<()> {
     match site.ask(&second, "POST", &format!("/v1/policies/{id}/approve"), "")? {
         200 => Ok(()),
         status => Err(Error::unplayable(format!("`policy approve` was answered with {status}"))),
+    }
+}
+
+/// A project whose administrator has gone gets another, proposed by an administrator and approved by somebody else.
+fn named_by_two(site: &Site) -> Result<()> {
+    let words = ["account", "create", "keeper", "--role", "platform-administrator"];
+    let (_, keeper) = signed_in(site, "keeper", &site.json(Who::Administrator, &words)?)?;
+    site.invite("gone", &[])?;
+    let words = "project create --name Left --class sandbox --purpose research --term DUO:0000042 --region EU \
+                 --retention 90-days --consent NONE-2 --administrator gone";
+    let made = site.json(Who::Administrator, &words.split(' ').collect::<Vec<_>>())?;
+    let project = made.get("id").and_then(Value::as_str).unwrap_or_default();
+    site.json(Who::Administrator, &["account", "close", "gone"])?;
+    let proposed = site.json(Who::Administrator, &["administrator", "propose", project, "viewer"])?;
+    let id = proposed.get("id").and_then(Value::as_str).unwrap_or_default();
+    match site.ask(&keeper, "POST", &format!("/v1/administrators/{id}/approve"), "")? {
+        200 => Ok(()),
+        status => Err(Error::unplayable(format!("`administrator approve` was answered with {status}"))),
     }
 }
 
@@ -366,6 +385,7 @@ impl Things {
             "access explain" => json!({"account": "analyst", "action": "view-run"}),
             "access explain-site" => json!({"account": "analyst", "action": "verify-ledger"}),
             "policy propose" => json!({"files": {}}),
+            "administrator propose" => json!({"project": self.project, "account": "viewer"}),
             "service create" => json!({
                 "owner": "viewer", "purpose": "control", "environment": "test", "project": self.project,
                 "actions": ["view-run"], "class": "research", "networks": ["socket"], "days": 1, "key": NO_KEY,

@@ -29,7 +29,11 @@ const MAY: &[(&str, &str, &[&str])] = &[
     ("observer", "support-observer", &["view-run"]),
     ("auditor", "auditor", &["search-audit-site"]),
     ("approver", "pipeline-approver", &["approve-policy"]),
-    ("admin", "platform-administrator", &["propose-policy", "manage-accounts", "manage-keys"]),
+    (
+        "admin",
+        "platform-administrator",
+        &["propose-policy", "manage-accounts", "manage-keys", "name-administrator"],
+    ),
 ];
 
 /// Of these, each role has those of one line at most.
@@ -37,7 +41,7 @@ const APART: [&[&str]; 4] = [
     &["view-variants", "start-run"],
     &["download-object"],
     &["approve-policy"],
-    &["administer-project", "propose-policy", "manage-accounts", "manage-keys"],
+    &["administer-project", "propose-policy", "manage-accounts", "manage-keys", "name-administrator"],
 ];
 
 /// One act, by the action that decides it.
@@ -86,6 +90,7 @@ fn acts(project: &str, package: &Package, proposal: &str) -> Vec<Act> {
     let reason = || json!({"reason": "control"});
     let run = json!({"workflow": "germline", "reference": "ref_00000000000000000000"});
     let member = json!({"account": "nobody", "role": "viewer"});
+    let named = json!({"project": project, "account": "nobody"});
     let release = json!({"recipient": RECIPIENT, "reason": "control"});
     vec![
         act("view-samples", "GET", format!("/v1/samples/{sample}"), Value::Null),
@@ -106,6 +111,7 @@ fn acts(project: &str, package: &Package, proposal: &str) -> Vec<Act> {
         act("propose-policy", "POST", "/v1/policies".to_owned(), json!({"files": {}})),
         act("manage-accounts", "GET", "/v1/accounts".to_owned(), Value::Null),
         act("manage-keys", "POST", "/v1/keys/rotate".to_owned(), json!({"scope": "site", "begin": true})),
+        act("name-administrator", "POST", "/v1/administrators".to_owned(), named),
     ]
 }
 
@@ -183,6 +189,11 @@ fn oneself(play: &mut Play, site: &Site, project: &str) -> Result<()> {
             "as platform administrator, make oneself an approver",
             Who::Administrator,
             vec!["account", "grant", "admin", "--role", "pipeline-approver"],
+        ),
+        (
+            "as platform administrator, propose oneself as a project's administrator",
+            Who::Administrator,
+            vec!["administrator", "propose", project, "admin"],
         ),
         (
             "make one's other account an approver",

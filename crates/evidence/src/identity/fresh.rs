@@ -3,6 +3,7 @@
 use super::RECIPIENT;
 use super::codes::Codes;
 use super::machine::now;
+use super::passkey::{PAGES, Passkey};
 use crate::audit::clock::Clocked;
 use crate::site::{Answer, KeyService, Site, Who};
 use crate::{Control, Error, Play, Result};
@@ -13,8 +14,8 @@ pub const CONTROL: Control = Control {
     statement: "In controlled and clinical projects people act with a passkey and nothing less; what leaves and what is done \
                 to keys takes a proof that is five minutes old at most, where people have one to give",
     test: "with sessions six minutes old (libfaketime) have an object released, rotate the site's keys and shred a \
-           project's; confirm by password and code, and do each again; make a clinical project, and act in it in sessions \
-           by a one-time token and by a password",
+           project's; confirm by password and code, and do each again; make a clinical project, for \
+           somebody without a passkey and with one, and act in it in sessions by a one-time token, by a passkey and by a password",
     references: &["SA 3.2.04", "P11 11.200", "AS V7.5.3"],
     scenario,
 };
@@ -37,7 +38,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     play.does("move the site's keys to a key service on loopback, as a clinical project asks for");
     let token = play.secret();
     let service = KeyService::start(&token)?;
-    site.move_to(&service, &token, "[pages]\norigin = \"https://controls.example\"\n")?;
+    site.move_to(&service, &token, PAGES)?;
     site.lock()?;
     let mut clock = Clocked::of(&site)?;
     clock.start()?;
@@ -45,6 +46,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     for who in [Who::Exporter, Who::Administrator, Who::Steward] {
         people.push(Codes::set(play, &site, who.name(), now(play))?);
     }
+    let mut passkey = Passkey::enrol(play, &site, Who::Manager.name())?;
     let object = package.objects.first().cloned().unwrap_or_default();
     let acts = [
         Act {
@@ -70,7 +72,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     for (act, codes) in acts.iter().zip(&people) {
         stale(play, &site, act, codes)?;
     }
-    strict(play, &site)?;
+    strict(play, &site, &mut passkey)?;
     // How strict the site is, its process asks each half minute.
     clock.stop()?;
     clock.start()?;
@@ -97,21 +99,37 @@ fn stale(play: &mut Play, site: &Site, act: &Act, codes: &Codes) -> Result<()> {
     Ok(())
 }
 
-/// No session but one by a passkey acts in a clinical project.
-fn strict(play: &mut Play, site: &Site) -> Result<()> {
-    play.does("make a clinical project");
-    let words = "project create --name Throw-away --class clinical --purpose research --term DUO:0000042 --region EU \
-                 --retention 90-days --consent NONE-1 --administrator manager";
+/// No session but one by a passkey acts in a clinical project, and nobody without one is given a role there.
+fn strict(play: &mut Play, site: &Site, passkey: &mut Passkey) -> Result<()> {
+    let words = |administrator| {
+        format!(
+            "project create --name Throw-away --class clinical --purpose research --term DUO:0000042 --region EU \
+             --retention 90-days --consent NONE-1 --administrator {administrator}"
+        )
+    };
+    let named = |who: Who| site.run(Who::Administrator, &words(who.name()).split(' ').collect::<Vec<_>>());
+    let done =
+        play.attack("make a clinical project whose administrator has no passkey", || named(Who::Analyst))?;
+    play.expect("it is refused, ACCESS-052", done.refused("ACCESS-052"), done.told());
+    play.does("make a clinical project whose administrator has a passkey");
+    let words = words(Who::Manager.name());
     let made = site.json(Who::Administrator, &words.split(' ').collect::<Vec<_>>())?;
     let project = made.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let token = site.session(Who::Manager)?;
-    for (what, method, path) in [
-        ("show the project", "GET", format!("/v1/projects/{project}")),
-        ("list its members", "GET", format!("/v1/projects/{project}/members")),
-    ] {
+    let acts = [
+        ("show the project", format!("/v1/projects/{project}")),
+        ("list its members", format!("/v1/projects/{project}/members")),
+    ];
+    for (what, path) in &acts {
         let what = format!("{what} in a session by a one-time token");
-        let answer = play.attack(&what, || site.answer(&token, method, &path, ""))?;
+        let answer = play.attack(&what, || site.answer(&token, "GET", path, ""))?;
         expect_refused(play, "ACCESS-034", &answer);
+    }
+    let token = passkey.sign_in(site)?;
+    for (what, path) in &acts {
+        play.does(&format!("{what} in a session by a passkey"));
+        let answer = site.answer(&token, "GET", path, "")?;
+        play.expect("it is shown", answer.status == 200, told(&answer));
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ pub mod foreign;
 pub mod fresh;
 pub mod lapsed;
 mod machine;
+pub(crate) mod passkey;
 pub mod service;
 pub mod sessions;
 pub mod tokens;

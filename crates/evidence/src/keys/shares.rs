@@ -1,5 +1,6 @@
 //! C-KEY-02: several people together.
 
+use crate::identity::passkey::{PAGES, Passkey};
 use crate::site::{Done, Site, Who, text};
 use crate::{Control, Play, Result};
 use std::path::Path;
@@ -53,14 +54,17 @@ fn scenario(play: &mut Play) -> Result<()> {
     play.attack("open it with a share that was changed", || Ok(()))?;
     let done = login(&[&two, &typed])?;
     play.expect("refused", !done.is_done() && done.err.contains("KEYS-0"), done.told());
+    site.set(PAGES)?;
     play.does("open it with two shares");
     let done = login(&[&one, &two])?;
     play.expect("open", done.is_done() || spoiled, done.told());
-    let done = with_shares(&site, &clinical(), &[&one, &two])?;
-    play.expect("and a clinical project can be made", done.is_done(), done.told());
     play.does("rotate its root with one share");
     let done = with_shares(&site, &["keys", "rotate", "--root"], &[&one])?;
     play.expect("refused", !done.is_done(), done.told());
+    play.does("enrol a passkey, and ask for a clinical project");
+    Passkey::enrol(play, &site, Who::Administrator.name())?;
+    let done = with_shares(&site, &clinical(), &[&one, &two])?;
+    play.expect("it is made", done.is_done(), done.told());
     with_shares(&site, &["site", "lock"], &[])?;
     site.ended()
 }

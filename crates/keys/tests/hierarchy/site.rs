@@ -151,7 +151,8 @@ impl TestSite {
         let tx = self.db.begin(create.decision()).await.unwrap();
         for project in [&self.project, &self.other] {
             self.keys.create_project_key(&create, &tx, project, Class::Research).await.unwrap();
-            self.access.adopt_project(&create, &tx, project, &manager_id).await.unwrap();
+            let place = (project, Class::Research);
+            self.access.adopt_project(&create, &tx, place, std::slice::from_ref(&manager_id)).await.unwrap();
         }
         tx.commit().await.unwrap();
         for project in [&self.project, &self.other] {

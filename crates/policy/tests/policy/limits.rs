@@ -117,6 +117,16 @@ fn nobody_approves_what_they_asked_for() {
 }
 
 #[test]
+fn nobody_names_themselves_nor_approves_whom_they_proposed() {
+    let mut asked = request(&[Role::PlatformAdministrator], Action::NameAdministrator, Class::Research);
+    check(&asked, Some("approval-names-who-asked"));
+    asked.context.target = Some("usr_other".to_owned());
+    check(&asked, None);
+    asked.context.same_person = true;
+    check(&asked, Some("nobody-names-themselves"));
+}
+
+#[test]
 fn data_that_may_not_lie_here_is_not_taken_in() {
     for class in Class::ALL {
         for action in [Action::Ingest, Action::StartRun] {

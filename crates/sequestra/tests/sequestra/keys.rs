@@ -3,7 +3,7 @@
 use crate::http;
 use crate::site::{PROGRAM, Site, told, until};
 use crate::story::sample_of;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -12,6 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use testkit::authenticator::{ORIGIN, authenticator};
 use testkit::vault::Vault;
 
 /// Every file below a folder.
@@ -107,6 +108,34 @@ impl Shared {
         serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
+    fn lock(&self) {
+        self.json(&["site", "lock"], &[]);
+        until("the process ends", || !self.path("site/run/site.sock").exists());
+    }
+
+    /// Makes an account and enrols a passkey for it, while the site has pages.
+    fn enrol(&self, name: &str) {
+        let (settings, shares) = (self.path("site/site.toml"), ["share-1", "share-2"]);
+        let before = fs::read_to_string(&settings).unwrap();
+        self.lock();
+        fs::write(&settings, format!("{before}\n[pages]\norigin = \"{ORIGIN}\"\n")).unwrap();
+        let invited = self.json(&["account", "create", name], &shares);
+        let call = |token: Option<&str>, path: &str, body: Value| {
+            let body = if body.is_null() { String::new() } else { body.to_string() };
+            let reply = http::call(&self.path("site"), token, "POST", path, body.as_bytes()).unwrap();
+            assert!(reply.good(), "{path}: {reply:?}");
+            reply.json()
+        };
+        let session = call(None, "/v1/sessions", json!({"token": invited["token"]}));
+        let token = session["token"].as_str();
+        let asked = call(token, "/v1/me/passkeys/challenge", Value::Null);
+        let credential = authenticator().enrol(&asked["options"]);
+        let body = json!({"ceremony": asked["ceremony"], "label": "made", "credential": credential});
+        call(token, "/v1/me/passkeys", body);
+        self.lock();
+        fs::write(&settings, before).unwrap();
+    }
+
     fn refused(&self, words: &[&str], shares: &[&str], code: &str) {
         let output = self.run(words, shares);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -154,7 +183,10 @@ fn a_clinical_project_needs_more_than_a_passphrase_and_shares_need_each_other() 
     base::durable::create_once(&shared.path("typed"), typed.as_bytes()).unwrap();
     shared.refused(&login, &["share-1", "typed"], "KEYS-008");
     shared.json(&login, &["share-3", "share-1"]);
-    let project = shared.json(&clinical(), &[]);
+    shared.refused(&clinical(), &[], "ACCESS-052");
+    shared.enrol("lead");
+    let project =
+        shared.json(&[&clinical()[..], &["--administrator", "lead"]].concat(), &["share-1", "share-2"]);
     assert_eq!(project["class"], "clinical");
 
     // Such a site does not go back to one passphrase.

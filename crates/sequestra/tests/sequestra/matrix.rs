@@ -80,6 +80,9 @@ fn things_of(site: &Site, things: &Things, route: &Route, who: Option<&str>) -> 
     {
         own.approval = crate::question::proposal(site);
     }
+    if (route.name, who) == ("administrator approve", Some("admin")) {
+        own.naming = crate::question::naming(site, things);
+    }
     if route.name == "visa unmap" && [Some("manager"), Some("steward")].contains(&who) {
         let made = things.ask(site, "visa map", who);
         assert!(made.good(), "{made:?}");
@@ -222,12 +225,13 @@ fn every_call_leaves_its_events_and_only_those() {
         .collect();
     let own = stray.iter().filter(|e| ["decision", "outcome"].contains(&kind(e)));
     let actions: BTreeSet<&str> = own.filter_map(|e| e["event"]["action"].as_str()).collect();
-    // The test's own: the proposals that it approves and withdraws, the run that it cancels, its waiting for runs to end, the project that is shredded.
+    // The test's own: the proposals that it approves and withdraws, of policies and of an administrator, the run that it cancels, its waiting for runs to end, the project that is shredded.
     let mine = BTreeSet::from([
         "administer-project",
         "create-project",
         "list-own-projects",
         "map-visas",
+        "name-administrator",
         "propose-policy",
         "start-run",
         "view-run",
@@ -414,7 +418,10 @@ fn what_is_elsewhere_and_what_is_not_there_are_told_apart_by_nothing() {
     // Whoever has no right to proposals is told the same of one that is there.
     let mut unknown = things.clone();
     unknown.approval = ApprovalId::mint(&SystemEntropy).to_string();
-    for route in ["policy show", "policy withdraw", "policy approve"] {
+    unknown.naming = ApprovalId::mint(&SystemEntropy).to_string();
+    let mut things = things;
+    things.naming = crate::question::naming(&site, &things);
+    for route in ["policy show", "policy withdraw", "policy approve", "administrator approve"] {
         for who in ["foreign", "newcomer"] {
             let (real, none) = (things.ask(&site, route, Some(who)), unknown.ask(&site, route, Some(who)));
             assert_eq!((&real, real.status), (&none, 403), "{route} as {who}");

@@ -41,6 +41,9 @@ pub struct Things {
     /// A proposal of policies, by somebody else than who approves it.
     pub approval: String,
     pub service: String,
+    /// A project that nobody administers, and a proposal of somebody for it.
+    orphan: String,
+    pub naming: String,
     /// A mapping of visas; a fresh one for each who may end it.
     pub mapping: String,
     reads: [Vec<u8>; 2],
@@ -108,6 +111,8 @@ impl Things {
             upload: "req_00000000000000000000".into(),
             approval: proposal(site),
             service: String::new(),
+            orphan: orphan(site),
+            naming: "apr_00000000000000000000".into(),
             mapping: "vsm_00000000000000000000".into(),
             reads: [read("reads_L001_R1.fastq.gz"), read("reads_L001_R2.fastq.gz")],
             sheet: text("samplesheet.csv"),
@@ -152,7 +157,10 @@ impl Things {
             .replace("{run}", &self.run)
             .replace("{upload}", &self.upload)
             .replace("{role}", if route.name == "account revoke" { "auditor" } else { "reference.fa" })
-            .replace("{approval}", &self.approval)
+            .replace(
+                "{approval}",
+                if route.name == "administrator approve" { &self.naming } else { &self.approval },
+            )
             .replace("{thing}", &self.sample)
             .replace("{about}", about)
             .replace("{service}", &self.service)
@@ -212,6 +220,7 @@ impl Things {
             "account preview" => json!({"account": "spare", "change": "give", "role": "auditor"}),
             "member preview" => json!({"account": "spare", "change": "give", "role": "viewer"}),
             "policy propose" => json!({"files": {}}),
+            "administrator propose" => json!({"project": self.orphan, "account": "spare"}),
             "access explain" => json!({"account": "spare", "action": "view-run"}),
             "access explain-site" => json!({"account": "spare", "action": "verify-ledger"}),
             "project create" => json!({
@@ -272,6 +281,23 @@ pub fn proposal(site: &Site) -> String {
     let empty = site.room.join("no-policies");
     fs::create_dir_all(&empty).unwrap();
     let made = site.json("warden", &["policy", "propose", empty.to_str().unwrap()]);
+    made["id"].as_str().unwrap().to_owned()
+}
+
+/// A project whose administrator has gone.
+fn orphan(site: &Site) -> String {
+    site.invite("gone");
+    let create = "project create --name Left --class sandbox --purpose methods --term DUO:0000042 --region EU \
+                  --retention 90-days --consent NONE-2 --administrator gone";
+    let made = site.json("admin", &create.split_whitespace().collect::<Vec<_>>());
+    let closed = site.json("admin", &["account", "close", "gone"]);
+    assert_eq!(closed["without_administrator"], json!([made["id"]]));
+    made["id"].as_str().unwrap().to_owned()
+}
+
+/// A proposal of an administrator for a project, by the other administrator.
+pub fn naming(site: &Site, things: &Things) -> String {
+    let made = site.json("warden", &["administrator", "propose", &things.orphan, "spare"]);
     made["id"].as_str().unwrap().to_owned()
 }
 

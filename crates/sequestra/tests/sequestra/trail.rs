@@ -155,9 +155,13 @@ fn spoilt(things: &Things, text: &str) -> Vec<(&'static str, &'static str, Strin
         "name": "n", "class": "research", "purpose": "research", "terms": ["DUO:0000042"], "region": "EU",
         "retention": "90-days", "consent": "NONE-2",
     });
-    let names = ["name", "class", "purpose", "region", "retention", "consent", "administrator"];
+    let names = ["name", "class", "purpose", "region", "retention", "consent"];
     add("admin", "POST", "/v1/projects".into(), fields(new.clone(), &names));
-    add("admin", "POST", "/v1/projects".into(), vec![json!({"terms": [text]})]);
+    let mut named = new;
+    named["administrators"] = json!([text]);
+    add("admin", "POST", "/v1/projects".into(), vec![json!({"terms": [text]}), named]);
+    let naming = json!({"project": project, "account": "late"});
+    add("admin", "POST", "/v1/administrators".into(), fields(naming, &["project", "account"]));
     add("admin", "POST", "/v1/accounts".into(), fields(json!({}), &["name"]));
     let member = json!({"account": "late", "role": "viewer"});
     add("manager", "POST", format!("/v1/projects/{project}/members"), fields(member, &["account", "role"]));

@@ -13,6 +13,7 @@ fn forge(object: ObjectId, caller: access::Caller, clock: Arc<dyn Clock>) -> Per
         project: None,
         purpose: None,
         retention: None,
+        class: None,
         caller,
         decision: 0,
         grants: Vec::new(),
