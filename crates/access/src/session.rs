@@ -1,6 +1,6 @@
 //! How people sign in, and how a session ends.
 
-use crate::account::usable;
+use crate::account::{is_strict, usable};
 use crate::limits::Limits;
 use crate::proof::FRESH_SECONDS;
 use crate::signed::{SignedIn, Source, session_id};
@@ -321,10 +321,8 @@ impl Access {
     /// A project of this class is being made: from now on the site is as strict as that. What is known would be old for
     /// half a minute; where the project is not made after all, the site is stricter for that long.
     pub(crate) fn grows_as_strict_as(&self, class: Class) {
-        let now = self.inner.clock.monotonic();
         let mut known = self.inner.strictest.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let before = known.map_or(class, |(_, before)| before);
-        *known = Some((now, before.max(class)));
+        *known = grown(*known, class, self.inner.clock.monotonic());
     }
 
     async fn live_sessions(&self, account: &UserId) -> Result<Vec<Session>, Error> {
@@ -457,6 +455,15 @@ async fn sessions_of<C: ConnectionTrait>(from: &C, account: &UserId) -> Result<V
     Ok(own.all(from).await?)
 }
 
+/// What is known of the strictest class once a project of `class` is made at `now`. A loose one makes nothing known: the
+/// site may be stricter than that.
+fn grown(known: Option<(Duration, Class)>, class: Class, now: Duration) -> Option<(Duration, Class)> {
+    if !is_strict(Some(class)) {
+        return known;
+    }
+    Some((now, known.map_or(class, |(_, before)| before.max(class))))
+}
+
 fn from_row(row: &session::Model, limits: &Limits) -> Result<Session, Error> {
     let time = |second: i64| kept(Timestamp::from_second(second));
     let absolute = row.created_at.saturating_add(limits.absolute_seconds);
@@ -474,4 +481,26 @@ fn from_row(row: &session::Model, limits: &Limits) -> Result<Session, Error> {
 /// A word that this program does not know is no proof of anything.
 fn proof_of(row: &session::Model) -> Result<Proof, Error> {
     row.proof.parse().map_err(|_| Error::NotSignedIn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_project_makes_a_site_stricter_and_never_looser() {
+        let at = Duration::from_secs;
+        let loose = [Class::Sandbox, Class::Research];
+        for class in loose {
+            assert_eq!(grown(None, class, at(9)), None, "what the others are like is not known");
+            assert_eq!(grown(Some((at(1), Class::Clinical)), class, at(9)), Some((at(1), Class::Clinical)));
+        }
+        for before in loose {
+            let known = Some((at(1), before));
+            assert_eq!(grown(known, Class::Controlled, at(9)), Some((at(9), Class::Controlled)));
+        }
+        assert_eq!(grown(None, Class::Controlled, at(9)), Some((at(9), Class::Controlled)));
+        let strict = Some((at(1), Class::Clinical));
+        assert_eq!(grown(strict, Class::Controlled, at(9)), Some((at(9), Class::Clinical)));
+    }
 }
