@@ -1,7 +1,8 @@
 //! People.
 
+use crate::grant::held_by;
 use crate::session::Cause;
-use crate::table::{account, grant, kept, session, token};
+use crate::table::{account, kept, session, token};
 use crate::thing::{Site, Thing};
 use crate::verb::Manage;
 use crate::{Access, Ends, Error, OneTimeToken, Permit};
@@ -10,7 +11,7 @@ use base::{Class, GrantId, Id, ProjectId, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
-use db::sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -112,8 +113,7 @@ impl Access {
         self.forget_credentials(permit.caller(), account).await?;
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;
-        let theirs = Condition::all().add(grant::Column::Account.eq(account.to_string()));
-        if self.live(&*tx, theirs).await?.iter().any(|grant| !looked_at.contains(&grant.id)) {
+        if self.live(&*tx, held_by(account)).await?.iter().any(|grant| !looked_at.contains(&grant.id)) {
             return Err(Error::Takeover);
         }
         self.forget_namings(&tx, account).await?;

@@ -287,8 +287,7 @@ impl Access {
 
     /// The roles that `account` holds now: none of those that have ended, and none if it is closed.
     pub(crate) async fn live_grants(&self, account: &UserId) -> Result<Vec<Grant>, Error> {
-        let theirs = Condition::all().add(grant::Column::Account.eq(account.to_string()));
-        self.live(self.inner.db.reader(), theirs).await
+        self.live(self.inner.db.reader(), held_by(account)).await
     }
 
     /// The roles that anybody holds now.
@@ -328,7 +327,7 @@ impl Access {
 
     /// Takes every role of an account away.
     pub(crate) async fn take_all(&self, caller: &Caller, tx: &Tx, account: &UserId) -> Result<u64, Error> {
-        self.take(caller, tx, Condition::all().add(grant::Column::Account.eq(account.to_string()))).await
+        self.take(caller, tx, held_by(account)).await
     }
 
     /// A role as it is held now: one that a visa gave has ended where nobody trusts its issuer any more.
@@ -476,6 +475,11 @@ impl Access {
         grant::Entity::insert(row).exec_without_returning(&**tx).await?;
         Ok(())
     }
+}
+
+/// The roles that were given to an account.
+pub(crate) fn held_by(account: &UserId) -> Condition {
+    Condition::all().add(grant::Column::Account.eq(account.to_string()))
 }
 
 /// Fails for whoever could do nothing in a project of this class: people act there by passkeys. Nobody could make them a

@@ -2,7 +2,7 @@
 //! closed, or their role ended.
 
 use crate::account::{closed, usable};
-use crate::grant::fit_for;
+use crate::grant::{fit_for, held_by};
 use crate::table::{grant, kept, naming};
 use crate::thing::Site;
 use crate::verb::{Manage, View};
@@ -13,7 +13,7 @@ use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a proposal is good for.
 const GOOD_SECONDS: i64 = 7 * 24 * 3600;
@@ -92,10 +92,9 @@ impl Access {
     pub(crate) async fn administers_alone(&self, tx: &Tx, account: &UserId) -> Result<Vec<ProjectId>, Error> {
         let (own, others): (Vec<Grant>, Vec<Grant>) =
             self.live(&**tx, administering()).await?.into_iter().partition(|grant| grant.account == *account);
-        let alone = |project: &ProjectId| others.iter().all(|other| other.project.as_ref() != Some(project));
-        let mut projects: Vec<ProjectId> = own.into_iter().filter_map(|grant| grant.project).collect();
-        projects.retain(alone);
-        Ok(projects)
+        let others: BTreeSet<ProjectId> = others.into_iter().filter_map(|grant| grant.project).collect();
+        let own = own.into_iter().filter_map(|grant| grant.project);
+        Ok(own.filter(|project| !others.contains(project)).collect())
     }
 
     /// The proposals that are good.
@@ -158,8 +157,7 @@ impl Access {
         let this = naming::Column::Id.eq(proposed.id.to_string());
         let open = naming::Entity::delete_many().filter(this).exec(&*tx).await?.rows_affected == 1;
         // The word of somebody who keeps the site no longer is nobody's.
-        let keeping = Condition::all()
-            .add(grant::Column::Account.eq(proposed.by.to_string()))
+        let keeping = held_by(&proposed.by)
             .add(grant::Column::Role.eq(Role::PlatformAdministrator.as_str()))
             .add(grant::Column::Project.is_null());
         if !open || self.live(&*tx, keeping).await?.is_empty() {
@@ -185,9 +183,11 @@ impl Access {
     }
 
     /// Who last acted on an account as somebody who keeps the site's accounts, and when: they made it, or may have made the
-    /// one-time token that its passkey was enrolled with.
+    /// one-time token that its passkey was enrolled with. It reads all that is on record of the account, so it blocks.
     pub fn last_kept(&self, account: &UserId) -> Result<Option<(UserId, Timestamp)>, Error> {
         let mut record = self.inner.audit.history(account.as_str())?.events;
+        // The account's own acts are on its chain as well.
+        record.retain(|recorded| recorded.event.about.iter().any(|about| about == account.as_str()));
         record.sort_by_key(|recorded| Reverse(recorded.position));
         for Recorded { time, event, .. } in record {
             let kept = match event.what {

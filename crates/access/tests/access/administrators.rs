@@ -57,6 +57,10 @@ async fn two_people_name_an_administrator_where_nobody_is_and_neither_names_them
     let (alias, _) = administrator(&spine, "alias", Some(&first)).await;
     let (lead, lead_id) = spine.account("lead").await;
 
+    // Who acted on an account is somebody else than its owner, whatever they did since.
+    on_site(&spine, &spine.admin, &second_id).await.unwrap();
+    on_site(&spine, &second, &lead_id).await.unwrap();
+    assert_eq!(spine.access.last_kept(&second_id).unwrap().map(|(who, _)| who), Some(first.clone()));
     // Nobody is named beside an administrator who is there.
     let refused = propose(&spine, &spine.admin, &members, &lead_id).await;
     assert!(matches!(refused, Err(Error::Naming(Refused::Administered))), "{refused:?}");
