@@ -1,7 +1,7 @@
 //! Administrators of projects: who they are, what is said of projects without one, and how these get one.
 
 use crate::attend::{Signed, made};
-use crate::body::{Json, id};
+use crate::body::{Json, blocking, id};
 use crate::people::{SOON_SECONDS, known, wire};
 use crate::policy::{NOBODY, account};
 use crate::{Failure, Site};
@@ -99,7 +99,8 @@ pub(crate) async fn limits(site: &Site) -> Vec<String> {
         return vec!["who administers the projects cannot be read".to_owned()];
     };
     let of = |wanted: Standing| {
-        let those = watched.iter().filter(|(_, held)| standing(site, held) == wanted);
+        let is = |held: &Option<Vec<Grant>>| held.as_ref().is_some_and(|held| standing(site, held) == wanted);
+        let those = watched.iter().filter(|(_, held)| is(held));
         those.map(|(project, _)| project.to_string()).collect::<Vec<_>>()
     };
     let told = [
@@ -124,25 +125,27 @@ pub(crate) async fn limits(site: &Site) -> Vec<String> {
 
 /// Raises an alarm for each project that nobody administers.
 pub(crate) async fn heed(site: &Site) {
-    let why = |held: &[Grant]| held.is_empty().then(|| "nobody administers this project".to_owned());
-    // One that cannot be read is heard of by what watches the database.
-    let Ok(projects) = site.catalog.project_ids().await else { return };
+    // A database that does not answer is heard of by what watches that; `site status` says it as well.
     let Ok(watched) = watched(site).await else { return };
-    let watched: BTreeMap<ProjectId, Vec<Grant>> = watched.into_iter().collect();
-    for project in projects {
-        let why = watched.get(&project).and_then(|held| why(held));
+    for (project, held) in watched {
+        let nobody = held.is_some_and(|held| held.is_empty());
+        let why = nobody.then(|| "nobody administers this project".to_owned());
         site.alarms.set(Cause::NobodyAdministers, project.as_str(), why);
     }
 }
 
-/// Projects and the roles by which they are administered. Nobody has to look after those whose keys were shredded.
-async fn watched(site: &Site) -> Result<Vec<(ProjectId, Vec<Grant>)>, Failure> {
+/// Projects and the roles by which they are administered; none where nobody has to, as the keys were shredded.
+async fn watched(site: &Site) -> Result<Vec<(ProjectId, Option<Vec<Grant>>)>, Failure> {
     // Before the roles: a project is made together with its administrator's.
     let projects = site.catalog.project_ids().await?;
     let gone = site.keys.shredded_projects().await?;
     let mut grants = site.access.administrators().await?;
-    let kept = projects.into_iter().filter(|project| !gone.contains(project));
-    Ok(kept.map(|project| (project.clone(), grants.remove(&project).unwrap_or_default())).collect())
+    let held = |project: ProjectId| {
+        let held = grants.remove(&project).unwrap_or_default();
+        let held = (!gone.contains(&project)).then_some(held);
+        (project, held)
+    };
+    Ok(projects.into_iter().map(held).collect())
 }
 
 /// When nobody is left of these; none if there is nobody now, or somebody stays.
@@ -166,7 +169,8 @@ fn ask(site: &Site, about: impl IntoIterator<Item = String>) -> Ask<thing::Site>
 
 async fn of(site: &Site, proposed: Naming) -> Result<wired::Naming, Failure> {
     let Naming { id, project, account: named, by, at } = proposed;
-    let kept = match site.access.last_kept(&named)? {
+    let (access, whose) = (site.access.clone(), named.clone());
+    let kept = match blocking(move || access.last_kept(&whose)).await?? {
         Some((by, at)) => Some(Kept { by: account(site, &by).await?, at }),
         None => None,
     };

@@ -126,8 +126,9 @@ pub(crate) async fn close(
     Path(name): Path<String>,
 ) -> Result<Answer<Closed>, Failure> {
     let (permit, account) = manage(&site, &caller, &name).await?;
-    let mut without_administrator = site.access.close_account(&permit, &account.id).await?;
+    // Asked before: what is done is done, whatever cannot be read then.
     let gone = site.keys.shredded_projects().await?;
+    let mut without_administrator = site.access.close_account(&permit, &account.id).await?;
     without_administrator.retain(|project| !gone.contains(project));
     Ok(Answer(Closed { account: Account { closed: true, ..wire(account) }, without_administrator }))
 }
