@@ -1,11 +1,13 @@
-//! Why a set of policies does not load. A decision has no error: whatever goes wrong denies.
+//! Why a set of policies does not load, and why data-use terms are refused. A decision has no error: whatever goes
+//! wrong denies.
 
+use crate::terms::{Conflict, Wrong};
 use base::{Fault, Kind};
 
 /// Shorthand for this room's results.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// A set of policies that is refused as a whole.
+/// What is refused as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file that is neither policies nor a schema.
@@ -48,11 +50,34 @@ pub enum Error {
         /// Which differ.
         reason: String,
     },
+    /// One data-use term of a list.
+    #[error("data-use term `{term}`: {wrong}")]
+    Term {
+        /// As it was written, shortened.
+        term: String,
+        /// What is wrong, and what to write.
+        wrong: Wrong,
+    },
+    /// A list of data-use terms.
+    #[error("data-use terms: {wrong}")]
+    Terms {
+        /// What is wrong, and what to write.
+        wrong: Wrong,
+    },
+    /// Terms of several datasets that nothing fulfils.
+    #[error("the data-use terms contradict each other: {conflict}")]
+    Conflict {
+        /// In what.
+        conflict: Conflict,
+    },
 }
 
 impl Fault for Error {
     fn kind(&self) -> Kind {
-        Kind::Invalid
+        match self {
+            Self::Conflict { .. } => Kind::Conflict,
+            _ => Kind::Invalid,
+        }
     }
 
     fn code(&self) -> &'static str {
@@ -63,6 +88,9 @@ impl Fault for Error {
             Self::PolicyId { .. } => "POLICY-004",
             Self::Validation { .. } => "POLICY-005",
             Self::Actions { .. } => "POLICY-006",
+            Self::Term { .. } => "POLICY-007",
+            Self::Terms { .. } => "POLICY-008",
+            Self::Conflict { .. } => "POLICY-009",
         }
     }
 
@@ -75,6 +103,11 @@ impl Fault for Error {
                 Self::PolicyId { .. } => "give each policy its own `@id(\"…\")` and a `@why(\"…\")`",
                 Self::Validation { .. } => "compare the names in the policy with those in the schema",
                 Self::Actions { .. } => "use the schema that came with this version",
+                Self::Term { .. } => {
+                    "write one permission and any modifiers of DUO, such as `DUO:0000042 DUO:0000022=EU`"
+                }
+                Self::Terms { .. } => "write one permission and any modifiers of DUO in one list",
+                Self::Conflict { .. } => "use the datasets in separate projects, or leave one out",
             }
             .to_owned(),
         )

@@ -17,7 +17,9 @@
 //! * [`decide`]: the decision
 //! * [`asked`]: what policies ask about
 //! * `compiled`: the same policies in a form that is quick to ask; Cedar stays the truth
-//! * [`error`]: why a set of policies does not load
+//! * [`terms`]: data-use terms: what data may be used for ([`terms::Terms`]), what a request states
+//!   ([`terms::Use`]), the [`terms::Answer`] with its reasons, and the terms of several datasets combined
+//! * [`error`]: why a set of policies does not load, and why terms are refused
 
 // The differential test is an example as well, and speaks of the room by its name.
 #[cfg(test)]
@@ -33,6 +35,7 @@ pub mod decide;
 pub mod error;
 pub mod request;
 pub mod set;
+pub mod terms;
 
 pub use action::Action;
 pub use asked::Asked;
