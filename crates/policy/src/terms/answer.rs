@@ -167,7 +167,7 @@ impl fmt::Display for Reason {
                 write!(f, "no genotypes are studied, and the terms have {}", Code::GeneticOnly)
             }
             Self::NotAmong { stated, by } => {
-                write!(f, "`{stated}` is not among those to whom the use is limited ({by})")
+                write!(f, "`{stated}` is not among those to which the use is limited ({by})")
             }
             Self::Over { last: Some(day) } => {
                 write!(f, "the time for use is over since the end of {day} ({})", Code::TimeLimit)
@@ -182,6 +182,9 @@ impl fmt::Display for Reason {
             Self::Unclear { by } => {
                 write!(f, "the request does not state what the research is about, which matters for {by}")
             }
+            Self::NoWord { aim: aim @ (Aim::Sensitive | Aim::Other) } => {
+                write!(f, "{aim} is asked for, which no program decides")
+            }
             Self::NoWord { aim } => {
                 write!(
                     f,
@@ -194,7 +197,7 @@ impl fmt::Display for Reason {
                 Code::DiseaseSpecific
             ),
             Self::NotStated { by } => {
-                write!(f, "the request does not state what {by} asks about: {}", by.words())
+                write!(f, "the request does not state what is asked by {by}: {}", by.words())
             }
             Self::NotNamed { by } => write!(f, "the terms have {by} and do not name which: {}", by.words()),
             Self::CommercialAllTheSame => write!(

@@ -107,6 +107,6 @@ impl Code {
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.as_str(), self.short())
+        write!(f, "{} {}", self.as_str(), self.short())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::data::{DISEASES, Kinds, Moratorium, OneOf, Subject, Terms, Until, Within};
 use super::judge::within;
-use super::{Code, Diseases, Name, Region};
+use super::{Code, Disease, Diseases, Name, Region};
 use crate::Error;
 use std::collections::BTreeSet;
 
@@ -93,11 +93,21 @@ impl Terms {
 
 impl Subject {
     fn and(&self, other: &Self, diseases: &dyn Diseases) -> Result<Self, Conflict> {
-        match (self, other) {
-            (Self::Diseases(one), Self::Diseases(two)) => one.and(two, diseases).map(Self::Diseases),
+        let both = match (self, other) {
+            (Self::Diseases(one), Self::Diseases(two)) => {
+                let parts = one.parts.iter().chain(&two.parts).cloned();
+                Self::Diseases(Within::of(one.unnamed || two.unnamed, parts))
+            }
             (Self::Ancestry, Self::Health | Self::Diseases(_))
-            | (Self::Health | Self::Diseases(_), Self::Ancestry) => Err(Conflict::Subjects),
-            _ => Ok(if self.breadth() <= other.breadth() { self.clone() } else { other.clone() }),
+            | (Self::Health | Self::Diseases(_), Self::Ancestry) => return Err(Conflict::Subjects),
+            _ if self.breadth() <= other.breadth() => self.clone(),
+            _ => other.clone(),
+        };
+        // Also of one that was not changed: nothing was known about diseases when it was read.
+        match &both {
+            Self::Diseases(within) if within.count() > DISEASES => Err(Conflict::TooManyDiseases),
+            Self::Diseases(within) if within.is_empty(diseases) => Err(Conflict::Diseases),
+            _ => Ok(both),
         }
     }
 
@@ -113,20 +123,13 @@ impl Subject {
 }
 
 impl Within {
-    fn and(&self, other: &Self, diseases: &dyn Diseases) -> Result<Self, Conflict> {
-        let parts = self.parts.iter().chain(&other.parts).cloned();
-        let all = Self::of(self.unnamed || other.unnamed, parts);
-        if all.count() > DISEASES {
-            return Err(Conflict::TooManyDiseases);
-        }
-        // Parts with a disease of which nothing is known may be fulfilled by diseases of which nothing is known.
-        let known: Vec<_> =
-            all.parts.iter().filter(|part| part.iter().all(|disease| diseases.knows(disease))).collect();
-        let fits = |one: &_| known.iter().all(|part| within(one, part, diseases) == Some(true));
-        if known.len() > 1 && !diseases.any(&mut |one| fits(one)) {
-            return Err(Conflict::Diseases);
-        }
-        Ok(all)
+    /// Whether no known disease is within each part. A part that names a disease of which nothing is known does not
+    /// count: what is within it is not known either.
+    fn is_empty(&self, diseases: &dyn Diseases) -> bool {
+        let known = |part: &&BTreeSet<Disease>| part.iter().all(|disease| diseases.knows(disease));
+        let known: Vec<_> = self.parts.iter().filter(known).collect();
+        let fits = |one: &Disease| known.iter().all(|part| within(one, part, diseases) == Some(true));
+        known.len() > 1 && !diseases.any(&mut |one| fits(one))
     }
 }
 

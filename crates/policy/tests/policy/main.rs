@@ -6,6 +6,8 @@ mod limits;
 mod matrix;
 #[cfg(test)]
 mod sets;
+#[cfg(test)]
+mod terms;
 
 use base::{Class, Role};
 use policy::action::Scope;
