@@ -140,6 +140,7 @@ soak: packages rust
 	"$(TARGET)/debug/soak" flip 97
 	"$(TARGET)/debug/soak" crash
 	cargo run --locked --quiet --package policy --example differ
+	cargo run --locked --quiet --package policy --example terms 10000000
 	for actor in ledger objects rotation retention; do unshare -m --propagation private "$(TARGET)/debug/soak" full "$$actor"; done
 
 fuzz: rust

@@ -1,4 +1,5 @@
-//! Pure authorisation: a request and its facts go in, allow or deny with reasons comes out.
+//! Pure authorisation: a request and its facts go in, allow or deny with reasons comes out. So do terms of data and a
+//! stated use.
 //!
 //! Promises:
 //! * Deny is the default. Only a policy that permits and none that forbids allows.

@@ -186,10 +186,7 @@ impl fmt::Display for Reason {
                 write!(f, "{aim} is asked for, which no program decides")
             }
             Self::NoWord { aim } => {
-                write!(
-                    f,
-                    "{aim} is asked for, of which the terms say neither that it is allowed nor that it is not"
-                )
+                write!(f, "{aim} is asked for, and the terms neither allow nor prohibit it")
             }
             Self::UnknownDisease { disease } => write!(
                 f,

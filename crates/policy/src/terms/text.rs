@@ -34,8 +34,8 @@ pub enum Wrong {
     /// A short name, or a code in other letters.
     #[error("is not how it is written; write `{}`", .0.as_str())]
     Short(Code),
-    /// A code that was there already.
-    #[error("stands twice; write it once, with its values joined by `,`")]
+    /// A code that was there already, with another value.
+    #[error("stands twice with different values; write it once, with its values joined by `,`")]
     Twice,
     /// A second permission.
     #[error("is a second permission; write one, or combine the terms of two datasets")]
@@ -75,9 +75,7 @@ impl Terms {
             let about = |wrong| Error::Term { term: shown(term), wrong };
             any = true;
             if term == UNSTATED {
-                if std::mem::replace(&mut unstated, true) {
-                    return Err(about(Wrong::Twice));
-                }
+                unstated = true;
                 continue;
             }
             let (code, value) =
@@ -86,7 +84,8 @@ impl Terms {
             if value.is_some() && code.example().is_none() {
                 return Err(about(Wrong::Value));
             }
-            if values.insert(code, value).is_some() {
+            // The very same term again says nothing new; lists from before have some.
+            if values.insert(code, value).is_some_and(|before| before != value) {
                 return Err(about(Wrong::Twice));
             }
             if code.is_permission() && values.keys().filter(|code| code.is_permission()).count() > 1 {

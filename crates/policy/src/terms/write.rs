@@ -31,8 +31,13 @@ impl Terms {
         let permission = (self.subject != Subject::Anything || !self.unstated).then(|| self.subject.code());
         let modifiers = Code::ALL.iter().copied().filter(|code| !code.is_permission() && self.writes(*code));
         sentences.extend(permission.into_iter().chain(modifiers).map(|code| match self.value(code) {
-            Some(value) if value.is_empty() => format!("{} (which is not named)", code.words()),
-            Some(value) => format!("{}: {}", code.words(), in_words(&value)),
+            Some(value) if value.is_empty() => format!("{} (none is named)", code.words()),
+            Some(value) => {
+                // The months come last.
+                let months =
+                    code == Code::TimeLimit && self.until.as_ref().is_some_and(|it| it.months.is_some());
+                format!("{}: {}{}", code.words(), in_words(&value), if months { " months" } else { "" })
+            }
             None => code.words().to_owned(),
         }));
         sentences

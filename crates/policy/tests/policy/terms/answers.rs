@@ -104,6 +104,25 @@ fn answers_in_words() {
 }
 
 #[test]
+fn terms_in_words() {
+    let mut page = String::new();
+    for text in [
+        "DUO:0000043",
+        "DUO:0000004",
+        "DUO:0000001 DUO:0000006 DUO:0000018",
+        "DUO:0000007 DUO:0000022=?&DE",
+        "DUO:0000007=OMIM:1,OMIM:2&OMIM:3 DUO:0000012=DUO:0000034&DUO:0000035 DUO:0000024=2027-01-01 \
+         DUO:0000025=2028-01-01&12 DUO:0000026 DUO:0000027=prj_1,prj_2 DUO:0000028=ror:1 DUO:0000045",
+    ] {
+        writeln!(page, "{text}").unwrap();
+        for sentence in Terms::parse(text).unwrap().words() {
+            writeln!(page, "  {sentence}").unwrap();
+        }
+    }
+    insta::assert_snapshot!(page);
+}
+
+#[test]
 fn refused_combinations_in_words() {
     let mut page = String::new();
     for (one, two) in [
