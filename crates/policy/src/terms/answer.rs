@@ -123,6 +123,31 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The word for it in records.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoCare => "no-care",
+            Self::Beyond { .. } => "beyond-the-permission",
+            Self::OtherDisease { .. } => "other-disease",
+            Self::Prohibited { .. } => "prohibited",
+            Self::ForProfit => "for-profit",
+            Self::Commercial => "commercial",
+            Self::NotGenetic => "not-genetic",
+            Self::NotAmong { .. } => "not-among-those-named",
+            Self::Over { .. } => "time-is-over",
+            Self::NoAim => "no-aim",
+            Self::NoPermission => "no-permission",
+            Self::Unclear { .. } => "unclear-subject",
+            Self::NoWord { .. } => "no-word",
+            Self::UnknownDisease { .. } => "unknown-disease",
+            Self::NotStated { .. } => "not-stated",
+            Self::NotNamed { .. } => "not-named",
+            Self::CommercialAllTheSame => "commercial-and-not-for-profit",
+            Self::NotSeen { .. } => "not-on-record",
+            Self::NoBeginning => "no-beginning",
+        }
+    }
+
     /// Whether it denies; the others need a person.
     pub const fn denies(&self) -> bool {
         matches!(

@@ -28,7 +28,7 @@ fn known() -> Known {
 /// Each sentence that there is, in the file that is reviewed.
 #[test]
 fn answers_in_words() {
-    let mut page = String::new();
+    let (mut page, mut words) = (String::new(), BTreeSet::new());
     let mut ask = |terms: &str, what: &str, stated: &Use| {
         let read = Terms::parse(terms).unwrap();
         let answer = read.answer(stated, &known());
@@ -39,7 +39,8 @@ fn answers_in_words() {
         };
         writeln!(page, "{terms}\n  {what}: {word}").unwrap();
         for reason in answer.reasons() {
-            writeln!(page, "    {reason}").unwrap();
+            writeln!(page, "    {}: {reason}", reason.as_str()).unwrap();
+            words.insert(reason.as_str());
         }
     };
     ask("DUO:0000042", "research", &for_aim(Aim::Research));
@@ -100,6 +101,7 @@ fn answers_in_words() {
     );
     ask("DUO:0000042 DUO:0000022 DUO:0000024 DUO:0000025", "not named", &right);
     ask("DUO:0000042 DUO:0000022 DUO:0000026 DUO:0000027 DUO:0000028", "not named", &for_aim(Aim::Research));
+    assert_eq!(words.len(), 19, "a reason is not shown, or two have one word: {words:?}");
     insta::assert_snapshot!(page);
 }
 

@@ -142,6 +142,33 @@ fn what_is_no_list_is_refused_with_what_to_write() {
     }
 }
 
+/// What a combination writes has to be read again, however much it is.
+#[test]
+fn the_longest_terms_are_read_again() {
+    let long = |count: usize, length: usize| -> Vec<String> {
+        (0..count).map(|number| format!("A:{number:0width$}", width = length - 2)).collect()
+    };
+    let names = long(32, 64).join(",");
+    let countries: Vec<String> = ('A'..='Z').map(|c| format!("Q{c}")).take(26).collect();
+    let kinds: Vec<String> = (31..=40).map(|kind| format!("DUO:00000{kind}")).collect();
+    let terms = |diseases: &[String]| {
+        let text = format!(
+            "DUO:0000007={} DUO:0000012=?&{} DUO:0000015 DUO:0000016 DUO:0000018 DUO:0000019 DUO:0000020 DUO:0000021 \
+             DUO:0000022={} DUO:0000024=?&2027-01-01 DUO:0000025=?&2027-01-01&1200 DUO:0000026=?&{names} \
+             DUO:0000027=?&{names} DUO:0000028=?&{names} DUO:0000029 DUO:0000043 DUO:0000044",
+            diseases.join("&"),
+            kinds.join("&"),
+            countries.join(","),
+        );
+        Terms::parse(&text).unwrap()
+    };
+    let diseases = long(128, 41);
+    let (one, two) = diseases.split_at(64);
+    let both = terms(one).combine([&terms(two)], &std::collections::BTreeMap::new()).unwrap();
+    assert!(both.to_string().len() > 10_000);
+    assert_eq!(Terms::parse(&both.to_string()).unwrap(), both);
+}
+
 #[test]
 fn values_have_a_shape() {
     for (text, is) in
