@@ -4,6 +4,7 @@ use super::Dice;
 use super::table::{Level, Table};
 use super::world::{MODIFIERS, PERMISSIONS, World, some_terms, some_use, told};
 use policy::terms::{Answer, Terms};
+use std::collections::HashMap;
 
 /// What a comparison found.
 #[derive(Debug, Default)]
@@ -46,6 +47,7 @@ pub fn pairs(deep: bool) -> Found {
         texts.extend(with.iter().filter(fits).map(|permission| format!("{permission} {modifier}")));
     }
     for world in World::all() {
+        let mut asked: HashMap<String, Table> = HashMap::new();
         let read: Vec<(&String, Terms, Table)> = texts
             .iter()
             .filter_map(|text| Some((text, read(text, &mut found)?, Table::of(&world, text))))
@@ -55,7 +57,10 @@ pub fn pairs(deep: bool) -> Found {
                 let text = format!("{one_text} | {two_text}");
                 let table = one_table.and(two_table);
                 if let Some(both) = together(&world, &text, one, two, &table, &mut found) {
-                    every_atom(&world, &text, &both, &table, &mut found);
+                    // The same terms with the same table give the same answers.
+                    if asked.insert(both.to_string(), table.clone()).as_ref() != Some(&table) {
+                        every_atom(&world, &text, &both, &table, &mut found);
+                    }
                 }
                 if found.difference.is_some() {
                     return found;
