@@ -4,7 +4,7 @@
 use crate::bundle::{Codec, stored_path};
 use crate::frame::{self, Next};
 use crate::leaves::Leaves;
-use crate::recover::stored_checkpoint;
+use crate::recover::{GONE, had_checkpoint, stored_checkpoint};
 use crate::replay::{Observer, Replay, live, segments};
 use crate::shared::{lock, segment_head, segment_name, segment_path, whole_tiles};
 use crate::stored::read_bundle;
@@ -135,7 +135,9 @@ fn run(folder: &Path, verifier: &VerifierKey, limit: u64) -> Result<Report> {
     match checkpoint {
         Err(Error::Damaged(found)) => report.findings.push(found),
         Err(error) => return Err(error),
-        Ok(None) if start > 0 => report.findings.push(Finding::new("checkpoint", None, "it is missing")),
+        Ok(None) if had_checkpoint(start, report.commits, report.unfinished) => {
+            report.findings.push(Finding::new("checkpoint", None, GONE));
+        }
         Ok(None) => {}
         Ok(Some(checkpoint)) => {
             if let Err(what) = check_checkpoint(folder, &checkpoint, &replay.tree, &mut report) {

@@ -7,7 +7,7 @@ use crate::log::Committed;
 use crate::queue::Pending;
 use crate::shared::{Point, Shared, lock, segment_head, segment_path};
 use crate::storage::{stage, write_all_at};
-use crate::{Error, Hash, Result, hashes, index, leaf};
+use crate::{Error, Hash, Result, hashes, index, leaf, publish};
 use base::Timestamp;
 use std::fs::File;
 use std::io;
@@ -40,6 +40,8 @@ pub(crate) struct Committer {
     /// When the current segment was begun, and how long the next one is at least.
     begun: Duration,
     capacity: u64,
+    /// Whether a checkpoint is known to be on disk.
+    published: bool,
 }
 
 /// Leaves that are hashed at once: enough to go side by side, and few enough to be near the processor still.
@@ -56,8 +58,9 @@ impl Committer {
             (state.durable, state.root)
         };
         let (begun, capacity) = (shared.clock.monotonic(), shared.options.segment_bytes);
+        let published = lock(&shared.published).checkpoint > 0;
         let (buffer, fresh, hashes, previous) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { shared, tail, next, root, buffer, fresh, hashes, previous, begun, capacity }
+        Self { shared, tail, next, root, buffer, fresh, hashes, previous, begun, capacity, published }
     }
 
     /// Serves the queue until it ends.
@@ -69,7 +72,8 @@ impl Committer {
         let mut waiters = Vec::new();
         while shared.queue.take(&mut batch, entries, bytes) {
             let first = self.next;
-            match self.commit(&mut batch, &mut waiters) {
+            let done = self.first_checkpoint().and_then(|()| self.commit(&mut batch, &mut waiters));
+            match done {
                 Ok(time) => {
                     for (position, waiter) in (first..).zip(waiters.drain(..)) {
                         waiter.answer(Ok(Committed { position, time }));
@@ -86,6 +90,17 @@ impl Committer {
                 }
             }
         }
+    }
+
+    /// INVARIANT (checkpoint before the second batch): nothing is written behind the first batch of a ledger
+    /// before a checkpoint is on disk. So a log that goes on behind it has had one, and a crash between the
+    /// first commit and the first publishing leaves one batch ([`crate::recover::had_checkpoint`]).
+    fn first_checkpoint(&mut self) -> io::Result<()> {
+        if self.next > 0 && !self.published {
+            publish::publish(&self.shared)?;
+            self.published = true;
+        }
+        Ok(())
     }
 
     /// Commits one batch.

@@ -71,6 +71,9 @@ pub(crate) fn recover(folder: &Path, verifier: &VerifierKey, storage: &dyn Stora
     let Some((tail, clean)) = tail else {
         return Err(Error::Damaged(Finding::new(&segment_name(0), Some(0), "the first segment is missing")));
     };
+    if checkpoint.is_none() && had_checkpoint(start, replay.commits, !clean) {
+        return Err(Error::Damaged(Finding::new("checkpoint", None, GONE)));
+    }
     check_published(folder, checkpoint.as_ref(), &replay)?;
     if !clean {
         let zeros = vec![0; usize::try_from(tail.capacity - tail.offset).unwrap_or(0)];
@@ -98,6 +101,15 @@ pub(crate) fn stored_checkpoint(folder: &Path, verifier: &VerifierKey) -> Result
     let text = std::str::from_utf8(&bytes).unwrap_or_default();
     let damaged = |_| Finding::new("checkpoint", None, "not a valid checkpoint of this ledger");
     verify::checkpoint(text, verifier).map_err(damaged).map_err(Error::Damaged).map(Some)
+}
+
+/// What is said of a checkpoint that no crash takes away.
+pub(crate) const GONE: &str = "it is missing, and the log goes on behind the batch before the first one";
+
+/// Whether the log shows that a checkpoint was published: segments were let go, or something was written
+/// behind the first batch ([`crate::committer`], INVARIANT (checkpoint before the second batch)).
+pub(crate) fn had_checkpoint(start: u64, commits: u64, unfinished: bool) -> bool {
+    start > 0 || commits.saturating_add(u64::from(unfinished)) > 1
 }
 
 /// Checks the published checkpoint and the next tile against what was read.

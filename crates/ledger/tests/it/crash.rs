@@ -142,7 +142,7 @@ fn a_last_batch_cut_at_any_byte_is_absent_and_the_rest_whole() {
     ledger.append_blocking(entry(5)).unwrap();
     let whole = std::fs::read(&path).unwrap();
     let after = end(&whole);
-    // A crash: no checkpoint was published for what follows.
+    // A crash: no checkpoint was published for what follows the first batch.
     let crashed = tempfile::tempdir().unwrap();
     copy_folder(dir.path(), crashed.path());
     let segment = crashed.path().join("segments/00000000000000000000.seg");
@@ -155,9 +155,10 @@ fn a_last_batch_cut_at_any_byte_is_absent_and_the_rest_whole() {
                 bytes.truncate(cut);
             }
             std::fs::write(&segment, &bytes).unwrap();
-            // No publishing: each round starts from the same crash.
-            let _ = std::fs::remove_dir_all(crashed.path().join("tile"));
-            let _ = std::fs::remove_file(crashed.path().join("checkpoint"));
+            // No publishing but that: each round starts from the same crash.
+            std::fs::remove_dir_all(crashed.path().join("tile")).unwrap();
+            copy_folder(&dir.path().join("tile"), &crashed.path().join("tile"));
+            std::fs::copy(dir.path().join("checkpoint"), crashed.path().join("checkpoint")).unwrap();
             for entry in std::fs::read_dir(crashed.path().join("segments")).unwrap() {
                 let path = entry.unwrap().path();
                 if path != segment {

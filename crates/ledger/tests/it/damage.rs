@@ -190,10 +190,12 @@ fn what_no_checkpoint_covers_is_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = create(dir.path());
     fill(&ledger, 0..700);
-    // A crash in the middle of the first publishing: some names are there, no checkpoint.
+    // A crash in the middle of a publishing: some names are there, and the checkpoint of before.
     let crashed = tempfile::tempdir().unwrap();
     copy_folder(&dir.path().join("segments"), &crashed.path().join("segments"));
-    std::fs::copy(dir.path().join("vkey"), crashed.path().join("vkey")).unwrap();
+    for name in ["vkey", "checkpoint"] {
+        std::fs::copy(dir.path().join(name), crashed.path().join(name)).unwrap();
+    }
     ledger.close().unwrap();
     for name in ["tile/0/000", "tile/entries/001.zst"] {
         let path = crashed.path().join(name);
@@ -210,4 +212,47 @@ fn what_no_checkpoint_covers_is_written_again() {
         assert!(ours == theirs, "{name}");
     }
     assert!(check::folder(crashed.path(), &key().verifier(NAME).unwrap()).unwrap().is_sound());
+}
+
+#[test]
+fn a_missing_checkpoint_is_harmless_behind_the_first_batch_and_damage_from_then_on() {
+    let verifier = key().verifier(NAME).unwrap();
+    let copy_of = |dir: &Path| {
+        let copy = tempfile::tempdir().unwrap();
+        copy_folder(dir, copy.path());
+        copy
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = create(dir.path());
+    ledger.append_blocking(entry(0)).unwrap();
+    // A crash between the first commit and the first publishing.
+    let crashed = copy_of(dir.path());
+    assert!(!crashed.path().join("checkpoint").exists());
+    assert!(check::folder(crashed.path(), &verifier).unwrap().is_sound());
+    let reopened = open(crashed.path()).unwrap();
+    fill(&reopened, 1..2);
+    assert!(crashed.path().join("checkpoint").exists(), "the second batch waits for it");
+
+    ledger.append_blocking(entry(1)).unwrap();
+    let young = copy_of(dir.path());
+    let segment = young.path().join("segments/00000000000000000000.seg");
+    let whole = std::fs::read(&segment).unwrap();
+    assert!(check::folder(young.path(), &verifier).unwrap().is_sound());
+    std::fs::remove_file(young.path().join("checkpoint")).unwrap();
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap();
+    // The second batch whole, and cut as by a crash: it was not begun without a checkpoint either.
+    for zeros_from in [whole.len(), end - 20] {
+        let mut bytes = whole.clone();
+        bytes[zeros_from..].fill(0);
+        std::fs::write(&segment, bytes).unwrap();
+        let findings = check::folder(young.path(), &verifier).unwrap().findings;
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!(findings[0].file, "checkpoint");
+        let refused = open(young.path()).err().unwrap();
+        assert!(matches!(&refused, ledger::Error::Damaged(found) if found.file == "checkpoint"), "{refused}");
+    }
+    // The running ledger says so as well.
+    std::fs::remove_file(dir.path().join("checkpoint")).unwrap();
+    let findings = ledger.verify_full().unwrap().findings;
+    assert!(findings.iter().any(|finding| finding.file == "checkpoint"), "{findings:?}");
 }
