@@ -53,14 +53,24 @@ impl Codec {
 
     /// The leaves in `stored`, if it is a sound bundle.
     pub(crate) fn unpack(&mut self, stored: &[u8]) -> Option<Leaves> {
-        let (frame, trailer) = stored.split_at_checked(stored.len().checked_sub(TRAILER)?)?;
-        let check = trailer.strip_prefix(&MARK)?;
-        (check == XxHash64::oneshot(0, frame).to_le_bytes()).then_some(())?;
-        let length = zstd::zstd_safe::get_frame_content_size(frame).ok()??;
-        (length <= LIMIT).then_some(())?;
-        let length = usize::try_from(length).ok()?;
-        let bytes = self.decompressor.decompress(frame, length).ok()?;
-        if bytes.len() == length { Leaves::of_bundle(bytes) } else { None }
+        let mut leaves = Leaves::default();
+        self.unpack_into(stored, &mut leaves)?;
+        Some(leaves)
+    }
+
+    /// As [`Codec::unpack`], into the memory of other leaves. They are gone in any case.
+    pub(crate) fn unpack_into(&mut self, stored: &[u8], leaves: &mut Leaves) -> Option<()> {
+        leaves.take_bundle(|bytes| {
+            let (frame, trailer) = stored.split_at_checked(stored.len().checked_sub(TRAILER)?)?;
+            let check = trailer.strip_prefix(&MARK)?;
+            (check == XxHash64::oneshot(0, frame).to_le_bytes()).then_some(())?;
+            let length = zstd::zstd_safe::get_frame_content_size(frame).ok()??;
+            (length <= LIMIT).then_some(())?;
+            let length = usize::try_from(length).ok()?;
+            bytes.reserve(length);
+            self.decompressor.decompress_to_buffer(frame, bytes).ok()?;
+            (bytes.len() == length).then_some(())
+        })
     }
 }
 

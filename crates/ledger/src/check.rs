@@ -4,10 +4,11 @@
 use crate::bundle::{Codec, stored_path};
 use crate::frame::{self, Next};
 use crate::leaves::Leaves;
+use crate::pieces::Whole;
 use crate::recover::{GONE, had_checkpoint, stored_checkpoint};
 use crate::replay::{Observer, Replay, live, segments};
 use crate::shared::{lock, segment_head, segment_name, segment_path, whole_tiles};
-use crate::stored::read_bundle;
+use crate::stored::{read_bundle, read_bundle_into};
 use crate::tree::{Stored, TILE_HEIGHT, TILE_WIDTH, Tree, partial_folder, partials, stored_forms, tile_path};
 use crate::{Error, Hash, Ledger, Result, VerifierKey, log, verify};
 use std::collections::HashSet;
@@ -163,16 +164,16 @@ fn finding(error: Error) -> Result<Finding> {
 /// The events before `start` lie in bundles alone.
 fn read_bundles(folder: &Path, start: u64, replay: &mut Replay<'_>, tiles: &mut Tiles<'_>) -> Result<()> {
     let mut codec = Codec::new().map_err(Error::io(folder))?;
+    let (mut file, mut leaves) = (Whole::default(), Leaves::default());
     let mut first = 0;
     while first < start {
         let index = first / TILE_WIDTH;
-        let name = tiles.bundle_name(index);
         let end = start.min(first + TILE_WIDTH);
-        let leaves = read_bundle(folder, index, &mut codec)?;
+        read_bundle_into(folder, index, &mut codec, &mut file, &mut leaves)?;
         // A whole one is what it is compared with; the one that the segments begin in is not.
         tiles.from_bundle = end == first + TILE_WIDTH;
         let wanted: Vec<&[u8]> = leaves.iter().take(usize::try_from(end - first).unwrap_or(0)).collect();
-        replay.leaves(&wanted, None, &name, tiles)?;
+        replay.leaves(&wanted, None, &|| bundle_name(index), tiles)?;
         tiles.from_bundle = false;
         first = end;
     }
@@ -193,8 +194,7 @@ fn read_segments(
             break;
         }
         let path = segment_path(folder, *first);
-        let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
-        let extent = replay.segment(*first, &bytes, at + 1 == firsts.len(), limit, tiles)?;
+        let extent = replay.segment(*first, &path, at + 1 == firsts.len(), limit, tiles)?;
         unfinished = !extent.clean;
     }
     if firsts.is_empty() {
@@ -255,7 +255,7 @@ struct Tiles<'a> {
     findings: Vec<Finding>,
     good: u64,
     /// The stored tile of hashes around the current leaf, and whether it is the full one.
-    stored: Vec<u8>,
+    stored: Whole,
     stored_full: bool,
     /// Folders of partial tiles and bundles. Few, and so asked instead of the disk for each full one.
     growing: HashSet<PathBuf>,
@@ -274,17 +274,12 @@ impl<'a> Tiles<'a> {
             covered,
             findings: Vec::new(),
             good: 0,
-            stored: Vec::new(),
+            stored: Whole::default(),
             stored_full: false,
             growing: growing(&folder.join("tile"))?,
             suspect: None,
             bundle: Leaves::default(),
         })
-    }
-
-    /// The name of the full bundle `index`.
-    fn bundle_name(&self, index: u64) -> String {
-        stored_path(&full_tile(0, index)).display().to_string()
     }
 
     fn bad(&mut self, name: &Path, what: &str) {
@@ -294,20 +289,18 @@ impl<'a> Tiles<'a> {
     /// The finding for a leaf in a bundle, once a signed root says that it is the leaf and not the tile.
     fn changed_leaf(&self, position: u64) -> Finding {
         let what = "the leaf is not the one whose hash is in the tree";
-        Finding::new(&self.bundle_name(position / TILE_WIDTH), Some(position), what)
+        Finding::new(&bundle_name(position / TILE_WIDTH), Some(position), what)
     }
 
     /// Reads the widest stored tile of level 0 at `index`.
     fn load(&mut self, index: u64) {
         let full = self.folder.join(tile_path(&full_tile(0, index)));
-        let (stored, is_full) = match std::fs::read(&full) {
-            Ok(stored) => (stored, true),
-            Err(_) => {
-                let widest = stored_forms(&full).into_iter().next();
-                (widest.and_then(|(_, path)| std::fs::read(path).ok()).unwrap_or_default(), false)
-            }
-        };
-        (self.stored, self.stored_full) = (stored, is_full);
+        self.stored_full = self.stored.read(&full).is_ok();
+        if !self.stored_full {
+            let widest = stored_forms(&full).into_iter().next();
+            // One that cannot be read is empty.
+            let _ = widest.map(|(_, path)| self.stored.read(&path).is_ok());
+        }
     }
 
     /// The partial forms beside the full tile or bundle at `full`, with their widths.
@@ -318,10 +311,10 @@ impl<'a> Tiles<'a> {
     /// Looks for the first of these leaves whose hash is not the one in the stored tile.
     fn compare_leaves(&mut self, first: u64, hashes: &[[u8; 32]]) {
         let slot = usize::try_from(first % TILE_WIDTH).unwrap_or(0);
-        if slot == 0 || self.stored.is_empty() {
+        if slot == 0 || self.stored.bytes().is_empty() {
             self.load(first / TILE_WIDTH);
         }
-        let known = self.stored.as_chunks::<32>().0.get(slot..).unwrap_or_default();
+        let known = self.stored.bytes().as_chunks::<32>().0.get(slot..).unwrap_or_default();
         // As a rule all are the same: one comparison says so.
         if !known.starts_with(hashes) {
             let other = known.iter().zip(hashes).position(|(known, hash)| known != hash);
@@ -338,7 +331,7 @@ impl<'a> Tiles<'a> {
             let agrees = expected.is_some() && std::fs::read(&path).ok().as_deref() == expected;
             self.judge(&path, agrees);
         }
-        let agrees = match (level == 0 && self.stored_full).then(|| self.stored == bytes) {
+        let agrees = match (level == 0 && self.stored_full).then(|| self.stored.bytes() == bytes) {
             Some(agrees) => agrees,
             None => match std::fs::read(&full) {
                 Ok(stored) => stored == bytes,
@@ -379,9 +372,9 @@ impl<'a> Tiles<'a> {
     }
 
     /// What the checkpoint covers must be there in full.
-    fn expect(&mut self, name: &Path, end: u64, is_there: bool) {
+    fn expect(&mut self, name: impl Fn(&Tile) -> PathBuf, full: &Tile, end: u64, is_there: bool) {
         if end <= self.covered && !is_there {
-            self.bad(name, "it is missing");
+            self.bad(&name(full), "it is missing");
         }
     }
 
@@ -458,10 +451,10 @@ impl Observer for Tiles<'_> {
             let index = (tree.size() >> shift) - 1;
             let (full, end) = (full_tile(level, index), (index + 1) << shift);
             let is_there = self.compare_hashes(tree, level, index);
-            self.expect(&tile_path(&full), end, is_there);
+            self.expect(tile_path, &full, end, is_there);
             if level == 0 {
                 let is_there = self.compare_bundle(index);
-                self.expect(&stored_path(&full), end, is_there);
+                self.expect(stored_path, &full, end, is_there);
             }
             if self.findings.is_empty() && is_there {
                 tree.release(level, index + 1);
@@ -495,6 +488,11 @@ fn growing(folder: &Path) -> Result<HashSet<PathBuf>> {
         }
     }
     Ok(found)
+}
+
+/// The name of the full bundle `index`.
+fn bundle_name(index: u64) -> String {
+    stored_path(&full_tile(0, index)).display().to_string()
 }
 
 fn full_tile(level: u8, index: u64) -> Tile {

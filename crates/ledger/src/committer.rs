@@ -229,7 +229,7 @@ fn encode_one(
 ) -> Result<Range<usize>> {
     previous.clear();
     for chain in entry.chains() {
-        previous.push(heads.advance(chain, position, || index::newest(shared, chain))?);
+        previous.push(heads.advance(chain.as_bytes(), position, || index::newest(shared, chain))?);
     }
     let start = buffer.len();
     let pairs = entry.chains().zip(previous.iter().copied());

@@ -107,12 +107,33 @@ impl Entry {
 
 /// Whether `text` can name a chain: 1 to 64 of `a-z0-9_.:-`.
 pub fn is_chain(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= CHAIN_LIMIT
-        // Every byte is looked at, so that several are at once: a full check asks this of all chains of all leaves.
-        && text.bytes().fold(true, |all, byte| {
-            all & (byte.is_ascii_lowercase() | matches!(byte, b'0'..=b':' | b'-' | b'.' | b'_'))
-        })
+    names_chain(text.as_bytes())
+}
+
+/// As [`is_chain`]. A full check asks this of all chains of all leaves, so eight bytes are looked at at once.
+#[inline]
+pub(crate) fn names_chain(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    let mut last = *b"aaaaaaaa";
+    last.iter_mut().zip(rest).for_each(|(to, byte)| *to = *byte);
+    let known = words.iter().fold(of_chains(last), |known, word| known & of_chains(*word));
+    known == HIGH && !text.is_empty() && text.len() <= CHAIN_LIMIT
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = ONES * 0x80;
+
+/// The highest bit of each byte that is one of `a-z0-9_.:-`.
+#[inline]
+fn of_chains(bytes: [u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(bytes);
+    // No sum of a byte below 0x80 reaches the next one; of the others the last line takes none.
+    let within = |low: u64, high: u64| {
+        word.wrapping_add(ONES * (0x80 - low)) & !word.wrapping_add(ONES * (0x7f - high))
+    };
+    // `0` to `9` and `:`; `-` and `.`.
+    let known = within(0x61, 0x7a) | within(0x30, 0x3a) | within(0x5f, 0x5f) | within(0x2d, 0x2e);
+    if word & HIGH == 0 { known & HIGH } else { 0 }
 }
 
 #[cfg(test)]
@@ -140,6 +161,11 @@ mod tests {
             let known = b"abcdefghijklmnopqrstuvwxyz0123456789_.:-".contains(&byte);
             let text = format!("obj_{}aaaaaaaaaaaaaaaa", char::from(byte));
             assert_eq!(is_chain(&text), known, "{byte}");
+            for (length, at) in (1..=64).flat_map(|length| (0..length).map(move |at| (length, at))) {
+                let mut text = vec![b'x'; length];
+                text[at] = byte;
+                assert_eq!(names_chain(&text), known, "{byte} at {at} of {length}");
+            }
         }
         for bad in ["", "a\"b", "A", "a b", &"x".repeat(65)] {
             assert!(Entry::new([bad], body()).is_err(), "{bad:?}");

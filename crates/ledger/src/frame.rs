@@ -9,8 +9,10 @@
 //! no NUL byte and unwritten space is all NUL, so that an unfinished write can be told from damage.
 
 use crate::leaf::number;
+use crate::pieces::Window;
 use crate::{Hash, SigningKey, VerifierKey};
 use base64::prelude::{BASE64_STANDARD, Engine};
+use std::io;
 
 /// The unit that storage writes whole or not at all.
 const SECTOR: usize = 512;
@@ -144,6 +146,11 @@ impl<'a> Frame<'a> {
         })
     }
 
+    /// The commit record and its signature alone: they outlive the bytes.
+    pub(crate) fn without_leaves(self) -> Frame<'static> {
+        Frame { commit: self.commit, signature: self.signature, leaves: &[], length: self.length }
+    }
+
     /// Whether the ledger of `verifier` signed the commit record.
     pub(crate) fn is_signed_by(&self, verifier: &VerifierKey) -> bool {
         verifier.verifies(&signed_bytes(verifier.name(), &self.commit.statement()), &self.signature)
@@ -161,6 +168,19 @@ pub(crate) enum Next<'a> {
     Unfinished,
     /// Written bytes that are not what was written.
     Damaged(&'static str),
+}
+
+/// Looks at what lies in a segment from `offset` on, without having the whole rest of it in memory where a
+/// sound header says that less will do.
+pub(crate) fn next_in(window: &mut Window, offset: u64) -> io::Result<Next<'_>> {
+    let at = usize::try_from(offset).unwrap_or(usize::MAX);
+    let rest = usize::try_from(window.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+    let whole = Header::parse(window.at(offset, HEADER_LIMIT)?).and_then(|header| header.total());
+    match whole.filter(|total| *total <= rest) {
+        Some(total) => Ok(next(window.at(offset, total)?.get(..total).unwrap_or_default(), at)),
+        None if window.is_unwritten(offset)? => Ok(Next::End),
+        None => Ok(next(window.at(offset, rest)?, at)),
+    }
 }
 
 /// Looks at `rest`, the bytes of a segment from `offset` to its end.
@@ -196,7 +216,7 @@ pub(crate) fn next(rest: &[u8], offset: usize) -> Next<'_> {
 }
 
 /// Whether all bytes are NUL. In pieces, as most of a segment may be unwritten.
-fn is_unwritten(rest: &[u8]) -> bool {
+pub(crate) fn is_unwritten(rest: &[u8]) -> bool {
     rest.chunks(4096).all(|piece| piece.iter().fold(0, |any, byte| any | byte) == 0)
 }
 

@@ -34,8 +34,7 @@ impl PartialEq for Short {
 
 impl Short {
     #[inline]
-    fn of(chain: &str) -> Option<Self> {
-        let bytes = chain.as_bytes();
+    fn of(bytes: &[u8]) -> Option<Self> {
         let length = u8::try_from(bytes.len()).ok().filter(|length| *length < 32)?;
         // Most ids are of one length between 16 and 31: two loads, without a loop over bytes.
         let (low, high) = match (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
@@ -66,7 +65,7 @@ impl Hash for Short {
 pub(crate) struct Heads {
     short: HashMap<Short, Head, RandomState>,
     /// Chains of more than 31 bytes.
-    long: HashMap<Box<str>, Head, RandomState>,
+    long: HashMap<Box<[u8]>, Head, RandomState>,
     /// The first position of the batch being committed.
     batch: u64,
 }
@@ -81,7 +80,7 @@ impl Heads {
     /// of a chain that is not in memory.
     pub(crate) fn advance(
         &mut self,
-        chain: &str,
+        chain: &[u8],
         position: u64,
         older: impl FnOnce() -> Result<Option<u64>>,
     ) -> Result<Option<u64>> {
@@ -100,7 +99,7 @@ impl Heads {
     }
 
     /// At start: `position` is on `chain`.
-    pub(crate) fn note(&mut self, chain: &str, position: u64) {
+    pub(crate) fn note(&mut self, chain: &[u8], position: u64) {
         match self.find_mut(chain) {
             Some(head) => head.newest = head.newest.max(position),
             None => self.insert(chain, Head { newest: position, before: NONE }),
@@ -109,9 +108,9 @@ impl Heads {
 
     /// The newest event of `chain` below `durable`. The outer `None`: memory does not know.
     pub(crate) fn newest(&self, chain: &str, durable: u64) -> Option<Option<u64>> {
-        let head = match Short::of(chain) {
+        let head = match Short::of(chain.as_bytes()) {
             Some(short) => self.short.get(&short),
-            None => self.long.get(chain),
+            None => self.long.get(chain.as_bytes()),
         }?;
         let shown = if head.newest < durable { head.newest } else { head.before };
         Some((shown != NONE).then_some(shown))
@@ -133,14 +132,14 @@ impl Heads {
         }
     }
 
-    fn find_mut(&mut self, chain: &str) -> Option<&mut Head> {
+    fn find_mut(&mut self, chain: &[u8]) -> Option<&mut Head> {
         match Short::of(chain) {
             Some(short) => self.short.get_mut(&short),
             None => self.long.get_mut(chain),
         }
     }
 
-    fn insert(&mut self, chain: &str, head: Head) {
+    fn insert(&mut self, chain: &[u8], head: Head) {
         match Short::of(chain) {
             Some(short) => drop(self.short.insert(short, head)),
             None => drop(self.long.insert(chain.into(), head)),
@@ -155,14 +154,14 @@ mod tests {
     #[test]
     fn readers_see_the_head_of_before_while_a_batch_is_on_its_way() {
         let mut heads = Heads::default();
-        assert_eq!(heads.advance("a", 0, || Ok(None)).unwrap(), None);
+        assert_eq!(heads.advance(b"a", 0, || Ok(None)).unwrap(), None);
         assert_eq!(heads.newest("a", 0), Some(None));
         assert_eq!(heads.newest("a", 1), Some(Some(0)));
         heads.begin(1);
-        assert_eq!(heads.advance("a", 1, || panic!("known")).unwrap(), Some(0));
-        assert_eq!(heads.advance("a", 2, || panic!("known")).unwrap(), Some(1));
+        assert_eq!(heads.advance(b"a", 1, || panic!("known")).unwrap(), Some(0));
+        assert_eq!(heads.advance(b"a", 2, || panic!("known")).unwrap(), Some(1));
         assert_eq!((heads.newest("a", 1), heads.newest("a", 3)), (Some(Some(0)), Some(Some(2))));
-        assert_eq!(heads.advance("b", 3, || Ok(Some(0))).unwrap(), Some(0));
+        assert_eq!(heads.advance(b"b", 3, || Ok(Some(0))).unwrap(), Some(0));
         assert_eq!((heads.newest("b", 1), heads.newest("c", 9)), (Some(Some(0)), None));
     }
 
@@ -170,11 +169,11 @@ mod tests {
     fn what_the_index_has_goes_the_older_half_first() {
         let mut heads = Heads::default();
         let size = u64::try_from(KEPT).unwrap() + 1;
-        (0..size).for_each(|n| heads.note(&format!("obj_{n}"), n));
+        (0..size).for_each(|n| heads.note(format!("obj_{n}").as_bytes(), n));
         heads.indexed(100);
         assert_eq!(heads.newest("obj_99", size), None, "the index has it");
         assert_eq!(heads.newest("obj_100", size), Some(Some(100)), "the index does not have it");
-        (0..100).for_each(|n| heads.note(&format!("obj_{n}"), n));
+        (0..100).for_each(|n| heads.note(format!("obj_{n}").as_bytes(), n));
         heads.indexed(size);
         assert_eq!(heads.newest(&format!("obj_{}", size / 2 - 1), size), None);
         assert_eq!(heads.newest(&format!("obj_{}", size / 2), size), Some(Some(size / 2)));
@@ -186,11 +185,11 @@ mod tests {
         let mut heads = Heads::default();
         let chains: Vec<String> = (1..=64).map(|length| "x".repeat(length)).collect();
         for (position, chain) in (0..).zip(&chains) {
-            assert_eq!(heads.advance(chain, position, || Ok(None)).unwrap(), None, "{chain}");
+            assert_eq!(heads.advance(chain.as_bytes(), position, || Ok(None)).unwrap(), None, "{chain}");
         }
         for (position, chain) in (0..).zip(&chains) {
             assert_eq!(heads.newest(chain, 100), Some(Some(position)), "{chain}");
-            heads.note(chain, position + 100);
+            heads.note(chain.as_bytes(), position + 100);
             assert_eq!(heads.newest(chain, 1_000), Some(Some(position + 100)), "{chain}");
         }
         for other in ["", "x\0", "y", &"y".repeat(31), &"y".repeat(32), &"x".repeat(65)] {

@@ -59,16 +59,24 @@ impl Leaves {
         if at == 0 { Some(0) } else { self.ends.get(at - 1).copied() }
     }
 
-    /// Takes a bundle apart: the whole of it, or nothing.
-    pub(crate) fn of_bundle(bytes: Vec<u8>) -> Option<Self> {
-        let mut ends = Vec::with_capacity(256);
-        let mut at = 0;
-        while at < bytes.len() {
-            let prefix = bytes.get(at..at + PREFIX)?;
-            at += PREFIX + usize::from(u16::from_be_bytes(prefix.try_into().ok()?));
-            ends.push(at);
+    /// Takes the bundle apart that `fill` writes: the whole of it, or nothing. The memory is used again.
+    pub(crate) fn take_bundle(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> Option<()> {
+        self.clear();
+        let taken = fill(&mut self.bytes).and_then(|()| self.find_ends());
+        if taken.is_none() {
+            self.clear();
         }
-        (at == bytes.len()).then_some(Self { bytes, ends })
+        taken
+    }
+
+    fn find_ends(&mut self) -> Option<()> {
+        let mut at = 0;
+        while at < self.bytes.len() {
+            let length = self.bytes.get(at..)?.first_chunk::<PREFIX>()?;
+            at += PREFIX + usize::from(u16::from_be_bytes(*length));
+            self.ends.push(at);
+        }
+        (at == self.bytes.len()).then_some(())
     }
 }
 
@@ -84,15 +92,24 @@ mod tests {
         }
         let bytes = leaves.bundle(0..3).unwrap().to_vec();
         assert_eq!(bytes, b"\0\x03one\0\0\0\x05three");
-        let back = Leaves::of_bundle(bytes.clone()).unwrap();
+        let mut back = Leaves::default();
+        let mut take = |bytes: &[u8]| {
+            let taken = back.take_bundle(|into| {
+                into.extend_from_slice(bytes);
+                Some(())
+            });
+            (taken, back.iter().map(<[u8]>::to_vec).collect::<Vec<_>>())
+        };
+        for cut in [1, 4, 6, bytes.len() - 1] {
+            assert_eq!(take(&bytes[..cut]), (None, vec![]), "{cut}");
+        }
+        assert!(take(&bytes).0.is_some());
         assert_eq!(back, leaves);
         assert_eq!(back.iter().collect::<Vec<_>>(), [&b"one"[..], b"", b"three"]);
         assert_eq!(
             (back.get(2), back.get(3), back.bundle(1..2)),
             (Some(&b"three"[..]), None, Some(&b"\0\0"[..]))
         );
-        for cut in [1, 4, 6, bytes.len() - 1] {
-            assert_eq!(Leaves::of_bundle(bytes[..cut].to_vec()), None, "{cut}");
-        }
+        assert_eq!((back.take_bundle(|_| None), back.len(), back.size()), (None, 0, 0));
     }
 }

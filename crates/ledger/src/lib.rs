@@ -24,7 +24,8 @@
 //! * [`reserve`]: room that is set aside, so that the end can be recorded on a full disk
 //! * inside: `queue`, `committer`, `heads` (of chains), `frame` (batches on disk), `tree` and `hashes`;
 //!   `replay`, `edge` and `recover` (open); `publish` (tiles, bundles and checkpoints, written
-//!   behind), `bundle` (their stored form), `leaves` and `stored` (reading them)
+//!   behind), `bundle` (their stored form), `leaves`, `stored` and `pieces` (reading
+//!   them)
 
 pub mod check;
 pub mod copy;
@@ -47,6 +48,7 @@ mod frame;
 mod hashes;
 mod heads;
 mod leaves;
+mod pieces;
 mod publish;
 mod queue;
 mod recover;

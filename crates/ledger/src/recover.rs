@@ -59,12 +59,11 @@ pub(crate) fn recover(folder: &Path, verifier: &VerifierKey, storage: &dyn Stora
     let mut tail = None;
     for (at, first) in firsts.iter().enumerate() {
         let path = segment_path(folder, *first);
-        let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
         let is_last = at + 1 == firsts.len();
-        let extent = replay.segment(*first, &bytes, is_last, u64::MAX, &mut published)?;
+        let extent = replay.segment(*first, &path, is_last, u64::MAX, &mut published)?;
         if is_last {
             let file = OpenOptions::new().read(true).write(true).open(&path).map_err(Error::io(&path))?;
-            let (offset, capacity) = (extent.end as u64, bytes.len() as u64);
+            let (offset, capacity) = (extent.end, extent.length);
             tail = Some((Tail { file, segment: *first, offset, capacity }, extent.clean));
         }
     }

@@ -3,6 +3,7 @@
 use crate::frame::{self, Frame, Next};
 use crate::heads::Heads;
 use crate::leaf;
+use crate::pieces::Window;
 use crate::shared::{Places, Point, segment_head, segment_head_v1, segment_name};
 use crate::tree::{TILE_WIDTH, Tree};
 use crate::{Error, Finding, Hash, Result, VerifierKey, hashes};
@@ -29,14 +30,17 @@ pub(crate) struct Replay<'a> {
     pub commits: u64,
     /// Events up to the last commit that holds.
     pub good: u64,
-    /// The hashes of the leaves being read; kept for its memory.
+    /// The hashes of the leaves being read, and the segment; kept for their memory.
     hashes: Vec<[u8; 32]>,
+    window: Window,
 }
 
 /// How far the frames of one segment reach.
 pub(crate) struct Extent {
     /// Where the next frame would begin.
-    pub end: usize,
+    pub end: u64,
+    /// The file's length.
+    pub length: u64,
     /// Whether all bytes from there are unwritten. Otherwise an unfinished write lies there.
     pub clean: bool,
 }
@@ -55,15 +59,16 @@ impl<'a> Replay<'a> {
             places: Places::default(),
             commits: 0,
             hashes: Vec::new(),
+            window: Window::default(),
         }
     }
 
-    /// Takes leaves; `file` is where they lie, `time` that of their commit record, if they have one.
+    /// Takes leaves; `file` says where they lie, `time` is that of their commit record, if they have one.
     pub(crate) fn leaves(
         &mut self,
         mut leaves: &[&[u8]],
         time: Option<&str>,
-        file: &str,
+        file: &dyn Fn() -> String,
         observer: &mut dyn Observer,
     ) -> Result<()> {
         while !leaves.is_empty() {
@@ -84,8 +89,14 @@ impl<'a> Replay<'a> {
     }
 
     /// Checks the form of a leaf, and puts it on its chains.
-    fn follow(&mut self, position: u64, bytes: &[u8], time: Option<&str>, file: &str) -> Result<()> {
-        let damaged = |what: &str| Err(Error::Damaged(Finding::new(file, Some(position), what)));
+    fn follow(
+        &mut self,
+        position: u64,
+        bytes: &[u8],
+        time: Option<&str>,
+        file: &dyn Fn() -> String,
+    ) -> Result<()> {
+        let damaged = |what: &str| Err(Error::Damaged(Finding::new(&file(), Some(position), what)));
         let (from, heads) = (self.from, &mut self.heads);
         let mut follows = true;
         let leaf = leaf::scan(bytes, |chain, previous| {
@@ -95,7 +106,7 @@ impl<'a> Replay<'a> {
         let Some(leaf) = leaf else {
             return damaged("a leaf is not of the ledger's form");
         };
-        if leaf.position != position || time.is_some_and(|time| leaf.time != time) {
+        if leaf.position != position || time.is_some_and(|time| leaf.time != time.as_bytes()) {
             return damaged("a leaf names another position or time");
         }
         if follows { Ok(()) } else { damaged("a leaf names another predecessor") }
@@ -107,11 +118,11 @@ impl<'a> Replay<'a> {
         self.good = self.tree.size();
     }
 
-    /// Reads the segment named `first`, whose content is `bytes`, up to `limit` events in all.
+    /// Reads the segment named `first`, which lies at `path`, up to `limit` events in all.
     pub(crate) fn segment(
         &mut self,
         first: u64,
-        bytes: &[u8],
+        path: &Path,
         is_last: bool,
         limit: u64,
         observer: &mut dyn Observer,
@@ -122,26 +133,47 @@ impl<'a> Replay<'a> {
             let what = format!("events {} to {first} are missing before this segment", self.tree.size());
             return Err(damaged(Some(self.tree.size()), &what));
         }
+        self.window.open(path).map_err(Error::io(path))?;
+        // Not in `self` meanwhile: what it lends is handed on.
+        let mut window = std::mem::take(&mut self.window);
+        let extent = self.frames(first, &name, &mut window, path, is_last, limit, observer);
+        self.window = window;
+        extent
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the second half of the one above")]
+    fn frames(
+        &mut self,
+        first: u64,
+        name: &str,
+        window: &mut Window,
+        path: &Path,
+        is_last: bool,
+        limit: u64,
+        observer: &mut dyn Observer,
+    ) -> Result<Extent> {
+        let damaged = |position, what: &str| Error::Damaged(Finding::new(name, position, what));
         let head = segment_head(self.verifier.name(), first);
+        let bytes = window.at(0, head.len()).map_err(Error::io(path))?;
         if bytes.starts_with(segment_head_v1(self.verifier.name(), first).as_bytes()) {
             return Err(Error::OldFormat);
         }
         if !bytes.starts_with(head.as_bytes()) {
             return Err(damaged(Some(first), "the segment does not begin with its own head"));
         }
-        let mut at = head.len();
+        let mut at = head.len() as u64;
         let mut last = None;
         let clean = loop {
             if self.tree.size() >= limit {
                 break true;
             }
-            match frame::next(bytes.get(at..).unwrap_or_default(), at) {
+            match frame::next_in(window, at).map_err(Error::io(path))? {
                 Next::Frame(frame) => {
-                    let point = Point { first: self.tree.size(), segment: first, offset: at as u64 };
-                    self.apply(&frame, &name, observer)?;
+                    let point = Point { first: self.tree.size(), segment: first, offset: at };
+                    self.apply(&frame, name, observer)?;
                     self.places.note(point);
-                    at += frame.length;
-                    last = Some(frame);
+                    at += frame.length as u64;
+                    last = Some(frame.without_leaves());
                 }
                 Next::End => break true,
                 Next::Unfinished if is_last => break false,
@@ -163,7 +195,7 @@ impl<'a> Replay<'a> {
                 "a commit record is not signed by the ledger's key",
             ));
         }
-        Ok(Extent { end: at, clean })
+        Ok(Extent { end: at, length: window.length, clean })
     }
 
     fn apply(&mut self, frame: &Frame<'_>, name: &str, observer: &mut dyn Observer) -> Result<()> {
@@ -181,7 +213,7 @@ impl<'a> Replay<'a> {
             return damaged(size, "a commit record names another root before it");
         }
         let leaves: Vec<&[u8]> = frame.leaves().collect();
-        self.leaves(&leaves, Some(&commit.time), name, observer)?;
+        self.leaves(&leaves, Some(&commit.time), &|| name.to_owned(), observer)?;
         if self.tree.root() != commit.root {
             return damaged(commit.first, "the leaves of a batch do not have the root of its commit record");
         }

@@ -3,6 +3,7 @@
 use crate::bundle::{Codec, stored_path};
 use crate::frame::{HEADER_LIMIT, Header, Next, next};
 use crate::leaves::Leaves;
+use crate::pieces::Whole;
 use crate::shared::{Shared, lock, segment_name, segment_path};
 use crate::tree::{TILE_HEIGHT, TILE_WIDTH};
 use crate::{Error, Finding, Result};
@@ -86,16 +87,29 @@ fn one_bundle(shared: &Shared, index: u64) -> Result<Arc<Leaves>> {
 
 /// The full bundle `index`, taken apart.
 pub(crate) fn read_bundle(folder: &Path, index: u64, codec: &mut Codec) -> Result<Leaves> {
+    let mut leaves = Leaves::default();
+    read_bundle_into(folder, index, codec, &mut Whole::default(), &mut leaves)?;
+    Ok(leaves)
+}
+
+/// As [`read_bundle`], into memory that is used again.
+pub(crate) fn read_bundle_into(
+    folder: &Path,
+    index: u64,
+    codec: &mut Codec,
+    file: &mut Whole,
+    leaves: &mut Leaves,
+) -> Result<()> {
     let path = folder.join(bundle_name(index));
-    let stored = match std::fs::read(&path) {
+    let stored = match file.read(&path) {
         Ok(stored) => stored,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(damaged_bundle(index, "the entry bundle is missing"));
         }
         Err(error) => return Err(Error::io(&path)(error)),
     };
-    match codec.unpack(&stored) {
-        Some(leaves) if leaves.len() as u64 == TILE_WIDTH => Ok(leaves),
+    match codec.unpack_into(stored, leaves) {
+        Some(()) if leaves.len() as u64 == TILE_WIDTH => Ok(()),
         _ => Err(damaged_bundle(index, "the entry bundle is not what was stored")),
     }
 }

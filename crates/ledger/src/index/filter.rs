@@ -119,20 +119,20 @@ mod tests {
 
     fn filled(room: u64, keys: u64) -> Filter {
         let mut filter = Filter::with_room(room);
-        (0..keys).for_each(|n| filter.put(key_of_chain(&format!("obj_{n}"))));
+        (0..keys).for_each(|n| filter.put(key_of_chain(format!("obj_{n}"))));
         filter
     }
 
     /// How many of 100,000 chains that are not there seem to be.
     fn mistaken(filter: &Filter) -> usize {
-        let absent = (0..100_000).map(|n| Probe::of(key_of_chain(&format!("smp_{n}"))));
+        let absent = (0..100_000).map(|n| Probe::of(key_of_chain(format!("smp_{n}"))));
         absent.filter(|probe| filter.may_have(probe)).count()
     }
 
     #[test]
     fn every_key_is_found_and_one_of_two_hundred_others() {
         let filter = filled(50_000, 50_000);
-        assert!((0..50_000).all(|n| filter.may_have(&Probe::of(key_of_chain(&format!("obj_{n}"))))));
+        assert!((0..50_000).all(|n| filter.may_have(&Probe::of(key_of_chain(format!("obj_{n}"))))));
         let found = mistaken(&filter);
         assert!((300..700).contains(&found), "{found} of 100,000");
         // What the bits of a key are for: with half the room far more are taken for present.
@@ -145,7 +145,7 @@ mod tests {
         for times in 1..=9 {
             let mut filter = filled(5_000 * times, 5_000);
             filter.fit(5_000);
-            assert!((0..5_000).all(|n| filter.may_have(&Probe::of(key_of_chain(&format!("obj_{n}"))))));
+            assert!((0..5_000).all(|n| filter.may_have(&Probe::of(key_of_chain(format!("obj_{n}"))))));
             assert!(filter.blocks() * 512 <= 2 * 5_000 * BITS + FOLDS * 512, "{times}: {}", filter.blocks());
             assert!(mistaken(&filter) < 700, "{times}");
         }

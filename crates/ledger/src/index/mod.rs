@@ -133,7 +133,8 @@ fn is_on(shared: &Shared, position: u64, chain: &str) -> Result<bool> {
 /// The terms of the event in `leaf`, as keys with its position.
 pub(crate) fn terms_of(shared: &Shared, position: u64, leaf: &[u8], out: &mut Vec<(Key, u64)>) -> Result<()> {
     let found = leaf::scan(leaf, |chain, _| out.push((key_of_chain(chain), position)));
-    let event = found.ok_or_else(|| not_a_leaf(position))?.event;
+    let event = found.and_then(|leaf| std::str::from_utf8(leaf.event).ok());
+    let event = event.ok_or_else(|| not_a_leaf(position))?;
     shared.options.terms.terms(event, &mut |term| out.push((key_of_term(term), position)));
     Ok(())
 }
@@ -154,7 +155,7 @@ pub(crate) fn catch_up(shared: &Shared, published: u64) -> Result<()> {
             for (position, leaf) in (from..).zip(stored::leaves(shared, from..to)?.iter()) {
                 terms_of(shared, position, leaf, &mut terms)?;
                 for (chain, _) in parsed(position, leaf)?.previous {
-                    heads.note(chain, position);
+                    heads.note(chain.as_bytes(), position);
                 }
             }
         }

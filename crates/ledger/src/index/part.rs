@@ -20,8 +20,8 @@ use twox_hash::XxHash64;
 /// A term as the index knows it: XXH64 with the lowest bit telling chains from other terms.
 pub(crate) type Key = u64;
 
-pub(crate) fn key_of_chain(chain: &str) -> Key {
-    XxHash64::oneshot(0, chain.as_bytes()) | 1
+pub(crate) fn key_of_chain(chain: impl AsRef<[u8]>) -> Key {
+    XxHash64::oneshot(0, chain.as_ref()) | 1
 }
 
 pub(crate) fn key_of_term(term: &str) -> Key {

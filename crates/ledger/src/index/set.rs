@@ -271,7 +271,7 @@ mod tests {
         let set = Set::open(folder, (&key, "site.example/ledger"), (0, EVENTS), 0, &Disk).unwrap();
         for end in (1..=PARTS).map(|part| part * EVENTS) {
             let events = end - EVENTS..end;
-            set.note(&mut events.map(|n| (key_of_chain(&format!("obj_{n}")), n)).collect(), end);
+            set.note(&mut events.map(|n| (key_of_chain(format!("obj_{n}")), n)).collect(), end);
             assert!(set.seal(&Disk, EVENTS).unwrap());
         }
         set

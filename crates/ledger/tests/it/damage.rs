@@ -189,7 +189,8 @@ fn no_checkpoint_is_signed_over_stored_bytes_that_changed() {
 fn what_no_checkpoint_covers_is_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = create(dir.path());
-    fill(&ledger, 0..700);
+    fill(&ledger, 0..1);
+    fill(&ledger, 1..700);
     // A crash in the middle of a publishing: some names are there, and the checkpoint of before.
     let crashed = tempfile::tempdir().unwrap();
     copy_folder(&dir.path().join("segments"), &crashed.path().join("segments"));
