@@ -127,13 +127,13 @@ const HIGH: u64 = ONES * 0x80;
 #[inline]
 fn of_chains(bytes: [u8; 8]) -> u64 {
     let word = u64::from_le_bytes(bytes);
-    // No sum of a byte below 0x80 reaches the next one; of the others the last line takes none.
+    // Sums of bytes below 0x80 do not reach the next byte. A byte from 0x80 on is in no range, whatever comes over
+    // from the one below it, so what it does to the one above does not matter.
     let within = |low: u64, high: u64| {
         word.wrapping_add(ONES * (0x80 - low)) & !word.wrapping_add(ONES * (0x7f - high))
     };
     // `0` to `9` and `:`; `-` and `.`.
-    let known = within(0x61, 0x7a) | within(0x30, 0x3a) | within(0x5f, 0x5f) | within(0x2d, 0x2e);
-    if word & HIGH == 0 { known & HIGH } else { 0 }
+    (within(0x61, 0x7a) | within(0x30, 0x3a) | within(0x5f, 0x5f) | within(0x2d, 0x2e)) & HIGH
 }
 
 #[cfg(test)]
@@ -157,6 +157,11 @@ mod tests {
         let body = || Body::parse(b"{}".to_vec()).unwrap();
         let entry = Entry::new(["usr_b", "smp_a", "usr_b"], body()).unwrap();
         assert_eq!(entry.chains().collect::<Vec<_>>(), ["smp_a", "usr_b"]);
+        for [one, other] in (0..=u16::MAX).map(u16::to_le_bytes) {
+            let known = |byte: u8| is_chain(&char::from(byte).to_string()) && byte < 0x80;
+            let text = [b'z', one, other, 0x2d, b'z', other, one, b'_', b'9', one];
+            assert_eq!(names_chain(&text), known(one) && known(other), "{one} {other}");
+        }
         for byte in 0..=255u8 {
             let known = b"abcdefghijklmnopqrstuvwxyz0123456789_.:-".contains(&byte);
             let text = format!("obj_{}aaaaaaaaaaaaaaaa", char::from(byte));

@@ -286,6 +286,7 @@ mod tests {
         let mut same = |bytes: &[u8]| {
             let found = Leaf::parse(bytes);
             assert_eq!(found, by_the_book(bytes), "{}", String::from_utf8_lossy(bytes));
+            assert_eq!(found.is_some(), scan(bytes, |_, _| ()).is_some(), "{bytes:?}");
             if found.is_some() { taken += 1 } else { refused += 1 }
         };
         for (previous, position) in chains.iter().zip([0, 9, 10, 1_234_567, u64::MAX]) {
