@@ -103,7 +103,7 @@ pub(crate) fn stored_checkpoint(folder: &Path, verifier: &VerifierKey) -> Result
 }
 
 /// What is said of a checkpoint that no crash takes away.
-pub(crate) const GONE: &str = "it is missing, and the log goes on behind the batch before the first one";
+pub(crate) const GONE: &str = "it is missing, and the log shows that one was published";
 
 /// Whether the log shows that a checkpoint was published: segments were let go, or something was written
 /// behind the first batch ([`crate::committer`], INVARIANT (checkpoint before the second batch)).
