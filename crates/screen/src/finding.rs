@@ -42,6 +42,8 @@ pub enum Reason {
     Secret,
     /// A stretch of nucleotides.
     Sequence,
+    /// Text where only ids and known words may stand.
+    FreeText,
 }
 
 impl Reason {
@@ -65,6 +67,7 @@ impl Reason {
             Self::Path => "a file path",
             Self::Secret => "a password, token or key",
             Self::Sequence => "a nucleotide sequence",
+            Self::FreeText => "text of one's own where only ids and known words may stand",
         }
     }
 
@@ -79,6 +82,7 @@ impl Reason {
             Self::Path | Self::UserName | Self::Host | Self::Ip | Self::Url => {
                 "give a bare file name without folders, accounts or hosts"
             }
+            Self::FreeText => "name the thing by its id alone",
             Self::Email | Self::Phone | Self::Address | Self::Account | Self::Sequence => "remove it",
         }
     }
@@ -103,6 +107,7 @@ impl Reason {
             Self::Path => "<path>",
             Self::Secret => "<secret>",
             Self::Sequence => "<sequence>",
+            Self::FreeText => "<text>",
         }
     }
 }
@@ -141,6 +146,22 @@ pub enum Place {
         /// The character at which it starts.
         column: usize,
     },
+    /// A read's name line.
+    Read {
+        /// The record.
+        record: u64,
+        /// The character of the line, without the `@`, at which it starts.
+        column: usize,
+    },
+    /// A parameter.
+    Parameter {
+        /// Its position.
+        parameter: usize,
+        /// Its name, where that is safe to show.
+        name: Option<String>,
+        /// Whether the name is meant, not the value.
+        key: bool,
+    },
     /// A sample column of a VCF header.
     Sample {
         /// The line.
@@ -160,6 +181,16 @@ impl fmt::Display for Place {
                 write!(f, "row {row}, column {column} (`{name}`)")
             }
             Self::Line { line, column } => write!(f, "line {line}, character {column}"),
+            Self::Read { record, column } => {
+                write!(f, "record {record}, character {column} of the name line")
+            }
+            Self::Parameter { parameter, name, key } => {
+                let part = if *key { "name" } else { "value" };
+                match name {
+                    Some(name) => write!(f, "parameter {parameter} (`{name}`), {part}"),
+                    None => write!(f, "parameter {parameter}, {part}"),
+                }
+            }
             Self::Sample { line, sample } => write!(f, "line {line}, sample {sample}"),
         }
     }
@@ -182,10 +213,28 @@ impl fmt::Display for Finding {
     }
 }
 
+impl Finding {
+    /// Whether it holds nothing that a finding may not: for one that comes from a process that is not trusted.
+    pub fn is_plain(&self) -> bool {
+        let named = match &self.place {
+            Place::Header { name, .. } | Place::Cell { name, .. } | Place::Parameter { name, .. } => {
+                name.is_some()
+            }
+            Place::Line { .. } | Place::Read { .. } | Place::Sample { .. } => false,
+        };
+        !named && self.preview.chars().count() <= LONGEST + 1 && {
+            let whole = self.preview.strip_suffix('…').unwrap_or(&self.preview);
+            shape(whole) == whole
+        }
+    }
+}
+
+/// Characters of a shape.
+const LONGEST: usize = 24;
+
 /// The shape of a value: every letter becomes `x` or `X`, every digit `9`, other characters stay when they
 /// are plain punctuation and become `?` otherwise; longer values end in `…`.
 pub fn shape(value: &str) -> String {
-    const LONGEST: usize = 24;
     let mut out: String = value
         .chars()
         .take(LONGEST)
@@ -214,23 +263,40 @@ pub struct Span {
     pub reason: Reason,
 }
 
-/// Sorts spans and drops those that overlap an earlier, or equally early but longer one.
+/// Sorts spans and makes one of those that overlap: what reaches beyond the first is no less of an identifier.
+/// The reason is that of the earliest, and of those the longest.
 pub(crate) fn settle(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_by_key(|s| (s.start, std::cmp::Reverse(s.end)));
-    let mut end = 0;
-    spans.retain(|s| {
-        let keep = s.start >= end && s.end > s.start;
-        if keep {
-            end = s.end;
+    let mut out: Vec<Span> = Vec::new();
+    for span in spans {
+        match out.last_mut() {
+            _ if span.end <= span.start => {}
+            Some(last) if span.start < last.end => last.end = last.end.max(span.end),
+            _ => out.push(span),
         }
-        keep
-    });
-    spans
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_finding_that_holds_a_value_is_told_apart() {
+        let plain = |preview: &str| {
+            let place = Place::Read { record: 1, column: 1 };
+            Finding { place, reason: Reason::PersonName, preview: preview.to_owned() }.is_plain()
+        };
+        for good in [shape("Ab-12 c"), shape(&"7".repeat(30)), shape("a`b\n")] {
+            assert!(plain(&good), "{good}");
+        }
+        for bad in ["Quib", "19900130", "x\n", "é", &"x".repeat(26)] {
+            assert!(!plain(bad), "{bad}");
+        }
+        let named = Place::Header { column: 1, name: Some("Quibbleton".to_owned()) };
+        assert!(!Finding { place: named, reason: Reason::PersonName, preview: String::new() }.is_plain());
+    }
 
     #[test]
     fn a_shape_shows_no_character_of_the_value() {

@@ -35,17 +35,23 @@ pub(crate) fn is_public_code(token: &str) -> bool {
     KEEP.is_match(token)
 }
 
+/// Bytes on either side of a span in which the edge of its token is looked for: no public code is longer, and a
+/// text without edges would cost its square.
+const REACH: usize = 128;
+
 /// The run of characters around a span that are neither space, quote, bracket nor comma.
 pub(crate) fn token_around(text: &str, start: usize, end: usize) -> &str {
     let edge = |c: char| {
         c.is_whitespace()
             || matches!(c, '"' | '\'' | ',' | ';' | '=' | '<' | '[' | ']' | '{' | '}' | '`' | '|')
     };
-    let from = text
-        .get(..start)
-        .and_then(|t| t.rfind(edge))
-        .map_or(0, |at| at + text.get(at..).and_then(|t| t.chars().next()).map_or(1, char::len_utf8));
-    let to = text.get(end..).and_then(|t| t.find(edge)).map_or(text.len(), |at| end + at);
+    let (least, most) =
+        (text.floor_char_boundary(start.saturating_sub(REACH)), text.floor_char_boundary(end + REACH));
+    let from = text.get(least..start).and_then(|t| t.rfind(edge)).map_or(least, |at| {
+        let at = least + at;
+        at + text.get(at..).and_then(|t| t.chars().next()).map_or(1, char::len_utf8)
+    });
+    let to = text.get(end..most).and_then(|t| t.find(edge)).map_or(most, |at| end + at);
     text.get(from..to).unwrap_or_default().trim_end_matches(['.', ':', ')'])
 }
 

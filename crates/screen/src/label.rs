@@ -60,11 +60,38 @@ pub fn file_identifier(name: &str) -> Option<Reason> {
         .or_else(|| name_like(bare, if capital { 5 } else { usize::MAX }).then_some(Reason::PersonName))
 }
 
+/// A path or address is judged by its last part and by an account in its folders; a public address may stand.
+pub(crate) fn address(text: &str) -> Option<Reason> {
+    let last = text.rsplit(['/', '\\']).next().unwrap_or(text);
+    let folders = text.strip_suffix(last).unwrap_or_default();
+    file_identifier(last).or_else(|| {
+        value::spans(folders, Context::Cell)
+            .into_iter()
+            .map(|s| s.reason)
+            .find(|r| !matches!(r, Reason::Url | Reason::Host))
+    })
+}
+
+/// Two unknown spoken words in a row of words, as in `last_first`.
+pub(crate) fn two_names(text: &str) -> Option<Reason> {
+    name_like(text, usize::MAX).then_some(Reason::PersonName)
+}
+
 fn number(label: &str) -> Option<Reason> {
     if DATED.is_match(label) {
         return Some(Reason::BirthDate);
     }
-    DIGITS.is_match(label).then_some(Reason::RecordNumber)
+    // A flow cell of a MiSeq starts with nine zeros.
+    let varied = |digits: &str| digits.bytes().any(|b| !digits.starts_with(char::from(b)));
+    let mut from = 0;
+    // Two numbers may share the mark between them.
+    while let Some(hit) = DIGITS.captures_at(label, from).and_then(|c| c.get(1)) {
+        if varied(hit.as_str()) {
+            return Some(Reason::RecordNumber);
+        }
+        from = hit.end();
+    }
+    None
 }
 
 /// Whether the parts of a label, split at marks and humps, hold two unknown spoken words, or are one of at
@@ -84,18 +111,21 @@ fn name_like(label: &str, alone: usize) -> bool {
     unknown >= 2 || (unknown == 1 && !coded && longest >= alone)
 }
 
-fn is_unknown(word: &str) -> bool {
+pub(crate) fn is_unknown(word: &str) -> bool {
     let lower = word.to_lowercase();
     // `testN`, `normal1B`: a known word and one letter for the role.
     let stem = lower.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(&lower);
+    // Barcodes stand in platform units.
+    let barcode = word.len() >= 6 && word.bytes().all(|b| b"ACGTN".contains(&b));
     word.chars().count() >= 3
+        && !barcode
         && person::is_pronounceable(word)
         && !words::is_lab_word(&lower)
         && !(words::is_lab_word(stem) && stem.len() > 2)
 }
 
 /// Splits `LastFirst` into its two words; everything else stays whole.
-fn humps(part: &str) -> Vec<&str> {
+pub(crate) fn humps(part: &str) -> Vec<&str> {
     let hump = part.char_indices().skip(3).find(|(at, c)| {
         c.is_uppercase()
             && part

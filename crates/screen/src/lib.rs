@@ -14,16 +14,23 @@
 //! * [`column`]: column names that announce an identifier
 //! * [`value`]: identifiers anywhere in a text
 //! * [`label`]: names and record numbers that pose as sample labels
-//! * [`table`], [`vcf`], [`text`]: the three things that are screened
-//! * [`redact`]: log lines made fit to show
+//! * [`table`], [`text`], [`vcf`], [`sam`], [`read_name`], [`parameter`], [`short`]: what is screened
+//! * [`known`], [`redact`]: log lines made fit to show, by what the program knows first
 
 mod check_digit;
+mod clean;
 pub mod column;
 pub mod finding;
+mod header;
 mod keep;
+pub mod known;
 pub mod label;
+pub mod parameter;
 mod person;
+pub mod read_name;
 pub mod redact;
+pub mod sam;
+pub mod short;
 pub mod table;
 pub mod text;
 pub mod value;
@@ -31,7 +38,12 @@ pub mod vcf;
 mod words;
 
 pub use finding::{Finding, Place, Reason};
-pub use redact::redact;
+pub use known::Known;
+pub use parameter::screen_parameters;
+pub use read_name::{ReadNames, screen_read_name};
+pub use redact::{Redactor, redact};
+pub use sam::screen_sam_header;
+pub use short::{screen_file_name, screen_subject};
 pub use table::screen_table;
 pub use text::screen_text;
 pub use vcf::screen_vcf_header;

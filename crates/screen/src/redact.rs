@@ -5,54 +5,115 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::{
+    clean::{Clean, escaped},
     finding::{Reason, Span, settle},
+    known::{Known, List},
     label, person,
     value::{self, Context, pattern},
     words,
 };
 
-/// The line without paths, accounts, hosts, addresses, names in known shapes, secrets and read sequences;
-/// control and direction characters escaped; at most `longest` characters, `…` included.
-///
-/// The last part of a path keeps its ending and the words of the laboratory, so that an error can still be
-/// understood: `/home/x/Y_Z/calls.vcf.gz` becomes `<path>/calls.vcf.gz`.
+/// [`Redactor::redact`] for who knows no sensitive value.
 pub fn redact(line: &str, longest: usize) -> String {
-    let mut pieces: Vec<(Span, String)> = paths(line)
-        .into_iter()
-        .map(|(start, end, _)| {
-            let span = Span { start, end, reason: Reason::Path };
-            (span, line.get(start..end).map_or_else(String::new, hide_path))
-        })
-        .collect();
-    let covered: Vec<Span> = pieces.iter().map(|(s, _)| *s).collect();
-    for span in value::spans(line, Context::Log) {
-        // A span that reaches beyond a path wins over it; one inside is gone with it.
-        if covered.iter().any(|p| p.start <= span.start && span.end <= p.end) {
-            continue;
-        }
-        pieces.retain(|(p, _)| p.end <= span.start || span.end <= p.start);
-        pieces.push((span, span.reason.placeholder().to_owned()));
+    Redactor::default().redact(line, longest)
+}
+
+/// Makes lines fit to show: first by what the program knows, then by what detectors find.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    known: List,
+}
+
+/// Bytes of a line that are looked at, at least: a line of megabytes costs no more than a long one.
+const WINDOW: usize = 16 << 10;
+/// Bytes at the window's end that are looked at and not shown: what is cut there is not known for what it is.
+const UNSURE: usize = 256;
+/// Stands for each byte of a known value while detectors look; no cleaned line holds it.
+const MASK: char = '\u{1}';
+
+impl Redactor {
+    /// With values that are known to be sensitive: labels, folders, secrets. Meant for tens of them.
+    pub fn new<'a>(known: impl IntoIterator<Item = (Known, &'a str)>) -> Self {
+        Self { known: List::new(known) }
     }
-    pieces.sort_by_key(|(span, _)| span.start);
-    let mut out = String::new();
+
+    /// The line without known values, paths, accounts, hosts, addresses, names in known shapes, secrets and
+    /// read sequences; control and direction characters escaped, and read past by the detectors; colours of a
+    /// terminal gone; at most `longest` characters, `…` included.
+    ///
+    /// The last part of a path keeps its ending and the words of the laboratory, so that an error can still be
+    /// understood: `/home/x/Y_Z/calls.vcf.gz` becomes `<path>/calls.vcf.gz`.
+    pub fn redact(&self, line: &str, longest: usize) -> String {
+        let window = line.floor_char_boundary(WINDOW.max(longest.saturating_mul(8)));
+        let clean = Clean::of(line.get(..window).unwrap_or_default());
+        let known = self.known.spans(&clean.text);
+        let text = masked(&clean.text, &known);
+        let pieces = pieces(&text, &known);
+        let cut = window < line.len();
+        let end = if cut { text.floor_char_boundary(text.len().saturating_sub(UNSURE)) } else { text.len() };
+        let mut out = clean.render(&pieces, end);
+        if cut {
+            out.push('…');
+        }
+        bounded(&out, longest)
+    }
+}
+
+fn masked(text: &str, known: &[(Span, Known)]) -> String {
+    let mut out = String::with_capacity(text.len());
     let mut at = 0;
-    for (span, text) in &pieces {
-        out.push_str(line.get(at..span.start).unwrap_or_default());
-        out.push_str(text);
+    for (span, known) in known {
+        out.push_str(text.get(at..span.start).unwrap_or_default());
+        // What stands behind a known folder is a path still.
+        out.push(if *known == Known::Path { '/' } else { MASK });
+        out.extend(std::iter::repeat_n(MASK, (span.end - span.start).saturating_sub(1)));
         at = span.end;
     }
-    out.push_str(line.get(at..).unwrap_or_default());
-    bounded(&out, longest)
+    out.push_str(text.get(at..).unwrap_or_default());
+    out
+}
+
+/// What is replaced (start, end, by what), in order and apart. Where two overlap, nothing of either is left.
+fn pieces(text: &str, known: &[(Span, Known)]) -> Vec<(usize, usize, String)> {
+    let paths = paths(text).into_iter().map(|(start, end, _)| {
+        let shown = text.get(start..end).map_or_else(String::new, hide_path);
+        (start, end, shown, Reason::Path.placeholder())
+    });
+    let values = value::spans(text, Context::Log).into_iter().map(|span| {
+        let placeholder = span.reason.placeholder();
+        (span.start, span.end, placeholder.to_owned(), placeholder)
+    });
+    let known = known.iter().map(|(span, known)| {
+        let placeholder = known.placeholder();
+        (span.start, span.end, placeholder.to_owned(), placeholder)
+    });
+    let mut all: Vec<_> = paths.chain(values).chain(known).collect();
+    // A span that is a whole path is told as what it is, so it comes after the path.
+    all.sort_by_key(|(start, end, ..)| (*start, std::cmp::Reverse(*end)));
+    let mut out: Vec<(usize, usize, String, &str)> = Vec::new();
+    for (start, end, shown, placeholder) in all {
+        match out.last_mut() {
+            Some(last) if start == last.0 && end == last.1 => last.2 = shown,
+            Some(last) if end <= last.1 => {}
+            Some(last) if start < last.1 => {
+                // The part of a path's name that was kept may reach into the other.
+                last.2 = format!("{}{placeholder}", last.3);
+                last.1 = end;
+            }
+            _ => out.push((start, end, shown, placeholder)),
+        }
+    }
+    out.into_iter().map(|(start, end, shown, _)| (start, end, shown)).collect()
 }
 
 static ABSOLUTE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"(?:^|[\s"'`=:,(\[<>|@])((?:file://)?(?:~[\w.-]*|\.{1,2})?/(?:\p{L}'\p{L}|[^\s"'`<>|;,()\[\]:])*|[A-Za-z]:\\[^\s"'`<>|;,]+|\\\\[^\s"'`<>|;,]+|[\w.@+-]+(?:/[\w.@+-]+){2,}/?)"#,
+        r#"(?:^|[\s"'`=:,(\[<>|@])((?:file://)?(?:~[\w.-]*|\.{1,2})?/(?:\p{L}'\p{L}|[^\s"'`<>|;,()\[\]:])*|[A-Za-z]:\\[^\s"'`<>|;,]+|\\\\[^\s"'`<>|;,]+|[\w.@+\x01-]+(?:/[\w.@+\x01-]+){2,}/?)"#,
     )
 });
 static FILE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"(?i)(?:^|[\s"'`=:,(\[<>|@])([\p{L}\p{N}_.+-]+\.(?:fastq|fq|fasta|fa|bam|bai|cram|crai|sam|g?vcf|bcf|ped|bed|txt|tsv|csv|json|html|log)(?:\.(?:gz|bgz|tbi|csi|bai|crai|tmp))?)(?:[\s"'`,:;)\]>]|$)"#,
+        r#"(?i)(?:^|[\s"'`=:,(\[<>|@])([\p{L}\p{N}_.+\x01-]+\.(?:fastq|fq|fasta|fa|bam|bai|cram|crai|sam|g?vcf|bcf|ped|bed|txt|tsv|csv|json|html|log)(?:\.(?:gz|bgz|tbi|csi|bai|crai|tmp))?)(?:[\s"'`,:;)\]>]|$)"#,
     )
 });
 
@@ -132,6 +193,9 @@ static SHORT_CODE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 fn is_plain(word: &str) -> bool {
+    if word.contains(MASK) {
+        return false;
+    }
     SHORT_CODE.is_match(word)
         || words::is_lab_word(&word.to_lowercase())
         || (word.len() <= 4 && !person::is_pronounceable(word) && label::identifier(word).is_none())
@@ -142,15 +206,7 @@ fn bounded(text: &str, longest: usize) -> String {
     let mut out = String::new();
     let mut count = 0;
     for c in text.chars() {
-        let piece = match c {
-            c if c.is_control() => c.escape_default().to_string(),
-            '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{61c}' => c.escape_unicode().to_string(),
-            c => c.to_string(),
-        };
+        let piece = escaped(c).unwrap_or_else(|| c.to_string());
         count += piece.chars().count();
         if count > longest {
             let mut cut: String = out.chars().take(longest.saturating_sub(1)).collect();
@@ -215,6 +271,83 @@ mod tests {
         assert_eq!(redact("abcdefgh", 5), "abcd…");
         assert_eq!(redact("abcde", 5), "abcde");
         assert_eq!(redact("abc", 0), "");
+    }
+
+    #[test]
+    fn known_values_go_first_wherever_they_stand() {
+        let known = Redactor::new([
+            (Known::Label, "blood"),
+            (Known::Label, "C7"),
+            (Known::Path, "/srv/site7"),
+            (Known::Secret, "hunter-22"),
+        ]);
+        let check = |line: &str, expected: &str| assert_eq!(known.redact(line, 400), expected, "{line}");
+        // `blood` is a word of the laboratory, and stays where it is no label.
+        assert_eq!(redact("open blood.bam", 400), "open blood.bam");
+        check("open blood.bam", "open <name>.bam");
+        check("SM:BLOOD,C7 and AC7D", "SM:<label>,<label> and AC7D");
+        check("a=hunter-22hunter-22;", "a=<secret><secret>;");
+        check("in /srv/site7: no space", "in <path>: no space");
+        check("at /srv/site7/x/C7_R1.fastq.gz", "at <path>/<name>_R1.fastq.gz");
+        check("hun\u{200b}ter-\x1b[1m22 ok", "<secret> ok");
+    }
+
+    /// What a terminal does not show does not come between a detector and a value.
+    #[test]
+    fn nothing_unseen_hides_a_value() {
+        for (line, expected) in [
+            ("\x1b[31m/home/zquib/x.bam\x1b[0m: failed", "<path>/x.bam: failed"),
+            ("a\0/home/zquib/x.bam\0b", "a\\u{0}<path>/x.bam\\u{0}b"),
+            ("zq\u{200b}@ward.\u{ad}example", "<email>"),
+            ("x\r/data/Quibble/x.bam", "x\\r<path>/x.bam"),
+            ("ok\nMRN: 00123456\nok", "ok\\nMRN: <record-number>\\nok"),
+            ("\x1b]0;/home/zquib\x07ready", "\\u{1b}…ready"),
+        ] {
+            check(line, expected);
+        }
+    }
+
+    /// Of two that overlap nothing is left: an earlier version showed the part of a path before a span.
+    #[test]
+    fn overlapping_values_leave_nothing_of_either() {
+        for line in
+            ["/data/Quibbleton/x.bam,zq@ward.example", "/data/Quibbleton/zq@ward.example", "/d/Quibbleton_ZQ"]
+        {
+            let out = redact(line, 400);
+            assert!(!out.contains("uibbleton") && !out.contains("ward"), "{out}");
+        }
+        let dated = redact("mrn 850130-1234-99", 400);
+        assert!(!dated.contains("99"), "{dated}");
+    }
+
+    #[test]
+    fn a_line_of_megabytes_is_cut_before_it_costs_anything() {
+        for unit in [
+            "/home/zquib/x.bam ",
+            "zq@ward.example,",
+            "01.02.1990-",
+            "1.1.1.1-",
+            "A",
+            "é",
+            "\x1b[31m",
+            "\u{202e}",
+        ] {
+            let line = unit.repeat((1 << 20) / unit.len());
+            let out = redact(&line, 400);
+            assert!(out.chars().count() <= 400 && out.ends_with('…'), "{unit}: {out}");
+            assert!(!out.contains("zquib") && !out.contains("zq@") && !out.contains("1990"), "{unit}: {out}");
+        }
+        // What the window cuts in two is not shown by half.
+        for before in 0..64 {
+            let line = format!(
+                "{}{} zquib@ward.example{}",
+                "ACGTN".repeat(40),
+                " ".repeat(WINDOW - 220 + before),
+                " x".repeat(200)
+            );
+            let out = redact(&line, 1 << 10);
+            assert!(!out.contains("zquib"), "{before}");
+        }
     }
 
     proptest! {

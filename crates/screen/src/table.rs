@@ -34,11 +34,12 @@ pub fn screen_table<H: AsRef<str>, R: AsRef<[C]>, C: AsRef<str>>(headers: &[H], 
     findings
 }
 
-struct Column {
-    announces: Option<Reason>,
+/// What a column, or a parameter, is for by its name.
+pub(crate) struct Column {
+    pub(crate) announces: Option<Reason>,
     holds: Holds,
     /// The name, where it can be shown: made of words that say nothing about anyone.
-    shown: Option<String>,
+    pub(crate) shown: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,7 @@ enum Holds {
 }
 
 impl Column {
-    fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let announces = column::identifier(name);
         let tokens = column::tokens(name);
         let is = |words: &[&str]| tokens.iter().any(|t| words.contains(&t.as_str()));
@@ -92,28 +93,16 @@ impl Column {
         Self { announces, holds, shown }
     }
 
-    fn judge(&self, cell: &str) -> Option<Reason> {
+    pub(crate) fn judge(&self, cell: &str) -> Option<Reason> {
         if cell.trim().is_empty() {
             return None;
         }
         match self.holds {
             Holds::Labels => label::identifier(cell),
-            Holds::Files => file(cell),
+            Holds::Files => label::address(cell),
             Holds::Other => value::spans(cell, Context::Cell).first().map(|s| s.reason),
         }
     }
-}
-
-/// A path or address is judged by its last part and by an account in its folders.
-fn file(cell: &str) -> Option<Reason> {
-    let last = cell.rsplit(['/', '\\']).next().unwrap_or(cell);
-    let folders = cell.strip_suffix(last).unwrap_or_default();
-    label::file_identifier(last).or_else(|| {
-        value::spans(folders, Context::Cell)
-            .into_iter()
-            .map(|s| s.reason)
-            .find(|r| !matches!(r, Reason::Url | Reason::Host))
-    })
 }
 
 #[cfg(test)]

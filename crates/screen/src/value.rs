@@ -373,11 +373,16 @@ static BIRTH_WORD: LazyLock<Regex> = LazyLock::new(|| {
 static MACHINE_WORD: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)(?:date|run|created|version|released|build|modified|fileDate)\W{0,3}$"));
 
+/// Bytes before a date in which a word may say what it is.
+const BEFORE_DATE: usize = 96;
+
 /// Dates of birth: any full date after a word of birth; any full date in a cell; in text and logs the forms
 /// that machines do not write.
 fn dates(text: &str, context: Context, found: &mut Vec<Span>) {
     for hit in DATE.find_iter(text) {
-        let before = text.get(..hit.start()).unwrap_or_default();
+        // No further back than the words can reach: a line full of dates would cost its square.
+        let from = text.floor_char_boundary(hit.start().saturating_sub(BEFORE_DATE));
+        let before = text.get(from..hit.start()).unwrap_or_default();
         let compact = hit.as_str().bytes().all(|b| b.is_ascii_digit());
         let iso =
             hit.as_str().as_bytes().first_chunk::<4>().is_some_and(|y| y.iter().all(u8::is_ascii_digit));

@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::{
-    finding::{Finding, Place, Reason, Span, settle, shape},
-    label, redact,
+    finding::{Finding, Place, Span, settle, shape},
+    header, label,
     text::finding,
-    value::{self, Context, pattern},
+    value::{Context, pattern},
 };
 
 static SAMPLE_ID: LazyLock<Regex> =
@@ -37,14 +37,7 @@ pub fn screen_vcf_header(header: &str) -> Vec<Finding> {
         if FIXED.is_match(line) {
             continue;
         }
-        let mut spans = value::spans(line, Context::Text);
-        spans.extend(
-            redact::paths(line).into_iter().filter(|(_, _, plain)| !plain).map(|(start, end, _)| Span {
-                start,
-                end,
-                reason: Reason::Path,
-            }),
-        );
+        let mut spans = header::free(line, Context::Text);
         if let Some(id) = SAMPLE_ID.captures(line).and_then(|c| c.get(1))
             && let Some(reason) = label::identifier(id.as_str())
         {
@@ -58,6 +51,7 @@ pub fn screen_vcf_header(header: &str) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Reason;
 
     #[test]
     fn names_are_found_in_every_part() {
@@ -81,6 +75,7 @@ mod tests {
     fn an_opaque_header_passes() {
         let header = "##fileformat=VCFv4.3\n##INFO=<ID=DP,Number=1,Type=Integer,Description=\"Total Depth\">\n\
             ##bcftools_callVersion=1.16+htslib-1.16\n##reference=file://reference.fa\n\
+            ##bcftools_viewCommand=view -o P0001.vcf.gz smp_0123456789abcdefghjk.vcf.gz\n\
             #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tsmp_0123456789abcdefghjk\n";
         assert_eq!(screen_vcf_header(header), []);
     }

@@ -18,30 +18,31 @@ pub(crate) fn is_common_word(word: &str) -> bool {
 const LAB: &str = "
     a adapter aff affected aligned alignment alignments all allele alleles amplicon annotated annotation
     anon anonymous array assay bai bam bams baseline baserecalibrator batch bcf bed bgz biopsy blood
-    bone bp brain breast brother buccal buffy bwa call called caller calls cancer capture carrier case
-    cases ccs cell cells cfdna checksum checksums child chr chrom chromosome clean cleanname clinic
-    clinical clone coat code cohort colon combined concat confident config consensus control controls
-    copy coverage crai cram cramer csi csv ctdna culture custom dad data dedup deduplicated deep
-    deepvariant default demo depth diagnostic dict dna donor duplex duplicate ega embryo end ended
-    enrichment err exome exon expected experiment external fa fai fail failed false fam family fasta
-    fastp fastq father female ffpe fibroblast filter filtered final fq freebayes frequencies fresh
-    frozen gatk gene genes genome genomes genomic genotype genotypes germ germline gff grch group gtf
-    gvcf gz haplotype haplotypecaller hard hek hela hepg hg hi hidepth hiseq hpo hs html human idx
-    illumina indel indels index input insert integration interval intervals json jurkat kb kidney known
-    lane left leukocyte lib library line list liver log long low lung lymphocyte main manifest map
-    mapped markdup marked marrow master mat maternal mb md merged metrics minimap miseq mock mother
-    mouse multi mum mutant mutect myeloid nanopore negative nextera nextseq nf nipt no none norm normal
-    normalised normalized novaseq null of old ont opaque out output pacbio pair paired panel parent pass
-    passed pat paternal patient pbmc pcr pdf ped phased pipeline plasma plate pon pool pooled positive
-    post pre primary proband project prostate pseudonym qc quality raw read readgroup readname reads
-    recal recalibrated ref reference region regions relapse rep repeat replicate report research result
-    results right rna run runs saliva sam sample samples samplesheet seq sequence sequencing sheet short
-    sib sibling significance single sister site sites skin slice snp snps snv soft somatic sort sorted
-    specimen split spring sra standard stderr stdout strelka study subject subset summary sv swab synth
-    synthetic tar target targets tbi template terms test testing tissue tmp treated trim trimmed trio
-    true truth tsv tumor tumour twin twist txt ucsc umi unaffected unaligned undetermined unknown
-    unmapped untreated validation variant variants vcf wes wgs whole wild wildtype work xenograft xml
-    yaml zip
+    bone bp brain breast brother buccal buffy bwa call called caller calling calls cancer capture
+    carrier case cases ccs cell cells cfdna checksum checksums child chr chrom chromosome clean
+    cleanname clinic clinical clone cnvkit coat code cohort colon combined concat confident config
+    consensus control controls copy coverage crai cram cramer csi csv ctdna culture custom dad data
+    dedup deduplicated deep deepvariant default demo depth diagnostic dict dna donor duplex duplicate
+    ega embryo end ended enrichment err exome exon expected experiment external fa fai fail failed false
+    fam family fasta fastp fastq father female ffpe fibroblast filter filtered filtering final fq
+    freebayes frequencies fresh frozen gatk gene genes genome genomes genomic genotype genotypes germ
+    germline gff grch group gtf gvcf gz haplotype haplotypecaller hard hek hela hepg hg hi hidepth hiseq
+    homo hpo hs html human idx illumina indel indels index input insert integration interval intervals
+    json jurkat kb kidney known lane left leukocyte lib library line list liver log long low lung
+    lymphocyte main manifest manta map mapped mapping markdup marked marrow master mat maternal mb md
+    merged merging metrics minimap miseq mock mother mouse multi mum mus musculus mutant mutect myeloid
+    nanopore negative nextera nextseq nf nipt no none norm normal normalised normalized novaseq null of
+    old ont opaque out output pacbio pair paired panel parent pass passed pat paternal patient pbmc pcr
+    pdf ped phased pipeline plasma plate pon pool pooled positive post pre primary proband project
+    prostate pseudonym qc quality raw read readgroup readname reads recal recalibrated ref reference
+    region regions relapse rep repeat replicate report research result results right rna run runs saliva
+    sam sample samples samplesheet sapiens sentieon seq sequence sequencing sheet short sib sibling
+    significance single sister site sites skin slice snp snpeff snps snv soft somatic sort sorted
+    sorting specimen split spring sra standard stderr stdout strelka study subject subset summary sv
+    swab synth synthetic tar target targets tbi template terms test testing tiddit tissue tmp treated
+    trim trimmed trimming trio true truth tsv tumor tumour twin twist txt ucsc umi unaffected unaligned
+    undetermined unknown unmapped untreated validation variant variants vcf wes wgs whole wild wildtype
+    work xenograft xml yaml zip
 ";
 
 const COMMON: &str = "

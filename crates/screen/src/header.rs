@@ -1,0 +1,67 @@
+//! What the headers of VCF and SAM share: paths, and labels behind the options that take one.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::{
+    finding::{Reason, Span},
+    label, redact,
+    value::{self, Context, pattern},
+};
+
+/// `SM:`, `ID:`, `LB:`, `PU:` of a read group within a command line, its tab written out, and options that take a
+/// sample's name, in the spellings of the common tools.
+static LABELLED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?:\\t|\b)(?:SM|LB):([^\\\s'",;]+)|(?i)(?:\bRG(?:SM|LB|ID)=|\bSAMPLE(?:_ALIAS|_NAME|_ID)?=|--?(?:sample|rgsm|rg-sm|rg-lb)(?:[-_]?(?:name|alias|id))?[ =])['"]?([^\s'",;<]+)"#,
+    )
+});
+
+/// Folders of software: nobody keeps people there.
+static SOFTWARE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(?:/usr|/opt|/bin|/sbin|/lib)(?:/[a-z][a-z0-9.+-]{0,23}){1,8}$"));
+
+/// Paths with folders, and file names that hold an identifier.
+pub(crate) fn paths(line: &str) -> Vec<Span> {
+    let mut found = Vec::new();
+    for (start, end, _) in redact::paths(line) {
+        let text = line.get(start..end).unwrap_or_default();
+        // `file://reference.fa` names no folder.
+        let bare = text.strip_prefix("//").unwrap_or(text);
+        let reason = if bare.contains(['/', '\\']) {
+            (!SOFTWARE.is_match(bare)).then_some(Reason::Path)
+        } else {
+            label::file_identifier(bare)
+        };
+        found.extend(reason.map(|reason| Span { start, end, reason }));
+    }
+    found
+}
+
+/// Labels in a command line that look like identifiers.
+pub(crate) fn labels(line: &str) -> Vec<Span> {
+    let hits = LABELLED.captures_iter(line).filter_map(|c| c.get(1).or_else(|| c.get(2)));
+    hits.filter_map(|hit| {
+        let reason = label::identifier(hit.as_str())?;
+        Some(Span { start: hit.start(), end: hit.end(), reason })
+    })
+    .collect()
+}
+
+/// All that stands in free text of a header.
+pub(crate) fn free(line: &str, context: Context) -> Vec<Span> {
+    let mut spans = value::spans(line, context);
+    spans.retain(|span| span.reason != Reason::Ip || !is_version(line, span.start));
+    spans.extend(paths(line));
+    spans.extend(labels(line));
+    spans
+}
+
+static VERSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)(?:\bv|version|release)\W{0,3}$"));
+
+/// Versions of four numbers look like network addresses.
+fn is_version(line: &str, at: usize) -> bool {
+    let from = line.floor_char_boundary(at.saturating_sub(16));
+    line.get(from..at).is_some_and(|before| VERSION.is_match(before))
+}
