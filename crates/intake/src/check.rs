@@ -75,6 +75,10 @@ fn believe(filtered: &Filtered) -> Result<Outcome, &'static str> {
         _ if end.stopped.is_some() => Err("it was stopped at its limits"),
         _ if end.signal.is_some() => Err("it was killed"),
         _ if !end.success() => Err("it failed"),
-        _ => read_outcome(&filtered.answer).map_err(|_| "it gave no answer that can be read"),
+        _ => match read_outcome(&filtered.answer) {
+            // A finding goes to the sender's screen: one that holds more than a shape is no finding of ours.
+            Ok(Outcome::Refused(fault)) if !fault.is_plain() => Err("it gave no answer that can be read"),
+            answer => answer.map_err(|_| "it gave no answer that can be read"),
+        },
     }
 }

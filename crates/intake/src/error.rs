@@ -1,6 +1,7 @@
 //! Why a package is refused: one error, with a stable code for each kind of reason.
 
 use base::{Fault, Kind, ObjectId};
+use screen::Finding;
 
 use crate::{
     fastq::{FastqFault, RecordFault},
@@ -83,6 +84,14 @@ pub enum Error {
         #[source]
         fault: WholeFault,
     },
+    /// The names of a file's reads, or its header, hold what looks like direct identifiers.
+    #[error("the file of {file} holds what looks like direct identifiers:\n  {}", listed(.findings))]
+    Identified {
+        /// The file's place.
+        file: String,
+        /// What, by place and kind; never a value.
+        findings: Vec<Finding>,
+    },
     /// The process that checks a file ended without a verdict.
     #[error("the check of {file} ended without a verdict: {why}")]
     NoVerdict {
@@ -134,6 +143,12 @@ pub enum Error {
     Db(#[from] db::Error),
 }
 
+fn listed(findings: &[Finding]) -> String {
+    let lines: Vec<String> =
+        findings.iter().map(|finding| format!("{finding}: {}", finding.reason.advice())).collect();
+    lines.join("\n  ")
+}
+
 /// Everything found wrong with a sheet and its manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Findings {
@@ -160,6 +175,14 @@ impl Error {
         }
     }
 
+    /// The error for a file of another form at `file`.
+    pub fn whole(file: String, fault: WholeFault) -> Self {
+        match fault {
+            WholeFault::Identifier { findings } => Self::Identified { file, findings },
+            fault => Self::Whole { file, fault },
+        }
+    }
+
     /// The error for a FASTQ file at `file`, such as `row 2, fastq_1`.
     pub fn fastq(file: String, fault: FastqFault) -> Self {
         match fault {
@@ -170,6 +193,7 @@ impl Error {
                 | WrapFault::SmallMembers { .. },
             )
             | FastqFault::Record { what: RecordFault::LongLine { .. }, .. } => Self::Cap { file, fault },
+            FastqFault::Identifier { findings, .. } => Self::Identified { file, findings },
             FastqFault::Wrap(fault) => Self::Cut { file, fault },
             FastqFault::Record { .. } => Self::Record { file, fault },
         }
@@ -223,7 +247,8 @@ impl Fault for Error {
             | Self::Record { .. }
             | Self::Cap { .. }
             | Self::Pair { .. }
-            | Self::Whole { .. } => Kind::Invalid,
+            | Self::Whole { .. }
+            | Self::Identified { .. } => Kind::Invalid,
         }
     }
 
@@ -244,6 +269,7 @@ impl Fault for Error {
             Self::NoFile(_) => "INTAKE-013",
             Self::Verdict { .. } => "INTAKE-014",
             Self::Task => "INTAKE-015",
+            Self::Identified { .. } => "INTAKE-016",
             Self::Access(e) => e.code(),
             Self::Archive(e) => e.code(),
             Self::Catalog(e) => e.code(),
@@ -275,6 +301,11 @@ impl Fault for Error {
                  not filtered one by one, then send it again"
             }
             Self::Whole { .. } => "the file was cut, or is of another form; write it again",
+            Self::Identified { .. } => {
+                "nothing of the file was stored; write it again with names that say nothing of a person: \
+                 rename the reads, or the header with `samtools reheader` or `bcftools reheader`, and make the \
+                 manifest anew"
+            }
             Self::NoVerdict { .. } => {
                 "send the package again; if it fails again, the file needs more than the limits allow"
             }
@@ -322,6 +353,13 @@ mod tests {
             (Error::Busy, "INTAKE-012", Kind::Conflict),
             (Error::NoFile(3), "INTAKE-013", Kind::NotFound),
             (Error::Verdict { file: file() }, "INTAKE-014", Kind::Integrity),
+            (
+                Error::fastq(file(), FastqFault::Identifier { record: 1, findings: vec![] }),
+                "INTAKE-016",
+                Kind::Invalid,
+            ),
+            (Error::whole(file(), WholeFault::Identifier { findings: vec![] }), "INTAKE-016", Kind::Invalid),
+            (Error::whole(file(), WholeFault::NoEof), "INTAKE-009", Kind::Invalid),
         ] {
             assert_eq!((error.code(), error.kind()), (code, kind), "{error}");
             assert!(error.hint().is_some());

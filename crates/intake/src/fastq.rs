@@ -6,6 +6,7 @@
 mod records;
 mod verdict;
 
+use screen::Finding;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -33,6 +34,29 @@ pub enum FastqFault {
         /// What is wrong with it.
         what: RecordFault,
     },
+    /// A name line holds what looks like direct identifiers.
+    #[error("record {record}: its name line holds what looks like direct identifiers")]
+    Identifier {
+        /// The record, counted from 1.
+        record: u64,
+        /// What, by place and kind.
+        findings: Vec<Finding>,
+    },
+}
+
+/// Findings of one fault that are taken from a process that is not trusted.
+const MOST_FINDINGS: usize = 16;
+
+impl FastqFault {
+    /// Whether it can be repeated as it is: its findings are few, and hold no part of a value.
+    pub(crate) fn is_plain(&self) -> bool {
+        match self {
+            Self::Wrap(_) | Self::Record { .. } => true,
+            Self::Identifier { findings, .. } => {
+                (1..=MOST_FINDINGS).contains(&findings.len()) && findings.iter().all(Finding::is_plain)
+            }
+        }
+    }
 }
 
 /// Checks one FASTQ file.

@@ -2,7 +2,7 @@
 //!
 //! Promises: what a sheet or a manifest says is believed only after all of it has been checked, and every
 //! fault is told at once; a FASTQ file passes only when it is whole, well formed, within its caps, and
-//! paired; no check holds more than a line of a file, and none quotes a label, a name or a read.
+//! paired; no check holds more than a line of a file, or its header, and none quotes a label, a name or a read.
 //!
 //! Nothing is seen before all of a package is in; a file that fails leaves nothing.
 //!
@@ -14,7 +14,7 @@
 //! * [`gzip`]: the framing of gzip and BGZF
 //! * [`fastq`]: one FASTQ file as it streams past
 //! * [`pairing`]: whether two of them belong together
-//! * [`whole`]: the ends of BAM, CRAM, BCF and compressed VCF
+//! * [`whole`]: the ends of BAM, CRAM, BCF and compressed VCF, and what their headers say
 //! * [`child`]: the FASTQ check as a filter for a capped process
 //! * [`check`]: that process behind its walls
 //! * [`offer`]: a sheet and a manifest together, judged before anything is stored
@@ -30,6 +30,7 @@ pub mod door;
 pub mod error;
 pub mod fastq;
 pub mod gzip;
+mod header;
 pub mod limits;
 pub mod manifest;
 pub mod name;

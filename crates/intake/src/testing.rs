@@ -48,3 +48,26 @@ pub(crate) fn fastq(reads: u64, mate: u8) -> Vec<u8> {
     }
     text
 }
+
+/// A CRAM of one header in a container of its own, `method` 0 raw or 1 gzip, and `end`.
+pub(crate) fn cram(version: (u8, u8), method: u8, header: &[u8], end: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(header.len()).unwrap().to_le_bytes();
+    let raw = [length.as_slice(), header].concat();
+    let packed = if method == 1 { gzip(&raw) } else { raw.clone() };
+    // ITF8 of two bytes.
+    let itf8 = |n: usize| [0x80 | u8::try_from(n >> 8).unwrap(), (n & 0xff) as u8];
+    let mut block = vec![method, 0, 0];
+    block.extend(itf8(packed.len()));
+    block.extend(itf8(raw.len()));
+    block.extend(packed);
+    let mut bytes = [b"CRAM".as_slice(), &[version.0, version.1], &[b'x'; 20]].concat();
+    let check: &[u8] = if version.0 == 2 { &[] } else { &[0; 4] };
+    block.extend(check);
+    bytes.extend(u32::try_from(block.len()).unwrap().to_le_bytes());
+    // Reference, start, span, records, counter, bases, one block, one landmark at 0.
+    bytes.extend([0, 0, 0, 0, 0, 0, 1, 1, 0]);
+    bytes.extend(check);
+    bytes.extend(block);
+    bytes.extend(end);
+    bytes
+}

@@ -1,12 +1,14 @@
-//! Whether BAM, CRAM and compressed VCF files are whole, by their own ends.
+//! Whether BAM, CRAM and compressed VCF files are whole, by their own ends, and their headers opaque.
 //!
 //! The usual readers exit with success on a BAM cut at a block border, so the ends are checked here:
 //! blocks are walked and inflated, their checksums compared, and the closing block demanded.
 
+use screen::Finding;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     gzip::{Tail, Unwrapper, WrapFault, Wrapping},
+    header::Header,
     limits::Limits,
 };
 
@@ -60,6 +62,21 @@ pub enum WholeFault {
     /// The container that ends a CRAM is missing.
     #[error("the container that ends a CRAM is missing: the file was cut")]
     NoEof,
+    /// The header is cut, or in no form that is known.
+    #[error("the header cannot be read")]
+    Header,
+    /// The header is longer than the cap.
+    #[error("the header is longer than {limit} bytes")]
+    LongHeader {
+        /// The cap in bytes.
+        limit: u64,
+    },
+    /// The header holds what looks like direct identifiers.
+    #[error("the header holds what looks like direct identifiers")]
+    Identifier {
+        /// What, by place and kind; at most sixteen.
+        findings: Vec<Finding>,
+    },
 }
 
 /// Checks one file of a known form, fed in pieces of any size.
@@ -68,6 +85,7 @@ pub struct Whole {
     blocks: Option<Unwrapper>,
     tail: Tail,
     start: Vec<u8>,
+    header: Header,
 }
 
 impl Whole {
@@ -75,19 +93,19 @@ impl Whole {
     pub fn new(form: Form, limits: &Limits) -> Self {
         let limits = Limits { accept_plain: false, ..limits.clone() };
         let blocks = (form != Form::Cram).then(|| Unwrapper::new(&limits));
-        Self { form, blocks, tail: Tail::default(), start: Vec::new() }
+        Self { form, blocks, tail: Tail::default(), start: Vec::new(), header: Header::new(form) }
     }
 
     /// Takes the next bytes of the file.
     ///
     /// # Errors
-    /// The first fault of its blocks, or a start that is not its form's.
+    /// The first fault of its blocks, a start that is not its form's, or a header with identifiers.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), WholeFault> {
-        let start = &mut self.start;
+        let (start, header) = (&mut self.start, &mut self.header);
         let mut keep = |text: &[u8]| {
             let room = START.saturating_sub(start.len()).min(text.len());
             start.extend_from_slice(text.get(..room).unwrap_or_default());
-            Ok::<(), WholeFault>(())
+            header.hold(text)
         };
         match &mut self.blocks {
             Some(blocks) => blocks.feed(bytes, &mut keep)?,
@@ -96,7 +114,12 @@ impl Whole {
                 self.tail.push(bytes);
             }
         }
-        if self.start.len() == START { self.magic() } else { Ok(()) }
+        if self.start.len() < START {
+            return Ok(());
+        }
+        // What does not start as its form does has no header either.
+        self.magic()?;
+        self.header.judge()
     }
 
     /// Says whether the file was whole.
@@ -105,11 +128,14 @@ impl Whole {
     /// A start that is not its form's, a cut, a missing end.
     pub fn finish(mut self) -> Result<(), WholeFault> {
         if let Some(blocks) = &mut self.blocks {
-            let wrapped = blocks.finish(&mut |_: &[u8]| Ok::<(), WholeFault>(()))?;
+            let header = &mut self.header;
+            let wrapped = blocks.finish(&mut |text: &[u8]| header.hold(text))?;
             self.magic()?;
+            self.header.end()?;
             return if wrapped.wrapping == Wrapping::Bgzf { Ok(()) } else { Err(WholeFault::NotBlocked) };
         }
         self.magic()?;
+        self.header.end()?;
         let ended = match self.start.get(4) {
             Some(2) => self.tail.is(&CRAM2_EOF),
             _ => self.tail.is(&CRAM3_EOF),
@@ -146,7 +172,10 @@ const START: usize = 17;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{gzip::BGZF_EOF, testing::bgzf};
+    use crate::{
+        gzip::BGZF_EOF,
+        testing::{bgzf, cram},
+    };
 
     fn check(form: Form, bytes: &[u8]) -> Result<(), WholeFault> {
         let mut whole = Whole::new(form, &Limits::default());
@@ -184,13 +213,7 @@ mod tests {
 
     #[test]
     fn cram_needs_the_end_of_its_version() {
-        let file = |major: u8, minor: u8, end: &[u8]| {
-            let mut bytes = b"CRAM".to_vec();
-            bytes.extend([major, minor]);
-            bytes.extend([7u8; 40]);
-            bytes.extend(end);
-            bytes
-        };
+        let file = |major: u8, minor: u8, end: &[u8]| cram((major, minor), 0, b"@HD\tVN:1.6\n", end);
         assert_eq!(check(Form::Cram, &file(3, 0, &CRAM3_EOF)), Ok(()));
         assert_eq!(check(Form::Cram, &file(3, 1, &CRAM3_EOF)), Ok(()));
         assert_eq!(check(Form::Cram, &file(2, 1, &CRAM2_EOF)), Ok(()));

@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn words_are_whole_again_and_what_broke_them_is_shown() {
         let clean = Clean::of(
-            "Qui\u{200b}bb\x1b[31mle\x1b[0mton\t\u{202e}x\0y\x08z\x1b]8;;file:///home/zq\x07link\x1b",
+            "Qui\u{200b}bb\x1b[31mle\x1b[0mton\t\u{202e}x\0y\x08z\x1b]8;;file:///Users/zq\x07link\x1b",
         );
         assert_eq!(clean.text, "Quibbleton x yzlink");
         let all = clean.render(&[], clean.text.len());

@@ -315,7 +315,7 @@ mod tests {
         check("MRN00123456:17", &[(1, RecordNumber)]);
         check("zq@ward.example:17", &[(1, Email)]);
         check("/data/quib/run1.fastq:17", &[(1, Path)]);
-        check("run:/home/zq/run1/17", &[(5, Path)]);
+        check("run:/Users/zq/run1/17", &[(5, Path)]);
         check("x17 sampleid=Quibbleton read=12 ch=3", &[(14, PersonName)]);
         check("x17 RG:Z:Quibbleton_Zorbina BC:Z:ACGT", &[(10, PersonName)]);
         check("SRR123.1 quibbleton_zorbina length=75", &[(10, PersonName)]);

@@ -142,7 +142,7 @@ mod tests {
         check("@RG\tID:1\tDT:01.02.1990", &[(1, 13, BirthDate)]);
         check("@RG\tID:1\tCN:zq@ward.example", &[(1, 13, Email)]);
         check("@RG\tID:1\txy:MRN 00123456", &[(1, 13, RecordNumber)]);
-        check("@PG\tID:bwa\tCL:bwa mem -o /home/zq/x.bam", &[(1, 26, Path)]);
+        check("@PG\tID:bwa\tCL:bwa mem -o /Users/zq/x.bam", &[(1, 26, Path)]);
         check("@PG\tID:bwa\tCL:bwa mem -R @RG\\tID:1\\tSM:Quibbleton x.fq", &[(1, 40, PersonName)]);
         check("@PG\tID:p\tCL:AddOrReplaceReadGroups RGSM=Quibbleton", &[(1, 41, PersonName)]);
         check("@PG\tID:g\tCL:gatk --sample-name Quibbleton -I x.bam", &[(1, 32, PersonName)]);

@@ -98,6 +98,7 @@ pub(super) struct Records {
     name_hash: blake3::Hasher,
     blocks: Vec<u64>,
     text_hash: Option<blake3::Hasher>,
+    screened: screen::ReadNames,
 }
 
 impl Records {
@@ -122,6 +123,7 @@ impl Records {
             name_hash: blake3::Hasher::new(),
             blocks: Vec::new(),
             text_hash: limits.plain_digest.then(blake3::Hasher::new),
+            screened: screen::ReadNames::default(),
         }
     }
 
@@ -168,6 +170,9 @@ impl Records {
         }
         if wrapped.wrapping == Wrapping::Plain {
             warnings.push(Warning::Plain);
+        }
+        if self.screened.beyond() {
+            warnings.push(Warning::ManyNames);
         }
         let mean = if self.bases == 0 { 0.0 } else { self.quality_sum as f64 / self.bases as f64 - 33.0 };
         Ok(Verdict {
@@ -218,7 +223,10 @@ impl Records {
             return Err(self.fault(RecordFault::LongLine { limit: self.cap() as u64 }));
         }
         let checked = match self.expect {
-            Line::Name => self.name(line),
+            Line::Name => {
+                self.name(line).map_err(|what| self.fault(what))?;
+                return self.screen();
+            }
             Line::Bases => self.sequence(line),
             Line::Plus => self.plus(line),
             Line::Quality => self.quality(line),
@@ -254,6 +262,13 @@ impl Records {
         self.names.push(b'\n');
         self.expect = Line::Bases;
         Ok(())
+    }
+
+    /// Refuses a name line that holds what looks like an identifier.
+    fn screen(&mut self) -> Result<(), FastqFault> {
+        let record = self.reads + 1;
+        let findings = self.screened.take(record, &self.header);
+        if findings.is_empty() { Ok(()) } else { Err(FastqFault::Identifier { record, findings }) }
     }
 
     fn sequence(&mut self, line: &[u8]) -> Result<(), RecordFault> {

@@ -76,6 +76,8 @@ pub enum Warning {
     DosLineEnds,
     /// The text is not compressed, so nothing in the file itself shows that it is whole.
     Plain,
+    /// There are more kinds of name lines in it than are screened for identifiers.
+    ManyNames,
 }
 
 /// One short digest for each block of [`BLOCK_READS`] names; written as one hexadecimal text.
