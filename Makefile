@@ -39,7 +39,7 @@ OPENAPI := 0.9.0
 CANAILLE := 0.3.6
 
 # Measurements, as room:example, and :release where a figure is compared with a bound of the processor.
-BENCHES := keys:rewrap policy:decide access:record sequestra:sealed_run sequestra:held sequestra:beside ledger:rate:release seal:throughput:release
+BENCHES := screen:recall keys:rewrap policy:decide access:record sequestra:sealed_run sequestra:held sequestra:beside ledger:rate:release seal:throughput:release
 
 .PHONY: help deps packages venv rust build demo test lint bench soak fuzz
 

@@ -22,6 +22,13 @@ fn main() -> std::io::Result<()> {
             std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink())?;
             std::io::stdout().write_all(b"{\"accepted\":true}\n")
         }
+        // Puts a value where the shape of one belongs.
+        "quote" => {
+            std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink())?;
+            let finding = r#"{"place":{"at":"read","record":1,"column":1},"reason":"person-name","preview":"Quibbleton"}"#;
+            let line = format!(r#"{{"refused":{{"layer":"identifier","record":1,"findings":[{finding}]}}}}"#);
+            std::io::stdout().write_all(line.as_bytes())
+        }
         // Takes memory until it may not.
         "hog" => {
             let mut held = Vec::new();

@@ -20,7 +20,7 @@ static LABELLED: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Folders of software: nobody keeps people there.
 static SOFTWARE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^(?:/usr|/opt|/bin|/sbin|/lib)(?:/[a-z][a-z0-9.+-]{0,23}){1,8}$"));
+    LazyLock::new(|| pattern(r"^(?:/usr|/opt|/bin|/sbin|/lib|/dev)(?:/[a-z][a-z0-9.+-]{0,23}){1,8}$"));
 
 /// Paths with folders, and file names that hold an identifier.
 pub(crate) fn paths(line: &str) -> Vec<Span> {
@@ -55,7 +55,25 @@ pub(crate) fn free(line: &str, context: Context) -> Vec<Span> {
     spans.retain(|span| span.reason != Reason::Ip || !is_version(line, span.start));
     spans.extend(paths(line));
     spans.extend(labels(line));
+    public(line, &mut spans);
     spans
+}
+
+static REMOTE: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(?i)\b(?:https?|ftp|s3|gs)://[^\s"'<>,;@]+"#));
+
+/// Public addresses may stand, with the names of their authors and days: of one that holds no account, what is
+/// left are accounts, secrets and numbers within it.
+fn public(line: &str, spans: &mut Vec<Span>) {
+    use Reason::{BirthDate, Host, Path, PersonName, Url};
+    for hit in REMOTE.find_iter(line) {
+        if line.get(hit.end()..).is_some_and(|rest| rest.starts_with('@')) {
+            continue;
+        }
+        spans.retain(|span| {
+            let within = hit.start() <= span.start && span.end <= hit.end();
+            !within || !matches!(span.reason, BirthDate | Host | Path | PersonName | Url)
+        });
+    }
 }
 
 static VERSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)(?:\bv|version|release)\W{0,3}$"));

@@ -116,7 +116,8 @@ pub(crate) fn is_unknown(word: &str) -> bool {
     // `testN`, `normal1B`: a known word and one letter for the role.
     let stem = lower.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(&lower);
     // Barcodes stand in platform units.
-    let barcode = word.len() >= 6 && word.bytes().all(|b| b"ACGTN".contains(&b));
+    let of = |letters: &[u8]| word.bytes().all(|b| letters.contains(&b));
+    let barcode = (word.len() >= 4 && of(b"ACGT")) || (word.len() >= 6 && of(b"ACGTN"));
     word.chars().count() >= 3
         && !barcode
         && person::is_pronounceable(word)

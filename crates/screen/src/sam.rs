@@ -69,7 +69,6 @@ fn fields(line: &str, judge: fn(&str, &str) -> Vec<Span>) -> Vec<Span> {
 fn reference(tag: &str, value: &str) -> Vec<Span> {
     match tag {
         "SN" | "LN" | "AH" | "AN" | "AS" | "M5" | "SP" | "MD" | "TP" => Vec::new(),
-        "UR" if is_remote(value) => whole(value, label::address(value)),
         _ => free(value),
     }
 }
@@ -115,10 +114,6 @@ fn whole(value: &str, reason: Option<Reason>) -> Vec<Span> {
     reason.map(|reason| Span { start: 0, end: value.len(), reason }).into_iter().collect()
 }
 
-fn is_remote(value: &str) -> bool {
-    value.split_once("://").is_some_and(|(scheme, _)| scheme != "file")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +142,7 @@ mod tests {
         check("@PG\tID:p\tCL:AddOrReplaceReadGroups RGSM=Quibbleton", &[(1, 41, PersonName)]);
         check("@PG\tID:g\tCL:gatk --sample-name Quibbleton -I x.bam", &[(1, 32, PersonName)]);
         check("@PG\tID:s\tCL:samtools view Quibbleton_Zorbina.bam", &[(1, 27, PersonName)]);
+        check("@CO\tfrom ftp://zq:pass1@ward.example.org/x", &[(1, 16, Secret)]);
         check("@CO\tdate of birth 1990-01-30", &[(1, 19, BirthDate)]);
         check("@SQ\tSN:20\tLN:1\tUR:file:/data/Quibbleton/x.fa", &[(1, 24, Path)]);
         check(
@@ -168,7 +164,8 @@ mod tests {
              @PG\tID:MarkDuplicates\tPN:MarkDuplicates\tVN:Version:4.1.8.1\tCL:MarkDuplicates --INPUT smp_0123456789abcdefghjk.bam --TMP_DIR tmp\n\
              @PG\tID:GATK PrintReads\tCL:cutadapt -a AGATCGGAAGAGCACACGTCTGAACTCCAGTCA in.fastq\n\
              @PG\tID:samtools\tPN:samtools\tCL:/usr/local/bin/samtools sort -@ 4 -m 2G -\n\
-             @CO\tValidation of FLAG\n\0\0",
+             @CO\tValidation of FLAG\n\
+             @CO\tknown = ftp://ftp.1000genomes.ebi.ac.uk/vol1/ALL.wgs.indels_mills_devine.20101123.sites.vcf.gz > /dev/null\n\0\0",
             &[],
         );
     }

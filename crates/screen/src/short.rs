@@ -12,8 +12,8 @@ use crate::{
 
 /// An id of the product: three letters and twenty characters of its alphabet.
 static ID: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[a-z]{3}_[0-9a-hjkmnp-tv-z]{20}$"));
-/// A number that counts something, and an error's code.
-static COUNT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:\d{1,5}|[A-Z]{2,12}-\d{3})$"));
+static CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[A-Z]{2,12}-\d{3}$"));
+static COUNT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\d{1,5}$"));
 
 /// Screens the name of a file or of a folder.
 pub fn screen_file_name(name: &str) -> Vec<Finding> {
@@ -28,11 +28,15 @@ pub fn screen_file_name(name: &str) -> Vec<Finding> {
 pub fn screen_subject(text: &str, closed: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut column = 1;
+    let mut after_count = false;
     for word in text.split([' ', ',', ';', '(', ')']) {
         let bare = word.trim_end_matches(['.', ':', '!', '?']);
+        // Numbers in a row may be one that was written in groups.
+        let count = COUNT.is_match(bare);
         let known = bare.is_empty()
             || ID.is_match(bare)
-            || COUNT.is_match(bare)
+            || CODE.is_match(bare)
+            || (count && !after_count)
             || closed.iter().any(|known| known.eq_ignore_ascii_case(bare));
         if !known {
             let reason = label::identifier(bare)
@@ -43,6 +47,7 @@ pub fn screen_subject(text: &str, closed: &[&str]) -> Vec<Finding> {
                 preview: shape(bare),
             });
         }
+        after_count = count || (after_count && bare.is_empty());
         column += word.chars().count() + 1;
     }
     findings
@@ -69,6 +74,7 @@ mod tests {
         assert_eq!(told("run Quibbleton failed"), [(5, Reason::PersonName)]);
         assert_eq!(told("run 79213340 failed"), [(5, Reason::RecordNumber)]);
         assert_eq!(told("run failed zq@ward.example"), [(12, Reason::Email)]);
+        assert_eq!(told("943  476, 5919").len(), 2);
         assert_eq!(told("run blood"), [(5, Reason::FreeText)]);
         for odd in
             ["run\nfailed", "run\u{202e}", "run_0123456789ABCDEFGHJK", "run_0123456789abcdefghjk1", "run\tx"]

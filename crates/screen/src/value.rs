@@ -139,6 +139,10 @@ fn not_all_same(text: &str) -> bool {
     digits.next().is_some_and(|first| digits.any(|d| d != first))
 }
 
+fn unround(text: &str) -> bool {
+    not_all_same(text) && !text.starts_with('0') && text.split(' ').all(|group| group != "000")
+}
+
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     let rule = |text: &str, reason, accept: fn(&str) -> bool, yields, in_logs| Rule {
         pattern: pattern(text),
@@ -233,6 +237,14 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             false,
         ),
         rule(r"(?:^|[^\w.-])(\d{3} \d{3} \d{4})\b", Phone, not_all_same, true, true),
+        // Three groups of three are a count too: not before a word such as `reads`, and no round number.
+        rule(
+            r"(?:^|[^\w.-])(\d{3} \d{3} \d{3})(?:[^\w\s-]|\s+(?:[^a-z\s]|[a-z]{1,3}\b)|\s*$)",
+            Phone,
+            unround,
+            true,
+            false,
+        ),
         rule(
             r"(?:^|[^\w.-])(0\d{1,4}(?:[ /-]\d{2,4}){2,4}|00\d{1,3}(?:[ -]\d{2,4}){2,4})\b",
             Phone,

@@ -117,6 +117,27 @@ async fn files_that_are_not_what_they_should_be_leave_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn reads_that_are_named_after_a_person_leave_nothing() {
+    let site = Site::new().await;
+    let text = String::from_utf8(fastq(1, 400, 1)).unwrap();
+    for (what, place) in [
+        ("@QUIBBLETON-ZORBINA:9:HX:1:1101:300:77 1:N:0:ACGT", "record 301, character 1 of the name line"),
+        ("@A01:9:HX:1:1101:300:77 sampleid=Quibbleton read=12", "record 301, character 34 of the name line"),
+    ] {
+        let bad = text.replace("@A01:9:HX:1:1101:300:77 1:N:0:ACGT", what);
+        assert_ne!(bad, text);
+        let error = refused(&site, gzip(bad.as_bytes())).await;
+        assert_eq!((error.code(), error.kind()), ("INTAKE-016", base::Kind::Invalid));
+        let told = format!("{error} {error:?} {:?}", error.hint());
+        assert!(told.contains("row 1, fastq_1") && told.contains(place), "{told}");
+        assert!(told.contains("a person's name"), "{told}");
+        for value in ["UIBBLE", "uibble", "ORBINA"] {
+            assert!(!told.contains(value), "{told}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bytes_that_the_manifest_does_not_give_are_refused() {
     let site = Site::new().await;
     let files = Files::lanes(&[200]);
@@ -191,6 +212,7 @@ async fn a_check_that_cannot_be_believed_refuses() {
     for (word, says) in [
         ("die", "it failed"),
         ("babble", "no answer that can be read"),
+        ("quote", "no answer that can be read"),
         ("flatter", "did not judge the whole file"),
         ("hog", "without a verdict"),
         ("no-such-word", "it failed"),
