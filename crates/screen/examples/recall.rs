@@ -149,6 +149,7 @@ fn speed() {
         let clock = SystemClock::default();
         let start = clock.monotonic();
         black_box(spans(&line, Context::Cell));
+        black_box(screen_sam_header(&line));
         (clock.monotonic().saturating_sub(start), unit)
     });
     if let Some((took, unit)) = worst.into_iter().max() {

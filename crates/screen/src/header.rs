@@ -65,15 +65,14 @@ static REMOTE: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(?i)\b(?:https?|ftp
 /// left are accounts, secrets and numbers within it.
 fn public(line: &str, spans: &mut Vec<Span>) {
     use Reason::{BirthDate, Host, Path, PersonName, Url};
-    for hit in REMOTE.find_iter(line) {
-        if line.get(hit.end()..).is_some_and(|rest| rest.starts_with('@')) {
-            continue;
-        }
-        spans.retain(|span| {
-            let within = hit.start() <= span.start && span.end <= hit.end();
-            !within || !matches!(span.reason, BirthDate | Host | Path | PersonName | Url)
-        });
-    }
+    let open = |hit: &regex::Match| !line.get(hit.end()..).is_some_and(|rest| rest.starts_with('@'));
+    let hits: Vec<_> = REMOTE.find_iter(line).filter(open).map(|hit| (hit.start(), hit.end())).collect();
+    spans.retain(|span| {
+        let before = hits.partition_point(|(start, _)| *start <= span.start);
+        let last = before.checked_sub(1).and_then(|at| hits.get(at));
+        let within = last.is_some_and(|(_, end)| span.end <= *end);
+        !within || !matches!(span.reason, BirthDate | Host | Path | PersonName | Url)
+    });
 }
 
 static VERSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)(?:\bv|version|release)\W{0,3}$"));

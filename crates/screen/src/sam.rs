@@ -9,7 +9,7 @@ use regex::Regex;
 use crate::{
     finding::{Finding, Reason, Span, settle},
     header, label,
-    text::finding,
+    text::of_line,
     value::{self, Context, pattern},
 };
 
@@ -33,7 +33,7 @@ pub fn screen_sam_header(header: &str) -> Vec<Finding> {
             Some("@PG") => fields(line, program),
             _ => free(line),
         };
-        findings.extend(settle(spans).into_iter().map(|span| finding(line, at + 1, span)));
+        findings.extend(of_line(line, at + 1, settle(spans)));
     }
     findings
 }

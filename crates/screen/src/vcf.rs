@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::{
     finding::{Finding, Place, Span, settle, shape},
     header, label,
-    text::finding,
+    text::of_line,
     value::{Context, pattern},
 };
 
@@ -43,7 +43,7 @@ pub fn screen_vcf_header(header: &str) -> Vec<Finding> {
         {
             spans.push(Span { start: id.start(), end: id.end(), reason });
         }
-        findings.extend(settle(spans).into_iter().map(|span| finding(line, number, span)));
+        findings.extend(of_line(line, number, settle(spans)));
     }
     findings
 }

@@ -122,7 +122,7 @@ async fn reads_that_are_named_after_a_person_leave_nothing() {
     let text = String::from_utf8(fastq(1, 400, 1)).unwrap();
     for (what, place) in [
         ("@QUIBBLETON-ZORBINA:9:HX:1:1101:300:77 1:N:0:ACGT", "record 301, character 1 of the name line"),
-        ("@A01:9:HX:1:1101:300:77 sampleid=Quibbleton read=12", "record 301, character 34 of the name line"),
+        ("@A01:9:HX:1:1101:300:77 sampleid=Quibbleton read=12", "record 301, character 33 of the name line"),
     ] {
         let bad = text.replace("@A01:9:HX:1:1101:300:77 1:N:0:ACGT", what);
         assert_ne!(bad, text);
