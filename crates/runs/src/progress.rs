@@ -1,6 +1,7 @@
 //! What is known of a run while it runs.
 
 use executor::Stream;
+use screen::Redactor;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -8,6 +9,8 @@ use std::collections::VecDeque;
 const LOG_LINES: usize = 200;
 /// Characters of a line that are kept.
 const LOG_LINE: usize = 400;
+/// Characters of a step's name.
+const STEP_NAME: usize = 80;
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,25 +92,30 @@ impl Progress {
         Self { state: State::Queued, tasks: Vec::new(), log: VecDeque::new() }
     }
 
-    /// Takes a line of the job: the helper's events become steps, all else becomes log.
-    pub(crate) fn take(&mut self, stream: Stream, line: &str) {
+    /// Takes a line of the job: the helper's events become steps, all else becomes log, which `redactor` makes fit
+    /// to show. A step's name that does not pass it unchanged is not of the workflow's text.
+    pub(crate) fn take(&mut self, stream: Stream, line: &str, redactor: &Redactor) {
         let event = if stream == Stream::Out { serde_json::from_str::<Line>(line).ok() } else { None };
         match event {
-            Some(Line { event, task: Some(task), seconds, exit }) => self.step(&event, &task, seconds, exit),
-            Some(_) => {}
-            None => self.say(line),
+            Some(Line { event, task: Some(task), seconds, exit })
+                if redactor.redact(&task, STEP_NAME) == task =>
+            {
+                self.step(&event, &task, seconds, exit);
+            }
+            Some(Line { task: None, .. }) => {}
+            _ => self.say(line, redactor),
         }
     }
 
     /// Adds a line to the log, redacted.
-    pub(crate) fn say(&mut self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str, redactor: &Redactor) {
         if line.trim().is_empty() {
             return;
         }
         if self.log.len() == LOG_LINES {
             self.log.pop_front();
         }
-        self.log.push_back(screen::redact(line, LOG_LINE));
+        self.log.push_back(redactor.redact(line, LOG_LINE));
     }
 
     pub(crate) fn begin(&mut self, name: &str) {
@@ -155,13 +163,19 @@ mod tests {
     #[test]
     fn events_become_steps_and_all_else_a_redacted_log() {
         let mut progress = Progress::queued();
-        progress.take(Stream::Out, r#"{"event":"task-started","task":"trim-0","time":"x"}"#);
-        progress.take(Stream::Out, r#"{"event":"task-finished","task":"trim-0","exit":0,"seconds":1.5}"#);
-        progress.take(Stream::Out, r#"{"event":"task-started","task":"align-0"}"#);
-        progress.take(Stream::Out, r#"{"event":"workflow-finished","outcome":"failed"}"#);
+        let redactor = Redactor::default();
+        progress.take(Stream::Out, r#"{"event":"task-started","task":"trim-0","time":"x"}"#, &redactor);
+        progress.take(
+            Stream::Out,
+            r#"{"event":"task-finished","task":"trim-0","exit":0,"seconds":1.5}"#,
+            &redactor,
+        );
+        progress.take(Stream::Out, r#"{"event":"task-started","task":"align-0"}"#, &redactor);
+        progress.take(Stream::Out, r#"{"event":"workflow-finished","outcome":"failed"}"#, &redactor);
         progress.take(
             Stream::Err,
             "error reading /data/x/Doe_Jane/a.bam near ACGTTGCAACGTTGCAACGTTGCAACGTTGCAACGTTGCA",
+            &redactor,
         );
         progress.end_all("cancelled");
         let seen: Vec<_> = progress.tasks.iter().map(|t| (t.name.as_str(), t.state.as_str())).collect();
@@ -175,9 +189,29 @@ mod tests {
     fn the_log_is_bounded() {
         let mut progress = Progress::queued();
         for n in 0..500 {
-            progress.say(&format!("line {n}"));
+            progress.say(&format!("line {n}"), &Redactor::default());
         }
         assert_eq!(progress.log.len(), LOG_LINES);
         assert_eq!(progress.log.back().unwrap(), "line 499");
+    }
+
+    /// What the program knows goes first: `tumour` says nothing to a detector, and is this sample's label.
+    #[test]
+    fn known_labels_and_folders_are_in_no_line_and_no_step() {
+        let mut progress = Progress::queued();
+        let known = [(screen::Known::Label, "tumour"), (screen::Known::Path, "/srv/seven")];
+        let redactor = Redactor::new(known);
+        progress.take(Stream::Err, "SM:Tumour in /srv/seven: no space", &redactor);
+        progress.take(Stream::Out, r#"{"event":"task-started","task":"align-tumour"}"#, &redactor);
+        progress.take(Stream::Out, r#"{"event":"task-started","task":"align\u001b[2J"}"#, &redactor);
+        progress.take(Stream::Out, r#"{"event":"task-started","task":"align-0"}"#, &redactor);
+        assert_eq!(progress.tasks.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["align-0"]);
+        assert_eq!(progress.log[0], "SM:<label> in <path>: no space");
+        assert_eq!(progress.log.len(), 3);
+        assert!(
+            progress.log.iter().all(|line| !line.to_lowercase().contains("tumour")),
+            "{:?}",
+            progress.log
+        );
     }
 }

@@ -174,6 +174,7 @@ impl Preparation {
             .map(|role| (role.input().to_owned(), json!(format!("/in/{}", role.as_str()))))
             .collect();
         let mut seen = Progress::queued();
+        let redactor = runs.redactor(None);
         let (lease, tell) = (&self.lease, &mut self.progress);
         let order = Order {
             workflow: INDEX,
@@ -183,7 +184,7 @@ impl Preparation {
             cancel: CancelToken::new(),
             holds: Box::new(|| lease.holds()),
             on_line: Box::new(|stream, line| {
-                seen.take(stream, line);
+                seen.take(stream, line, &redactor);
                 tell(&seen);
             }),
         };

@@ -8,6 +8,7 @@ use access::thing::{Project, Run};
 use access::verb::{Manage, View};
 use base::{Blake3, Fault, Id, ObjectId, ProjectId, ReferenceId, RunId, SampleId};
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use screen::Redactor;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio::sync::watch;
@@ -76,11 +77,11 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn of(error: &Error) -> Self {
+    pub(crate) fn of(error: &Error, redactor: &Redactor) -> Self {
         Self {
             code: error.code().to_owned(),
-            message: screen::redact(&base::fault::chain(error), 600),
-            hint: error.hint().map(|hint| screen::redact(&hint, 600)),
+            message: redactor.redact(&base::fault::chain(error), 600),
+            hint: error.hint().map(|hint| redactor.redact(&hint, 600)),
         }
     }
 

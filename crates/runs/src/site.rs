@@ -7,11 +7,12 @@ use access::Access;
 use archive::Archive;
 use audit::Audit;
 use base::{Clock, Entropy, ProjectId, RunId, SiteId};
-use catalog::Catalog;
+use catalog::{Catalog, Sample};
 use db::Db;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use executor::{CancelToken, Executor, Limits};
+use screen::{Known, Redactor};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -119,6 +120,13 @@ pub(crate) struct Live {
 }
 
 impl Runs {
+    /// What makes lines of a run fit to show: it knows the site's folder, and the label of the run's sample.
+    pub(crate) fn redactor(&self, sample: Option<&Sample>) -> Redactor {
+        let folder = self.inner.folder.to_string_lossy();
+        let label = sample.map(|sample| (Known::Label, sample.label.reveal().as_str()));
+        Redactor::new(label.into_iter().chain([(Known::Path, folder.as_ref())]))
+    }
+
     /// The room. Nothing is touched until [`Runs::sweep`] or the first verb.
     pub fn new(parts: RunsParts) -> Self {
         let receipts = Receipts::new(
@@ -158,7 +166,7 @@ impl Runs {
         })
         .await
         .map_err(|_| Error::Defect)??;
-        let error = crate::show::Failure::of(&Error::Interrupted);
+        let error = crate::show::Failure::of(&Error::Interrupted, &self.redactor(None));
         let tx = self.inner.db.begin_without_decision().await?;
         let changed = run::Entity::update_many()
             .col_expr(run::Column::State, Expr::value(State::Interrupted.as_str()))

@@ -179,9 +179,10 @@ impl Work {
         inputs: Map<String, Json>,
         lease: &RunLease,
     ) -> Result<Finished, Error> {
+        let redactor = self.runs.redactor(Some(&self.sample));
         let on_line = |stream, line: &str| {
             let before = self.progress.borrow().tasks.clone();
-            self.progress.send_modify(|progress| progress.take(stream, line));
+            self.progress.send_modify(|progress| progress.take(stream, line, &redactor));
             if self.progress.borrow().tasks != before {
                 // Only for what a crash leaves to be read; the end of the run stores it all.
                 let _ = self.handle.block_on(self.store_tasks(lease.permit().decision()));
@@ -260,7 +261,7 @@ impl Work {
 
     async fn store_failure(&self, state: State, error: &Error, account: &Account) -> Result<(), Error> {
         let mut row = self.ended_row(state, account);
-        row.error = Set(Some(Failure::of(error).to_json()));
+        row.error = Set(Some(Failure::of(error, &self.runs.redactor(Some(&self.sample))).to_json()));
         self.update(account.decision, row).await
     }
 
