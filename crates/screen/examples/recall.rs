@@ -19,7 +19,6 @@ use screen::{
     Known, ReadNames, Redactor, redact, screen_sam_header, screen_text, screen_vcf_header,
     value::{Context, spans},
 };
-use std::fs;
 use std::hint::black_box;
 
 const RECALL: f64 = 0.95;
@@ -44,9 +43,7 @@ fn main() {
     harm("codes that must pass", &clean);
     println!("\n-- the same values put elsewhere, found of planted");
     for (place, score) in planted(&invented) {
-        let kinds: Vec<String> =
-            score.0.iter().map(|(kind, (hits, all))| format!("{kind} {hits}/{all}")).collect();
-        println!("{place}: {}", kinds.join(", "));
+        score.print(place);
     }
     println!("\n-- public names and headers");
     for (kind, (hits, all)) in harmed(&shared) {

@@ -17,6 +17,15 @@ use screen::{
 };
 use serde_json::Value;
 
+/// Single hits and misses, for who works on the rules: tests show them, the measurement does not.
+macro_rules! tell {
+    ($($said:tt)*) => {
+        if cfg!(test) {
+            println!($($said)*);
+        }
+    };
+}
+
 pub fn data(folder: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("SEQUESTRA_SHARED")
         .map(PathBuf::from)
@@ -101,14 +110,14 @@ pub fn logs(folder: &Path, known: bool) -> (Score, Score) {
         for (leak, kind) in leaks {
             let hit = !out.contains(&leak);
             if !hit {
-                println!("left in {file}: {kind} `{leak}`");
+                tell!("left in {file}: {kind} `{leak}`");
             }
             gone.add(&kind, hit);
         }
         for word in keep {
             let hit = out.contains(&word);
             if !hit {
-                println!("lost in {file}: `{word}`");
+                tell!("lost in {file}: `{word}`");
             }
             kept.add(&word, hit);
         }
@@ -168,7 +177,7 @@ pub fn sheets(folder: &Path) -> (Score, Score) {
         for (leak, kind) in leaks {
             let hit = flagged.iter().any(|cell| cell.contains(&leak));
             if !hit {
-                println!("not found in {file}: {kind} `{leak}`");
+                tell!("not found in {file}: {kind} `{leak}`");
             }
             found.add(&format!("{}:{kind}", stem.split('.').next().unwrap()), hit);
         }
@@ -240,12 +249,12 @@ pub fn prose(folder: &Path) -> (Score, usize, usize) {
                 right += 1;
             } else {
                 wrong += 1;
-                println!("wrongly found: {:?} `{}`", f.reason, &text[f.start..f.end]);
+                tell!("wrongly found: {:?} `{}`", f.reason, &text[f.start..f.end]);
             }
         }
     }
     for (kind, missed) in &misses {
-        println!("missed {kind}: {:?}", missed.iter().take(12).collect::<Vec<_>>());
+        tell!("missed {kind}: {:?}", missed.iter().take(12).collect::<Vec<_>>());
     }
     (recall, right, wrong)
 }
@@ -298,7 +307,7 @@ pub fn harmed(shared: &Path) -> BTreeMap<&'static str, (usize, usize)> {
         entry.0 += lines.len();
         entry.1 += all;
         for finding in findings {
-            println!("harmed in {of}: {finding}");
+            tell!("harmed in {of}: {finding}");
         }
     };
     for path in files(shared) {
