@@ -338,13 +338,8 @@ mod tests {
             assert!(!out.contains("zquib") && !out.contains("zq@") && !out.contains("1990"), "{unit}: {out}");
         }
         // What the window cuts in two is not shown by half.
-        for before in 0..64 {
-            let line = format!(
-                "{}{} zquib@ward.example{}",
-                "ACGTN".repeat(40),
-                " ".repeat(WINDOW - 220 + before),
-                " x".repeat(200)
-            );
+        for before in 0..24 {
+            let line = format!("{} zquib@ward.example{}", "A".repeat(WINDOW - before), " x".repeat(200));
             let out = redact(&line, 1 << 10);
             assert!(!out.contains("zquib"), "{before}");
         }
