@@ -316,6 +316,7 @@ mod tests {
             let out = redact(line, 400);
             assert!(!out.contains("uibbleton") && !out.contains("ward"), "{out}");
         }
+        check("open /x/+44 20 7168 6096 now", "open <path><phone> now");
         let dated = redact("mrn 850130-1234-99", 400);
         assert!(!dated.contains("99"), "{dated}");
     }
