@@ -55,24 +55,34 @@ pub(crate) fn free(line: &str, context: Context) -> Vec<Span> {
     spans.retain(|span| span.reason != Reason::Ip || !is_version(line, span.start));
     spans.extend(paths(line));
     spans.extend(labels(line));
-    public(line, &mut spans);
+    public(line, context, &mut spans);
     spans
 }
 
 static REMOTE: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(?i)\b(?:https?|ftp|s3|gs)://[^\s"'<>,;@]+"#));
 
-/// Public addresses may stand, with the names of their authors and days: of one that holds no account, what is
-/// left are accounts, secrets and numbers within it.
-fn public(line: &str, spans: &mut Vec<Span>) {
-    use Reason::{BirthDate, Host, Path, PersonName, Url};
+/// Public addresses may stand, with their folders and days: of one that holds no account, what is left are names,
+/// accounts, secrets and numbers within it.
+fn public(line: &str, context: Context, spans: &mut Vec<Span>) {
+    use Reason::{BirthDate, Host, Path, Url};
     let open = |hit: &regex::Match| !line.get(hit.end()..).is_some_and(|rest| rest.starts_with('@'));
     let hits: Vec<_> = REMOTE.find_iter(line).filter(open).map(|hit| (hit.start(), hit.end())).collect();
     spans.retain(|span| {
         let before = hits.partition_point(|(start, _)| *start <= span.start);
         let last = before.checked_sub(1).and_then(|at| hits.get(at));
-        let within = last.is_some_and(|(_, end)| span.end <= *end);
-        !within || !matches!(span.reason, BirthDate | Host | Path | PersonName | Url)
+        !last.is_some_and(|(_, end)| span.end <= *end)
     });
+    for (start, end) in hits {
+        // Without its scheme it is no address any more, so what stands in it shows.
+        let scheme = line.get(start..end).and_then(|url| url.find("//")).map_or(0, |at| at + 2);
+        let inner = value::spans(line.get(start + scheme..end).unwrap_or_default(), context);
+        let told = inner.into_iter().filter(|span| !matches!(span.reason, BirthDate | Host | Path | Url));
+        spans.extend(told.map(|span| Span {
+            start: start + scheme + span.start,
+            end: start + scheme + span.end,
+            ..span
+        }));
+    }
 }
 
 static VERSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)(?:\bv|version|release)\W{0,3}$"));

@@ -283,8 +283,7 @@ fn comment_spans(comment: &str) -> Vec<Span> {
 }
 
 /// Words of keys whose value is a label.
-const LABELS: &[&str] =
-    &["alias", "barcode", "group", "id", "label", "patient", "sample", "sampleid", "subject"];
+const LABELS: &[&str] = &["alias", "group", "label", "patient", "sample", "sampleid", "subject"];
 
 #[cfg(test)]
 mod tests {
@@ -340,6 +339,11 @@ mod tests {
             "m84036_230422_223801_s1/12345678/ccs",
             "0a1b2c3d-0a1b-4a1b-8a1b-0123456789ab runid=0123456789abcdef0123456789abcdef01234567 read=12 ch=3 \
              start_time=2018-09-01T01:14:37Z flow_cell_id=FAK12345 protocol_group_id=run_7 sample_id=CASE-0001",
+            "0a1b2c3d-0a1b-4a1b-8a1b-0123456789ab runid=0123456789abcdef0123456789abcdef01234567 sampleid=no_sample \
+             model_version_id=2021-05-17_dna_r9.4.1_minion_768_2f1c8637 barcode=unclassified \
+             barcode_alias=barcode01 parent_read_id=0a1b2c3d-0a1b-4a1b-8a1b-0123456789ab \
+             basecall_model_version_id=dna_r10.4.1_e8.2_400bps_sup@v4.2.0 protocol_group_id=run_7",
+            "x17 barcode_alias=unclassified sample_id=none",
             "ZK0B4:00012:00025",
             "V300012345L1C001R0010000000/1",
             "CL100012345L1C001R001_1",

@@ -143,6 +143,7 @@ mod tests {
         check("@PG\tID:g\tCL:gatk --sample-name Quibbleton -I x.bam", &[(1, 32, PersonName)]);
         check("@PG\tID:s\tCL:samtools view Quibbleton_Zorbina.bam", &[(1, 27, PersonName)]);
         check("@CO\tfrom ftp://zq:pass1@ward.example.org/x", &[(1, 16, Secret)]);
+        check("@CO\tsee https://ward.example/patient_quibbleton_zorbina", &[(1, 38, PersonName)]);
         check("@CO\tdate of birth 1990-01-30", &[(1, 19, BirthDate)]);
         check("@SQ\tSN:20\tLN:1\tUR:file:/data/Quibbleton/x.fa", &[(1, 24, Path)]);
         check(

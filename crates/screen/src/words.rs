@@ -41,8 +41,8 @@ const LAB: &str = "
     sorting specimen split spring sra standard stderr stdout strelka study subject subset summary sv
     swab synth synthetic tar target targets tbi template terms test testing tiddit tissue tmp treated
     trim trimmed trimming trio true truth tsv tumor tumour twin twist txt ucsc umi unaffected unaligned
-    undetermined unknown unmapped untreated validation variant variants vcf wes wgs whole wild wildtype
-    work xenograft xml yaml zip
+    unclassified undetermined unknown unmapped untreated validation variant variants vcf wes wgs whole
+    wild wildtype work xenograft xml yaml zip
 ";
 
 const COMMON: &str = "
