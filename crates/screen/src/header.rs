@@ -70,7 +70,7 @@ fn public(line: &str, context: Context, spans: &mut Vec<Span>) {
     spans.retain(|span| {
         let before = hits.partition_point(|(start, _)| *start <= span.start);
         let last = before.checked_sub(1).and_then(|at| hits.get(at));
-        !last.is_some_and(|(_, end)| span.end <= *end)
+        last.is_none_or(|(_, end)| span.end > *end)
     });
     for (start, end) in hits {
         // Without its scheme it is no address any more, so what stands in it shows.
