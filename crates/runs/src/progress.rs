@@ -1,9 +1,10 @@
 //! What is known of a run while it runs.
 
 use executor::Stream;
-use screen::Redactor;
+use screen::{Known, Redactor};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::path::Path;
 
 /// Lines of the log that are kept.
 const LOG_LINES: usize = 200;
@@ -147,6 +148,13 @@ impl Progress {
     }
 }
 
+/// What makes lines fit to show that were written in the site in `folder`, about the sample of this label.
+pub(crate) fn redactor(folder: &Path, label: Option<&str>) -> Redactor {
+    let folder = folder.to_string_lossy();
+    let label = label.map(|label| (Known::Label, label));
+    Redactor::new(label.into_iter().chain([(Known::Path, folder.as_ref())]))
+}
+
 /// A line of the helper's progress. Only names of the workflow's own text and numbers stand in it.
 #[derive(Deserialize)]
 struct Line {
@@ -199,8 +207,7 @@ mod tests {
     #[test]
     fn known_labels_and_folders_are_in_no_line_and_no_step() {
         let mut progress = Progress::queued();
-        let known = [(screen::Known::Label, "tumour"), (screen::Known::Path, "/srv/seven")];
-        let redactor = Redactor::new(known);
+        let redactor = redactor(Path::new("/srv/seven"), Some("tumour"));
         progress.take(Stream::Err, "SM:Tumour in /srv/seven: no space", &redactor);
         progress.take(Stream::Out, r#"{"event":"task-started","task":"align-tumour"}"#, &redactor);
         progress.take(Stream::Out, r#"{"event":"task-started","task":"align\u001b[2J"}"#, &redactor);

@@ -1,6 +1,6 @@
 //! The room's parts, and what it does when a site opens and closes.
 
-use crate::progress::{Progress, State};
+use crate::progress::{Progress, State, redactor};
 use crate::table::run;
 use crate::{AfterRun, Error, Receipts};
 use access::Access;
@@ -12,7 +12,7 @@ use db::Db;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use executor::{CancelToken, Executor, Limits};
-use screen::{Known, Redactor};
+use screen::Redactor;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -122,9 +122,7 @@ pub(crate) struct Live {
 impl Runs {
     /// What makes lines of a run fit to show: it knows the site's folder, and the label of the run's sample.
     pub(crate) fn redactor(&self, sample: Option<&Sample>) -> Redactor {
-        let folder = self.inner.folder.to_string_lossy();
-        let label = sample.map(|sample| (Known::Label, sample.label.reveal().as_str()));
-        Redactor::new(label.into_iter().chain([(Known::Path, folder.as_ref())]))
+        redactor(&self.inner.folder, sample.map(|sample| sample.label.reveal().as_str()))
     }
 
     /// The room. Nothing is touched until [`Runs::sweep`] or the first verb.
