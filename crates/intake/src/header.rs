@@ -276,6 +276,35 @@ mod tests {
         assert_eq!(check(Form::Cram, &odd, 9), Err(WholeFault::Header));
     }
 
+    /// Files of other programs: their headers are found, and two of them say where somebody's reference lay.
+    #[test]
+    fn headers_of_public_files_are_read() {
+        let shared = std::env::var_os("SEQUESTRA_SHARED")
+            .map(std::path::PathBuf::from)
+            .unwrap_or_else(|| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"));
+        let folder = shared.join("data");
+        if !folder.is_dir() {
+            println!("not run: no test data in {}", folder.display());
+            return;
+        }
+        for (name, form, clean) in [
+            ("reads/na12878_chr20/NA12878_S1.chr20.10_10p1mb.bam", Form::Bam, true),
+            ("conformance/htsget/reads/htsnexus_test_NA12878.bam", Form::Bam, true),
+            ("conformance/htsget/reads/htsnexus_test_NA12878.cram", Form::Cram, true),
+            ("conformance/htsget/variants/spec-v4.3.bcf", Form::Bcf, false),
+            ("conformance/htsget/variants/spec-v4.3.vcf.gz", Form::VcfGz, false),
+        ] {
+            let file = std::fs::read(folder.join(name)).unwrap();
+            let told = match check(form, &file, 1 << 16) {
+                Ok(()) => Vec::new(),
+                Err(WholeFault::Identifier { findings }) => findings.into_iter().map(|f| f.reason).collect(),
+                Err(fault) => panic!("{name}: {fault}"),
+            };
+            let expected: &[Reason] = if clean { &[] } else { &[Reason::Path] };
+            assert_eq!(told, expected, "{name}");
+        }
+    }
+
     #[test]
     fn numbers_of_cram_are_read_in_every_length() {
         for (bytes, long, value) in [
