@@ -57,10 +57,12 @@ pub const ROOMS: &[Room] = &[
     // Asks the site's own OpenID Connect provider (`outbound`).
     room("access", 3, &["base", "outbound", "db", "audit", "jwt", "policy"]),
     room("keys", 4, &["base", "outbound", "db", "audit", "access", "seal"]),
+    room("subjects", 5, &["base", "db", "audit", "access", "policy"]),
     room("archive", 5, &["base", "bucket", "db", "audit", "access", "keys", "seal"]),
     // The ledger is mirrored as it lies; what is shredded, deleted or taken away again is each room's own act.
-    room("backup", 6, &["base", "seal", "ledger", "db", "audit", "access", "keys", "archive"]),
-    room("catalog", 6, &["base", "db", "audit", "access"]),
+    room("backup", 6, &["base", "seal", "ledger", "db", "audit", "access", "keys", "archive", "subjects"]),
+    // Terms that nobody can judge are refused where they are stated (`policy`).
+    room("catalog", 6, &["base", "db", "audit", "access", "policy"]),
     // A package is one transaction over catalog, archive and keys (`db`), and with the first reads of a
     // subject its key is made (`keys`).
     room("intake", 7, &["base", "db", "access", "keys", "archive", "catalog", "screen", "executor"]),

@@ -7,7 +7,7 @@ use crate::settings::Checked;
 use crate::terminal::Terminals;
 use crate::thing::Thing;
 use crate::verb::Verb;
-use crate::{Caller, Error, Facts, Place};
+use crate::{Caller, Error, Facts, Place, Unusable};
 use audit::field::{SealedField, Whose};
 use audit::{Actor, Audit, Event, FieldSealer, Outcome, What};
 use base::{Clock, Entropy, Id, ProjectId, Role, Sensitive, SubjectId, UserId};
@@ -48,7 +48,11 @@ pub(crate) struct Inner {
 
 /// What is allowed while the site changes nothing: what ends something, and what makes room.
 const STILL_ALLOWED: &[Action] =
-    &[Action::LockSite, Action::CancelRun, Action::DeleteObject, Action::SetHold];
+    &[Action::LockSite, Action::CancelRun, Action::DeleteObject, Action::SetHold, Action::WithdrawConsent];
+/// The record's word for data of which nobody can say whether it may be used.
+const NOT_KNOWN: &str = "use-not-known";
+/// What content is used by. What only lists, brings in or keeps is no use of it.
+const USES: &[Action] = &[Action::StartRun, Action::ViewVariants, Action::DownloadObject];
 /// The record's word for why such a decision denies.
 const READ_ONLY: &str = "site-read-only";
 
@@ -175,6 +179,11 @@ impl Access {
         self.inner.settings.get_or_init(Checked::default)
     }
 
+    /// The clock that decisions go by: what ended by it stays ended, also where the machine's is set back.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.inner.clock.clone()
+    }
+
     /// Attaches what knows the places of things, and what seals readable fields. Once; later
     /// calls change nothing. Before it, every decision about a thing is denied.
     pub fn attach(&self, facts: Arc<dyn Facts>, sealer: Arc<dyn FieldSealer>) {
@@ -257,17 +266,11 @@ impl Access {
             self.disagreed(caller, ask.action, cedar).await?;
         }
         if decision.allowed
-            && let Some(missing) = self.unproved(caller, ask.action, &place).await?
+            && let Some((policies, refused)) = self.beside(caller, &ask, &place, hindered).await?
         {
-            let policies = vec![crate::proof::word(&missing).to_owned()];
             let by = By { allowed: false, policies, set: decision.policy };
             self.record(caller, &ask, Some(&place), by).await?;
-            return Err(missing);
-        }
-        if let Some(why) = hindered.filter(|_| decision.allowed) {
-            let by = By { allowed: false, policies: vec![READ_ONLY.to_owned()], set: decision.policy };
-            self.record(caller, &ask, Some(&place), by).await?;
-            return Err(Error::ReadOnly(why));
+            return Err(refused);
         }
         let policies = decision.reasons.clone();
         let by = By { allowed: decision.allowed, policies, set: decision.policy };
@@ -310,13 +313,14 @@ impl Access {
     /// Records the outcome of every decision of the request that has none yet. An event has a size
     /// limit, so a long list of what was made is spread over several outcomes of the decision.
     pub async fn close(&self, caller: &Caller, ended: Ended<'_>) -> Result<(), Error> {
+        // What left is told once, however often it was decided while it did.
+        let mut bytes = ended.released;
         for act in caller.take() {
             let (result, code) = match ended.code {
                 None => (Outcome::Done, None),
                 Some(code) => (Outcome::Failed, Some(code.to_owned())),
             };
             let stored = self.inner.db.watermark().is_some_and(|position| position >= act.decision);
-            let mut bytes = ended.released;
             let mut unwraps = Some(act.unwraps).filter(|count| *count > 0);
             let named: Vec<String> = act.about.into_iter().chain(ended.made.iter().cloned()).collect();
             for some in named.chunks(NAMED_AT_ONCE) {
@@ -487,6 +491,66 @@ impl Access {
         Ok(common)
     }
 
+    /// What stands against an act that the policies allow, if something does: the words for the record, and what is said.
+    async fn beside<T: Thing>(
+        &self,
+        caller: &Caller,
+        ask: &Ask<T>,
+        place: &Place,
+        hindered: Option<String>,
+    ) -> Result<Option<(Vec<String>, Error)>, Error> {
+        if let Some(missing) = self.unproved(caller, ask.action, place).await? {
+            return Ok(Some((vec![crate::proof::word(&missing).to_owned()], missing)));
+        }
+        if let Some(refused) = self.unusable(ask, place).await? {
+            return Ok(Some(refused));
+        }
+        Ok(hindered.map(|why| (vec![READ_ONLY.to_owned()], Error::ReadOnly(why))))
+    }
+
+    /// Whether the things of a question may be used now, whoever asks. It is no decision: nothing is recorded, nothing given.
+    ///
+    /// # Errors
+    /// Nobody can say now.
+    pub async fn is_usable<T: Thing>(&self, ask: &Ask<T>) -> Result<bool, Error> {
+        let Some(place) = self.place_of_all::<T>(ask).await? else { return Ok(false) };
+        match self.unusable(ask, &place).await? {
+            Some((rules, _)) if rules == [NOT_KNOWN] => Err(Error::NotFound),
+            refused => Ok(refused.is_none()),
+        }
+    }
+
+    /// Why the things may not be used, if it is their content that is asked for: the rules, for the record, and what is said.
+    ///
+    /// INVARIANT (use-is-asked): no policy stands above what people agreed to; it is asked for each decision anew, also
+    /// for those that renew a permit.
+    async fn unusable<T: Thing>(
+        &self,
+        ask: &Ask<T>,
+        place: &Place,
+    ) -> Result<Option<(Vec<String>, Error)>, Error> {
+        let Some(project) = place.project.as_ref().filter(|_| USES.contains(&ask.action)) else {
+            return Ok(None);
+        };
+        let things: Vec<String> = ask.things.iter().map(|id| id.as_str().to_owned()).collect();
+        let facts = self.inner.facts.get().ok_or(Error::NotFound)?;
+        let why = match facts.usable(project, &things).await {
+            Ok(why) => why,
+            // On record as any other refusal: what cannot be read allows nothing.
+            Err(_) => vec![Unusable {
+                rule: NOT_KNOWN,
+                why: "what its people or its terms allow cannot be read".into(),
+            }],
+        };
+        if why.is_empty() {
+            return Ok(None);
+        }
+        let rules: BTreeSet<&str> = why.iter().map(|one| one.rule).collect();
+        let words: BTreeSet<String> = why.iter().map(|one| one.why.clone()).collect();
+        let refused = Error::NotUsable(words.into_iter().collect::<Vec<_>>().join("; "));
+        Ok(Some((rules.into_iter().map(str::to_owned).collect(), refused)))
+    }
+
     async fn roles_of(&self, caller: &Caller, project: Option<&ProjectId>) -> Result<Roles, Error> {
         let Some(user) = caller.person() else { return Ok(Roles::default()) };
         let mut roles = Roles::default();
@@ -540,6 +604,7 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::ListOwnProjects
         | Action::ViewProject
         | Action::ViewSamples
+        | Action::ViewConsents
         | Action::ViewRun
         | Action::ViewReceipt
         | Action::SearchAudit
@@ -570,6 +635,9 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::NameAdministrator
         | Action::AdministerProject
         | Action::MapVisas
+        | Action::RecordConsent
+        | Action::WithdrawConsent
+        | Action::ApproveUse
         | Action::CancelRun
         | Action::RegisterTool
         | Action::RegisterReference => crate::verb::Manage::NAME,

@@ -113,6 +113,9 @@ pub enum Error {
     /// A provider's settings that cannot be.
     #[error("[oidc] in site.toml is not valid: {0}")]
     Provider(String),
+    /// The people whose data it is, or the terms it came under, do not allow the use.
+    #[error("this may not be used: {0}")]
+    NotUsable(String),
     /// The project asks for a passkey.
     #[error("controlled and clinical projects ask for a sign-in with a passkey")]
     PasskeyNeeded,
@@ -252,6 +255,20 @@ impl From<db::sea_orm::DbErr> for Error {
     }
 }
 
+impl Error {
+    /// The failure that it stands for as it is.
+    fn within(&self) -> Option<&dyn Fault> {
+        match self {
+            Self::Naming(e) => Some(e),
+            Self::Visa(e) => Some(e),
+            Self::Policy(e) => Some(e),
+            Self::Audit(e) => Some(e),
+            Self::Db(e) => Some(e),
+            _ => None,
+        }
+    }
+}
+
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
@@ -264,6 +281,7 @@ impl Fault for Error {
             | Self::Passkey
             | Self::Password
             | Self::NotVouched(_)
+            | Self::NotUsable(_)
             | Self::PasskeyNeeded
             | Self::Weaker
             | Self::Confirm
@@ -356,6 +374,7 @@ impl Fault for Error {
             Self::Label(_) => "ACCESS-031",
             Self::LastPasskey => "ACCESS-032",
             Self::NothingEnrolled => "ACCESS-033",
+            Self::NotUsable(_) => "ACCESS-086",
             Self::PasskeyNeeded => "ACCESS-034",
             Self::Confirm => "ACCESS-035",
             Self::Weaker => "ACCESS-069",
@@ -384,11 +403,9 @@ impl Fault for Error {
             Self::Mapping(_) => "ACCESS-065",
             Self::Mapped => "ACCESS-066",
             Self::SameKey => "ACCESS-067",
-            Self::Naming(e) => e.code(),
-            Self::Visa(e) => e.code(),
-            Self::Policy(e) => e.code(),
-            Self::Audit(e) => e.code(),
-            Self::Db(e) => e.code(),
+            Self::Naming(_) | Self::Visa(_) | Self::Policy(_) | Self::Audit(_) | Self::Db(_) => {
+                self.within().map_or_else(Default::default, Fault::code)
+            }
         }
     }
 
@@ -507,6 +524,11 @@ impl Error {
             Self::ManyPasskeys(_) => Some("remove one that you do not use".into()),
             Self::LastPasskey => Some("enrol another first, or nobody could sign in any more".into()),
             Self::NothingEnrolled => Some("enrol a passkey on the site's page `/enrol`".into()),
+            Self::NotUsable(_) => Some(
+                "`use show PROJECT` says why; what terms leave to a person a data steward approves (`use approve`), and keeps consents \
+                 (`consent list`)"
+                    .into(),
+            ),
             Self::PasskeyNeeded => Some(
                 "enrol a passkey on the site's page `/enrol`, then sign in with it: `sequestra login`; a terminal counts on the \
                  site's own networks, or at the address of the browser that approves it"

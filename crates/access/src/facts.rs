@@ -36,6 +36,21 @@ pub type SubjectAnswer<'a> = Pin<
     Box<dyn Future<Output = Result<Option<SubjectId>, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>,
 >;
 
+/// Why data may not be used, although its user has the right: the people whose it is, or the terms that it came under,
+/// do not allow it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// The record's word, one of a closed list: `consent-withdrawn`, …
+    pub rule: &'static str,
+    /// The same in a sentence, without a name.
+    pub why: String,
+}
+
+/// The answer of [`Facts::usable`].
+pub type UseAnswer<'a> = Pin<
+    Box<dyn Future<Output = Result<Vec<Unusable>, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>,
+>;
+
 /// The answer of [`Facts::strictest`].
 pub type ClassAnswer<'a> = Pin<
     Box<dyn Future<Output = Result<Option<Class>, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>,
@@ -51,6 +66,11 @@ pub trait Facts: Send + Sync {
     /// The one subject that the thing with this id is about; `None` when it is about none or several.
     /// What people say about the thing is sealed under that subject's key too.
     fn subject<'a>(&'a self, id: &'a str) -> SubjectAnswer<'a>;
+
+    /// Why the data of these things of a project may not be used for what the project states now; empty when it may.
+    ///
+    /// Answers from stored records only. An error means "not known" and denies.
+    fn usable<'a>(&'a self, project: &'a ProjectId, things: &'a [String]) -> UseAnswer<'a>;
 
     /// The class of the strictest project; none while there is no project. Whoever cannot say has the
     /// strictest of all.

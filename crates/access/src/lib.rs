@@ -68,7 +68,7 @@ pub use caller::Caller;
 pub use decide::{Access, Ask};
 pub use error::Error;
 pub use explain::Explanation;
-pub use facts::{Facts, Place};
+pub use facts::{Facts, Place, Unusable};
 pub use grant::{Ends, Grant};
 pub use issuer::Issuers;
 pub use judge::Checks;

@@ -79,6 +79,8 @@ pub mod thing {
         Site, SiteId, "site";
         /// A project.
         Project, ProjectId, "project";
+        /// A data subject.
+        Subject, SubjectId, "subject";
         /// A sample.
         Sample, SampleId, "sample";
         /// A sealed object.

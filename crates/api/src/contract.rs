@@ -1,8 +1,8 @@
 //! What each route takes and gives, by its name in [`crate::ROUTES`].
 
 use crate::{
-    administrator, archive, backup, keys, oidc, passkey, passport, password, people, policy, project, record,
-    rights, run, service, site, variant,
+    administrator, archive, backup, consent, keys, oidc, passkey, passport, password, people, policy,
+    project, record, rights, run, service, site, subject, variant,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -126,6 +126,15 @@ fn of_things(route: &str) -> Option<Shape> {
         "package begin" => takes::<project::NewPackage>().gives::<project::Package>(),
         "package file" => gives::<project::Received>().file(),
         "package commit" => gives::<project::Committed>(),
+        "use show" => gives::<consent::UseShown>(),
+        "use approve" => takes::<consent::NewApproval>().gives::<consent::UseShown>(),
+        "audit who-saw" => gives::<subject::Accesses>().asks::<subject::Within>(),
+        "subject report" => gives::<subject::SubjectReport>(),
+        "consent list" => gives::<Vec<consent::Consented>>(),
+        "consent show" => gives::<Vec<consent::ConsentStatement>>(),
+        "consent withdraw" => takes::<consent::SaidWhy>().gives::<Vec<consent::ConsentStatement>>(),
+        "consent review" => takes::<consent::NewReview>().gives::<Vec<consent::ConsentStatement>>(),
+        "consent record" => takes::<consent::NewConsent>().gives::<consent::Consent>(),
         "sample list" => gives::<Vec<project::Sample>>(),
         "sample show" => gives::<project::Sample>(),
         "object list" => gives::<Vec<project::Object>>(),

@@ -24,6 +24,7 @@
 pub mod administrator;
 pub mod archive;
 pub mod backup;
+pub mod consent;
 pub mod contract;
 pub mod keys;
 pub mod oidc;
@@ -42,6 +43,7 @@ pub mod run;
 mod schema;
 pub mod service;
 pub mod site;
+pub mod subject;
 pub mod trail;
 pub mod variant;
 

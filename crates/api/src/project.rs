@@ -16,8 +16,19 @@ pub struct NewProject {
     pub class: Class,
     /// `care`, `research`, `quality`, `methods` or `teaching`.
     pub purpose: String,
-    /// DUO codes.
+    /// What the data came under: DUO codes with their values.
     pub terms: Vec<String>,
+    /// What else is true of the use, in the words of `docs/spec/data-use.md`.
+    #[serde(default, rename = "use", skip_serializing_if = "Vec::is_empty")]
+    pub use_: Vec<String>,
+    /// How much of a genome the data shows: `panel`, `exome` or `genome`.
+    pub granularity: String,
+    /// The laws that the data is under: `HIPAA`, `GDPR`, `GINA`, `28-CFR-202`, or `none` alone.
+    pub frameworks: Vec<String>,
+    /// What becomes of incidental findings: `not-reported` or `reported`.
+    pub incidental: String,
+    /// Whose agreement the use stands on: `board` or `each`.
+    pub basis: String,
     /// Country code, or `EU`.
     pub region: String,
     /// `90-days`, `2-years`, `10-years`, `30-years` or `permanent`.
@@ -42,8 +53,22 @@ pub struct Project {
     pub class: Class,
     /// Purpose.
     pub purpose: String,
-    /// DUO codes.
+    /// What the data came under.
     pub terms: Vec<String>,
+    /// What it is used for, in the words that terms ask about.
+    #[serde(rename = "use")]
+    pub use_: Vec<String>,
+    /// How much of a genome it shows; absent of a project from before that was asked, as the next two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granularity: Option<String>,
+    /// The laws that it is under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frameworks: Vec<String>,
+    /// What becomes of incidental findings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incidental: Option<String>,
+    /// Whose agreement the use stands on.
+    pub basis: String,
     /// Where the data must stay.
     pub region: String,
     /// How long it is kept at least.

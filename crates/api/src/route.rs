@@ -149,6 +149,15 @@ routes! {
     "package file" = "PUT" "/v1/projects/{project}/packages/{package}/files/{number}" "ingest";
     "package commit" = "POST" "/v1/projects/{project}/packages/{package}/commit" "ingest";
     "keys shred" = "POST" "/v1/projects/{project}/shred" "shred-keys";
+    "use show" = "GET" "/v1/projects/{project}/use" "view-project";
+    "use approve" = "POST" "/v1/projects/{project}/use" "approve-use";
+    "audit who-saw" = "GET" "/v1/subjects/{subject}/accesses" "search-audit";
+    "subject report" = "GET" "/v1/subjects/{subject}/report" "view-consents";
+    "consent list" = "GET" "/v1/projects/{project}/consents" "view-consents";
+    "consent show" = "GET" "/v1/subjects/{subject}/consents" "view-consents";
+    "consent withdraw" = "POST" "/v1/subjects/{subject}/withdrawal" "withdraw-consent";
+    "consent record" = "POST" "/v1/subjects/{subject}/consents" "record-consent";
+    "consent review" = "POST" "/v1/subjects/{subject}/review" "record-consent";
     "sample list" = "GET" "/v1/projects/{project}/samples" "view-samples";
     "sample show" = "GET" "/v1/samples/{sample}" "view-samples";
     "object list" = "GET" "/v1/samples/{sample}/objects" "view-samples";

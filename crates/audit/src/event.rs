@@ -215,6 +215,28 @@ pub enum What {
     },
     /// Somebody was proposed to administer a project that has nobody.
     AdministratorProposed {},
+    /// Somebody's consent was recorded. It takes the place of what was said before. What it allows is in no record: it can
+    /// tell of a disease.
+    ConsentGiven {
+        /// SHA-256 of the signed document.
+        document: Sha256,
+        /// From when it holds.
+        since: Timestamp,
+        /// Until when.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// Somebody forbade all use of their data.
+    ConsentWithdrawn {},
+    /// A steward looked at what had changed of a consent, and let the data be used as it says.
+    UseReviewed {},
+    /// A steward approved a use as far as its terms leave it to a person.
+    UseApproved {
+        /// How many reasons that covers.
+        reasons: u64,
+        /// Until when.
+        until: Timestamp,
+    },
     /// A site's own policies were proposed.
     PolicyProposed {
         /// The digest of the set that they would make.
@@ -498,6 +520,10 @@ impl What {
             Self::RightsChanged { .. } => "rights-changed",
             Self::GrantLapsed { .. } => "grant-lapsed",
             Self::AdministratorProposed {} => "administrator-proposed",
+            Self::ConsentGiven { .. } => "consent-given",
+            Self::ConsentWithdrawn {} => "consent-withdrawn",
+            Self::UseReviewed {} => "use-reviewed",
+            Self::UseApproved { .. } => "use-approved",
             Self::PolicyProposed { .. } => "policy-proposed",
             Self::PolicyWithdrawn { .. } => "policy-withdrawn",
             Self::PolicyChanged { .. } => "policy-changed",

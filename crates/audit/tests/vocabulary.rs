@@ -156,6 +156,17 @@ fn all() -> Vec<Event> {
         ),
         asked(person(), What::GrantLapsed { role: Role::Analyst, cause: "training".into() }),
         asked(person(), What::AdministratorProposed {}),
+        asked(
+            person(),
+            What::ConsentGiven {
+                document: Sha256([1; 32]),
+                since: base::Timestamp::UNIX_EPOCH,
+                until: Some(base::Timestamp::UNIX_EPOCH),
+            },
+        ),
+        asked(person(), What::ConsentWithdrawn {}),
+        asked(person(), What::UseReviewed {}),
+        asked(person(), What::UseApproved { reasons: 2, until: base::Timestamp::UNIX_EPOCH }),
         asked(person(), What::PolicyProposed { policy: Sha256([1; 32]) }),
         asked(person(), What::PolicyWithdrawn { policy: Sha256([1; 32]) }),
         asked(

@@ -99,6 +99,9 @@ pub enum Error {
     /// Of the door.
     #[error(transparent)]
     Access(#[from] access::Error),
+    /// Consents could not be read or written.
+    #[error(transparent)]
+    Subjects(#[from] subjects::Error),
 }
 
 impl Error {
@@ -148,6 +151,7 @@ impl Fault for Error {
             Self::Audit(e) => e.kind(),
             Self::Ledger(e) => e.kind(),
             Self::Access(e) => e.kind(),
+            Self::Subjects(e) => e.kind(),
         }
     }
 
@@ -175,6 +179,7 @@ impl Fault for Error {
             Self::Audit(e) => e.code(),
             Self::Ledger(e) => e.code(),
             Self::Access(e) => e.code(),
+            Self::Subjects(e) => e.code(),
         }
     }
 
@@ -224,6 +229,7 @@ impl Fault for Error {
             Self::Audit(e) => return e.hint(),
             Self::Ledger(e) => return e.hint(),
             Self::Access(e) => return e.hint(),
+            Self::Subjects(e) => return e.hint(),
         };
         Some(hint.to_owned())
     }

@@ -30,6 +30,8 @@ pub struct Restored {
     pub holds: u64,
     /// Roles that were taken away.
     pub roles: u64,
+    /// People of whom the copy lacks the newest consent or withdrawal: nothing of theirs is used.
+    pub consents: u64,
     /// How often other policies were approved since. Those of the copy are in force.
     pub policies: u64,
     /// Versions that were sealed after the backup and are lost.
@@ -211,13 +213,24 @@ pub async fn settle(
     }
     access.close_again(&tx, &tombs.closed).await?;
     access.forget_again(&tx, &tombs.credentials, &tombs.services, &tombs.withdrawn).await?;
+    let consents = subjects::restored::withdraw_again(&tx, &tombs.consents).await?;
     let epochs: Vec<Known> = tombs.epochs.iter().filter_map(known).collect();
     keys::restored::note_epochs(&tx, &epochs).await?;
     let lost = restored::unknown(&tx, &tombs.sealed).await?;
     let token = access.begin_again(&tx, &administrator).await?;
     tx.commit().await?;
     db.forget_deleted().await?;
-    Ok(Restored { shredded, deleted, holds, roles, policies: tombs.policies, lost, administrator, token })
+    Ok(Restored {
+        shredded,
+        deleted,
+        holds,
+        roles,
+        consents,
+        policies: tombs.policies,
+        lost,
+        administrator,
+        token,
+    })
 }
 
 fn known((number, (begun, expires)): (&u32, &(Timestamp, Timestamp))) -> Option<Known> {

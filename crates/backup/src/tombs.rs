@@ -36,6 +36,8 @@ pub struct Tombs {
     pub services: BTreeSet<ServiceId>,
     /// Service accounts that act for somebody no longer.
     pub withdrawn: BTreeSet<(ServiceId, UserId)>,
+    /// Of whom something was said about the use of their data: where the newest consent or withdrawal stands, and when it was.
+    pub consents: BTreeMap<(ProjectId, SubjectId), (u64, Timestamp)>,
     /// Every version that was sealed and not withdrawn or deleted.
     pub sealed: BTreeSet<(ObjectId, u32)>,
     /// Every epoch that a backup on record was made in: when the first was made, and when it ends.
@@ -173,6 +175,7 @@ impl Reading<'_> {
                     None => self.tombs.rights.extend(rights),
                 }
             }
+            What::ConsentGiven { .. } | What::ConsentWithdrawn {} => self.said(position, time, &event),
             What::PolicyChanged { .. } if position >= self.set.head.since => self.tombs.policies += 1,
             What::ObjectsWithdrawn {} => self.begun(position, Kind::Withdrawn, event),
             What::ObjectDeleted { .. } => self.begun(position, Kind::Deleted(time), event),
@@ -201,6 +204,14 @@ impl Reading<'_> {
                 self.open.rights.insert(position, rights);
             }
             _ => {}
+        }
+    }
+
+    /// The newest consent or withdrawal of somebody.
+    fn said(&mut self, position: u64, time: Timestamp, event: &Event) {
+        let subject = event.about.iter().find_map(|id| id.parse::<SubjectId>().ok());
+        if let Some(whose) = event.project.clone().zip(subject) {
+            self.tombs.consents.insert(whose, (position, time));
         }
     }
 

@@ -164,6 +164,8 @@ registry! {
     SessionId = "sgn", "a" "session";
     /// What somebody signs in with: a passkey, a password with its second factor.
     CredentialId = "crd", "a" "credential";
+    /// A person's consent.
+    ConsentId = "cns", "a" "consent";
     /// That a project takes certain visas.
     VisaMappingId = "vsm", "a" "mapping of visas";
 }

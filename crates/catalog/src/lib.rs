@@ -6,6 +6,7 @@
 //! made from.
 //!
 //! * [`project`]: what a project states about itself
+//! * [`scope`]: how far data may be shared, and whose agreement that stands on; [`stated`]: what it is used for
 //! * [`package`]: what is on its way through the door
 //! * [`abandon`]: a package that is given up
 //! * [`sample`]: subjects, samples and readsets
@@ -21,6 +22,8 @@ pub mod place;
 pub mod project;
 pub mod reference;
 pub mod sample;
+pub mod scope;
+pub mod stated;
 
 mod error;
 mod sealed;
@@ -31,7 +34,9 @@ pub use lineage::{NewResult, Result as ResultRecord};
 pub use package::{FileState, NewRow, Package, PackageFile};
 pub use project::{NewProject, Project, Purpose};
 pub use reference::{Reference, ReferenceFile};
-pub use sample::{Readset, Sample};
+pub use sample::{Readset, Sample, Subject};
+pub use scope::{Basis, Framework, Granularity, Incidental, Scope};
+pub use stated::{Stated, StatedUse};
 pub use table::MIGRATIONS;
 
 use base::{Clock, Entropy};

@@ -1,19 +1,20 @@
 //! Where a thing belongs, for decisions.
 
-use crate::table::{package, readset, reference, sample};
+use crate::table::{package, readset, reference, sample, subject};
 use crate::{Catalog, Error};
 use access::Place;
 use base::{ProjectId, SubjectId};
 use db::sea_orm::EntityTrait;
 
 impl Catalog {
-    /// The place of a project, sample, readset, package or reference by its id; `None` when there
+    /// The place of a project, subject, sample, readset, package or reference by its id; `None` when there
     /// is no such thing. Other kinds belong to other rooms.
     pub async fn place(&self, id: &str) -> Result<Option<Place>, Error> {
         let connection = self.db.reader();
         let project = match id.get(..4).unwrap_or_default() {
             "prj_" => Some(id.to_owned()),
             "smp_" => sample::Entity::find_by_id(id).one(connection).await?.map(|row| row.project),
+            "sub_" => subject::Entity::find_by_id(id).one(connection).await?.map(|row| row.project),
             "pkg_" => package::Entity::find_by_id(id).one(connection).await?.map(|row| row.project),
             "rds_" => match readset::Entity::find_by_id(id).one(connection).await? {
                 Some(row) => {
@@ -33,8 +34,11 @@ impl Catalog {
         }
     }
 
-    /// The subject of a sample or readset by its id; `None` for anything else.
+    /// The subject of a sample or readset by its id, and a subject itself; `None` for anything else.
     pub async fn subject_of(&self, id: &str) -> Result<Option<SubjectId>, Error> {
+        if let Ok(subject) = id.parse() {
+            return Ok(Some(subject));
+        }
         let connection = self.db.reader();
         let sample = match id.get(..4).unwrap_or_default() {
             "smp_" => Some(id.to_owned()),

@@ -1,6 +1,8 @@
 //! What a project states about itself.
 
+use crate::scope::{Basis, Framework, Scope, closed_words};
 use crate::sealed::{ProjectWords, SEALED, Words};
+use crate::stated::{Stated, StatedUse};
 use crate::table::project;
 use crate::{Catalog, Error};
 use access::Permit;
@@ -10,32 +12,7 @@ use base::{Class, Id, ProjectId, Retention};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
-use serde::{Deserialize, Serialize};
-
-macro_rules! closed_words {
-    ($(#[$doc:meta])* $name:ident, $field:literal { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant,)* }
-
-        impl $name {
-            /// The word as written in commands and records.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),* }
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = Error;
-            fn from_str(text: &str) -> Result<Self, Error> {
-                match text {
-                    $($text => Ok(Self::$variant),)*
-                    _ => Err(invalid($field, text, concat!("one of", $(" ", $text),*))),
-                }
-            }
-        }
-    };
-}
+use policy::terms::Terms;
 
 closed_words! {
     /// What a project's data may be used for; every decision in the project carries it.
@@ -62,8 +39,14 @@ pub struct NewProject {
     pub class: Class,
     /// What its data may be used for.
     pub purpose: Purpose,
-    /// DUO codes, such as `DUO:0000042`; at least one.
-    pub terms: Vec<String>,
+    /// What its data came under.
+    pub terms: Terms,
+    /// What it is used for.
+    pub stated: StatedUse,
+    /// How far it may be shared.
+    pub scope: Scope,
+    /// Whose agreement the use stands on.
+    pub basis: Basis,
     /// Where the data must stay: an ISO 3166 code of two letters, or `EU`.
     pub region: String,
     /// How long it is kept at least.
@@ -73,7 +56,7 @@ pub struct NewProject {
 }
 
 /// A project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
     /// Its id.
     pub id: ProjectId,
@@ -83,8 +66,14 @@ pub struct Project {
     pub class: Class,
     /// What its data may be used for.
     pub purpose: Purpose,
-    /// DUO codes.
-    pub terms: Vec<String>,
+    /// What its data came under, as stored: that of an older release may be none that is known now.
+    pub terms: String,
+    /// What it is used for.
+    pub stated: StatedUse,
+    /// How far it may be shared; none of a project from before that was asked.
+    pub scope: Option<Scope>,
+    /// Whose agreement the use stands on.
+    pub basis: Basis,
     /// Where the data must stay.
     pub region: String,
     /// How long it is kept at least.
@@ -102,15 +91,7 @@ impl NewProject {
         if self.name.trim().is_empty() || self.name.chars().count() > 80 || !printable(&self.name) {
             return Err(invalid("name", &self.name, "1 to 80 printable characters"));
         }
-        if self.terms.is_empty() {
-            return Err(invalid("data-use term", "", "at least one DUO code, such as DUO:0000042"));
-        }
-        for term in &self.terms {
-            let digits = term.strip_prefix("DUO:").unwrap_or_default();
-            if digits.len() != 7 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-                return Err(invalid("data-use term", term, "a DUO code, such as DUO:0000042"));
-            }
-        }
+        self.scope.check(self.class)?;
         if self.region.len() != 2 || !self.region.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(invalid("region", &self.region, "a country code of two capital letters, or EU"));
         }
@@ -137,7 +118,10 @@ impl Catalog {
             name: new.name,
             class: new.class,
             purpose: new.purpose,
-            terms: new.terms,
+            terms: new.terms.to_string(),
+            stated: new.stated,
+            scope: Some(new.scope),
+            basis: new.basis,
             region: new.region,
             retention: new.retention,
             consent: new.consent,
@@ -150,12 +134,17 @@ impl Catalog {
             name: Set(sealed.name),
             class: Set(made.class.as_str().to_owned()),
             purpose: Set(made.purpose.as_str().to_owned()),
-            terms: Set(made.terms.join(" ")),
+            terms: Set(made.terms.clone()),
             region: Set(made.region.clone()),
             retention: Set(made.retention.as_str().to_owned()),
             consent: Set(sealed.consent),
             created_at: Set(made.created_at.clone()),
             sealed: Set(SEALED),
+            stated: Set(Some(made.stated.words(made.purpose).join(" "))),
+            basis: Set(Some(made.basis.as_str().to_owned())),
+            granularity: Set(made.scope.as_ref().map(|scope| scope.granularity.as_str().to_owned())),
+            frameworks: Set(made.scope.as_ref().map(|scope| written(&scope.frameworks))),
+            incidental: Set(made.scope.as_ref().map(|scope| scope.incidental.as_str().to_owned())),
         };
         project::Entity::insert(row).exec_without_returning(&**tx).await?;
         Ok(made)
@@ -206,6 +195,25 @@ impl Catalog {
         Ok(self.project_row(project).await?.map(|project| project.retention))
     }
 
+    /// What a project states of the use of its data; none when there is no such project. For decisions: it names nobody.
+    pub async fn stated(&self, project: &ProjectId) -> Result<Option<Stated>, Error> {
+        let row = project::Entity::find_by_id(project.as_str()).one(self.db.reader()).await?;
+        row.map(|row| {
+            let purpose: Purpose = row.purpose.parse().map_err(|_| Error::Record)?;
+            let basis =
+                row.basis.as_deref().map_or(Ok(Basis::Board), str::parse).map_err(|_| Error::Record)?;
+            let stated = stated_use(row.stated.as_deref(), purpose)?;
+            Ok(Stated {
+                project: project.clone(),
+                terms: Terms::parse(&row.terms).ok(),
+                stated,
+                region: row.region,
+                basis,
+            })
+        })
+        .transpose()
+    }
+
     /// The strictest class that a project of the site has; none without projects. It names none of
     /// them, so it takes no permit: the site's custody of keys depends on it.
     pub async fn strictest_class(&self) -> Result<Option<Class>, Error> {
@@ -229,17 +237,48 @@ impl Catalog {
 
 fn from_row(words: &Words, row: project::Model) -> Result<Project, Error> {
     let ProjectWords { name, consent } = words.project(&row)?;
+    let purpose: Purpose = row.purpose.parse().map_err(|_| Error::Record)?;
     Ok(Project {
         id: row.id.parse().map_err(|_| Error::Record)?,
         name,
         class: row.class.parse().map_err(|_| Error::Record)?,
-        purpose: row.purpose.parse().map_err(|_| Error::Record)?,
-        terms: row.terms.split(' ').map(str::to_owned).collect(),
+        purpose,
+        stated: stated_use(row.stated.as_deref(), purpose)?,
+        scope: scope(row.granularity.as_deref(), row.frameworks.as_deref(), row.incidental.as_deref())?,
+        // Rows from before it was asked stand on what the project names.
+        basis: row.basis.as_deref().map_or(Ok(Basis::Board), str::parse).map_err(|_| Error::Record)?,
+        terms: row.terms,
         region: row.region,
         retention: row.retention.parse().map_err(|_| Error::Record)?,
         consent,
         created_at: row.created_at,
     })
+}
+
+/// A project from before states its purpose alone.
+fn stated_use(stored: Option<&str>, purpose: Purpose) -> Result<StatedUse, Error> {
+    StatedUse::parse(purpose, stored.unwrap_or_default().split_whitespace()).map_err(|_| Error::Record)
+}
+
+fn written(frameworks: &[Framework]) -> String {
+    frameworks.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn scope(
+    granularity: Option<&str>,
+    frameworks: Option<&str>,
+    incidental: Option<&str>,
+) -> Result<Option<Scope>, Error> {
+    let (Some(granularity), Some(frameworks), Some(incidental)) = (granularity, frameworks, incidental)
+    else {
+        return Ok(None);
+    };
+    let kept = |_| Error::Record;
+    Ok(Some(Scope {
+        granularity: granularity.parse().map_err(kept)?,
+        frameworks: frameworks.split(' ').map(str::parse).collect::<Result<_, _>>().map_err(kept)?,
+        incidental: incidental.parse().map_err(kept)?,
+    }))
 }
 
 pub(crate) fn invalid(field: &'static str, value: &str, expected: &'static str) -> Error {
@@ -249,13 +288,21 @@ pub(crate) fn invalid(field: &'static str, value: &str, expected: &'static str) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scope::{Granularity, Incidental};
 
     fn whole() -> NewProject {
         NewProject {
             name: "Rare disease".into(),
             class: Class::Clinical,
             purpose: Purpose::Care,
-            terms: vec!["DUO:0000042".into()],
+            terms: Terms::parse("DUO:0000042 DUO:0000043").unwrap(),
+            stated: StatedUse::of_purpose(Purpose::Care),
+            scope: Scope {
+                granularity: Granularity::Genome,
+                frameworks: vec![Framework::Gdpr],
+                incidental: Incidental::Reported,
+            },
+            basis: Basis::Board,
             region: "EU".into(),
             retention: Retention::Years30,
             consent: "IRB-2026/17".into(),
@@ -268,8 +315,8 @@ mod tests {
         let bad: [fn(&mut NewProject); 8] = [
             |p| p.name = " ".into(),
             |p| p.name = "a\u{1b}[2J".into(),
-            |p| p.terms.clear(),
-            |p| p.terms.push("GRU".into()),
+            |p| p.scope.frameworks.clear(),
+            |p| p.class = Class::Research,
             |p| p.region = "Europe".into(),
             |p| p.consent = String::new(),
             |p| p.consent = "two words".into(),

@@ -8,7 +8,7 @@ use access::thing;
 use access::thing::Thing;
 use access::verb::{Verb, View};
 use base::{Id, ObjectId, ProjectId, ReadsetId, SampleId, Sensitive, SubjectId};
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 /// A sample whose reads have arrived.
 #[derive(Debug, Clone)]
@@ -31,6 +31,15 @@ pub struct Sample {
     pub readsets: Vec<Readset>,
 }
 
+/// Somebody whose data a project has.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Their id.
+    pub id: SubjectId,
+    /// The laboratory's own word for them.
+    pub label: Sensitive<String>,
+}
+
 /// The reads of one sample on one lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readset {
@@ -51,6 +60,32 @@ impl Catalog {
     pub async fn has_subject(&self, project: &ProjectId, subject: &SubjectId) -> Result<bool, Error> {
         let row = subject::Entity::find_by_id(subject.as_str()).one(self.db.reader()).await?;
         Ok(row.is_some_and(|row| row.project == project.as_str()))
+    }
+
+    /// The subjects of the permit's project, by label.
+    pub async fn subjects(&self, permit: &Permit<View, thing::Project>) -> Result<Vec<Subject>, Error> {
+        let of_project = subject::Column::Project.eq(permit.in_project()?.as_str());
+        let rows = subject::Entity::find().filter(of_project).all(self.db.reader()).await?;
+        let words = Words::of(&self.db)?;
+        let one = |row: subject::Model| {
+            let label = Sensitive::new(words.subject(&row)?);
+            Ok(Subject { id: row.id.parse().map_err(|_| Error::Record)?, label })
+        };
+        let mut subjects = rows.into_iter().map(one).collect::<Result<Vec<_>, Error>>()?;
+        subjects.sort_by(|a, b| a.label.reveal().cmp(b.label.reveal()));
+        Ok(subjects)
+    }
+
+    /// The ids of the subjects of the permit's project.
+    pub async fn subject_ids(&self, permit: &Permit<View, thing::Project>) -> Result<Vec<SubjectId>, Error> {
+        let rows: Vec<String> = subject::Entity::find()
+            .filter(subject::Column::Project.eq(permit.in_project()?.as_str()))
+            .select_only()
+            .column(subject::Column::Id)
+            .into_tuple()
+            .all(self.db.reader())
+            .await?;
+        rows.iter().map(|id| id.parse().map_err(|_| Error::Record)).collect()
     }
 
     /// The samples of the permit's project that have reads, by label.

@@ -60,6 +60,11 @@ impl Words {
         })
     }
 
+    pub fn subject(&self, row: &subject::Model) -> Result<String, Error> {
+        sealed(row.sealed)?;
+        Ok(self.0.open(Cell { column: SUBJECT_LABEL, row: &row.id }, &row.label)?)
+    }
+
     pub fn seal_subject(&self, id: &str, label: &str) -> Result<String, Error> {
         Ok(self.0.seal(Cell { column: SUBJECT_LABEL, row: id }, label)?)
     }

@@ -48,6 +48,17 @@ pub const MIGRATIONS: &[Migration] = &[
             "ALTER TABLE catalog_package_file ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0",
         ],
     },
+    // What a project states of the use of its data; a project from before states its purpose alone.
+    Migration {
+        step: "catalog-3",
+        sql: &[
+            "ALTER TABLE catalog_project ADD COLUMN stated TEXT",
+            "ALTER TABLE catalog_project ADD COLUMN basis TEXT",
+            "ALTER TABLE catalog_project ADD COLUMN granularity TEXT",
+            "ALTER TABLE catalog_project ADD COLUMN frameworks TEXT",
+            "ALTER TABLE catalog_project ADD COLUMN incidental TEXT",
+        ],
+    },
 ];
 
 db::entity!(project, "catalog_project", {
@@ -63,6 +74,11 @@ db::entity!(project, "catalog_project", {
     pub created_at: String,
     /// 1 once name and consent are sealed.
     pub sealed: i32,
+    pub stated: Option<String>,
+    pub basis: Option<String>,
+    pub granularity: Option<String>,
+    pub frameworks: Option<String>,
+    pub incidental: Option<String>,
 });
 
 db::entity!(subject, "catalog_subject", {

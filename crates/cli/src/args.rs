@@ -2,10 +2,10 @@
 
 use crate::app::App;
 use crate::{
-    Failure, access, account, administrator, archive, audit, backup, completion, contract, controls,
+    Failure, access, account, administrator, archive, audit, backup, completion, consent, contract, controls,
     database, demo, doctor, door, init, intake, keys, ledger, login, member, object, passkey, passport,
     password, policy, project, receipt, reference, remote, report, run, sample, serve, service, sessions,
-    site, tool, variant, visa, witness,
+    site, subject, tool, variant, visa, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -111,6 +111,12 @@ pub enum Command {
     #[command(subcommand)]
     Passport(passport::Passport),
     #[command(subcommand)]
+    Consent(consent::Consent),
+    #[command(subcommand)]
+    Use(consent::Use),
+    #[command(subcommand)]
+    Subject(subject::Subject),
+    #[command(subcommand)]
     Intake(intake::Intake),
     #[command(subcommand)]
     Sample(sample::Sample),
@@ -177,6 +183,9 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Policy(args) => args.run(app),
         Command::Project(args) => args.run(app),
         Command::Administrator(args) => args.run(app),
+        Command::Consent(args) => args.run(app),
+        Command::Use(args) => args.run(app),
+        Command::Subject(args) => args.run(app),
         Command::Member(args) => args.run(app),
         Command::Visa(args) => args.run(app),
         Command::Passport(args) => args.run(app),

@@ -264,6 +264,12 @@ fn handed(console: &mut Console, token: Option<NewFile>, done: &RestoredSite) ->
         count(done.holds),
         count(done.roles)
     ));
+    if done.consents > 0 {
+        console.say(&format!(
+            "of {} people something was said since that the backup lacks: nothing of theirs is used; record it again with `consent record`",
+            count(done.consents)
+        ));
+    }
     if done.policies > 0 {
         console.say(&format!(
             "the site's own policies are those of the backup, {} changes ago: look at `policy list`, and propose again",

@@ -35,8 +35,14 @@ impl Until {
     }
 }
 
-/// `2031-05-01`, or a moment as `2031-05-01T12:00:00Z`.
-fn day(text: &str) -> Result<Timestamp, String> {
+/// `2031-05-01`, from its beginning, or a moment as `2031-05-01T12:00:00Z`.
+pub fn begin(text: &str) -> Result<Timestamp, String> {
+    let start = format!("{text}T00:00:00Z").parse::<Timestamp>().ok();
+    start.or_else(|| text.parse().ok()).ok_or_else(|| "a day is written as 2031-05-01".to_owned())
+}
+
+/// `2031-05-01`, to its end, or a moment as `2031-05-01T12:00:00Z`.
+pub fn day(text: &str) -> Result<Timestamp, String> {
     let whole = format!("{text}T00:00:00Z").parse::<Timestamp>();
     let end = whole.ok().and_then(|start| start.checked_add(DAY).ok());
     end.or_else(|| text.parse().ok()).ok_or_else(|| "a day is written as 2031-05-01".to_owned())

@@ -104,7 +104,7 @@ pub fn read_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(line.to_owned()))
 }
 
-fn unreadable(path: &Path, source: io::Error) -> Failure {
+pub fn unreadable(path: &Path, source: io::Error) -> Failure {
     Error::Read { path: path.to_owned(), source }.into()
 }
 

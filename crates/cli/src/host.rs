@@ -268,6 +268,8 @@ pub struct RestoredSite {
     pub holds: u64,
     /// Roles that were taken away.
     pub roles: u64,
+    /// People of whom the backup lacks the newest consent or withdrawal: nothing of theirs is used.
+    pub consents: u64,
     /// How often other policies were approved since. Those of the backup are in force.
     pub policies: u64,
     /// Versions that came after the backup and are lost.

@@ -19,7 +19,7 @@
 //!   how it opens
 //! * [`console`], `text`, `file`: what people and programs read, and files that are whole
 //! * `error`: what can go wrong on this side
-//! * one module a noun: `init`, `login`, `sessions`, `site`, `account`, `project`, `administrator`, `member`, `visa`, `passport`, `intake`, `sample`,
+//! * one module a noun: `init`, `login`, `sessions`, `site`, `account`, `project`, `administrator`, `member`, `visa`, `passport`, `consent` (with `use`), `subject`, `intake`, `sample`,
 //!   `object` (with `keep`), `archive`, `backup`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`,
 //!   `audit`, `ledger`, `witness`, `serve`, `door`, `remote`, `contract`, `keys`, `controls`, `doctor`, `demo`, `completion`
 
@@ -33,6 +33,7 @@ mod audit;
 mod backup;
 mod client;
 mod completion;
+mod consent;
 pub mod console;
 mod contract;
 mod controls;
@@ -71,6 +72,7 @@ mod service;
 mod session;
 mod sessions;
 mod site;
+mod subject;
 mod text;
 mod tool;
 mod variant;

@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::app::App;
+use crate::text;
 use api::project::{self, NewProject};
 use base::{Class, ProjectId};
 use clap::{Args, Subcommand};
@@ -9,7 +10,7 @@ use clap::{Args, Subcommand};
 /// Projects: what data belongs to, and under which terms
 #[derive(Subcommand)]
 pub enum Project {
-    Create(Create),
+    Create(Box<Create>),
     List(List),
     Show(Show),
 }
@@ -32,7 +33,7 @@ impl Project {
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra project create --name \"Rare disease 7\" --class controlled --purpose care \\\n    \
-    --term DUO:0000007 --region DE --retention 10-years --consent board-2031-114 \\\n    --administrator lead --administrator deputy\n\n\
+    --term DUO:0000042 --term DUO:0000043 --granularity exome --framework GDPR --incidental reported --basis each \\\n    --region DE --retention 10-years --consent board-2031-114 --administrator lead --administrator deputy\n\n\
     Role: platform-administrator on the site."
 )]
 pub struct Create {
@@ -45,9 +46,24 @@ pub struct Create {
     /// Why the data is processed: care, research, quality, methods or teaching
     #[arg(long)]
     purpose: String,
-    /// A data-use term, a DUO code; may be given several times
+    /// A data-use term that the data came under, a DUO code with its value; may be given several times
     #[arg(long = "term", value_name = "CODE", required = true)]
     terms: Vec<String>,
+    /// What else is true of the use, for terms that ask: see docs/spec/data-use.md; may be given several times
+    #[arg(long = "use", value_name = "FACT")]
+    use_: Vec<String>,
+    /// How much of a genome the data shows: panel, exome or genome
+    #[arg(long)]
+    granularity: String,
+    /// A law that the data is under: HIPAA, GDPR, GINA or 28-CFR-202; none for invented or public data; may be given several times
+    #[arg(long = "framework", value_name = "LAW", required = true)]
+    frameworks: Vec<String>,
+    /// What becomes of findings that nobody looked for: not-reported, or reported to who cares for the person
+    #[arg(long)]
+    incidental: String,
+    /// Whose agreement the use stands on: board, for all by the decision that --consent names, or each person's own
+    #[arg(long)]
+    basis: String,
     /// Where the data must stay: a country code, or EU
     #[arg(long)]
     region: String,
@@ -69,6 +85,11 @@ impl Create {
             class: self.class,
             purpose: self.purpose,
             terms: self.terms,
+            use_: self.use_,
+            granularity: self.granularity,
+            frameworks: self.frameworks,
+            incidental: self.incidental,
+            basis: self.basis,
             region: self.region,
             retention: self.retention,
             consent: self.consent,
@@ -124,12 +145,17 @@ impl Show {
             ("class", p.class.to_string()),
             ("purpose", p.purpose),
             ("terms", p.terms.join(", ")),
+            ("use", p.use_.join(", ")),
+            ("basis", p.basis),
+            ("shows", text::or_dash(p.granularity)),
+            ("laws", text::or_dash(Some(p.frameworks.join(", ")).filter(|laws| !laws.is_empty()))),
+            ("incidental findings", text::or_dash(p.incidental)),
             ("region", p.region),
             ("retention", p.retention),
             ("consent", p.consent),
             ("made", p.created_at),
         ] {
-            app.console.line(&format!("{name:<10} {value}"))?;
+            app.console.line(&format!("{name:<20} {value}"))?;
         }
         Ok(())
     }

@@ -109,6 +109,7 @@ fn tell(console: &mut Console, verified: &Verified, public: &SitePublic) -> Resu
         What::Report => "a report was made",
         What::Reference => "a reference was registered",
         What::Tool => "a tool was registered",
+        What::Stop => "a run was stopped, and nothing of it was kept",
         What::Erasure => "keys were shredded: what is named here cannot be read again",
     };
     console.line(&format!("  {what}: {}", said.id))?;

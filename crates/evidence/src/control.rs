@@ -27,6 +27,8 @@ pub const SOURCES: &[(&str, &str)] = &[
     ("H", "45 CFR 164, HIPAA Security Rule"),
     ("53", "NIST SP 800-53 revision 5"),
     ("P11", "21 CFR 11"),
+    ("G", "Regulation (EU) 2016/679"),
+    ("NIH", "NIH Genomic Data Sharing Policy"),
     ("SA", "SATRE version 2"),
     ("AS", "OWASP ASVS 5"),
 ];
@@ -45,6 +47,8 @@ pub const CONTROLS: &[Control] = &[
     audit::clean::CONTROL,
     identity::accounts::CONTROL,
     identity::denied::CONTROL,
+    policies::uses::CONTROL,
+    identity::withdrawn::CONTROL,
     identity::apart::CONTROL,
     identity::fresh::CONTROL,
     identity::sessions::CONTROL,
@@ -53,6 +57,7 @@ pub const CONTROLS: &[Control] = &[
     identity::service::CONTROL,
     identity::tokens::CONTROL,
     identity::foreign::CONTROL,
+    policies::stated::CONTROL,
     keys::sealed::CONTROL,
     keys::shares::CONTROL,
     keys::revoked::CONTROL,
@@ -96,5 +101,20 @@ mod tests {
         }
         assert_eq!(named("c-vlt-03").unwrap().id, "C-VLT-03");
         assert_eq!(named("C-VLT-99").unwrap_err().to_string(), "there is no control `C-VLT-99`");
+    }
+
+    #[test]
+    fn the_page_of_laws_names_controls_that_there_are() {
+        let page =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/safeguards.md");
+        let text = std::fs::read_to_string(page).unwrap();
+        let ids: std::collections::BTreeSet<&str> = text
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+            .filter(|word| word.starts_with("C-") && word.len() == "C-IDN-01".len())
+            .collect();
+        assert!(ids.len() > 20, "{ids:?}");
+        for id in ids {
+            assert!(named(id).is_ok(), "the page names {id}, which is none");
+        }
     }
 }

@@ -113,7 +113,10 @@ const fn class_of(what: &What) -> Class {
         }
         What::ObjectDamaged { .. } | What::DatabaseMoved { .. } => class(DATASTORE, 99),
         What::ObjectWhole { .. } | What::ReplicaDiffers { .. } => class(DATASTORE, 99),
-        What::PolicyProposed { .. } | What::AdministratorProposed {} => class(ENTITY, 1),
+        What::PolicyProposed { .. } | What::AdministratorProposed {} | What::ConsentGiven { .. } => {
+            class(ENTITY, 1)
+        }
+        What::ConsentWithdrawn {} | What::UseReviewed {} | What::UseApproved { .. } => class(ENTITY, 3),
         What::PolicyWithdrawn { .. } | What::PolicyChanged { .. } => class(ENTITY, 3),
         What::AccountsLinked {} => class(ENTITY, 3),
         What::AccountReopened {} | What::RightsChanged { .. } | What::GrantLapsed { .. } => class(ENTITY, 3),

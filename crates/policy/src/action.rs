@@ -85,6 +85,14 @@ actions! {
     AdministerProject = "administer-project", Project Changes;
     /// Says which visas a project takes, and for which role.
     MapVisas = "map-visas", Project Changes;
+    /// What people agreed to: consents and withdrawals, and of whom one is missing.
+    ViewConsents = "view-consents", Project Shows;
+    /// Records a consent, or that what changed was reviewed.
+    RecordConsent = "record-consent", Project Changes;
+    /// Records that somebody forbids all use of their data.
+    WithdrawConsent = "withdraw-consent", Project Changes;
+    /// Approves a use as far as terms leave it to a person. Asks for a reason.
+    ApproveUse = "approve-use", Project Changes;
     /// Brings reads and their sheet in through the controlled door.
     Ingest = "ingest", Project Changes + data;
     /// Samples, readsets, packages and objects with their ids, labels and sizes; no content.

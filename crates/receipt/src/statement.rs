@@ -61,6 +61,8 @@ pub enum What {
     Tool,
     /// Keys were shredded, and the outputs cannot be read again.
     Erasure,
+    /// A run was stopped, since its data might not be used any more; nothing of it was kept.
+    Stop,
 }
 
 /// An input: its object id and the root over its ciphertext.

@@ -75,6 +75,9 @@ pub enum Error {
     /// A run that cannot be cancelled any more.
     #[error("the run has ended: it is {0}")]
     Ended(&'static str),
+    /// The data may not be used any more: its people withdrew, or its terms ended.
+    #[error("stopped: the data may not be used any more: {0}")]
+    Unusable(String),
     /// The permit was not renewed.
     #[error("the right to run it was revoked while it ran")]
     Revoked,
@@ -154,7 +157,7 @@ impl Fault for Error {
                 Kind::Integrity
             }
             Self::Cancelled | Self::Ended(_) => Kind::Conflict,
-            Self::Revoked => Kind::Denied,
+            Self::Revoked | Self::Unusable(_) => Kind::Denied,
             Self::After(_) => Kind::Internal,
             Self::Defect | Self::Scratch(_) => Kind::Internal,
             Self::Executor(e) => e.kind(),
@@ -182,6 +185,7 @@ impl Fault for Error {
             Self::Job { .. } => "RUNS-011",
             Self::Limit(_) => "RUNS-012",
             Self::Cancelled => "RUNS-013",
+            Self::Unusable(_) => "RUNS-023",
             Self::Revoked => "RUNS-014",
             Self::After(_) => "RUNS-021",
             Self::Interrupted => "RUNS-015",
@@ -221,6 +225,9 @@ impl Fault for Error {
             Self::Limit(_) => Some("give the run less to do: fewer reads at once, or another reference".into()),
             Self::After(failure) => failure.hint.clone(),
             Self::Ended(_) => Some("there is nothing left to stop; `run show` says what it made".into()),
+            Self::Unusable(_) => Some(
+                "nothing of it was kept; its receipt says so: `receipt show`. A data steward of the project can say more".into(),
+            ),
             Self::Revoked => Some("nothing of it was kept; ask who administers the project".into()),
             Self::Interrupted => Some("nothing of it was kept; start the run again".into()),
             Self::Contract { .. } | Self::Output(_) => {

@@ -60,9 +60,8 @@ impl<V: Verb, T: Thing> Lease<V, T> {
         let mut current = self.shared.lock();
         match current.lost.take() {
             Some(why) => {
-                let revoked = matches!(why.kind(), Kind::Denied | Kind::NotFound);
                 current.lost = Some(access::Error::PermitEnded);
-                Err(if revoked { Error::Revoked } else { why.into() })
+                Err(lost(why))
             }
             None if stands(&current.permit) => Ok(()),
             None => Err(Error::Access(access::Error::PermitEnded)),
@@ -83,6 +82,15 @@ impl<V: Verb, T: Thing> Lease<V, T> {
 impl<V: Verb, T: Thing> Shared<V, T> {
     fn lock(&self) -> std::sync::MutexGuard<'_, Current<V, T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a refused decision means for work that is under way.
+pub(crate) fn lost(why: access::Error) -> Error {
+    match why {
+        access::Error::NotUsable(why) => Error::Unusable(why),
+        why if matches!(why.kind(), Kind::Denied | Kind::NotFound) => Error::Revoked,
+        why => why.into(),
     }
 }
 

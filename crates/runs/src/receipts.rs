@@ -2,9 +2,9 @@
 
 use crate::Error;
 use crate::table::receipt as table;
-use access::Permit;
 use access::thing::Thing;
 use access::verb::{Seals, Verb};
+use access::{Caller, Permit};
 use audit::Audit;
 use base::{Blake3, Clock, ObjectId, ProjectId, SiteId, Timestamp};
 use db::sea_orm::ActiveValue::Set;
@@ -61,7 +61,44 @@ impl Receipts {
         outputs: &[(ObjectId, Blake3)],
     ) -> Result<Receipt, Error> {
         permit.live()?;
-        let about = predicate.id.clone();
+        self.sign(permit.caller(), tx, predicate, outputs).await
+    }
+
+    /// What is said of a run that was stopped. It stands on no permit: that none was given is what it says.
+    pub(crate) fn stop(
+        &self,
+        caller: &Caller,
+        project: &ProjectId,
+        run: &str,
+        (begun, decision): (Timestamp, u64),
+    ) -> Predicate {
+        let place = Ledger { origin: self.audit.ledger().verifier().name().to_owned(), position: decision };
+        let time = (begun, self.clock.now());
+        let mut made =
+            Predicate::new(What::Stop, run, self.site.clone(), caller.actor().to_string(), time, place);
+        made.project = Some(project.clone());
+        made.on_behalf_of = caller.on_behalf_of().cloned();
+        made
+    }
+
+    /// Issues what [`Receipts::stop`] began.
+    pub(crate) async fn issue_stop(
+        &self,
+        caller: &Caller,
+        tx: &Tx,
+        said: Predicate,
+    ) -> Result<Receipt, Error> {
+        self.sign(caller, tx, said, &[]).await
+    }
+
+    async fn sign(
+        &self,
+        caller: &Caller,
+        tx: &Tx,
+        predicate: Predicate,
+        outputs: &[(ObjectId, Blake3)],
+    ) -> Result<Receipt, Error> {
+        let (about, project) = (predicate.id.clone(), predicate.project.clone());
         let named: Vec<String> = std::iter::once(about.clone())
             .chain(predicate.about.iter().cloned())
             .chain(outputs.iter().map(|(id, _)| id.to_string()))
@@ -69,14 +106,14 @@ impl Receipts {
         let outputs = outputs.iter().map(|(id, root)| Object { id: id.clone(), root: *root });
         let envelope = receipt::sign(&Statement::new(outputs, predicate), &self.key)?;
         let event = audit::What::ReceiptIssued { payload: envelope.payload_digest()? };
-        let event = permit.event(event).in_project(permit.project().cloned()).about(named);
+        let event = caller.event(event).in_project(project.clone()).about(named);
         let position = self.audit.gate(&event).await?.position;
         let inclusion = Inclusion::from_ledger(self.audit.ledger(), position)?;
         let made = Receipt { envelope, inclusion };
         let json = String::from_utf8(made.to_json()?).map_err(|_| Error::Record)?;
         let row = table::ActiveModel {
             about: Set(about),
-            project: Set(permit.project().map(ToString::to_string)),
+            project: Set(project.map(|id| id.to_string())),
             json: Set(json),
             created_at: Set(self.clock.now().to_string()),
         };

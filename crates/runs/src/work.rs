@@ -3,7 +3,7 @@
 mod admit;
 mod files;
 
-use crate::lease::Lease;
+use crate::lease::{Lease, lost};
 use crate::progress::{Progress, State};
 use crate::sealed::{self, Order};
 use crate::site::Live;
@@ -64,6 +64,7 @@ impl Work {
     /// whoever waits for that finds everything in its place.
     pub fn go(self) {
         let mut account = Account { decision: self.asked, ..Account::default() };
+        let begun = self.runs.inner.clock.now();
         let perform = || {
             self.perform(&mut account)?;
             self.step("lake and report", || self.after())
@@ -73,13 +74,20 @@ impl Work {
             Ok(()) => State::Done,
             Err(Error::Cancelled) => State::Cancelled,
             Err(Error::Interrupted) => State::Interrupted,
-            Err(Error::Revoked) => State::Stopped,
+            Err(Error::Revoked | Error::Unusable(_)) => State::Stopped,
             Err(_) => State::Failed,
         };
         if let Err(error) = &done {
             self.progress.send_modify(|progress| progress.end_all("cancelled"));
             // A failure that cannot be stored is found by the next sweep, as interrupted.
-            let _ = self.handle.block_on(self.store_failure(state, error, &account));
+            // State and receipt go together, or the state alone where no receipt can be issued.
+            let certified = match error {
+                Error::Unusable(_) => self.handle.block_on(self.certify_stop(error, begun, &account)).is_ok(),
+                _ => false,
+            };
+            if !certified {
+                let _ = self.handle.block_on(self.store_failure(state, error, &account));
+            }
         }
         let code = done.as_ref().err().map(Fault::code);
         let ended = Ended { code, released: None, made: &account.made };
@@ -93,13 +101,8 @@ impl Work {
         let _turn = self.wait_for_turn()?;
         let inner = &self.runs.inner;
         let started = inner.clock.now();
-        let things = self.sample.readsets.iter().flat_map(|readset| readset.objects.iter().cloned());
-        let ask = Ask::<Object>::new(Action::StartRun, things).about(self.about());
-        let decided = self.handle.block_on(inner.access.decide(&self.caller, ask));
-        let permit = decided.map_err(|error| match error.kind() {
-            base::Kind::Denied | base::Kind::NotFound => Error::Revoked,
-            _ => error.into(),
-        })?;
+        let ask = self.ask();
+        let permit = self.handle.block_on(inner.access.decide(&self.caller, ask)).map_err(lost)?;
         account.decision = permit.decision();
         let every = inner.settings.renew_every;
         let lease = Lease::hold(&self.handle, inner.access.clone(), Action::StartRun, permit, every);
@@ -145,8 +148,12 @@ impl Work {
         destroyed?;
         self.handle.block_on(lease.end());
         self.go_on(lease)?;
-        account.decision = lease.permit().decision();
-        account.made = self.handle.block_on(self.admit(&lease.permit(), produced, started, account))?;
+        // INVARIANT (kept-by-a-new-decision): the last look may be a whole renewal old, and what is admitted stays.
+        let newest = lease.permit();
+        let renewed = self.runs.inner.access.renew(&newest, Action::StartRun);
+        let permit = self.handle.block_on(renewed).map_err(lost)?;
+        account.decision = permit.decision();
+        account.made = self.handle.block_on(self.admit(&permit, produced, started, account))?;
         Ok(())
     }
 
@@ -213,9 +220,30 @@ impl Work {
         if self.live.cancel.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
+    /// The question whether the run may go on.
+    fn ask(&self) -> Ask<Object> {
+        let things = self.sample.readsets.iter().flat_map(|readset| readset.objects.iter().cloned());
+        Ask::new(Action::StartRun, things).about(self.about())
+    }
+
+    /// Waits. What its people say meanwhile is looked at as often as a permit would be renewed; only a look that finds
+    /// something becomes a decision, so that a long queue does not fill the record.
     fn wait_for_turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+        let inner = &self.runs.inner;
+        let mut looked = inner.clock.monotonic();
         loop {
             self.not_cancelled()?;
+            if inner.clock.monotonic().saturating_sub(looked) >= inner.settings.renew_every {
+                looked = inner.clock.monotonic();
+                let ask = self.ask();
+                // What cannot be looked at now is looked at again; the decision before the job asks in any case.
+                if matches!(self.handle.block_on(inner.access.is_usable(&ask)), Ok(false)) {
+                    let _ = self
+                        .handle
+                        .block_on(inner.access.decide::<Run, _>(&self.caller, ask))
+                        .map_err(lost)?;
+                }
+            }
             match self.runs.inner.slots.try_acquire() {
                 Ok(turn) => return Ok(turn),
                 Err(_) => std::thread::sleep(LOOK),

@@ -24,13 +24,20 @@ use server::vigil::Room;
 use server::{Care, Parts, Places, Site};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use subjects::Subjects;
 
 /// The program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Every room's tables.
-pub const MIGRATIONS: &[&[Migration]] =
-    &[access::MIGRATIONS, keys::MIGRATIONS, archive::MIGRATIONS, catalog::MIGRATIONS, runs::MIGRATIONS];
+pub const MIGRATIONS: &[&[Migration]] = &[
+    access::MIGRATIONS,
+    keys::MIGRATIONS,
+    archive::MIGRATIONS,
+    catalog::MIGRATIONS,
+    runs::MIGRATIONS,
+    subjects::MIGRATIONS,
+];
 
 fn care(settings: &ArchiveSettings) -> Care {
     let usual = Care::default();
@@ -85,13 +92,13 @@ pub async fn open(
         settings: how_to_run(),
     });
     runs.sweep().await?;
-    let places =
-        Places { site: site.clone(), catalog: catalog.clone(), archive: archive.clone(), runs: runs.clone() };
-    join(&access, places, &keys, &archive).await?;
-    let replicas = replicas.start(&audit, &site, &clock);
+    let subjects = Subjects::new(db.clone(), audit.clone(), access.clock(), entropy.clone());
+    let held = (&catalog, &archive, &runs, &subjects);
+    join(&access, places(&site, held, &access.clock()), &keys, &archive).await?;
     let site = Site::new(Parts {
-        id: site,
         version: VERSION,
+        replicas: replicas.start(&audit, &site, &clock),
+        id: site,
         backup: backup(layout, &db, &keys, &audit, &archive, own)?,
         db,
         audit,
@@ -100,13 +107,13 @@ pub async fn open(
         safe,
         archive,
         catalog,
+        subjects,
         runs,
         program,
         witnessed: attest.shown(),
         streams: streams.start(),
         alarms,
         room,
-        replicas,
         uploads: server::Uploads::default(),
         clock,
         entropy,
@@ -215,6 +222,21 @@ async fn catalog(db: &Db, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) ->
     let catalog = Catalog::new(db.clone(), clock.clone(), entropy.clone());
     catalog.seal_rows().await?;
     Ok(catalog)
+}
+
+fn places(
+    site: &SiteId,
+    (catalog, archive, runs, subjects): (&Catalog, &Archive, &Runs, &Subjects),
+    clock: &Arc<dyn Clock>,
+) -> Places {
+    Places {
+        site: site.clone(),
+        catalog: catalog.clone(),
+        archive: archive.clone(),
+        runs: runs.clone(),
+        subjects: subjects.clone(),
+        clock: clock.clone(),
+    }
 }
 
 /// What decisions ask, and the site's own policies: before the first decision. And what keys ask before they are shredded.

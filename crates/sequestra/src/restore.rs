@@ -101,6 +101,7 @@ pub async fn restore(
         deleted: restored.deleted,
         holds: restored.holds,
         roles: restored.roles,
+        consents: restored.consents,
         policies: restored.policies,
         lost: restored.lost,
         missing,

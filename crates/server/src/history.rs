@@ -157,6 +157,7 @@ pub(crate) async fn decide(site: &Site, caller: &Caller, asked: &Question) -> Re
     match (about.get(..4).unwrap_or_default(), &asked.project) {
         ("prj_", _) => in_project::<thing::Project>(site, caller, about).await,
         ("smp_", _) => in_project::<thing::Sample>(site, caller, about).await,
+        ("sub_", _) => in_project::<thing::Subject>(site, caller, about).await,
         ("obj_", _) => in_project::<thing::Object>(site, caller, about).await,
         ("run_", _) => in_project::<thing::Run>(site, caller, about).await,
         (_, Some(project)) => in_project::<thing::Project>(site, caller, base::Id::as_str(project)).await,
@@ -266,7 +267,7 @@ async fn entry(site: &Site, recorded: Recorded, names: &BTreeMap<UserId, String>
 
 /// What somebody said in an event, as far as the caller may know: the words inside the project alone;
 /// that they were erased, wherever the event may be seen.
-async fn said(site: &Site, event: &Event, reach: &Reach) -> Option<Words> {
+pub(crate) async fn said(site: &Site, event: &Event, reach: &Reach) -> Option<Words> {
     let What::Decision { sealed_reason: Some(sealed), sealed_under, .. } = &event.what else { return None };
     let project = event.project.clone()?;
     // The right is one in this project: another project's words stay sealed.
@@ -375,15 +376,12 @@ fn words(what: &What) -> String {
             format!("{objects} objects scrubbed, {bytes} bytes, {damaged} DAMAGED")
         }
         What::Linked {} => "linked".into(),
-        What::JobStarted { closures } => format!("sealed job started with {} tools", closures.len()),
-        What::JobEnded { accepted, scratch_destroyed, .. } => format!(
-            "sealed job ended, outputs {}, scratch {}",
-            if *accepted { "accepted" } else { "refused" },
-            if *scratch_destroyed { "destroyed" } else { "NOT destroyed" }
-        ),
+        What::JobStarted { .. } | What::JobEnded { .. } => of_jobs(what),
         What::ReplicaDiffers { replica, found } => format!("REPLICA {replica} of the ledger: {found}"),
         What::StreamLags { stream, next } => format!("stream {stream} lags: events from {next} on wait"),
         What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
+        What::ConsentGiven { .. } | What::ConsentWithdrawn {} => of_uses(what),
+        What::UseReviewed {} | What::UseApproved { .. } => of_uses(what),
         What::RightsChanged { .. }
         | What::GrantLapsed { .. }
         | What::AdministratorProposed {}
@@ -442,6 +440,35 @@ fn how_it_ended(what: &What) -> String {
     text
 }
 
+/// The line of a sealed job.
+fn of_jobs(what: &What) -> String {
+    match what {
+        What::JobStarted { closures } => format!("sealed job started with {} tools", closures.len()),
+        What::JobEnded { accepted, scratch_destroyed, .. } => format!(
+            "sealed job ended, outputs {}, scratch {}",
+            if *accepted { "accepted" } else { "refused" },
+            if *scratch_destroyed { "destroyed" } else { "NOT destroyed" }
+        ),
+        other => other.kind().to_owned(),
+    }
+}
+
+/// The line of what people agreed to, and of what a steward made of it.
+fn of_uses(what: &What) -> String {
+    match what {
+        What::ConsentGiven { until: Some(until), .. } => format!("consent given until {until}"),
+        What::ConsentGiven { .. } => "consent given".into(),
+        What::ConsentWithdrawn {} => {
+            "consent WITHDRAWN: nothing of this subject is used in this project".into()
+        }
+        What::UseApproved { reasons, until } => {
+            format!("use approved until {until}, where terms leave it to a person: {reasons} reasons")
+        }
+        What::UseReviewed {} => "changed consent reviewed: used as it says now".into(),
+        other => other.kind().to_owned(),
+    }
+}
+
 /// The line of what happens to policies, and to what people hold.
 fn of_policies(what: &What) -> String {
     match what {
@@ -462,6 +489,15 @@ fn of_policies(what: &What) -> String {
             format!("POLICIES DISAGREE about {action}: denied, and Cedar alone decides from now on")
         }
         other => other.kind().to_owned(),
+    }
+}
+
+/// How an act ended, in one word.
+pub(crate) const fn ended_word(result: Outcome) -> &'static str {
+    match result {
+        Outcome::Done => "done",
+        Outcome::Failed => "failed",
+        Outcome::Unknown => "unknown",
     }
 }
 

@@ -12,12 +12,13 @@
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
 //! * one module a resource: `people`, `session`, `passkey`, `oidc`, `terminal`, `pages`, `service`, `policy`, `project`,
-//!   `package`, `sample`, `object`, `tool`, `storage`, `reference`, `rights`, `run`, `variant`, `history`, `export`,
+//!   `package`, `consent`, `seen`, `sample`, `object`, `tool`, `storage`, `reference`, `rights`, `run`, `variant`, `history`, `export`,
 //!   `record`, `tail`, `process`, `keys`,
 //!   `erase`, `keep`, `scrub`, `backup`
 //! * [`witnessed`]: what the site's witnesses cosigned
 //! * [`vigil`]: what the site looks at by itself, so that somebody hears of it
 //! * [`provider`]: asks what unseals the site again
+//! * `usable`: whether data may be used for what its project states
 //! * [`holds`]: whether a legal hold or a retention floor forbids an erasure
 
 mod administrator;
@@ -25,6 +26,7 @@ mod admit;
 mod attend;
 mod backup;
 mod body;
+mod consent;
 pub mod counts;
 pub mod door;
 mod erase;
@@ -58,6 +60,7 @@ pub mod router;
 mod run;
 mod sample;
 mod scrub;
+mod seen;
 mod service;
 mod session;
 pub mod site;
@@ -66,6 +69,7 @@ mod tail;
 mod terminal;
 mod tool;
 pub mod traffic;
+mod usable;
 mod variant;
 pub mod vigil;
 mod volume;

@@ -12,6 +12,7 @@ use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use base::{ProjectId, UserId};
+use catalog::{Scope, StatedUse};
 use std::collections::BTreeSet;
 
 pub(crate) async fn create(
@@ -27,11 +28,20 @@ pub(crate) async fn create(
     if administrators.is_empty() {
         administrators.insert(caller.user().cloned().ok_or(access::Error::NotSignedIn)?);
     }
+    let purpose: catalog::Purpose = body.purpose.parse()?;
+    let frameworks = body.frameworks.iter().map(|one| one.parse()).collect::<Result<_, catalog::Error>>()?;
     let new = catalog::NewProject {
         name: body.name,
         class: body.class,
-        purpose: body.purpose.parse()?,
-        terms: body.terms,
+        purpose,
+        terms: crate::consent::read(&body.terms)?,
+        stated: StatedUse::parse(purpose, body.use_.iter().map(String::as_str))?,
+        scope: Scope {
+            granularity: body.granularity.parse()?,
+            frameworks,
+            incidental: body.incidental.parse()?,
+        },
+        basis: body.basis.parse()?,
         region: body.region,
         retention: body.retention.parse().map_err(|e: base::role::ParseWordError| Error::Value {
             field: "retention class",
@@ -78,7 +88,17 @@ fn wire(project: catalog::Project) -> Project {
         name: project.name,
         class: project.class,
         purpose: project.purpose.as_str().to_owned(),
-        terms: project.terms,
+        terms: project.terms.split(' ').map(str::to_owned).collect(),
+        use_: project.stated.words(project.purpose),
+        granularity: project.scope.as_ref().map(|scope| scope.granularity.as_str().to_owned()),
+        frameworks: project
+            .scope
+            .iter()
+            .flat_map(|scope| &scope.frameworks)
+            .map(|one| one.as_str().to_owned())
+            .collect(),
+        incidental: project.scope.as_ref().map(|scope| scope.incidental.as_str().to_owned()),
+        basis: project.basis.as_str().to_owned(),
         region: project.region,
         retention: project.retention.as_str().to_owned(),
         consent: project.consent,

@@ -3,9 +3,9 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
-    administrator, backup, erase, export, history, keep, keys, object, oidc, package, pages, passkey,
-    passport, password, people, policy, process, project, record, reference, rights, run, sample, scrub,
-    service, session, tail, terminal, tool, variant, volume,
+    administrator, backup, consent, erase, export, history, keep, keys, object, oidc, package, pages,
+    passkey, passport, password, people, policy, process, project, record, reference, rights, run, sample,
+    scrub, seen, service, session, tail, terminal, tool, variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -179,6 +179,15 @@ impl Handlers {
         self.set("package begin", package::begin);
         self.set("package file", package::file);
         self.set("package commit", package::commit);
+        self.set("use show", consent::show_use);
+        self.set("use approve", consent::approve_use);
+        self.set("audit who-saw", seen::who_saw);
+        self.set("subject report", seen::report);
+        self.set("consent list", consent::list);
+        self.set("consent show", consent::show);
+        self.set("consent withdraw", consent::withdraw);
+        self.set("consent record", consent::record);
+        self.set("consent review", consent::review);
         self.set("sample list", sample::list);
         self.set("sample show", sample::show);
         self.set("object list", object::list);

@@ -1,18 +1,20 @@
 //! The rooms of an open site, together.
 
 use crate::body::blocking;
+use crate::usable::Judge;
 use crate::{Failure, Witnessed};
-use access::facts::{ClassAnswer, PlaceAnswer, SubjectAnswer};
+use access::facts::{ClassAnswer, PlaceAnswer, SubjectAnswer, UseAnswer};
 use access::thing::Thing;
 use access::verb::Verb;
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place};
 use archive::Archive;
 use audit::{Actor, Audit, Event, What};
-use base::{Clock, DeletionId, Entropy, Id, SiteId, Timestamp};
+use base::{Clock, DeletionId, Entropy, Id, ProjectId, SiteId, Timestamp};
 use catalog::Catalog;
 use db::{Db, Tx};
 use intake::{Door, FastqCheck, Limits};
 use keys::Keys;
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,6 +44,8 @@ pub struct Parts {
     pub backup: backup::Backup,
     /// The catalog.
     pub catalog: Catalog,
+    /// What people agreed to.
+    pub subjects: subjects::Subjects,
     /// Tools, references and runs.
     pub runs: runs::Runs,
     /// The program whose internal subcommand checks FASTQ files behind walls: our own.
@@ -265,6 +269,10 @@ pub struct Places {
     pub archive: Archive,
     /// Runs.
     pub runs: runs::Runs,
+    /// What people agreed to.
+    pub subjects: subjects::Subjects,
+    /// Terms and consents end.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Facts for Places {
@@ -299,6 +307,26 @@ impl Facts for Places {
                 Ok(object) => self.archive.subject_of(&object).await?,
                 Err(_) => self.catalog.subject_of(id).await?,
             })
+        })
+    }
+
+    fn usable<'a>(&'a self, project: &'a ProjectId, things: &'a [String]) -> UseAnswer<'a> {
+        Box::pin(async move {
+            let Some(stated) = self.catalog.stated(project).await? else {
+                return Err("the project is not there".into());
+            };
+            let mut subjects = BTreeSet::new();
+            for thing in things {
+                subjects.extend(self.subject(thing).await?);
+            }
+            let approved = self.subjects.approved(project).await?;
+            let judge = Judge { stated: &stated, approved: &approved, now: self.clock.now() };
+            let mut refusals = judge.of_project();
+            for subject in subjects {
+                let standing = self.subjects.standing(project, &subject).await?;
+                refusals.extend(judge.of_person(&standing));
+            }
+            Ok(refusals)
         })
     }
 

@@ -1,7 +1,7 @@
 //! The lower rooms of a site, opened in a temporary folder.
 
 use crate::{Authenticator, authenticator};
-use access::facts::{ClassAnswer, PlaceAnswer, SubjectAnswer};
+use access::facts::{ClassAnswer, PlaceAnswer, SubjectAnswer, UseAnswer};
 use access::thing::{Project, Site};
 use access::verb::{Manage, Verb, View};
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place, thing::Thing};
@@ -13,10 +13,11 @@ use base::{
     Class, Clock, Entropy, Id, ProjectId, RequestId, Retention, Role, SiteId, SystemClock, SystemEntropy,
     UserId,
 };
-use catalog::{Catalog, NewProject, Purpose};
+use catalog::{Basis, Catalog, Framework, Granularity, Incidental, NewProject, Purpose, Scope, StatedUse};
 use db::{Db, Migration};
 use keys::wrap::WrappingKey;
 use keys::{Credential, Custody, Keys, Reach, Roots, Safe, SiteSecrets};
+use policy::terms::Terms;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -129,6 +130,13 @@ impl Facts for Places {
                 Err(_) => self.catalog.subject_of(id).await?,
             })
         })
+    }
+
+    fn usable<'a>(&'a self, project: &'a ProjectId, things: &'a [String]) -> UseAnswer<'a> {
+        match &self.more {
+            Some(more) => more.usable(project, things),
+            None => Box::pin(async { Ok(Vec::new()) }),
+        }
     }
 
     fn strictest(&self) -> ClassAnswer<'_> {
@@ -353,7 +361,14 @@ pub fn new_project(class: Class) -> NewProject {
         name: "A test".into(),
         class,
         purpose: Purpose::Research,
-        terms: vec!["DUO:0000042".into()],
+        terms: Terms::parse("DUO:0000042").expect("a term"),
+        stated: StatedUse::of_purpose(Purpose::Research),
+        scope: Scope {
+            granularity: Granularity::Genome,
+            frameworks: vec![Framework::None],
+            incidental: Incidental::NotReported,
+        },
+        basis: Basis::Board,
         region: "EU".into(),
         retention: Retention::Days90,
         consent: "TEST-1".into(),

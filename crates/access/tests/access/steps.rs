@@ -1,8 +1,9 @@
 //! Databases of the release before: what was in them is read as it was meant, on both kinds of database.
 
+use access::facts::{PlaceAnswer, SubjectAnswer, UseAnswer};
 use access::thing::Site;
 use access::verb::Manage;
-use access::{Access, Action, Ask, Error, Facts, Permit, Place, facts::PlaceAnswer, facts::SubjectAnswer};
+use access::{Access, Action, Ask, Error, Facts, Permit, Place};
 use audit::field::{FieldAnswer, SealedField, Whose, Words};
 use audit::{Actor, Audit, Event, FieldSealer, What};
 use base::{FixedClock, Id, RequestId, Role, Sensitive, SiteId, SystemEntropy};
@@ -20,6 +21,10 @@ impl Facts for Bare {
 
     fn subject<'a>(&'a self, _: &'a str) -> SubjectAnswer<'a> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn usable<'a>(&'a self, _: &'a base::ProjectId, _: &'a [String]) -> UseAnswer<'a> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 }
 

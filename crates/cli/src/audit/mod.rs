@@ -2,6 +2,9 @@
 
 mod export;
 mod volume;
+mod who_saw;
+
+pub use who_saw::tell as tell_accesses;
 
 use crate::app::App;
 use crate::{Error, Failure, receipt, text};
@@ -15,6 +18,7 @@ pub enum Audit {
     Search(Box<Search>),
     Export(Box<export::Export>),
     Volume(volume::Volume),
+    WhoSaw(who_saw::WhoSaw),
 }
 
 impl Audit {
@@ -23,6 +27,7 @@ impl Audit {
             Self::Search(args) => args.run(app),
             Self::Export(args) => args.run(app),
             Self::Volume(args) => args.run(app),
+            Self::WhoSaw(args) => args.run(app),
         }
     }
 }

@@ -339,6 +339,7 @@ impl Host for Site {
             deleted: 2,
             holds: 3,
             roles: 4,
+            consents: 0,
             policies: 0,
             lost: 5,
             missing: 0,

@@ -109,6 +109,9 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
     let acts = [
         (Who::Administrator, "keys status"),
         (Who::Administrator, "keys rotate"),
+        (Who::Steward, "consent list"),
+        (Who::Steward, "consent withdraw"),
+        (Who::Steward, "consent record"),
         (Who::Steward, "visa map"),
         (Who::Steward, "object hold"),
         (Who::Steward, "object lift"),
@@ -136,6 +139,8 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
     }
     by_two(site)?;
     named_by_two(site)?;
+    site.json(Who::Steward, &["consent", "review", &things.subject])?;
+    left_to_a_person(site)?;
     let start = ["run", "start", "germline", "--sample", &things.sample, "--reference", &things.reference];
     let started = site.json(Who::Analyst, &start)?;
     let run = started.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -173,7 +178,9 @@ fn named_by_two(site: &Site) -> Result<()> {
     let words = ["account", "create", "keeper", "--role", "platform-administrator"];
     let (_, keeper) = signed_in(site, "keeper", &site.json(Who::Administrator, &words)?)?;
     site.invite("gone", &[])?;
-    let words = "project create --name Left --class sandbox --purpose research --term DUO:0000042 --region EU \
+    let words = "project create --name Left --class sandbox --purpose research --term DUO:0000042 \
+         --granularity genome --framework none --incidental not-reported --basis board \
+         --region EU \
                  --retention 90-days --consent NONE-2 --administrator gone";
     let made = site.json(Who::Administrator, &words.split(' ').collect::<Vec<_>>())?;
     let project = made.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -184,6 +191,18 @@ fn named_by_two(site: &Site) -> Result<()> {
         200 => Ok(()),
         status => Err(Error::unplayable(format!("`administrator approve` was answered with {status}"))),
     }
+}
+
+/// A project whose terms leave something to a person, and the person's approval.
+fn left_to_a_person(site: &Site) -> Result<()> {
+    let words = "project create --name Ethics --class sandbox --purpose research --term DUO:0000042 --term DUO:0000021 \
+                 --granularity panel --framework none --incidental not-reported --basis board --region EU \
+                 --retention 90-days --consent NONE-4 --administrator manager";
+    let made = site.json(Who::Administrator, &words.split_whitespace().collect::<Vec<_>>())?;
+    let project = made.get("id").and_then(Value::as_str).unwrap_or_default();
+    site.json(Who::Manager, &["member", "add", project, Who::Steward.name(), "--role", "data-steward"])?;
+    let words = ["use", "approve", project, "--reason", "control", "--until", "2999-01-01", "--yes"];
+    site.json(Who::Steward, &words).map(drop)
 }
 
 pub(crate) fn catalogue(site: &Site) -> Result<Catalogue> {
@@ -323,6 +342,7 @@ fn coverage(routes: &[&Route], events: &[Event]) -> (usize, Vec<String>) {
 pub(crate) struct Things {
     pub(crate) project: String,
     pub(crate) sample: String,
+    pub(crate) subject: String,
     pub(crate) object: String,
     pub(crate) run: String,
     pub(crate) reference: String,
@@ -340,7 +360,9 @@ impl Things {
         let project = first(Who::Analyst, &["project", "list"])?;
         let sample = first(Who::Analyst, &["sample", "list", &project])?;
         let recipient = site.beside("recipient.pub");
+        let shown = site.json(Who::Analyst, &["sample", "show", &sample])?;
         Ok(Self {
+            subject: shown.get("subject").and_then(Value::as_str).unwrap_or_default().to_owned(),
             object: first(Who::Exporter, &["object", "list", &sample])?,
             run: first(Who::Analyst, &["run", "list", &project])?,
             reference: first(Who::Analyst, &["reference", "list"])?,
@@ -356,6 +378,7 @@ impl Things {
         let query = if path == "/v1/audit" { format!("?about={}", self.sample) } else { String::new() };
         path.replace("{project}", &self.project)
             .replace("{sample}", &self.sample)
+            .replace("{subject}", &self.subject)
             .replace("{object}", &self.object)
             .replace("{run}", &self.run)
             .replace("{about}", &self.run)
@@ -394,10 +417,16 @@ impl Things {
             "account link" => json!({"issuer": "elsewhere", "subject": "someone"}),
             "visa map" => json!({"issuer": "elsewhere", "value": "dataset", "role": "viewer"}),
             "project create" => json!({
-                "name": "Throw-away", "class": "research", "purpose": "research", "terms": ["DUO:0000042"],
+                "name": "Throw-away", "class": "research", "purpose": "research", "terms": ["DUO:0000042"], "granularity": "genome", "frameworks": ["none"],
+                "incidental": "not-reported", "basis": "board",
                 "region": "EU", "retention": "90-days", "consent": "NONE-2",
             }),
             "member add" => json!({"account": "viewer", "role": "viewer"}),
+            "use approve" => json!({"reasons": [], "reason": "control", "until": "2999-01-01T00:00:00Z"}),
+            "consent record" => {
+                json!({"form": "control", "terms": ["DUO:0000042"], "document": "07".repeat(32)})
+            }
+            "consent review" => json!({"newest": 0}),
             "package begin" => json!({"sheet": "", "manifest": ""}),
             "object get" => json!({"recipient": self.recipient, "reason": "control"}),
             "object hold" | "object lift" | "object delete" => because(),

@@ -79,6 +79,7 @@ fn things(project: &str, package: &Package) -> Things {
     Things {
         project: project.to_owned(),
         sample: package.sample.clone(),
+        subject: package.subject.clone(),
         object: package.objects.first().cloned().unwrap_or_default(),
         run: none("run"),
         reference: none("ref"),
@@ -116,14 +117,17 @@ fn without_a_role(play: &mut Play, site: &Site, things: &Things) -> Result<()> {
 fn unknown(play: &mut Play, site: &Site, things: &Things) -> Result<()> {
     play.does("ask every route that names a sample or an object by ids that were never given, as an analyst");
     let none = |kind: &str| format!("{kind}_{}", "0".repeat(20));
-    let mut absent = Things { sample: none("smp"), object: none("obj"), ..things.clone() };
+    let mut absent =
+        Things { sample: none("smp"), subject: none("sub"), object: none("obj"), ..things.clone() };
     play.spoil("the sample is one that is there", || {
         absent.sample.clone_from(&things.sample);
         Ok(())
     })?;
     let all = catalogue(site)?;
     let of_things = |route: &&Route| {
-        ["{sample}", "{object}", "{thing}", "{run}", "{about}"].iter().any(|name| route.path.contains(name))
+        ["{sample}", "{subject}", "{object}", "{thing}", "{run}", "{about}"]
+            .iter()
+            .any(|name| route.path.contains(name))
     };
     let routes: Vec<&Route> = all.routes.iter().filter(of_things).collect();
     let well = answered(site, &site.session(Who::Analyst)?, &routes, &absent)?;

@@ -103,7 +103,9 @@ fn stale(play: &mut Play, site: &Site, act: &Act, codes: &Codes) -> Result<()> {
 fn strict(play: &mut Play, site: &Site, passkey: &mut Passkey) -> Result<()> {
     let words = |administrator| {
         format!(
-            "project create --name Throw-away --class clinical --purpose research --term DUO:0000042 --region EU \
+            "project create --name Throw-away --class clinical --purpose research --term DUO:0000042 \
+                 --granularity genome --framework none --incidental not-reported --basis board \
+                 --region EU \
              --retention 90-days --consent NONE-1 --administrator {administrator}"
         )
     };

@@ -13,6 +13,7 @@ pub(crate) mod passkey;
 pub mod service;
 pub mod sessions;
 pub mod tokens;
+pub mod withdrawn;
 
 /// The shape of a public key; nobody has the other half.
 pub(crate) const RECIPIENT: &str = "-----BEGIN CRYPT4GH PUBLIC KEY-----\nCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\n\

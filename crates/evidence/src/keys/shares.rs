@@ -82,7 +82,7 @@ fn with_shares(site: &Site, words: &[&str], shares: &[&Path]) -> Result<Done> {
     site.done(&mut command)
 }
 
-fn clinical() -> [&'static str; 18] {
+fn clinical() -> [&'static str; 28] {
     [
         "project",
         "create",
@@ -94,6 +94,16 @@ fn clinical() -> [&'static str; 18] {
         "care",
         "--term",
         "DUO:0000042",
+        "--term",
+        "DUO:0000043",
+        "--granularity",
+        "genome",
+        "--framework",
+        "none",
+        "--incidental",
+        "not-reported",
+        "--basis",
+        "board",
         "--region",
         "EU",
         "--retention",

@@ -1,3 +1,5 @@
 //! What decides, and who changed it.
 
 pub mod named;
+pub mod stated;
+pub mod uses;

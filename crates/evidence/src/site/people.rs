@@ -57,6 +57,8 @@ const INVITED: [Who; 5] = [Who::Auditor, Who::Manager, Who::Analyst, Who::Export
 pub struct Package {
     /// The sample, `smp_…`.
     pub sample: String,
+    /// Whose it is, `sub_…`.
+    pub subject: String,
     /// Its objects, `obj_…`.
     pub objects: Vec<String>,
     /// The folder it came from.
@@ -121,7 +123,9 @@ impl Site {
     /// A project in which analyst, exporter and steward are members; its id.
     pub fn project(&self, class: &str) -> Result<String> {
         let words = format!(
-            "project create --name Throw-away --class {class} --purpose research --term DUO:0000042 --region EU \
+            "project create --name Throw-away --class {class} --purpose research --term DUO:0000042 \
+                 --granularity genome --framework none --incidental not-reported --basis board \
+                 --region EU \
              --retention 90-days --consent NONE-1 --administrator manager"
         );
         let made = self.json(Who::Administrator, &words.split_whitespace().collect::<Vec<_>>())?;
@@ -163,6 +167,11 @@ impl Site {
     /// Takes made reads into a project.
     pub fn package(&self, project: &str, seed: u32) -> Result<Package> {
         let from = self.reads(seed)?;
+        self.taken(project, from)
+    }
+
+    /// Takes the reads of a folder into a project.
+    pub fn taken(&self, project: &str, from: PathBuf) -> Result<Package> {
         let before = self.ids(Who::Analyst, &["sample", "list", project])?;
         let (sheet, manifest) = (from.join("samplesheet.csv"), from.join("md5sums.txt"));
         self.json(Who::Analyst, &Self::put(project, text(&sheet)?, text(&manifest)?))?;
@@ -170,7 +179,9 @@ impl Site {
         let new = now.into_iter().find(|id| !before.contains(id));
         let sample = new.ok_or_else(|| Error::unplayable("no sample came in"))?;
         let objects = self.ids(Who::Exporter, &["object", "list", &sample])?;
-        Ok(Package { sample, objects, from })
+        let shown = self.json(Who::Analyst, &["sample", "show", &sample])?;
+        let subject = shown.get("subject").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Package { sample, subject, objects, from })
     }
 
     /// Has an object released; the file, if one came. To a recipient nobody is, unless one was named.

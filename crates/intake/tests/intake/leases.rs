@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use access::facts::{PlaceAnswer, SubjectAnswer};
+use access::facts::{PlaceAnswer, SubjectAnswer, UseAnswer};
 use access::thing::Project;
 use access::verb::{Manage, Write};
 use access::{Access, Action, Ask, Facts, Permit};
@@ -25,6 +25,10 @@ impl Facts for Places {
 
     fn subject<'a>(&'a self, _: &'a str) -> SubjectAnswer<'a> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn usable<'a>(&'a self, _: &'a base::ProjectId, _: &'a [String]) -> UseAnswer<'a> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A small site without an archive: objects are what the test says they are.
 
-use access::facts::{PlaceAnswer, SubjectAnswer};
+use access::facts::{PlaceAnswer, SubjectAnswer, UseAnswer};
 use access::thing::{Object, Project, Site, Thing};
 use access::verb::{Manage, Read, Verb, Write};
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place};
@@ -79,6 +79,10 @@ impl Facts for Places {
     fn subject<'a>(&'a self, id: &'a str) -> SubjectAnswer<'a> {
         let subject = self.subjects.lock().unwrap().get(id).cloned();
         Box::pin(async move { Ok(subject) })
+    }
+
+    fn usable<'a>(&'a self, _: &'a base::ProjectId, _: &'a [String]) -> UseAnswer<'a> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 }
 

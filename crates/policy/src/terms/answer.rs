@@ -200,12 +200,12 @@ impl fmt::Display for Reason {
             Self::Over { last: None } => {
                 write!(f, "the months of use are over ({})", Code::TimeLimit)
             }
-            Self::NoAim => f.write_str("the request does not state what the use is for"),
+            Self::NoAim => f.write_str("the project does not state what the use is for"),
             Self::NoPermission => {
                 f.write_str("it is not stated what the data, or a part of it, may be used for")
             }
             Self::Unclear { by } => {
-                write!(f, "the request does not state what the research is about, which matters for {by}")
+                write!(f, "the project does not state what the research is about, which matters for {by}")
             }
             Self::NoWord { aim: aim @ (Aim::Sensitive | Aim::Other) } => {
                 write!(f, "{aim} is asked for, which no program decides")
@@ -219,7 +219,7 @@ impl fmt::Display for Reason {
                 Code::DiseaseSpecific
             ),
             Self::NotStated { by } => {
-                write!(f, "the request does not state what is asked by {by}: {}", by.words())
+                write!(f, "the project does not state what is asked by {by}: {}", by.words())
             }
             Self::NotNamed { by } => write!(f, "the terms have {by} and do not name which: {}", by.words()),
             Self::CommercialAllTheSame => write!(

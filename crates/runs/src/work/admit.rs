@@ -4,12 +4,13 @@ use super::files::Produced;
 use super::{Account, Work};
 use crate::progress::State;
 use crate::table::run;
-use crate::{Error, reference};
+use crate::{Error, Failure, reference};
 use access::Permit;
 use access::thing::Object;
 use access::verb::Run;
-use base::{Blake3, ObjectId, Timestamp};
+use base::{Blake3, Fault, ObjectId, Timestamp};
 use catalog::NewResult;
+use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::EntityTrait;
 use receipt::What;
 
@@ -73,5 +74,29 @@ impl Work {
         predicate.parameters = self.parameters.clone();
         predicate.quality = produced.quality.figures();
         Ok(predicate)
+    }
+
+    /// Stores how the run ended, with a receipt that nothing came of it, and why: for those whose data it was.
+    pub(super) async fn certify_stop(
+        &self,
+        why: &Error,
+        begun: Timestamp,
+        account: &Account,
+    ) -> Result<(), Error> {
+        let inner = &self.runs.inner;
+        let id = base::Id::as_str(&self.id);
+        let mut said = inner.receipts.stop(&self.caller, &self.sample.project, id, (begun, account.decision));
+        said.about = vec![self.sample.id.to_string(), self.sample.subject.to_string()];
+        said.workflow =
+            Some(receipt::Workflow { name: self.workflow.name.to_owned(), source: self.workflow.digest() });
+        said.parameters.insert("code".to_owned(), why.code().to_owned());
+        said.parameters.insert("why".to_owned(), why.to_string());
+        let mut row = self.ended_row(State::Stopped, account);
+        let failure = Failure::of(why, &self.runs.redactor(Some(&self.sample)));
+        row.error = Set(Some(failure.to_json()));
+        let tx = inner.db.begin(account.decision).await?;
+        inner.receipts.issue_stop(&self.caller, &tx, said).await?;
+        run::Entity::update(row).exec(&*tx).await?;
+        Ok(tx.commit().await?)
     }
 }

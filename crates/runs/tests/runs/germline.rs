@@ -1,12 +1,11 @@
 //! A run that goes well: results, figures, receipt, record, and nothing in clear.
 
-use crate::site::{RECEIPT_SEED, Site, a_read, case, files_below, helper, holds};
+use crate::site::{Site, a_read, case, files_below, helper, holds};
 use access::thing::{self, Object};
 use access::verb::{Read as ReadVerb, View};
 use access::{Action, Permit};
 use audit::What;
 use base::{Fault, Id, Kind, ObjectId, Role, RunId};
-use receipt::SitePublic;
 use runs::State;
 use std::io::Read;
 
@@ -87,13 +86,7 @@ fn unpack(bytes: &[u8]) -> Vec<u8> {
 }
 
 async fn receipts_verify(site: &Site, id: &RunId, run: &runs::RunView) {
-    let ledger = site.spine.audit.ledger();
-    let key = ledger::SigningKey::from_seed(&RECEIPT_SEED).unwrap();
-    let public = SitePublic {
-        site: site.spine.site.clone(),
-        ledger: ledger.verifier().clone(),
-        receipts: key.verifier("test.example/receipts").unwrap(),
-    };
+    let public = site.public();
     let viewer = site.members.with(Role::Viewer);
     let permit: Permit<View, thing::Run> = site.spine.permit(viewer, Action::ViewReceipt, id).await;
     let json = site.runs.receipts().receipt(&permit, id.as_str()).await.unwrap();

@@ -1,21 +1,22 @@
 //! A site with tools, a reference, and one invented person's reads.
 
-use access::facts::{PlaceAnswer, SubjectAnswer};
+use access::facts::{PlaceAnswer, SubjectAnswer, UseAnswer};
 use access::thing::{self, Object, Project};
 use access::verb::{Manage, Run, View, Write as WriteVerb};
-use access::{Action, Ask, Caller, Facts, Permit};
+use access::{Action, Ask, Caller, Facts, Permit, Unusable};
 use archive::Spec;
 use base::{Class, ReferenceId, Role, RunId, SampleId, UserId};
 use catalog::{Catalog, NewRow};
 use db::Db;
 use executor::Limits;
+use receipt::SitePublic;
 use runs::{Recipe, ReferenceRole, RunSpec, RunView, Runs, RunsParts, Settings};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use testkit::{Members, Spine};
 
@@ -27,10 +28,14 @@ pub struct Site {
     pub members: Members,
     pub analyst: Caller,
     pub approver: Caller,
+    refusals: Refusals,
 }
 
 /// The places of runs, beside those of the spine.
-struct RunPlaces(Db, Catalog);
+struct RunPlaces(Db, Catalog, Refusals);
+
+/// Why data may not be used, as a test says; nothing at first.
+type Refusals = Arc<Mutex<Vec<Unusable>>>;
 
 impl Facts for RunPlaces {
     fn place<'a>(&'a self, id: &'a str) -> PlaceAnswer<'a> {
@@ -46,13 +51,20 @@ impl Facts for RunPlaces {
     fn subject<'a>(&'a self, _: &'a str) -> SubjectAnswer<'a> {
         Box::pin(async { Ok(None) })
     }
+
+    fn usable<'a>(&'a self, _: &'a base::ProjectId, _: &'a [String]) -> UseAnswer<'a> {
+        let refusals = self.2.lock().unwrap().clone();
+        Box::pin(async move { Ok(refusals) })
+    }
 }
 
 impl Site {
     /// A site without tools.
     pub async fn bare() -> Self {
+        let refusals = Refusals::default();
+        let told = refusals.clone();
         let facts = |db: &Db, catalog: &Catalog| {
-            Some(Arc::new(RunPlaces(db.clone(), catalog.clone())) as Arc<dyn Facts>)
+            Some(Arc::new(RunPlaces(db.clone(), catalog.clone(), told)) as Arc<dyn Facts>)
         };
         let spine = Spine::with_facts(&[runs::MIGRATIONS], facts).await;
         let members = spine.project(Class::Clinical).await;
@@ -69,7 +81,7 @@ impl Site {
         tx.commit().await.unwrap();
         let runs = open(&spine);
         runs.sweep().await.unwrap();
-        Self { spine, runs, members, analyst, approver }
+        Self { spine, runs, members, analyst, approver, refusals }
     }
 
     /// A site with every shipped tool.
@@ -160,9 +172,14 @@ impl Site {
 
     /// The permit that a start needs.
     pub async fn run_permit(&self, sample: &SampleId) -> Permit<Run, Object> {
+        self.may_run(sample).await.unwrap()
+    }
+
+    /// The same, or why not.
+    pub async fn may_run(&self, sample: &SampleId) -> Result<Permit<Run, Object>, access::Error> {
         let objects = self.spine.catalog.read_objects(sample).await.unwrap();
         let ask = Ask::<Object>::new(Action::StartRun, objects).about([sample.to_string()]);
-        self.spine.access.decide(&self.analyst, ask).await.unwrap()
+        self.spine.access.decide(&self.analyst, ask).await
     }
 
     pub async fn start(&self, sample: &SampleId, reference: &ReferenceId) -> Result<RunId, runs::Error> {
@@ -189,6 +206,22 @@ impl Site {
         let working =
             |p: &runs::Progress| p.state.is_final() || p.tasks.iter().any(|task| task.name != "inputs");
         progress.wait_for(working).await.unwrap();
+    }
+
+    /// What an auditor checks its receipts with.
+    pub fn public(&self) -> SitePublic {
+        let key = ledger::SigningKey::from_seed(&RECEIPT_SEED).unwrap();
+        SitePublic {
+            site: self.spine.site.clone(),
+            ledger: self.spine.audit.ledger().verifier().clone(),
+            receipts: key.verifier("test.example/receipts").unwrap(),
+        }
+    }
+
+    /// From now on the people whose data it is forbid all use.
+    pub fn withdraw(&self) {
+        let why = Unusable { rule: "consent-withdrawn", why: "the person forbids all use".into() };
+        self.refusals.lock().unwrap().push(why);
     }
 
     /// Takes the analyst out of the project.

@@ -2,10 +2,10 @@
 
 use crate::site::{Site, open};
 use access::thing;
-use access::verb::Manage;
+use access::verb::{Manage, View};
 use access::{Action, Permit};
 use audit::{Outcome, What};
-use base::Id;
+use base::{Fault, Id};
 use runs::{RunView, State};
 
 async fn nothing_was_kept(site: &Site, run: &RunView, bodies: usize) {
@@ -76,4 +76,43 @@ async fn a_run_that_a_crash_cut_off_is_found_at_the_next_start() {
     let run = next.show(&permit, &id).await.unwrap();
     assert_eq!((run.state, run.error.unwrap().code.as_str()), (State::Interrupted, "RUNS-015"));
     assert_eq!(next.sweep().await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_ends_the_run_under_way_and_the_one_that_waits_and_receipts_say_so() {
+    let (site, sample, reference) = Site::ready().await;
+    let bodies = site.bodies();
+    let first = site.start(&sample, &reference).await.unwrap();
+    let second = site.start(&sample, &reference).await.unwrap();
+    site.under_way(&first).await;
+    let permits = [site.run_view(&first).await, site.run_view(&second).await];
+    site.withdraw();
+    let mut ended = Vec::new();
+    for (permit, id) in permits.iter().zip([&first, &second]) {
+        site.runs.wait(permit, id).await.unwrap();
+        ended.push(site.runs.show(permit, id).await.unwrap());
+    }
+    for run in &ended {
+        let error = run.error.as_ref().unwrap();
+        assert_eq!((run.state, error.code.as_str()), (State::Stopped, "RUNS-023"));
+        assert!(error.message.contains("the person forbids all use"), "{}", error.message);
+        let viewer = site.members.with(base::Role::Viewer);
+        let permit: Permit<View, thing::Run> = site.spine.permit(viewer, Action::ViewReceipt, &run.id).await;
+        let json = site.runs.receipts().receipt(&permit, run.id.as_str()).await.unwrap();
+        let said = receipt::verify(json.as_bytes(), &site.public()).unwrap().statement;
+        assert_eq!((said.predicate.what, said.subject.len()), (receipt::What::Stop, 0));
+        assert_eq!(said.predicate.parameters["code"], "RUNS-023");
+        assert!(said.predicate.about.contains(&sample.to_string()));
+    }
+    nothing_was_kept(&site, &ended[0], bodies).await;
+    assert!(ended[1].started_at.is_none() && ended[1].tasks.is_empty(), "it never had its turn");
+    // That it was refused, and by which rule, is on record.
+    let history = site.spine.audit.history(second.as_str()).unwrap();
+    let refused = |what: &What| match what {
+        What::Decision { allowed: false, policies, .. } => policies == &["consent-withdrawn"],
+        _ => false,
+    };
+    assert!(history.events.iter().any(|one| refused(&one.event.what)));
+    let refused = site.may_run(&sample).await.err().unwrap();
+    assert_eq!(refused.code(), "ACCESS-086", "the next decision knows it too");
 }

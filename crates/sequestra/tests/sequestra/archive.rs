@@ -24,6 +24,7 @@ fn in_database<T>(site: &Site, act: impl AsyncFnOnce(&Db) -> T) -> T {
             archive::MIGRATIONS,
             catalog::MIGRATIONS,
             runs::MIGRATIONS,
+            subjects::MIGRATIONS,
         ];
         let path = site.folder.join("metadata.db");
         let db = Db::open(&path, &DbKey::new(*secrets.database), &rooms).await.unwrap();

@@ -48,7 +48,9 @@ fn a_lost_site_comes_back_without_what_was_erased_since() {
     let create = ["backup", "create", &backup, "--recovery", &recovery];
     let sample = sample_of(&site);
     let rows = site.json("analyst", &["variant", "query", "--sample", &sample]);
-    let project = "project create --name Gone --class sandbox --purpose methods --term DUO:0000042 --region EU \
+    let project = "project create --name Gone --class sandbox --purpose methods --term DUO:0000042 \
+         --granularity genome --framework none --incidental not-reported --basis board \
+         --region EU \
                    --retention 90-days --consent NONE-3 --administrator manager";
     let made = site.json("admin", &project.split_whitespace().collect::<Vec<_>>());
     let gone = made["id"].as_str().unwrap().to_owned();

@@ -74,7 +74,9 @@ fn gather(site: &Site) {
 }
 
 fn project(site: &Site) -> String {
-    let made = "project create --name P --class research --purpose research --term DUO:0000042 --region EU \
+    let made = "project create --name P --class research --purpose research --term DUO:0000042 \
+         --granularity genome --framework none --incidental not-reported --basis board \
+         --region EU \
                 --retention 90-days --consent C-1 --administrator manager";
     site.done("admin", &made.split_whitespace().collect::<Vec<_>>());
     let project = first_id(&site.json("manager", &["project", "list"]));

@@ -21,8 +21,14 @@ async fn opened(site: &Site) -> (SiteSecrets, Db) {
     let passphrase = fs::read_to_string(site.room.join("passphrase")).unwrap();
     let safe = Safe::new(site.folder.join("keys/site.sealed"), Reach::default());
     let (_, secrets, _) = safe.unseal(&Credential::new(passphrase)).unwrap();
-    let rooms =
-        [access::MIGRATIONS, ::keys::MIGRATIONS, archive::MIGRATIONS, catalog::MIGRATIONS, runs::MIGRATIONS];
+    let rooms = [
+        access::MIGRATIONS,
+        ::keys::MIGRATIONS,
+        archive::MIGRATIONS,
+        catalog::MIGRATIONS,
+        runs::MIGRATIONS,
+        subjects::MIGRATIONS,
+    ];
     let key = DbKey::new(*secrets.database);
     let db = Db::open(&site.folder.join("metadata.db"), &key, &rooms).await.unwrap();
     (secrets, db)

@@ -172,7 +172,7 @@ fn read_aloud(text: &str) -> String {
 
 #[test]
 fn guides_say_what_happens() {
-    for (name, least) in [("access.md", 20), ("administrator.md", 15)] {
+    for (name, least) in [("access.md", 20), ("administrator.md", 15), ("consent.md", 20)] {
         says_what_happens(name, least);
     }
 }

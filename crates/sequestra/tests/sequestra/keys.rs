@@ -155,7 +155,9 @@ impl Drop for Shared {
 }
 
 fn clinical<'a>() -> Vec<&'a str> {
-    "project create --name Clinical --class clinical --purpose care --term DUO:0000042 --region EU --retention 90-days \
+    "project create --name Clinical --class clinical --purpose care --term DUO:0000042 --term DUO:0000043 \
+         --granularity genome --framework none --incidental not-reported --basis board \
+         --region EU --retention 90-days \
      --consent TEST-1"
         .split_whitespace()
         .collect()
@@ -231,7 +233,9 @@ fn what_its_floor_holds_is_not_shredded_and_a_certificate_verifies() {
     assert_eq!(site.run("analyst", &["keys", "shred", "--project", &project, "--yes"]).exit, 4);
     assert_eq!(site.json("analyst", &["variant", "query", "--sample", &sample]), report);
 
-    let create = "project create --name Gone --class sandbox --purpose methods --term DUO:0000042 --region EU --retention \
+    let create = "project create --name Gone --class sandbox --purpose methods --term DUO:0000042 \
+         --granularity genome --framework none --incidental not-reported --basis board \
+         --region EU --retention \
                   permanent --consent NONE-3 --administrator manager";
     let made = site.json("admin", &create.split_whitespace().collect::<Vec<_>>());
     let gone = made["id"].as_str().unwrap().to_owned();

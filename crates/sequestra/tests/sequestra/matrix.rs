@@ -67,9 +67,24 @@ fn pass() -> &'static Pass {
 /// What can be cancelled is a run under way; everything else stays.
 fn things_of(site: &Site, things: &Things, route: &Route, who: Option<&str>) -> Things {
     let mut own = things.clone();
+    if route.name == "use approve" && who == Some("steward") {
+        // One whose terms leave something to a person.
+        let create = "project create --name Ethics --class sandbox --purpose research --term DUO:0000042 --term DUO:0000021 \
+                      --granularity panel --framework none --incidental not-reported --basis board --region EU \
+                      --retention 90-days --consent NONE-4 --administrator manager";
+        let made = site.json("admin", &create.split_whitespace().collect::<Vec<_>>());
+        own.project = made["id"].as_str().unwrap().to_owned();
+        site.json("manager", &["member", "add", &own.project, "steward", "--role", "data-steward"]);
+    }
+    if route.name == "consent review" && who == Some("steward") {
+        let said = site.json("steward", &["consent", "show", &things.subject]);
+        own.said = said.as_array().unwrap().last().unwrap()["position"].as_u64().unwrap();
+    }
     if route.name == "keys shred" && who == Some("steward") {
         // One that nobody needs any more, and that holds nothing.
-        let create = "project create --name Gone --class sandbox --purpose methods --term DUO:0000042 --region EU \
+        let create = "project create --name Gone --class sandbox --purpose methods --term DUO:0000042 \
+             --granularity genome --framework none --incidental not-reported --basis board \
+             --region EU \
                       --retention 90-days --consent NONE-3 --administrator manager";
         let made = site.json("admin", &create.split_whitespace().collect::<Vec<_>>());
         own.project = made["id"].as_str().unwrap().to_owned();
@@ -234,6 +249,7 @@ fn every_call_leaves_its_events_and_only_those() {
         "name-administrator",
         "propose-policy",
         "start-run",
+        "view-consents",
         "view-run",
     ]);
     assert!(actions.is_subset(&mine), "{actions:?}");

@@ -33,6 +33,9 @@ pub const CALLERS: &[(&str, Option<&str>)] = &[
 pub struct Things {
     pub project: String,
     pub sample: String,
+    pub subject: String,
+    /// Position of the newest statement about the subject.
+    pub said: u64,
     pub object: String,
     pub run: String,
     pub reference: String,
@@ -74,6 +77,14 @@ impl Things {
             "methods",
             "--term",
             "DUO:0000042",
+            "--granularity",
+            "panel",
+            "--framework",
+            "none",
+            "--incidental",
+            "not-reported",
+            "--basis",
+            "board",
             "--region",
             "EU",
             "--retention",
@@ -105,6 +116,8 @@ impl Things {
             run: site.last("viewer", &["run", "list", &project]),
             reference: site.last("approver", &["reference", "list"]),
             object: object["id"].as_str().unwrap().to_owned(),
+            subject: subject_of(site, &sample),
+            said: 0,
             project,
             sample,
             package: String::new(),
@@ -153,6 +166,7 @@ impl Things {
             .replace("{package}", &self.package)
             .replace("{number}", "0")
             .replace("{sample}", &self.sample)
+            .replace("{subject}", &self.subject)
             .replace("{object}", &self.object)
             .replace("{run}", &self.run)
             .replace("{upload}", &self.upload)
@@ -225,9 +239,19 @@ impl Things {
             "access explain-site" => json!({"account": "spare", "action": "verify-ledger"}),
             "project create" => json!({
                 "name": format!("Made by {who}"), "class": "research", "purpose": "research",
-                "terms": ["DUO:0000042"], "region": "EU", "retention": "90-days", "consent": "NONE-2",
+                "terms": ["DUO:0000042"], "granularity": "genome", "frameworks": ["none"],
+                "incidental": "not-reported", "basis": "board", "region": "EU", "retention": "90-days", "consent": "NONE-2",
             }),
             "member add" => json!({"account": "spare", "role": "viewer"}),
+            "consent record" => {
+                json!({"form": "broad-1", "terms": ["DUO:0000042"], "document": "07".repeat(32)})
+            }
+            "consent withdraw" => json!({}),
+            "consent review" => json!({"newest": self.said}),
+            "use approve" => json!({
+                "reasons": ["an ethics approval is not on record, and the terms have DUO:0000021 IRB [DUO:0000042 DUO:0000021]"],
+                "reason": "a second look", "until": "2999-01-01T00:00:00Z",
+            }),
             "package begin" => json!({"sheet": self.sheet, "manifest": self.manifest}),
             // Those who may not are told so before a byte of the file is looked at.
             "package file" if who == "analyst" => return self.reads[0].clone(),
@@ -251,6 +275,12 @@ impl Things {
         };
         serde_json::to_vec(&value).unwrap()
     }
+}
+
+/// The subject of a sample.
+fn subject_of(site: &Site, sample: &str) -> String {
+    let shown = site.json("viewer", &["sample", "show", sample]);
+    shown["subject"].as_str().unwrap().to_owned()
 }
 
 /// Somebody whose roles have ended, somebody whose account is closed, and an administrator beside the first.
@@ -287,7 +317,9 @@ pub fn proposal(site: &Site) -> String {
 /// A project whose administrator has gone.
 fn orphan(site: &Site) -> String {
     site.invite("gone");
-    let create = "project create --name Left --class sandbox --purpose methods --term DUO:0000042 --region EU \
+    let create = "project create --name Left --class sandbox --purpose methods --term DUO:0000042 \
+         --granularity genome --framework none --incidental not-reported --basis board \
+         --region EU \
                   --retention 90-days --consent NONE-2 --administrator gone";
     let made = site.json("admin", &create.split_whitespace().collect::<Vec<_>>());
     let closed = site.json("admin", &["account", "close", "gone"]);

@@ -13,7 +13,9 @@ fn recover(site: &Site, name: &str) -> crate::site::Done {
 fn who_opens_the_site_makes_an_administrator_on_record_and_nothing_more() {
     let site = Site::fresh(&["auditor"]);
     let project = ["project", "create", "--name", "p", "--class", "research", "--purpose", "research"];
-    let terms = ["--term", "DUO:0000042", "--region", "DE", "--retention", "10-years", "--consent", "c-1"];
+    let terms = "--term DUO:0000042 --granularity panel --framework none --incidental not-reported --basis board \
+                 --region DE --retention 10-years --consent c-1";
+    let terms: Vec<&str> = terms.split_whitespace().collect();
     site.json("admin", &[&project[..], &terms[..]].concat());
     // While a process holds it, nothing is made.
     let process = site.start();

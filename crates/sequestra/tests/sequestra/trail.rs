@@ -152,14 +152,33 @@ fn spoilt(things: &Things, text: &str) -> Vec<(&'static str, &'static str, Strin
         all.extend(bodies.into_iter().map(|body| (who, method, path.clone(), body)));
     };
     let new = json!({
-        "name": "n", "class": "research", "purpose": "research", "terms": ["DUO:0000042"], "region": "EU",
+        "name": "n", "class": "research", "purpose": "research", "terms": ["DUO:0000042"], "granularity": "genome",
+        "frameworks": ["none"], "incidental": "not-reported", "basis": "board", "region": "EU",
         "retention": "90-days", "consent": "NONE-2",
     });
-    let names = ["name", "class", "purpose", "region", "retention", "consent"];
+    let names =
+        ["name", "class", "purpose", "region", "retention", "consent", "granularity", "incidental", "basis"];
     add("admin", "POST", "/v1/projects".into(), fields(new.clone(), &names));
-    let mut named = new;
+    let mut named = new.clone();
     named["administrators"] = json!([text]);
     add("admin", "POST", "/v1/projects".into(), vec![json!({"terms": [text]}), named]);
+    let mut stated = new;
+    stated["use"] = json!([text]);
+    let mut laws = stated.clone();
+    laws["use"] = json!([]);
+    laws["frameworks"] = json!([text]);
+    add("admin", "POST", "/v1/projects".into(), vec![stated, laws]);
+    let consent = json!({"form": "f", "terms": ["DUO:0000042"], "document": "07".repeat(32)});
+    let path = format!("/v1/subjects/{}/consents", things.subject);
+    add("steward", "POST", path.clone(), fields(consent.clone(), &["form", "document", "from", "until"]));
+    let mut terms = consent;
+    terms["terms"] = json!([text]);
+    add("steward", "POST", path, vec![terms]);
+    let path = format!("/v1/subjects/{}/review", things.subject);
+    add("steward", "POST", path, fields(json!({"newest": 0}), &["reason"]));
+    let path = format!("/v1/projects/{project}/use");
+    let approval = json!({"reasons": [text], "until": "2999-01-01T00:00:00Z"});
+    add("steward", "POST", path, fields(approval, &["reason"]));
     let naming = json!({"project": project, "account": "late"});
     add("admin", "POST", "/v1/administrators".into(), fields(naming, &["project", "account"]));
     add("admin", "POST", "/v1/accounts".into(), fields(json!({}), &["name"]));

@@ -1,0 +1,119 @@
+//! A person's data: who saw it, and the report for them.
+
+use crate::consent::{ConsentStatement, UseShown};
+use crate::project::{Object, Sample};
+use crate::schema::{Moment, Of};
+use base::{ProjectId, SubjectId, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `audit who-saw`: from when to when.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Within {
+    /// Not before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Moment>")]
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Moment>")]
+    pub until: Option<Timestamp>,
+}
+
+/// What was done with a person's data, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Accesses {
+    /// The person.
+    #[schemars(with = "Of<SubjectId>")]
+    pub subject: SubjectId,
+    /// Each access; what one request asked for again while it went on is one.
+    pub accesses: Vec<DataAccess>,
+    /// Things whose chains were walked: the person's samples, readsets, runs and objects.
+    pub chains: usize,
+    /// The ledger's size when the walk began.
+    pub size: u64,
+    /// Whether it is proven that nothing is missing below that size.
+    pub complete: bool,
+    /// Whether a chain is broken.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub broken: bool,
+    /// Why it is not complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
+}
+
+/// One access, or an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DataAccess {
+    /// When it began.
+    #[schemars(with = "Moment")]
+    pub from: Timestamp,
+    /// The last time that it was decided anew, or it ended.
+    #[schemars(with = "Moment")]
+    pub to: Timestamp,
+    /// The account.
+    pub actor: String,
+    /// Its sign-in name, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// For whom a service account acted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    /// Their sign-in name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of_name: Option<String>,
+    /// The policies' word for the act.
+    pub action: String,
+    /// The same for people: `saw variants or the report`.
+    pub did: String,
+    /// The person's things that it was about.
+    pub things: Vec<String>,
+    /// The project's purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// Whether it was allowed.
+    pub allowed: bool,
+    /// What refused it, where it was not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_by: Vec<String>,
+    /// What they said for why; to members of the project alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Bytes that left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<u64>,
+    /// `done`, `failed` or `unknown`; absent while it goes on, or where it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// Ledger positions of its decisions: `audit export --form proof` gives them with proofs.
+    pub positions: Vec<u64>,
+}
+
+/// `subject report`: what a project holds of a person, what was done with it, and who received it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct SubjectReport {
+    /// The person.
+    #[schemars(with = "Of<SubjectId>")]
+    pub subject: SubjectId,
+    /// The project.
+    #[schemars(with = "Of<ProjectId>")]
+    pub project: ProjectId,
+    /// What it is for.
+    pub purpose: String,
+    /// What its data came under.
+    pub terms: Vec<String>,
+    /// How long it is kept at least.
+    pub retention: String,
+    /// What the person said.
+    pub consents: Vec<ConsentStatement>,
+    /// What terms say of the use now.
+    #[serde(rename = "use")]
+    pub use_: UseShown,
+    /// Their samples.
+    pub samples: Vec<Sample>,
+    /// All that is stored of them.
+    pub objects: Vec<Object>,
+    /// What was done with it.
+    pub accesses: Accesses,
+}

@@ -1,0 +1,232 @@
+//! Who saw a person's data, and the report for that person.
+
+use crate::attend::Signed;
+use crate::body::{Asked, blocking, id};
+use crate::consent::{UseSummary, Whose};
+use crate::failure::Error;
+use crate::history::{Reach, decide, ended_word, names_of, said, told};
+use crate::{Failure, Site, consent, object, sample};
+use access::thing::{Project as ProjectThing, Subject as SubjectThing};
+use access::verb::View;
+use access::{Action, Ask, Permit};
+use api::subject::{Accesses, DataAccess, SubjectReport, Within};
+use audit::field::Words;
+use audit::{Actor, Completeness, Event, Question, Recorded, What};
+use axum::Json as Answer;
+use axum::extract::{Path, State};
+use base::{Id, ObjectId, SubjectId, Timestamp, UserId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Events of one page of the walk, and pages of one answer: beyond, the answer says that there is more.
+const PAGE: usize = 10_000;
+const PAGES: usize = 50;
+
+/// What somebody did with a person's data, in words. Each action has them, so that none is left out.
+const fn did(action: Action) -> &'static str {
+    match action {
+        Action::ViewSamples => "saw the record of",
+        Action::ViewVariants => "saw variants or the report of",
+        Action::Ingest => "brought in",
+        Action::StartRun => "had a workflow run on",
+        Action::DownloadObject => "had released",
+        Action::SearchAudit | Action::SearchAuditSite => "looked up who did what with",
+        Action::ViewConsents => "saw the consent of",
+        Action::RecordConsent => "recorded a consent or a review of",
+        Action::WithdrawConsent => "recorded a withdrawal of",
+        Action::SetHold => "put under a legal hold",
+        Action::LiftHold => "lifted the legal hold on",
+        Action::DeleteObject => "deleted",
+        Action::ShredKeys => "had the keys shredded of",
+        Action::ViewReceipt => "saw the receipt of",
+        Action::ViewRun => "saw the state of a run on",
+        Action::CancelRun => "cancelled a run on",
+        Action::CheckStorage => "had the stored bytes read through of",
+        Action::ExplainAccess | Action::ExplainAccessSite => "asked who may see",
+        other => other.as_str(),
+    }
+}
+
+pub(crate) async fn who_saw(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(subject): Path<String>,
+    Asked(within): Asked<Within>,
+) -> Result<Answer<Accesses>, Failure> {
+    let subject: SubjectId = id(&subject)?;
+    if within.since.zip(within.until).is_some_and(|(since, until)| since >= until) {
+        let (why, how) = ("it ends before it begins".to_owned(), "`since` is before `until`".to_owned());
+        return Err(Error::Value { field: "time", why, how: Some(how) }.into());
+    }
+    let question = question(&subject);
+    let reach = decide(&site, &caller, &question).await?;
+    let mut seen = accesses(&site, subject, question, &reach).await?;
+    // What began before and ended within counts as well.
+    let overlaps = |one: &DataAccess| {
+        within.since.is_none_or(|since| one.to >= since) && within.until.is_none_or(|until| one.from < until)
+    };
+    seen.accesses.retain(overlaps);
+    Ok(Answer(seen))
+}
+
+/// A report shows records, consents and the trail, so it takes the right to each.
+pub(crate) async fn report(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(subject): Path<String>,
+) -> Result<Answer<SubjectReport>, Failure> {
+    let subject: SubjectId = id(&subject)?;
+    let consents: Permit<View, SubjectThing> = site.permit(&caller, Action::ViewConsents, &subject).await?;
+    let question = question(&subject);
+    let reach = decide(&site, &caller, &question).await?;
+    let project = consents.in_project()?.clone();
+    let ask = Ask::<ProjectThing>::new(Action::ViewSamples, [project.clone()]).about([subject.to_string()]);
+    let view: Permit<View, ProjectThing> = site.access.decide(&caller, ask).await?;
+    let own = site.catalog.samples(&view).await?.into_iter().filter(|sample| sample.subject == subject);
+    let samples: Vec<_> = own.collect();
+    let mut ids: Vec<ObjectId> = Vec::new();
+    for sample in &samples {
+        ids.extend(site.catalog.read_objects(&sample.id).await?);
+        ids.extend(site.catalog.results_of_sample(&sample.id).await?.into_iter().map(|result| result.object));
+    }
+    let stated = site.catalog.project(&view).await?;
+    Ok(Answer(SubjectReport {
+        purpose: stated.purpose.as_str().to_owned(),
+        terms: stated.terms.split(' ').map(str::to_owned).collect(),
+        retention: stated.retention.as_str().to_owned(),
+        consents: consent::statements(&site, &consents).await?,
+        use_: UseSummary::of(&site, &view, &project, Whose::One(&subject)).await?.shown(),
+        objects: site.archive.describe(&view, &ids).await?.into_iter().map(object::wire).collect(),
+        samples: samples.into_iter().map(sample::wire).collect(),
+        accesses: accesses(&site, subject.clone(), question, &reach).await?,
+        project,
+        subject,
+    }))
+}
+
+fn question(subject: &SubjectId) -> Question {
+    Question { about: Some(subject.to_string()), ..Question::default() }
+}
+
+/// Walks the person's chains to their beginning, page by page, and tells the acts.
+async fn accesses(
+    site: &Site,
+    subject: SubjectId,
+    mut question: Question,
+    reach: &Reach,
+) -> Result<Accesses, Failure> {
+    question.within.clone_from(&reach.project);
+    let (mut events, mut chains, mut cursor) = (Vec::new(), BTreeSet::new(), None);
+    let (mut size, mut completeness) = (0, Completeness::More);
+    for _ in 0..PAGES {
+        if !reach.is_live() {
+            return Err(access::Error::PermitEnded.into());
+        }
+        let (audit, asked) = (site.audit.clone(), question.clone());
+        let page = blocking(move || audit.search(&asked, cursor, PAGE)).await??;
+        events.extend(page.hits.into_iter().map(|hit| hit.recorded));
+        chains.extend(page.chains);
+        (size, completeness, cursor) = (page.size, page.completeness, page.next);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    events.sort_by_key(|recorded: &Recorded| recorded.position);
+    let people = events.iter().map(|recorded| recorded.event.actor.clone());
+    let others = events.iter().filter_map(|recorded| recorded.event.on_behalf_of.clone()).map(Actor::User);
+    let all: Vec<Actor> = people.chain(others).collect();
+    let names = names_of(site, all.iter()).await?;
+    let mut told_of =
+        Told { names, chains: &chains, acts: Vec::new(), by: BTreeMap::new(), of: BTreeMap::new() };
+    for recorded in &events {
+        let reason = match &recorded.event.what {
+            What::Decision { sealed_reason: Some(_), .. } => said(site, &recorded.event, reach).await,
+            _ => None,
+        };
+        told_of.take(recorded, reason);
+    }
+    let accesses = told_of.acts;
+    let (complete, broken, why_not) = told(&completeness);
+    Ok(Accesses { subject, accesses, chains: chains.len(), size, complete, broken, why_not })
+}
+
+struct Told<'a> {
+    names: BTreeMap<UserId, String>,
+    chains: &'a BTreeSet<String>,
+    acts: Vec<DataAccess>,
+    /// By whose request and which act: where in the list.
+    by: BTreeMap<(String, String, String, bool), usize>,
+    /// By a decision's position: where in the list.
+    of: BTreeMap<u64, usize>,
+}
+
+impl Told<'_> {
+    fn take(&mut self, recorded: &Recorded, reason: Option<Words>) {
+        let Recorded { position, time, event, .. } = recorded;
+        match &event.what {
+            What::Decision { action, allowed, policies, .. } => {
+                let words: &str = action.parse::<Action>().map(did).unwrap_or(action);
+                let request = event.request.as_ref().map(ToString::to_string).unwrap_or_default();
+                let key = (event.actor.to_string(), request.clone(), action.clone(), *allowed);
+                let known = self.by.get(&key).copied().filter(|_| !request.is_empty());
+                let at = known.unwrap_or(self.acts.len());
+                if known.is_none() {
+                    self.by.insert(key, at);
+                    self.acts.push(self.begun(*time, event, action, words, *allowed, policies));
+                }
+                self.of.insert(*position, at);
+                let things = event.about.iter().filter(|id| self.chains.contains(*id)).cloned();
+                let Some(act) = self.acts.get_mut(at) else { return };
+                let new: BTreeSet<String> = act.things.drain(..).chain(things).collect();
+                act.things = new.into_iter().collect();
+                act.positions.push(*position);
+                act.to = *time;
+                if let Some(Words::Said(words)) = reason {
+                    act.reason = Some(words.into_revealed());
+                }
+            }
+            What::Outcome { decision, result, bytes, .. } => {
+                let act = self.of.get(decision).and_then(|at| self.acts.get_mut(*at));
+                let Some(act) = act else { return };
+                act.to = *time;
+                act.ended = Some(ended_word(*result).to_owned());
+                // Ledgers of before say it once for each decision of the request.
+                act.released = act.released.max(*bytes);
+            }
+            _ => {}
+        }
+    }
+
+    fn begun(
+        &self,
+        time: Timestamp,
+        event: &Event,
+        action: &str,
+        did: &str,
+        allowed: bool,
+        policies: &[String],
+    ) -> DataAccess {
+        let name = |of: &Actor| match of {
+            Actor::User(user) => self.names.get(user).cloned(),
+            _ => None,
+        };
+        let behind = event.on_behalf_of.clone();
+        DataAccess {
+            from: time,
+            to: time,
+            name: name(&event.actor),
+            actor: event.actor.to_string(),
+            on_behalf_of_name: behind.clone().and_then(|user| name(&Actor::User(user))),
+            on_behalf_of: behind.map(|user| user.as_str().to_owned()),
+            action: action.to_owned(),
+            did: did.to_owned(),
+            things: Vec::new(),
+            purpose: event.purpose.clone(),
+            allowed,
+            refused_by: if allowed { Vec::new() } else { policies.to_vec() },
+            reason: None,
+            released: None,
+            ended: None,
+            positions: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What can go wrong with consents.
+
+use base::{Fault, Kind};
+
+/// Failures of consents.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such thing, or nothing the caller may know of.
+    #[error("not found")]
+    NotFound,
+    /// A stated value has the wrong shape.
+    #[error("the {field} is not valid: {why}")]
+    Invalid {
+        /// Which one.
+        field: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A withdrawal is there already.
+    #[error("the subject has withdrawn already")]
+    Withdrawn,
+    /// Nothing waits for a review.
+    #[error("nothing of this subject waits for a review")]
+    NothingToReview,
+    /// Something else is open than what was shown.
+    #[error("something else was said since you looked")]
+    OtherReasons,
+    /// Nothing is left to a person.
+    #[error("nothing of this use is left to a person: it is allowed already, or forbidden")]
+    NothingToApprove,
+    /// A stored record is not readable.
+    #[error("a record of consents is not readable")]
+    Record,
+    /// The permit does not allow it.
+    #[error(transparent)]
+    Access(#[from] access::Error),
+    /// The record could not be written.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
+    /// The metadata database failed.
+    #[error(transparent)]
+    Db(#[from] db::Error),
+}
+
+impl From<db::sea_orm::DbErr> for Error {
+    fn from(error: db::sea_orm::DbErr) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotFound => Kind::NotFound,
+            Self::Invalid { .. } => Kind::Invalid,
+            Self::Withdrawn | Self::NothingToReview | Self::NothingToApprove | Self::OtherReasons => {
+                Kind::Conflict
+            }
+            Self::Record => Kind::Integrity,
+            Self::Access(e) => e.kind(),
+            Self::Audit(e) => e.kind(),
+            Self::Db(e) => e.kind(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "SUBJECTS-001",
+            Self::Invalid { .. } => "SUBJECTS-002",
+            Self::Withdrawn => "SUBJECTS-003",
+            Self::NothingToReview => "SUBJECTS-004",
+            Self::Record => "SUBJECTS-005",
+            Self::NothingToApprove => "SUBJECTS-006",
+            Self::OtherReasons => "SUBJECTS-007",
+            Self::Access(e) => e.code(),
+            Self::Audit(e) => e.code(),
+            Self::Db(e) => e.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFound => Some("check the id, and that you are a member of its project".into()),
+            Self::Invalid { .. } => Some("docs/spec/consent.md has the forms".into()),
+            Self::Withdrawn => Some("`consent show` has what was said and when".into()),
+            Self::NothingToReview => Some("`consent list` shows who waits for one".into()),
+            Self::OtherReasons => Some("look again: `use show`, `consent show`".into()),
+            Self::NothingToApprove => Some("`use show` has the answer and its reasons".into()),
+            Self::Record => {
+                Some("nothing is used for it meanwhile; restore the database from a backup".into())
+            }
+            Self::Access(e) => e.hint(),
+            Self::Audit(e) => e.hint(),
+            Self::Db(e) => e.hint(),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Consents of a site that was restored: a copy that lacks the newest statement of somebody lets nothing of theirs be used.
+
+use crate::Error;
+use crate::consent::kept;
+use crate::table::statement;
+use base::{ProjectId, SubjectId, Timestamp};
+use db::Tx;
+use db::sea_orm::ActiveValue::Set;
+use db::sea_orm::EntityTrait;
+use std::collections::BTreeMap;
+
+/// Stores a withdrawal in the place of each statement that is on record and not in the copy, whichever it was: what a lost
+/// consent allowed is not on record, so it is recorded again. Gives how many those were.
+///
+/// Without a permit: there is nobody yet who could be asked, and it only takes away.
+pub async fn withdraw_again(
+    tx: &Tx,
+    newest: &BTreeMap<(ProjectId, SubjectId), (u64, Timestamp)>,
+) -> Result<u64, Error> {
+    let mut lost = 0;
+    for ((project, subject), (position, at)) in newest {
+        let position: i64 = kept((*position).try_into())?;
+        if statement::Entity::find_by_id(position).one(&**tx).await?.is_some() {
+            continue;
+        }
+        let row = statement::ActiveModel {
+            position: Set(position),
+            project: Set(project.to_string()),
+            subject: Set(subject.to_string()),
+            said: Set("withdrawn".to_owned()),
+            at: Set(at.as_second()),
+            consent: Set(None),
+            form: Set(None),
+            terms: Set(None),
+            document: Set(None),
+            valid_from: Set(None),
+            valid_until: Set(None),
+        };
+        statement::Entity::insert(row).exec_without_returning(&**tx).await?;
+        lost += 1;
+    }
+    Ok(lost)
+}

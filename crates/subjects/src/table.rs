@@ -1,0 +1,44 @@
+//! The room's tables.
+
+use db::Migration;
+
+/// The steps to today's tables.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    step: "subjects-1",
+    sql: &[
+        "CREATE TABLE subjects_statement (position BIGINT PRIMARY KEY, project TEXT NOT NULL, subject TEXT NOT NULL, \
+         said TEXT NOT NULL, at BIGINT NOT NULL, consent TEXT, form TEXT, terms TEXT, document TEXT, valid_from BIGINT, \
+         valid_until BIGINT)",
+        "CREATE INDEX subjects_statement_subject ON subjects_statement (project, subject)",
+        "CREATE TABLE subjects_approval (position BIGINT PRIMARY KEY, project TEXT NOT NULL, reasons TEXT NOT NULL, \
+         valid_until BIGINT NOT NULL)",
+    ],
+}];
+
+db::entity!(statement, "subjects_statement", {
+    /// The ledger position of its event: statements hold in this order.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub position: i64,
+    pub project: String,
+    pub subject: String,
+    pub said: String,
+    /// Seconds since 1970.
+    pub at: i64,
+    /// Of a consent alone, as all that follows.
+    pub consent: Option<String>,
+    pub form: Option<String>,
+    pub terms: Option<String>,
+    pub document: Option<String>,
+    pub valid_from: Option<i64>,
+    pub valid_until: Option<i64>,
+});
+
+db::entity!(approval, "subjects_approval", {
+    /// The ledger position of its event.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub position: i64,
+    pub project: String,
+    /// One a line.
+    pub reasons: String,
+    pub valid_until: i64,
+});
