@@ -40,7 +40,7 @@ fn half_a_file(stage: &mut Stage<'_>, case: &Case, data: &Path) -> Result<()> {
     fs::write(&fastq, half)?;
     relabel(&folder)?;
     remake_manifest(&folder)?;
-    put(stage, case, &folder, "INTAKE")
+    put(stage, case, &folder, "is not a whole one")
 }
 
 fn wrong_checksum(stage: &mut Stage<'_>, case: &Case, data: &Path) -> Result<()> {
@@ -51,7 +51,7 @@ fn wrong_checksum(stage: &mut Stage<'_>, case: &Case, data: &Path) -> Result<()>
     let text = fs::read_to_string(&manifest)?;
     let other = if text.starts_with('0') { "1" } else { "0" };
     fs::write(&manifest, format!("{other}{}", text.get(1..).context("the manifest is empty")?))?;
-    put(stage, case, &folder, "INTAKE")
+    put(stage, case, &folder, "does not have the digest")
 }
 
 fn changed_tool(stage: &mut Stage<'_>, case: &Case) -> Result<()> {
@@ -125,7 +125,7 @@ fn copy(stage: &Stage<'_>, data: &Path, name: &str) -> Result<PathBuf> {
 fn relabel(folder: &Path) -> Result<()> {
     let path = folder.join("samplesheet.csv");
     let sheet = fs::read_to_string(&path)?;
-    Ok(fs::write(&path, sheet.replace("L001", "L009"))?)
+    Ok(fs::write(&path, sheet.replace(",L001,", ",L009,"))?)
 }
 
 fn first_fastq(folder: &Path) -> Result<PathBuf> {
