@@ -502,7 +502,7 @@ impl Access {
         if let Some(missing) = self.unproved(caller, ask.action, place).await? {
             return Ok(Some((vec![crate::proof::word(&missing).to_owned()], missing)));
         }
-        if let Some(refused) = self.unusable(ask, place).await? {
+        if let Some(refused) = self.unusable(ask, place).await {
             return Ok(Some(refused));
         }
         Ok(hindered.map(|why| (vec![READ_ONLY.to_owned()], Error::ReadOnly(why))))
@@ -514,41 +514,33 @@ impl Access {
     /// Nobody can say now.
     pub async fn is_usable<T: Thing>(&self, ask: &Ask<T>) -> Result<bool, Error> {
         let Some(place) = self.place_of_all::<T>(ask).await? else { return Ok(false) };
-        match self.unusable(ask, &place).await? {
-            Some((rules, _)) if rules == [NOT_KNOWN] => Err(Error::NotFound),
-            refused => Ok(refused.is_none()),
-        }
+        Ok(self.refusals(ask, &place).await?.is_empty())
     }
 
-    /// Why the things may not be used, if it is their content that is asked for: the rules, for the record, and what is said.
+    /// The same for a decision: the rules, for the record, and what is said.
     ///
     /// INVARIANT (use-is-asked): no policy stands above what people agreed to; it is asked for each decision anew, also
-    /// for those that renew a permit.
-    async fn unusable<T: Thing>(
-        &self,
-        ask: &Ask<T>,
-        place: &Place,
-    ) -> Result<Option<(Vec<String>, Error)>, Error> {
+    /// for those that renew a permit. What cannot be read allows nothing, and is on record as any other refusal.
+    async fn unusable<T: Thing>(&self, ask: &Ask<T>, place: &Place) -> Option<(Vec<String>, Error)> {
+        let why = match self.refusals(ask, place).await {
+            Ok(why) if why.is_empty() => return None,
+            Ok(why) => why,
+            Err(cause) => return Some((vec![NOT_KNOWN.to_owned()], cause)),
+        };
+        let rules: BTreeSet<&str> = why.iter().map(|one| one.rule).collect();
+        let words: BTreeSet<&str> = why.iter().map(|one| one.why.as_str()).collect();
+        let said = words.into_iter().collect::<Vec<_>>().join("; ");
+        Some((rules.into_iter().map(str::to_owned).collect(), Error::NotUsable(said)))
+    }
+
+    /// Why the things may not be used, if it is their content that is asked for.
+    async fn refusals<T: Thing>(&self, ask: &Ask<T>, place: &Place) -> Result<Vec<Unusable>, Error> {
         let Some(project) = place.project.as_ref().filter(|_| USES.contains(&ask.action)) else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let things: Vec<String> = ask.things.iter().map(|id| id.as_str().to_owned()).collect();
         let facts = self.inner.facts.get().ok_or(Error::NotFound)?;
-        let why = match facts.usable(project, &things).await {
-            Ok(why) => why,
-            // On record as any other refusal: what cannot be read allows nothing.
-            Err(_) => vec![Unusable {
-                rule: NOT_KNOWN,
-                why: "what its people or its terms allow cannot be read".into(),
-            }],
-        };
-        if why.is_empty() {
-            return Ok(None);
-        }
-        let rules: BTreeSet<&str> = why.iter().map(|one| one.rule).collect();
-        let words: BTreeSet<String> = why.iter().map(|one| one.why.clone()).collect();
-        let refused = Error::NotUsable(words.into_iter().collect::<Vec<_>>().join("; "));
-        Ok(Some((rules.into_iter().map(str::to_owned).collect(), refused)))
+        facts.usable(project, &things).await.map_err(Error::Facts)
     }
 
     async fn roles_of(&self, caller: &Caller, project: Option<&ProjectId>) -> Result<Roles, Error> {

@@ -200,8 +200,7 @@ impl Catalog {
         let row = project::Entity::find_by_id(project.as_str()).one(self.db.reader()).await?;
         row.map(|row| {
             let purpose: Purpose = row.purpose.parse().map_err(|_| Error::Record)?;
-            let basis =
-                row.basis.as_deref().map_or(Ok(Basis::Board), str::parse).map_err(|_| Error::Record)?;
+            let basis = basis(row.basis.as_deref())?;
             let stated = stated_use(row.stated.as_deref(), purpose)?;
             Ok(Stated {
                 project: project.clone(),
@@ -245,8 +244,7 @@ fn from_row(words: &Words, row: project::Model) -> Result<Project, Error> {
         purpose,
         stated: stated_use(row.stated.as_deref(), purpose)?,
         scope: scope(row.granularity.as_deref(), row.frameworks.as_deref(), row.incidental.as_deref())?,
-        // Rows from before it was asked stand on what the project names.
-        basis: row.basis.as_deref().map_or(Ok(Basis::Board), str::parse).map_err(|_| Error::Record)?,
+        basis: basis(row.basis.as_deref())?,
         terms: row.terms,
         region: row.region,
         retention: row.retention.parse().map_err(|_| Error::Record)?,
@@ -260,6 +258,11 @@ fn stated_use(stored: Option<&str>, purpose: Purpose) -> Result<StatedUse, Error
     StatedUse::parse(purpose, stored.unwrap_or_default().split_whitespace()).map_err(|_| Error::Record)
 }
 
+/// A project from before it was asked stands on the decision that it names.
+fn basis(stored: Option<&str>) -> Result<Basis, Error> {
+    stored.map_or(Ok(Basis::Board), str::parse).map_err(|_| Error::Record)
+}
+
 fn written(frameworks: &[Framework]) -> String {
     frameworks.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" ")
 }
@@ -269,9 +272,10 @@ fn scope(
     frameworks: Option<&str>,
     incidental: Option<&str>,
 ) -> Result<Option<Scope>, Error> {
-    let (Some(granularity), Some(frameworks), Some(incidental)) = (granularity, frameworks, incidental)
-    else {
-        return Ok(None);
+    let (granularity, frameworks, incidental) = match (granularity, frameworks, incidental) {
+        (Some(granularity), Some(frameworks), Some(incidental)) => (granularity, frameworks, incidental),
+        (None, None, None) => return Ok(None),
+        _ => return Err(Error::Record),
     };
     let kept = |_| Error::Record;
     Ok(Some(Scope {

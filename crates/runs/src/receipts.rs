@@ -64,7 +64,7 @@ impl Receipts {
         self.sign(permit.caller(), tx, predicate, outputs).await
     }
 
-    /// What is said of a run that was stopped. It stands on no permit: that none was given is what it says.
+    /// What is said of a run that was stopped. It stands on no permit: that none is given any more is what it says.
     pub(crate) fn stop(
         &self,
         caller: &Caller,
@@ -81,17 +81,8 @@ impl Receipts {
         made
     }
 
-    /// Issues what [`Receipts::stop`] began.
-    pub(crate) async fn issue_stop(
-        &self,
-        caller: &Caller,
-        tx: &Tx,
-        said: Predicate,
-    ) -> Result<Receipt, Error> {
-        self.sign(caller, tx, said, &[]).await
-    }
-
-    async fn sign(
+    /// Signs, records and stores what was said: [`Receipts::issue`] for what a permit stands behind.
+    pub(crate) async fn sign(
         &self,
         caller: &Caller,
         tx: &Tx,

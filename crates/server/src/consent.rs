@@ -117,14 +117,16 @@ impl UseSummary {
         let mut summary = Self { approved: approved.clone(), reasons, people, usable: 0 };
         let of_project = judge.of_project();
         summary.take(&judge, stated.terms.as_ref(), true);
-        let subjects = match whose {
+        let standings = match whose {
             Whose::Nobody => return Ok(summary),
-            Whose::One(subject) => vec![subject.clone()],
-            Whose::All => site.catalog.subject_ids(permit).await?,
+            Whose::One(subject) => vec![site.subjects.standing(project, subject).await?],
+            Whose::All => {
+                let mut known = site.subjects.standings(permit).await?;
+                let all = site.catalog.subject_ids(permit).await?.into_iter();
+                all.map(|subject| known.remove(&subject).unwrap_or(Standing::Unasked)).collect()
+            }
         };
-        let mut standings = site.subjects.standings(permit).await?;
-        for subject in subjects {
-            let standing = standings.remove(&subject).unwrap_or(Standing::Unasked);
+        for standing in standings {
             if let Standing::Given(consent) = &standing {
                 summary.take(&judge, Some(&consent.terms), false);
             }

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const PAGE: usize = 10_000;
 const PAGES: usize = 50;
 
-/// What somebody did with a person's data, in words. Each action has them, so that none is left out.
+/// What somebody did with a person's data, in words; an act that has none keeps its own, so that none is left out.
 const fn did(action: Action) -> &'static str {
     match action {
         Action::ViewSamples => "saw the record of",

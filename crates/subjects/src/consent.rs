@@ -20,6 +20,11 @@ const MOST: usize = 1_000;
 /// Characters of a form's name.
 const LONGEST_FORM: usize = 32;
 
+/// The words of rows.
+const GIVEN: &str = "given";
+pub(crate) const WITHDRAWN: &str = "withdrawn";
+const REVIEWED: &str = "reviewed";
+
 /// A consent to be recorded.
 #[derive(Debug, Clone)]
 pub struct NewConsent {
@@ -84,7 +89,7 @@ impl NewConsent {
         }
         if self.until.is_some_and(|until| until <= self.from.unwrap_or(now).max(now)) {
             return Err(Error::Invalid {
-                field: "end",
+                field: "end of a consent",
                 why: "it has passed, or comes before the beginning".into(),
             });
         }
@@ -235,40 +240,50 @@ fn row_of(
     said: &Said,
     now: Timestamp,
 ) -> Result<statement::ActiveModel, Error> {
-    let mut row = statement::ActiveModel {
+    let bare = |word| bare_row(position, (project, subject), word, now);
+    match said {
+        Said::Withdrawn => bare(WITHDRAWN),
+        Said::Reviewed => bare(REVIEWED),
+        Said::Given(consent) => Ok(statement::ActiveModel {
+            consent: Set(Some(consent.id.to_string())),
+            form: Set(Some(words.seal(FORM, position, &consent.form)?)),
+            terms: Set(Some(words.seal(TERMS, position, &consent.terms.to_string())?)),
+            document: Set(Some(consent.document.to_string())),
+            valid_from: Set(Some(consent.from.as_second())),
+            valid_until: Set(consent.until.map(Timestamp::as_second)),
+            ..bare(GIVEN)?
+        }),
+    }
+}
+
+/// A statement that says one word and nothing more.
+pub(crate) fn bare_row(
+    position: u64,
+    (project, subject): (&ProjectId, &SubjectId),
+    word: &str,
+    at: Timestamp,
+) -> Result<statement::ActiveModel, Error> {
+    Ok(statement::ActiveModel {
         position: Set(kept(position.try_into())?),
         project: Set(project.to_string()),
         subject: Set(subject.to_string()),
-        said: Set("given".to_owned()),
-        at: Set(now.as_second()),
+        said: Set(word.to_owned()),
+        at: Set(at.as_second()),
         consent: Set(None),
         form: Set(None),
         terms: Set(None),
         document: Set(None),
         valid_from: Set(None),
         valid_until: Set(None),
-    };
-    match said {
-        Said::Withdrawn => row.said = Set("withdrawn".to_owned()),
-        Said::Reviewed => row.said = Set("reviewed".to_owned()),
-        Said::Given(consent) => {
-            row.consent = Set(Some(consent.id.to_string()));
-            row.form = Set(Some(words.seal(FORM, position, &consent.form)?));
-            row.terms = Set(Some(words.seal(TERMS, position, &consent.terms.to_string())?));
-            row.document = Set(Some(consent.document.to_string()));
-            row.valid_from = Set(Some(consent.from.as_second()));
-            row.valid_until = Set(consent.until.map(Timestamp::as_second));
-        }
-    }
-    Ok(row)
+    })
 }
 
 fn from_row(words: &Words, row: statement::Model) -> Result<Statement, Error> {
     let position: u64 = kept(row.position.try_into())?;
     let said = match row.said.as_str() {
-        "withdrawn" => Said::Withdrawn,
-        "reviewed" => Said::Reviewed,
-        "given" => Said::Given(Box::new(Consent {
+        WITHDRAWN => Said::Withdrawn,
+        REVIEWED => Said::Reviewed,
+        GIVEN => Said::Given(Box::new(Consent {
             id: text(row.consent)?,
             form: words.open(FORM, position, row.form)?,
             terms: kept(Terms::parse(&words.open(TERMS, position, row.terms)?))?,

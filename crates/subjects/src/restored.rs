@@ -1,11 +1,10 @@
 //! Consents of a site that was restored: a copy that lacks the newest statement of somebody lets nothing of theirs be used.
 
 use crate::Error;
-use crate::consent::kept;
+use crate::consent::{WITHDRAWN, bare_row, kept};
 use crate::table::statement;
 use base::{ProjectId, SubjectId, Timestamp};
 use db::Tx;
-use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::EntityTrait;
 use std::collections::BTreeMap;
 
@@ -19,23 +18,11 @@ pub async fn withdraw_again(
 ) -> Result<u64, Error> {
     let mut lost = 0;
     for ((project, subject), (position, at)) in newest {
-        let position: i64 = kept((*position).try_into())?;
-        if statement::Entity::find_by_id(position).one(&**tx).await?.is_some() {
+        let key: i64 = kept((*position).try_into())?;
+        if statement::Entity::find_by_id(key).one(&**tx).await?.is_some() {
             continue;
         }
-        let row = statement::ActiveModel {
-            position: Set(position),
-            project: Set(project.to_string()),
-            subject: Set(subject.to_string()),
-            said: Set("withdrawn".to_owned()),
-            at: Set(at.as_second()),
-            consent: Set(None),
-            form: Set(None),
-            terms: Set(None),
-            document: Set(None),
-            valid_from: Set(None),
-            valid_until: Set(None),
-        };
+        let row = bare_row(*position, (project, subject), WITHDRAWN, *at)?;
         statement::Entity::insert(row).exec_without_returning(&**tx).await?;
         lost += 1;
     }

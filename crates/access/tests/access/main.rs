@@ -15,6 +15,7 @@ mod sessions;
 mod sets;
 mod steps;
 mod terminals;
+mod usable;
 mod visas;
 
 use access::decide::Ended;

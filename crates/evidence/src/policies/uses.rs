@@ -59,7 +59,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     forbidden(play, &site)
 }
 
-/// Makes a project; gives its id. The steward, the analyst and the exporter are members.
+/// Makes a project; gives its id.
 fn project(site: &Site, terms: &str, used: &str) -> Result<String> {
     let (purpose, facts) = used.split_once(' ').unwrap_or((used, ""));
     let mut words = vec!["project", "create", "--name", "Terms", "--class", "research", "--purpose", purpose];
@@ -73,7 +73,12 @@ fn project(site: &Site, terms: &str, used: &str) -> Result<String> {
                 --consent NONE-1 --administrator manager";
     words.extend(rest.split_whitespace());
     let made = site.json(Who::Administrator, &words)?;
-    let id = made.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(made.get("id").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+/// Makes one in which people work: steward, analyst and exporter are members.
+fn staffed(site: &Site, terms: &str, used: &str) -> Result<String> {
+    let id = project(site, terms, used)?;
     for (who, role) in
         [(Who::Steward, "data-steward"), (Who::Analyst, "analyst"), (Who::Exporter, "data-exporter")]
     {
@@ -83,12 +88,12 @@ fn project(site: &Site, terms: &str, used: &str) -> Result<String> {
 }
 
 fn answer(site: &Site, project: &str) -> Result<String> {
-    let shown = site.json(Who::Steward, &["use", "show", project])?;
+    let shown = site.json(Who::Manager, &["use", "show", project])?;
     Ok(shown.get("answer").and_then(Value::as_str).unwrap_or_default().to_owned())
 }
 
 fn left_to_a_person(play: &mut Play, site: &Site) -> Result<()> {
-    let project = project(site, "DUO:0000042 DUO:0000021", "research")?;
+    let project = staffed(site, "DUO:0000042 DUO:0000021", "research")?;
     let object = object(site, &project, 61)?;
     play.does("ask for data whose terms ask for an ethics approval, before anybody saw one");
     play.spoil("a steward approves the use", || approve(site, &project))?;
@@ -112,7 +117,7 @@ fn forbidden(play: &mut Play, site: &Site) -> Result<()> {
     play.does("ask for data whose terms forbid the use, and have a steward try to approve it");
     let terms = if play.is_spoiled() { "DUO:0000042 DUO:0000043" } else { "DUO:0000042" };
     play.spoil("the terms are those that allow it", || Ok(()))?;
-    let project = project(site, terms, "care")?;
+    let project = staffed(site, terms, "care")?;
     let object = object(site, &project, 62)?;
     let (done, _) = site.release(&object)?;
     play.expect("it is refused", done.refused("ACCESS-086"), done.told());

@@ -95,7 +95,7 @@ impl Work {
         let failure = Failure::of(why, &self.runs.redactor(Some(&self.sample)));
         row.error = Set(Some(failure.to_json()));
         let tx = inner.db.begin(account.decision).await?;
-        inner.receipts.issue_stop(&self.caller, &tx, said).await?;
+        inner.receipts.sign(&self.caller, &tx, said, &[]).await?;
         run::Entity::update(row).exec(&*tx).await?;
         Ok(tx.commit().await?)
     }

@@ -301,3 +301,34 @@ fn what_nobody_vouches_for_is_not_acted_on() {
     let text = fs::read_to_string(PathBuf::from(&into).join("site.toml")).unwrap();
     assert!(!text.contains('[') && text.contains("idle_minutes"), "{text}");
 }
+
+#[test]
+fn who_withdrew_since_the_backup_has_withdrawn_in_the_restored_site() {
+    let site = Site::copy();
+    let places = Places::new();
+    let (backup, recovery, into) = (places.at("backup"), places.at("recovery"), places.at("site"));
+    let sample = sample_of(&site);
+    let subject = site.json("viewer", &["sample", "show", &sample])["subject"].as_str().unwrap().to_owned();
+    site.json("admin", &["backup", "create", &backup, "--recovery", &recovery]);
+    site.json("steward", &["consent", "withdraw", &subject]);
+    site.lock();
+    let ledger = site.folder.join("ledger").to_str().unwrap().to_owned();
+    let (file, token) = (places.recovery_file(), places.at("token"));
+    let restore = ["backup", "restore", &backup, &into, "--recovery", &file, "--ledger", &ledger];
+    let done = site.json("admin", &[&restore[..], &["--token-out", &token]].concat());
+    assert_eq!(done["consents"], 1, "{done}");
+    let back = site.restored(PathBuf::from(&into));
+    assert_eq!(back.run("admin", &["login", "--token-file", &token]).exit, 0);
+    for who in ["analyst", "steward"] {
+        let renewed = back.json("admin", &["account", "token", who]);
+        let file = back.room.join(format!("{who}.token"));
+        fs::write(&file, renewed["token"].as_str().unwrap()).unwrap();
+        assert_eq!(back.run(who, &["login", "--token-file", file.to_str().unwrap()]).exit, 0, "{who}");
+    }
+    let project = back.last("steward", &["project", "list"]);
+    let people = back.json("steward", &["consent", "list", &project]);
+    let of_them = people.as_array().unwrap().iter().find(|one| one["subject"] == subject.as_str()).unwrap();
+    assert_eq!((&of_them["standing"], &of_them["usable"]), (&"withdrawn".into(), &false.into()), "{of_them}");
+    let asked = back.run("analyst", &["variant", "query", "--sample", &sample]);
+    assert!(asked.exit == 4 && asked.err.contains("ACCESS-086"), "{}", asked.err);
+}

@@ -12,7 +12,6 @@ use testkit::Postgres;
 
 const PROJECT: &str = "project create --name Quibbleton-cohort --class sandbox --purpose methods --term DUO:0000042 \
      --granularity genome --framework none --incidental not-reported --basis board \
-     \
                        --region EU --retention 90-days --consent QUIXOTIC-9 --administrator manager";
 
 /// The words with which a command names a database of the server.
