@@ -57,7 +57,8 @@ pub const ROOMS: &[Room] = &[
     // Asks the site's own OpenID Connect provider (`outbound`).
     room("access", 3, &["base", "outbound", "db", "audit", "jwt", "policy"]),
     room("keys", 4, &["base", "outbound", "db", "audit", "access", "seal"]),
-    room("subjects", 5, &["base", "db", "audit", "access", "policy"]),
+    // Who people are lies in a file of its own, sealed under each one's key (`keys`).
+    room("subjects", 5, &["base", "db", "audit", "access", "keys", "policy"]),
     room("archive", 5, &["base", "bucket", "db", "audit", "access", "keys", "seal"]),
     // The ledger is mirrored as it lies; what is shredded, deleted or taken away again is each room's own act.
     room("backup", 6, &["base", "seal", "ledger", "db", "audit", "access", "keys", "archive", "subjects"]),
@@ -65,7 +66,11 @@ pub const ROOMS: &[Room] = &[
     room("catalog", 6, &["base", "db", "audit", "access", "policy"]),
     // A package is one transaction over catalog, archive and keys (`db`), and with the first reads of a
     // subject its key is made (`keys`).
-    room("intake", 7, &["base", "db", "access", "keys", "archive", "catalog", "screen", "executor"]),
+    room(
+        "intake",
+        7,
+        &["base", "db", "access", "keys", "subjects", "archive", "catalog", "screen", "executor"],
+    ),
     // `ledger` for the key that signs receipts, `screen` to redact what tools say.
     room(
         "runs",

@@ -612,6 +612,8 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         Action::DownloadObject => crate::verb::Release::NAME,
         Action::Ingest => crate::verb::Write::NAME,
         Action::StartRun => crate::verb::Run::NAME,
+        Action::SplitIdentity => crate::verb::Split::NAME,
+        Action::ReIdentify => crate::verb::Identify::NAME,
         Action::LockSite
         | Action::ManageKeys
         | Action::ShredKeys

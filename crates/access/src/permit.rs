@@ -26,6 +26,8 @@ pub mod verb {
     pub trait Opens: Verb {}
     /// Verbs under which new objects may be sealed into a project.
     pub trait Seals: Verb {}
+    /// Verbs under which the identity map is read.
+    pub trait Knows: Verb {}
 
     macro_rules! verbs {
         ($($(#[$doc:meta])* $name:ident = $text:literal $(: $role:ident)*;)*) => {$(
@@ -50,6 +52,10 @@ pub mod verb {
         Run = "run": Opens: Seals;
         /// Change records that are not protected data: accounts, members, tools, references.
         Manage = "manage": Seals;
+        /// Take who people are out of a sheet, and keep it apart.
+        Split = "split": Seals: Knows;
+        /// Say who somebody is.
+        Identify = "identify": Knows;
     }
 }
 

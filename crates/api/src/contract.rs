@@ -1,8 +1,8 @@
 //! What each route takes and gives, by its name in [`crate::ROUTES`].
 
 use crate::{
-    administrator, archive, backup, consent, keys, oidc, passkey, passport, password, people, policy,
-    project, record, rights, run, service, site, subject, variant,
+    administrator, archive, backup, consent, identity, keys, oidc, passkey, passport, password, people,
+    policy, project, record, rights, run, service, site, subject, variant,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -129,6 +129,9 @@ fn of_things(route: &str) -> Option<Shape> {
         "use show" => gives::<consent::UseShown>(),
         "use approve" => takes::<consent::NewApproval>().gives::<consent::UseShown>(),
         "audit who-saw" => gives::<subject::Accesses>().asks::<subject::Within>(),
+        "intake split" => takes::<identity::NewSplit>().gives::<identity::SplitDone>(),
+        "subject identify" => takes::<identity::WhyAsked>().gives::<identity::Identity>(),
+        "subject find" => takes::<identity::WhoHas>().gives::<identity::FoundSubject>(),
         "subject report" => gives::<subject::SubjectReport>(),
         "consent list" => gives::<Vec<consent::Consented>>(),
         "consent show" => gives::<Vec<consent::ConsentStatement>>(),

@@ -26,6 +26,7 @@ pub mod archive;
 pub mod backup;
 pub mod consent;
 pub mod contract;
+pub mod identity;
 pub mod keys;
 pub mod oidc;
 pub mod openapi;

@@ -148,11 +148,14 @@ routes! {
     "package begin" = "POST" "/v1/projects/{project}/packages" "ingest";
     "package file" = "PUT" "/v1/projects/{project}/packages/{package}/files/{number}" "ingest";
     "package commit" = "POST" "/v1/projects/{project}/packages/{package}/commit" "ingest";
+    "intake split" = "POST" "/v1/projects/{project}/identities" "split-identity";
     "keys shred" = "POST" "/v1/projects/{project}/shred" "shred-keys";
     "use show" = "GET" "/v1/projects/{project}/use" "view-project";
     "use approve" = "POST" "/v1/projects/{project}/use" "approve-use";
     "audit who-saw" = "GET" "/v1/subjects/{subject}/accesses" "search-audit";
     "subject report" = "GET" "/v1/subjects/{subject}/report" "view-consents";
+    "subject identify" = "POST" "/v1/subjects/{subject}/identity" "re-identify";
+    "subject find" = "POST" "/v1/projects/{project}/identities/find" "re-identify";
     "consent list" = "GET" "/v1/projects/{project}/consents" "view-consents";
     "consent show" = "GET" "/v1/subjects/{subject}/consents" "view-consents";
     "consent withdraw" = "POST" "/v1/subjects/{subject}/withdrawal" "withdraw-consent";

@@ -31,6 +31,7 @@ static BESIDE: &[Beside] = &[
     Beside { action: "administer-project", events: &["rights-changed"] },
     Beside { action: "name-administrator", events: &["administrator-proposed", "rights-changed"] },
     Beside { action: "record-consent", events: &["consent-given", "use-reviewed"] },
+    Beside { action: "split-identity", events: &["identity-recorded"] },
     Beside { action: "approve-use", events: &["use-approved"] },
     Beside { action: "withdraw-consent", events: &["consent-withdrawn"] },
     Beside { action: "map-visas", events: &["rights-changed", "visa-mapping-changed"] },

@@ -228,6 +228,8 @@ pub enum What {
     },
     /// Somebody forbade all use of their data.
     ConsentWithdrawn {},
+    /// The identity map learnt something of who these subjects are. What, is in no record.
+    IdentityRecorded {},
     /// A steward looked at what had changed of a consent, and let the data be used as it says.
     UseReviewed {},
     /// A steward approved a use as far as its terms leave it to a person.
@@ -522,6 +524,7 @@ impl What {
             Self::AdministratorProposed {} => "administrator-proposed",
             Self::ConsentGiven { .. } => "consent-given",
             Self::ConsentWithdrawn {} => "consent-withdrawn",
+            Self::IdentityRecorded {} => "identity-recorded",
             Self::UseReviewed {} => "use-reviewed",
             Self::UseApproved { .. } => "use-approved",
             Self::PolicyProposed { .. } => "policy-proposed",

@@ -165,6 +165,7 @@ fn all() -> Vec<Event> {
             },
         ),
         asked(person(), What::ConsentWithdrawn {}),
+        asked(person(), What::IdentityRecorded {}),
         asked(person(), What::UseReviewed {}),
         asked(person(), What::UseApproved { reasons: 2, until: base::Timestamp::UNIX_EPOCH }),
         asked(person(), What::PolicyProposed { policy: Sha256([1; 32]) }),

@@ -18,6 +18,7 @@ use archive::restored::Kept;
 use base::{Blake3, ObjectId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use db::Db;
 use keys::backup::Epoch;
 use seal::SessionKey;
 use serde::{Deserialize, Serialize};
@@ -150,7 +151,9 @@ impl Backup {
         blocking(cleared).await?;
         // Before the copy: what has its outcome below this was carried out, and is in it.
         let since = self.audit.ledger().size();
-        let database = self.seal_database(&draft, &key).await?;
+        // The map after the database: it is as new or newer, and a site takes no older one.
+        let database = self.seal_database(&self.db, (&draft, set::DATABASE), &key).await?;
+        let identities = Some(self.seal_database(&self.map, (&draft, set::MAP), &key).await?);
         let head = Head {
             format: set::FORMAT.to_owned(),
             site: self.site.clone(),
@@ -162,6 +165,7 @@ impl Backup {
             key: STANDARD.encode(wrapped),
             since,
             database,
+            identities,
             objects: 0,
             bytes: 0,
             files: Vec::new(),
@@ -209,13 +213,19 @@ impl Backup {
         self.remember(&memory).await
     }
 
-    async fn seal_database(&self, draft: &Path, key: &SessionKey) -> Result<Database, Error> {
+    async fn seal_database(
+        &self,
+        db: &Db,
+        (draft, names): (&Path, [&'static str; 2]),
+        key: &SessionKey,
+    ) -> Result<Database, Error> {
         let copy = self.room()?.join("copy.db");
-        let sealed = match self.db.copy_to(&copy, keys::restored::NOT_IN_A_BACKUP).await {
+        let without = if names == set::DATABASE { keys::restored::NOT_IN_A_BACKUP } else { &[] };
+        let sealed = match db.copy_to(&copy, without).await {
             Ok(()) => {
                 let (entropy, draft) = (self.entropy.clone(), draft.to_owned());
                 let key = SessionKey::from_bytes(*key.expose());
-                blocking(move || sealed::write(&copy, &draft, &key, &*entropy)).await
+                blocking(move || sealed::write(&copy, (&draft, names), &key, &*entropy)).await
             }
             Err(error) => Err(error.into()),
         };

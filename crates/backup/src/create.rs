@@ -49,6 +49,8 @@ pub struct Parts {
     pub folder: PathBuf,
     /// Its database.
     pub db: Db,
+    /// Its identity map.
+    pub map: Db,
     /// Its trail.
     pub audit: Audit,
     /// Its keys.

@@ -1,6 +1,6 @@
 //! Files back into a folder, and the record and the graves before anything opens.
 
-use crate::set::{Set, Tool};
+use crate::set::{DATABASE, MAP, Set, Tool};
 use crate::{Error, Place, Tombs, files, mirror, place, sealed};
 use access::{Access, OneTimeToken};
 use archive::restored::{self, Kept};
@@ -162,7 +162,13 @@ pub fn put_back_database(set: &Set, key: &SessionKey, into: &Path) -> Result<(),
     for name in ["metadata.db", "metadata.db-wal", "metadata.db-shm"] {
         files::clear(&into.join(name))?;
     }
-    sealed::read(set, key, &into.join("metadata.db"))?;
+    for name in ["identities.db", "identities.db-wal", "identities.db-shm"] {
+        files::clear(&into.join(name))?;
+    }
+    sealed::read(set, (&set.head.database, DATABASE), key, &into.join("metadata.db"))?;
+    if let Some(map) = &set.head.identities {
+        sealed::read(set, (map, MAP), key, &into.join("identities.db"))?;
+    }
     files::write(&into.join("site.pub"), &set.read_file("site.pub")?)?;
     files::folder(&into.join("keys"))?;
     files::folder(&into.join("run"))

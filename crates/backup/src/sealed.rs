@@ -1,6 +1,6 @@
-//! The database under a set's key.
+//! The databases under a set's key: the metadata, and the identity map.
 
-use crate::set::{DATABASE, Database, Set};
+use crate::set::{Database, Set};
 use crate::{Error, files};
 use base::{Blake3, Entropy};
 use seal::{Expected, SessionKey, Tree, body};
@@ -10,11 +10,10 @@ use std::path::Path;
 /// Seals the file `from` into `folder`.
 pub(crate) fn write(
     from: &Path,
-    folder: &Path,
+    (folder, [sealed_name, tree_name]): (&Path, [&str; 2]),
     key: &SessionKey,
     entropy: &dyn Entropy,
 ) -> Result<Database, Error> {
-    let [sealed_name, tree_name] = DATABASE;
     let path = folder.join(sealed_name);
     let draft = files::Draft::create(&path)?;
     let nonce = base::entropy::bytes(entropy);
@@ -44,9 +43,12 @@ pub(crate) fn write(
 }
 
 /// Opens a set's database and writes it to `to`, every segment checked.
-pub(crate) fn read(set: &Set, key: &SessionKey, to: &Path) -> Result<(), Error> {
-    let [sealed_name, tree_name] = DATABASE;
-    let database = &set.head.database;
+pub(crate) fn read(
+    set: &Set,
+    (database, [sealed_name, tree_name]): (&Database, [&str; 2]),
+    key: &SessionKey,
+    to: &Path,
+) -> Result<(), Error> {
     let damaged = |error: seal::Error| Error::damaged(&set.name(sealed_name), base::fault::chain(&error));
     let tree = Tree::from_bytes(&set.read_file(tree_name)?, &database.root)
         .map_err(|error| Error::damaged(&set.name(tree_name), base::fault::chain(&error)))?;

@@ -18,6 +18,8 @@ pub const OBJECTS: &str = "objects.list";
 pub const TOOLS: &str = "tools.list";
 /// The database, sealed, and its tree.
 pub const DATABASE: [&str; 2] = ["metadata.sealed", "metadata.tree"];
+/// The identity map, sealed, and its tree.
+pub const MAP: [&str; 2] = ["identities.sealed", "identities.tree"];
 
 /// The head of a set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,9 @@ pub struct Head {
     pub since: u64,
     /// The database.
     pub database: Database,
+    /// The identity map; none in sets from before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identities: Option<Database>,
     /// Versions in the list.
     pub objects: u64,
     /// Their bytes.

@@ -3,7 +3,7 @@
 use crate::create::{Backup, Turn, blocking};
 use crate::place::Identity;
 use crate::restore::key_of;
-use crate::set::{HEAD, Set};
+use crate::set::{self, Database, HEAD, Set};
 use crate::{Error, Place, Tombs, files, mirror, place, sealed};
 use access::Permit;
 use access::thing::Site;
@@ -11,8 +11,9 @@ use access::verb::Manage;
 use archive::restored::{self, Kept};
 use archive::store::{Flag, Local, Part, Store};
 use audit::Audit;
-use keys::wrap::WrappingKey;
+use db::Db;
 use ledger::{Comparison, Ledger, check};
+use seal::SessionKey;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -117,21 +118,51 @@ impl Backup {
         let (audit, place, looked) = (self.audit.clone(), place.clone(), set.clone());
         let (files, to) = (place.clone(), own.join("ledger"));
         findings.extend(blocking(move || look_at_files(&audit, &files, &looked)).await?);
-        if let Err(error) = self.look_at_database(by, set, own).await {
-            findings.push(error.into_finding("metadata.sealed")?);
+        match key_of(set, &by) {
+            Ok(key) => self.look_at_databases(&key, set, own, findings).await?,
+            Err(error) => findings.push(error.into_finding("metadata.sealed")?),
         }
         let (ledger, from) = (self.audit.ledger().clone(), place.ledger());
         findings.extend(blocking(move || look_at_ledger(&ledger, &from, &to)).await?);
         Ok(())
     }
 
-    async fn look_at_database(&self, by: WrappingKey, set: &Set, own: &Path) -> Result<(), Error> {
-        let key = key_of(set, &by)?;
-        let (to, looked) = (own.join("metadata.db"), set.clone());
-        let written = to.clone();
-        blocking(move || sealed::read(&looked, &key, &written)).await?;
-        match self.db.check_copy(&to).await?.first() {
-            Some(found) => Err(Error::damaged(&set.name("metadata.sealed"), found)),
+    /// The metadata, and the identity map.
+    async fn look_at_databases(
+        &self,
+        key: &SessionKey,
+        set: &Set,
+        own: &Path,
+        findings: &mut Vec<String>,
+    ) -> Result<(), Error> {
+        let map = set.head.identities.as_ref().map(|map| (&self.map, map, set::MAP));
+        for (db, stated, names) in [(&self.db, &set.head.database, set::DATABASE)].into_iter().chain(map) {
+            let [name, _] = names;
+            if let Err(error) = self.look_at_database(db, (stated, names), key, set, own).await {
+                findings.push(error.into_finding(name)?);
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at_database(
+        &self,
+        db: &Db,
+        (stated, names): (&Database, [&'static str; 2]),
+        key: &SessionKey,
+        set: &Set,
+        own: &Path,
+    ) -> Result<(), Error> {
+        let (to, looked, stated) = (own.join("copy.db"), set.clone(), stated.clone());
+        let (written, key) = (to.clone(), SessionKey::from_bytes(*key.expose()));
+        blocking(move || {
+            files::clear(&written)?;
+            sealed::read(&looked, (&stated, names), &key, &written)
+        })
+        .await?;
+        let [name, _] = names;
+        match db.check_copy(&to).await?.first() {
+            Some(found) => Err(Error::damaged(&set.name(name), found)),
             None => Ok(()),
         }
     }

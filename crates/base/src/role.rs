@@ -54,6 +54,8 @@ words! {
         ProjectAdministrator = "project-administrator",
         /// Consent, data-use terms, approvals, and who looked at what.
         DataSteward = "data-steward",
+        /// Says who a subject is, with a reason; sees no data by that.
+        HonestBroker = "honest-broker",
         /// Reads and verifies the ledger; receives no data.
         Auditor = "auditor",
         /// Sees the state of runs and redacted logs.

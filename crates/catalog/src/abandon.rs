@@ -1,6 +1,7 @@
 //! A package that is given up: no record of it stays here, and no label.
 
 use crate::package::open_package;
+use crate::sealed::Words;
 use crate::table::{package, package_file, readset, sample, subject};
 use crate::{Catalog, Error};
 use access::Permit;
@@ -33,6 +34,12 @@ impl Catalog {
         objects.map(|object| object.parse().map_err(|_| Error::Record)).collect()
     }
 
+    /// Whether a subject came from the identity map, which has them whether there are reads or not.
+    async fn is_minted(&self, tx: &Tx, id: &str) -> Result<bool, Error> {
+        let row = subject::Entity::find_by_id(id).one(&**tx).await?.ok_or(Error::Record)?;
+        Ok(Words::of(&self.db)?.subject(&row)? == row.id)
+    }
+
     /// Removes a sample without reads that no other package brings, and its subject if that was its last.
     async fn forget_unused(&self, tx: &Tx, id: &str) -> Result<(), Error> {
         let reads = readset::Entity::find().filter(readset::Column::Sample.eq(id)).count(&**tx).await?;
@@ -45,7 +52,7 @@ impl Catalog {
         sample::Entity::delete_by_id(id).exec(&**tx).await?;
         let others =
             sample::Entity::find().filter(sample::Column::Subject.eq(&row.subject)).count(&**tx).await?;
-        if others == 0 {
+        if others == 0 && !self.is_minted(tx, &row.subject).await? {
             subject::Entity::delete_by_id(&row.subject).exec(&**tx).await?;
         }
         Ok(())

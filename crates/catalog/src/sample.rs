@@ -1,13 +1,15 @@
 //! Subjects, samples and readsets.
 
-use crate::sealed::Words;
+use crate::sealed::{SEALED, Words};
 use crate::table::{readset, sample, subject};
 use crate::{Catalog, Error};
 use access::Permit;
 use access::thing;
 use access::thing::Thing;
-use access::verb::{Verb, View};
+use access::verb::{Split, Verb, View};
 use base::{Id, ObjectId, ProjectId, ReadsetId, SampleId, Sensitive, SubjectId};
+use db::Tx;
+use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 /// A sample whose reads have arrived.
@@ -60,6 +62,27 @@ impl Catalog {
     pub async fn has_subject(&self, project: &ProjectId, subject: &SubjectId) -> Result<bool, Error> {
         let row = subject::Entity::find_by_id(subject.as_str()).one(self.db.reader()).await?;
         Ok(row.is_some_and(|row| row.project == project.as_str()))
+    }
+
+    /// Takes a subject of the permit's project that the identity map minted: its own id is its label, by which the door
+    /// finds it.
+    pub async fn name_subject(
+        &self,
+        permit: &Permit<Split, thing::Project>,
+        tx: &Tx,
+        subject: &SubjectId,
+    ) -> Result<(), Error> {
+        let (project, words) = (permit.in_project()?, Words::of(&self.db)?);
+        let (id, label) = (subject.to_string(), subject.as_str());
+        let row = subject::ActiveModel {
+            label: Set(words.seal_subject(&id, label)?),
+            label_index: Set(Some(words.subject_index(project.as_str(), label))),
+            project: Set(project.to_string()),
+            sealed: Set(SEALED),
+            id: Set(id),
+        };
+        subject::Entity::insert(row).exec_without_returning(&**tx).await?;
+        Ok(())
     }
 
     /// The subjects of the permit's project, by label.

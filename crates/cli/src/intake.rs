@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::client::{Body, Client, Upload};
 use crate::file;
 use crate::{Error, Failure, sample, text};
+use api::identity::{NewSplit, SplitColumn, SplitDone};
 use api::project::{Committed, NewPackage, Package, PackageFile, Received};
 use base::ProjectId;
 use clap::{Args, Subcommand};
@@ -14,12 +15,14 @@ use std::path::{Component, Path, PathBuf};
 #[derive(Subcommand)]
 pub enum Intake {
     Put(Put),
+    Split(Split),
 }
 
 impl Intake {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         match self {
             Self::Put(args) => args.run(app),
+            Self::Split(args) => args.run(app),
         }
     }
 }
@@ -69,6 +72,81 @@ impl Put {
         }
         sample::table(app.console, &committed.samples)
     }
+}
+
+/// Take a sheet that says who people are apart: their identities go into the site's identity map, and two files come back that name nobody.
+///
+/// The clean sheet is for `intake put`: each patient is a subject, sub_…, and samples that were called by names or numbers have
+/// other labels. The table is for analysis: the subject, what the sheet says of the sample, and the columns that `--keep` names. Every
+/// column that neither the door knows nor `--keep` names goes into the map. People are found again by their record number and
+/// who gave it; without a column of record numbers, `patient` is the number.
+///
+/// The sheet itself is left as it is: destroy it when it is not needed any more.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  sequestra intake split ward.csv --project prj_… --issuer general-hospital --dry-run\n  \
+    sequestra intake split ward.csv --project prj_… --issuer general-hospital --keep diagnosis_code --age-at 2026-01-01 \\\n    \
+    --clean samplesheet.csv --table table.csv\n\nRole: data-steward in the project."
+)]
+pub struct Split {
+    /// The sheet, CSV
+    sheet: PathBuf,
+    /// The project, prj_…
+    #[arg(long)]
+    project: ProjectId,
+    /// Who gave the record numbers: 1 to 64 of letters, digits and . _ -
+    #[arg(long, value_name = "NAME")]
+    issuer: String,
+    /// A column that identifies nobody, for the table; may be given more than once
+    #[arg(long, value_name = "COLUMN")]
+    keep: Vec<String>,
+    /// The day at which the table tells ages, 2026-01-01; no ages without it
+    #[arg(long, value_name = "DAY")]
+    age_at: Option<String>,
+    /// Where the clean sheet goes; refused if it exists
+    #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
+    clean: Option<PathBuf>,
+    /// Where the table goes; refused if it exists
+    #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
+    table: Option<PathBuf>,
+    /// Tell where each column would go, and store and write nothing
+    #[arg(long, conflicts_with_all = ["clean", "table"])]
+    dry_run: bool,
+}
+
+impl Split {
+    /// The two files are begun before the site is asked: what it stores, it can give again.
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let sheet = file::read_text(&self.sheet)?;
+        let (clean, table) = (begin(self.clean.as_deref())?, begin(self.table.as_deref())?);
+        let Self { issuer, keep, age_at, dry_run, .. } = self;
+        let body = NewSplit { sheet, issuer, keep, age_at, dry_run };
+        let mut done: SplitDone =
+            app.client()?.post("intake split", &[&self.project.to_string()], &body)?.json()?;
+        for (file, text) in [(clean, done.clean.take()), (table, done.table.take())] {
+            if let (Some(mut file), Some(text)) = (file, text) {
+                file.write(text.as_bytes())?;
+                file.keep()?;
+            }
+        }
+        if app.console.is_json() {
+            return app.console.json(&done);
+        }
+        let rows: Vec<_> = done.columns.into_iter().map(heading).collect();
+        app.console.table(&["COLUMN", "NAME", "GOES TO", "HOLDS"], &rows)?;
+        let (people, fresh) = (done.people, done.fresh);
+        let (would, be) = if dry_run { ("would be ", "nothing was stored: ") } else { ("", "") };
+        app.console.say(&format!("{be}{people} people, of whom {fresh} {would}new to the map"));
+        Ok(())
+    }
+}
+
+fn begin(path: Option<&Path>) -> Result<Option<file::NewFile>, Failure> {
+    path.map(file::NewFile::create).transpose()
+}
+
+fn heading(column: SplitColumn) -> Vec<String> {
+    vec![column.position.to_string(), text::or_dash(column.name), column.goes, text::or_dash(column.holds)]
 }
 
 fn send_files(

@@ -1,22 +1,27 @@
-//! `subject`: what a project holds of a person, for that person.
+//! `subject`: what a project holds of a person, and who that is.
 
 use crate::app::App;
 use crate::audit::tell_accesses;
-use crate::{Failure, text};
+use crate::{Failure, passphrase, text};
+use api::identity::{FoundSubject, Identity, WhoHas, WhyAsked};
 use api::subject::SubjectReport;
-use base::SubjectId;
+use base::{ProjectId, SubjectId};
 use clap::{Args, Subcommand};
 
-/// What a project holds of a person
+/// What a project holds of a person, and who that is
 #[derive(Subcommand)]
 pub enum Subject {
     Report(Report),
+    Identify(Who),
+    Find(Find),
 }
 
 impl Subject {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         match self {
             Self::Report(args) => args.run(app),
+            Self::Identify(args) => args.run(app),
+            Self::Find(args) => args.run(app),
         }
     }
 }
@@ -79,5 +84,66 @@ impl Report {
         console.line("")?;
         console.line("what was done with it, and who received it")?;
         tell_accesses(console, &report.accesses)
+    }
+}
+
+/// Show who a subject is. On record, with the reason, for whoever asks who saw this person.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra subject identify sub_… --reason \"a finding that her doctor has to know of\"\n\n\
+    Role: honest-broker in the project."
+)]
+pub struct Who {
+    /// The person, sub_…
+    subject: SubjectId,
+    /// Why, in your own words; recorded sealed, so that few can read it
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl Who {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let body = WhyAsked { reason: self.reason };
+        let subject = self.subject.to_string();
+        let shown: Identity = app.client()?.post("subject identify", &[&subject], &body)?.json()?;
+        if app.console.is_json() {
+            return app.console.json(&shown);
+        }
+        let rows: Vec<_> = shown
+            .known
+            .into_iter()
+            .map(|one| vec![one.kind, one.value, one.column, text::or_dash(one.shown)])
+            .collect();
+        app.console.table(&["KIND", "VALUE", "COLUMN", "SHOWN AS"], &rows)
+    }
+}
+
+/// Show which subject has a record number. The number is typed, or comes by standard input: never as an argument.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra subject find prj_… --issuer general-hospital --reason \"she withdraws\" < number.txt\n\n\
+    Role: honest-broker in the project."
+)]
+pub struct Find {
+    /// The project, prj_…
+    project: ProjectId,
+    /// Who gave the number
+    #[arg(long, value_name = "NAME")]
+    issuer: String,
+    /// Why, in your own words; recorded sealed, so that few can read it
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl Find {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let number = passphrase::prompt_or_line(app, "Record number: ")?.trim().to_owned();
+        let body = WhoHas { number, issuer: self.issuer, reason: self.reason };
+        let project = self.project.to_string();
+        let found: FoundSubject = app.client()?.post("subject find", &[&project], &body)?.json()?;
+        if app.console.is_json() {
+            return app.console.json(&found);
+        }
+        app.console.line(&found.subject.to_string())
     }
 }

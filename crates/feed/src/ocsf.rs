@@ -116,6 +116,7 @@ const fn class_of(what: &What) -> Class {
         What::PolicyProposed { .. } | What::AdministratorProposed {} | What::ConsentGiven { .. } => {
             class(ENTITY, 1)
         }
+        What::IdentityRecorded {} => class(ENTITY, 1),
         What::ConsentWithdrawn {} | What::UseReviewed {} | What::UseApproved { .. } => class(ENTITY, 3),
         What::PolicyWithdrawn { .. } | What::PolicyChanged { .. } => class(ENTITY, 3),
         What::AccountsLinked {} => class(ENTITY, 3),

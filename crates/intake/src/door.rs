@@ -10,11 +10,13 @@ use base::{ObjectId, PackageId, ReadsetId, SampleId};
 use catalog::{Catalog, FileState, Package};
 use db::Db;
 use keys::Keys;
+use subjects::Map;
 
 use crate::claim::Claims;
 use crate::offer::Offer;
 use crate::pairing::PairFault;
 use crate::receive::stored;
+use crate::sheet::{SheetFault, SheetProblem};
 use crate::{Error, FastqCheck, Verdict, check_pair};
 
 /// The door of a site. Cheap to clone.
@@ -24,6 +26,7 @@ pub struct Door {
     pub(crate) catalog: Catalog,
     pub(crate) archive: Archive,
     keys: Keys,
+    map: Map,
     pub(crate) check: FastqCheck,
     pub(crate) claims: Claims,
 }
@@ -56,8 +59,8 @@ pub struct ReadsetSummary {
 
 impl Door {
     /// A door into these rooms, whose files are judged by `check`.
-    pub fn new(db: Db, catalog: Catalog, archive: Archive, keys: Keys, check: FastqCheck) -> Self {
-        Self { db, catalog, archive, keys, check, claims: Claims::default() }
+    pub fn new(db: Db, catalog: Catalog, archive: Archive, keys: Keys, map: Map, check: FastqCheck) -> Self {
+        Self { db, catalog, archive, keys, map, check, claims: Claims::default() }
     }
 
     /// Judges sheet and manifest and begins their package: ids for what is new in it, and keys for new
@@ -73,6 +76,7 @@ impl Door {
         manifest: &[u8],
     ) -> Result<Begun, Error> {
         let offer = Offer::parse(sheet, manifest)?;
+        self.minted(permit, &offer).await?;
         let package = match self.catalog.find_package(permit, &offer.digest).await? {
             Some(package) => package,
             None => match self.record(permit, &offer).await {
@@ -146,6 +150,29 @@ impl Door {
             Ok(withdrawn) => Error::Pair { row, fault, withdrawn },
             Err(error) => error,
         }
+    }
+
+    /// Refuses patients that are said to be subjects and that the map of this project does not have.
+    ///
+    /// INVARIANT (minted-by-split): a label of that form is a subject's id, and the catalog has it as its own label.
+    async fn minted(&self, permit: &Permit<Write, Project>, offer: &Offer) -> Result<(), Error> {
+        let project = permit.in_project()?;
+        let mut faults = Vec::new();
+        for row in &offer.rows {
+            let label = row.subject.reveal();
+            if !label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sub_")) {
+                continue;
+            }
+            let minted = match label.parse() {
+                Ok(subject) => self.map.has(project, &subject).await?,
+                Err(_) => false,
+            };
+            if !minted {
+                let (row, column) = (Some(row.row), Some("patient".to_owned()));
+                faults.push(SheetFault { row, column, what: SheetProblem::NotMinted });
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults.into()) }
     }
 
     async fn record(&self, permit: &Permit<Write, Project>, offer: &Offer) -> Result<Package, Error> {

@@ -9,6 +9,7 @@ use crate::{
     manifest::{Digest, ManifestFault},
     pairing::PairFault,
     sheet::SheetFault,
+    split::SplitFault,
     whole::WholeFault,
 };
 
@@ -22,6 +23,9 @@ pub enum Error {
     /// Something in the sheet looks like a direct identifier; it may break other rules too.
     #[error("the sheet holds what looks like direct identifiers:\n  {0}")]
     Identifier(Findings),
+    /// A sheet that was to be split is refused.
+    #[error("the sheet is not split:\n  {}", split(.0))]
+    Split(Vec<SplitFault>),
     /// The manifest is malformed, or does not list what the sheet names.
     #[error("the manifest is refused:\n  {0}")]
     Manifest(Findings),
@@ -132,6 +136,9 @@ pub enum Error {
     /// The catalog refused or failed.
     #[error(transparent)]
     Catalog(#[from] catalog::Error),
+    /// The identity map could not be asked.
+    #[error(transparent)]
+    Subjects(#[from] subjects::Error),
     /// Keys could not be used.
     #[error(transparent)]
     Keys(#[from] keys::Error),
@@ -147,6 +154,10 @@ fn listed(findings: &[Finding]) -> String {
     let lines: Vec<String> =
         findings.iter().map(|finding| format!("{finding}: {}", finding.reason.advice())).collect();
     lines.join("\n  ")
+}
+
+fn split(faults: &[SplitFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
 }
 
 /// Everything found wrong with a sheet and its manifest.
@@ -237,11 +248,13 @@ impl Fault for Error {
             Self::Access(e) => e.kind(),
             Self::Archive(e) => e.kind(),
             Self::Catalog(e) => e.kind(),
+            Self::Subjects(e) => e.kind(),
             Self::Keys(e) => e.kind(),
             Self::Executor(e) => e.kind(),
             Self::Db(e) => e.kind(),
             Self::Sheet(_)
             | Self::Identifier(_)
+            | Self::Split(_)
             | Self::Manifest(_)
             | Self::Cut { .. }
             | Self::Record { .. }
@@ -270,6 +283,8 @@ impl Fault for Error {
             Self::Verdict { .. } => "INTAKE-014",
             Self::Task => "INTAKE-015",
             Self::Identified { .. } => "INTAKE-016",
+            Self::Split(_) => "INTAKE-017",
+            Self::Subjects(e) => e.code(),
             Self::Access(e) => e.code(),
             Self::Archive(e) => e.code(),
             Self::Catalog(e) => e.code(),
@@ -283,7 +298,12 @@ impl Fault for Error {
         let hint = match self {
             Self::Sheet(_) => "nothing was stored; correct the places named and send the package again",
             Self::Identifier(_) => {
-                "nothing was stored; use opaque codes in the sheet and send the package again"
+                "nothing was stored; use opaque codes in the sheet, or have a data steward take it apart with \
+                 `intake split`, and send the package again"
+            }
+            Self::Split(_) => {
+                "nothing was stored; correct the places named and split the sheet again; `--dry-run` tells where \
+                 each column would go"
             }
             Self::Manifest(_) => {
                 "list every file of the sheet once, as md5sum or sha256sum write it, and no other"
@@ -317,6 +337,7 @@ impl Fault for Error {
             Self::Access(e) => return e.hint(),
             Self::Archive(e) => return e.hint(),
             Self::Catalog(e) => return e.hint(),
+            Self::Subjects(e) => return e.hint(),
             Self::Keys(e) => return e.hint(),
             Self::Executor(e) => return e.hint(),
             Self::Db(e) => return e.hint(),
@@ -340,6 +361,7 @@ mod tests {
         for (error, code, kind) in [
             (Error::from(Sheet::parse(b"a\n1\n").unwrap_err()), "INTAKE-001", Kind::Invalid),
             (Error::from(Sheet::parse(b"mrn\n1\n").unwrap_err()), "INTAKE-002", Kind::Invalid),
+            (crate::split::SplitFault::whole(crate::split::SplitProblem::Empty), "INTAKE-017", Kind::Invalid),
             (Error::from(Manifest::parse(b"").unwrap_err()), "INTAKE-003", Kind::Invalid),
             (Error::Digest { file: file(), expected: digest, found: digest }, "INTAKE-004", Kind::Integrity),
             (wrap(WrapFault::NoEof), "INTAKE-005", Kind::Invalid),

@@ -17,6 +17,7 @@
 //! * [`whole`]: the ends of BAM, CRAM, BCF and compressed VCF, and what their headers say
 //! * [`child`]: the FASTQ check as a filter for a capped process
 //! * [`check`]: that process behind its walls
+//! * [`split`]: a sheet that carries identifiers, taken apart
 //! * [`offer`]: a sheet and a manifest together, judged before anything is stored
 //! * [`door`]: a package from its beginning to the moment when it is seen
 //! * [`receive`]: one file: streamed once, checked, sealed
@@ -38,6 +39,7 @@ pub mod offer;
 pub mod pairing;
 pub mod receive;
 pub mod sheet;
+pub mod split;
 #[cfg(test)]
 mod testing;
 pub mod whole;

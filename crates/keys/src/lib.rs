@@ -15,6 +15,7 @@
 //!   [`backup`]: the short-lived keys of key-store backups; [`restored`]: a site that was restored
 //! * [`wrap`]: the one wrapping primitive; [`locked`]: the memory that keys lie in
 //! * [`columns`]: the key of sealed columns of the database
+//! * [`identity`]: the keys of the identity map
 //! * [`field`]: readable audit fields under the field keys of their scopes
 
 pub mod ask;
@@ -22,6 +23,7 @@ pub mod backup;
 pub mod columns;
 pub mod field;
 pub mod hierarchy;
+pub mod identity;
 pub mod locked;
 pub mod passphrase;
 pub mod provider;
@@ -42,6 +44,7 @@ mod table;
 
 pub use error::Error;
 pub use hierarchy::{Binding, Keys};
+pub use identity::MapKeys;
 pub use passphrase::Passphrase;
 pub use provider::{Custody, Provider, Wrapped};
 pub use root::Roots;

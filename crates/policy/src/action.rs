@@ -95,6 +95,10 @@ actions! {
     ApproveUse = "approve-use", Project Changes;
     /// Brings reads and their sheet in through the controlled door.
     Ingest = "ingest", Project Changes + data;
+    /// Takes who people are out of a sheet and keeps it in the identity map.
+    SplitIdentity = "split-identity", Project Changes;
+    /// Says who a subject is, or which subject somebody is. Asks for a reason.
+    ReIdentify = "re-identify", Project Shows;
     /// Samples, readsets, packages and objects with their ids, labels and sizes; no content.
     ViewSamples = "view-samples", Project Shows + data;
     /// State, resources and redacted log of a run.

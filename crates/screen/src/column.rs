@@ -13,6 +13,22 @@ pub fn identifier(name: &str) -> Option<Reason> {
     whole.or_else(part).or_else(inside)
 }
 
+/// The name of a column, where it can be shown: made of words that say nothing about anyone.
+pub fn shown(name: &str) -> Option<String> {
+    crate::table::Column::of(name).shown
+}
+
+/// What a cell of a column of this name looks like, if that is a direct identifier.
+pub fn cell(name: &str, cell: &str) -> Option<Reason> {
+    crate::table::Column::of(name).judge(cell)
+}
+
+/// Whether a column of this name holds ages.
+pub fn is_age(name: &str) -> bool {
+    const AGES: &[&str] = &["age", "ages", "alter", "edad", "leeftijd", "eta"];
+    tokens(name).iter().any(|token| AGES.contains(&token.as_str()))
+}
+
 /// The words of a name: split at punctuation, digits and humps, lower case, accents off.
 pub(crate) fn tokens(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];

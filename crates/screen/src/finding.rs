@@ -47,6 +47,30 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The word for it in records and in the identity map, as serialised.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::PersonName => "person-name",
+            Self::BirthDate => "birth-date",
+            Self::RecordNumber => "record-number",
+            Self::Accession => "accession",
+            Self::NationalId => "national-id",
+            Self::Insurance => "insurance",
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Address => "address",
+            Self::Account => "account",
+            Self::UserName => "user-name",
+            Self::Host => "host",
+            Self::Ip => "ip",
+            Self::Url => "url",
+            Self::Path => "path",
+            Self::Secret => "secret",
+            Self::Sequence => "sequence",
+            Self::FreeText => "free-text",
+        }
+    }
+
     /// What it looks like, as a phrase: `a person's name`.
     pub const fn phrase(self) -> &'static str {
         match self {

@@ -80,6 +80,7 @@ pub async fn create(
     let tx = db.begin(position).await?;
     keys.create_site_key(&tx).await?;
     keys.create_column_key(&tx).await?;
+    keys.create_map_key(&tx).await?;
     let (_, token) = access.create_first_account(&tx, administrator).await?;
     tx.commit().await?;
     db.close().await?;

@@ -314,6 +314,11 @@ impl Layout {
         self.root.join("metadata.db")
     }
 
+    /// The identity map, wherever the metadata is.
+    pub fn identities(&self) -> PathBuf {
+        self.root.join("identities.db")
+    }
+
     /// The ledger's folder.
     pub fn ledger(&self) -> PathBuf {
         self.root.join("ledger")

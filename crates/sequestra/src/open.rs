@@ -24,7 +24,7 @@ use server::vigil::Room;
 use server::{Care, Parts, Places, Site};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use subjects::Subjects;
+use subjects::{Map, Subjects};
 
 /// The program's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -73,6 +73,7 @@ pub async fn open(
     let access = access(&db, &audit, settings.policy.clone(), &clock, &entropy, seen).await?;
     let access = fit(access, &settings, layout, &clock)?;
     let keys = keys(&db, secrets.roots, (&safe, &sealed), credential, &entropy).await?;
+    let map = Map::open(&layout.identities(), &db, &keys, &audit, &entropy).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
     let catalog = catalog(&db, &clock, &entropy).await?;
@@ -99,7 +100,7 @@ pub async fn open(
         version: VERSION,
         replicas: replicas.start(&audit, &site, &clock),
         id: site,
-        backup: backup(layout, &db, &keys, &audit, &archive, own)?,
+        backup: backup(layout, (&db, &map), &keys, &audit, &archive, own)?,
         db,
         audit,
         access,
@@ -108,6 +109,7 @@ pub async fn open(
         archive,
         catalog,
         subjects,
+        map,
         runs,
         program,
         witnessed: attest.shown(),
@@ -142,7 +144,7 @@ async fn keys(
 
 fn backup(
     layout: &Layout,
-    db: &Db,
+    (db, map): (&Db, &Map),
     keys: &Keys,
     audit: &Audit,
     archive: &Archive,
@@ -150,7 +152,8 @@ fn backup(
 ) -> Result<Backup, backup::Error> {
     let (folder, archive) = (layout.root().to_owned(), archive.clone());
     let (db, keys, audit, program) = (db.clone(), keys.clone(), audit.clone(), VERSION);
-    Backup::new(backup::Parts { site, folder, db, audit, keys, archive, clock, entropy, program })
+    let map = map.file().clone();
+    Backup::new(backup::Parts { site, folder, db, map, audit, keys, archive, clock, entropy, program })
 }
 
 async fn archive(

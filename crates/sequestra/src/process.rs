@@ -240,6 +240,7 @@ async fn close(site: &Site, attest: &mut Attest) {
     streams::settle(site).await;
     let _ = site.audit.ledger().close();
     replicas::settle(site).await;
+    let _ = site.map.close().await;
     let _ = site.db.close().await;
     site.alarms.settle(LAST_WORDS).await;
     site.traffic().settle(LAST_LINES);

@@ -23,7 +23,7 @@ use std::task::{Context, Poll};
 /// Largest body with a sheet: some ten thousand rows fit.
 pub(crate) const SHEET: u64 = 8 << 20;
 /// The routes that take one, and those that take a file.
-const SHEETS: &[&str] = &["package begin"];
+const SHEETS: &[&str] = &["package begin", "intake split"];
 const FILES: &[&str] = &["package file", "reference file"];
 
 /// Lets a request pass, or answers it.

@@ -54,6 +54,8 @@ pub(crate) async fn shred(
     // Also where nobody can say whether it took effect: what is there is read again, and what is gone wraps nothing.
     site.keys.forget_shredded(&done).await?;
     committed?;
+    // What cannot be read any more goes, now or at the next start.
+    site.map.forget_erased().await?;
     let ids: Vec<String> = certificates.iter().map(|one| one.id.to_string()).collect();
     let answer = Shredded {
         project,

@@ -381,7 +381,7 @@ fn words(what: &What) -> String {
         What::StreamLags { stream, next } => format!("stream {stream} lags: events from {next} on wait"),
         What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
         What::ConsentGiven { .. } | What::ConsentWithdrawn {} => of_uses(what),
-        What::UseReviewed {} | What::UseApproved { .. } => of_uses(what),
+        What::UseReviewed {} | What::UseApproved { .. } | What::IdentityRecorded {} => of_uses(what),
         What::RightsChanged { .. }
         | What::GrantLapsed { .. }
         | What::AdministratorProposed {}
@@ -464,6 +464,7 @@ fn of_uses(what: &What) -> String {
         What::UseApproved { reasons, until } => {
             format!("use approved until {until}, where terms leave it to a person: {reasons} reasons")
         }
+        What::IdentityRecorded {} => "who this is was put into the identity map".into(),
         What::UseReviewed {} => "changed consent reviewed: used as it says now".into(),
         other => other.kind().to_owned(),
     }

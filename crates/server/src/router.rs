@@ -3,9 +3,9 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
-    administrator, backup, consent, erase, export, history, keep, keys, object, oidc, package, pages,
-    passkey, passport, password, people, policy, process, project, record, reference, rights, run, sample,
-    scrub, seen, service, session, tail, terminal, tool, variant, volume,
+    administrator, backup, consent, erase, export, history, identity, keep, keys, object, oidc, package,
+    pages, passkey, passport, password, people, policy, process, project, record, reference, rights, run,
+    sample, scrub, seen, service, session, tail, terminal, tool, variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -185,6 +185,9 @@ impl Handlers {
         self.set("subject report", seen::report);
         self.set("consent list", consent::list);
         self.set("consent show", consent::show);
+        self.set("intake split", identity::split);
+        self.set("subject identify", identity::identify);
+        self.set("subject find", identity::find);
         self.set("consent withdraw", consent::withdraw);
         self.set("consent record", consent::record);
         self.set("consent review", consent::review);

@@ -30,6 +30,8 @@ const fn did(action: Action) -> &'static str {
         Action::StartRun => "had a workflow run on",
         Action::DownloadObject => "had released",
         Action::SearchAudit | Action::SearchAuditSite => "looked up who did what with",
+        Action::SplitIdentity => "split off who they are for",
+        Action::ReIdentify => "asked who is behind",
         Action::ViewConsents => "saw the consent of",
         Action::RecordConsent => "recorded a consent or a review of",
         Action::WithdrawConsent => "recorded a withdrawal of",

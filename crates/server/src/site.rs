@@ -46,6 +46,8 @@ pub struct Parts {
     pub catalog: Catalog,
     /// What people agreed to.
     pub subjects: subjects::Subjects,
+    /// Who subjects are.
+    pub map: subjects::Map,
     /// Tools, references and runs.
     pub runs: runs::Runs,
     /// The program whose internal subcommand checks FASTQ files behind walls: our own.
@@ -167,8 +169,8 @@ impl Site {
             Ok::<_, Failure>(FastqCheck::new(&executor, &program, CHECK, &Limits::default())?)
         })
         .await??;
-        let door =
-            Door::new(self.db.clone(), self.catalog.clone(), self.archive.clone(), self.keys.clone(), check);
+        let (db, catalog, archive) = (self.db.clone(), self.catalog.clone(), self.archive.clone());
+        let door = Door::new(db, catalog, archive, self.keys.clone(), self.map.clone(), check);
         Ok(self.inner.door.get_or_init(|| door).clone())
     }
 

@@ -200,7 +200,7 @@ impl Subjects {
     }
 }
 
-fn one_subject<V: access::verb::Verb>(permit: &Permit<V, Subject>) -> Result<&SubjectId, Error> {
+pub(crate) fn one_subject<V: access::verb::Verb>(permit: &Permit<V, Subject>) -> Result<&SubjectId, Error> {
     match permit.things().iter().collect::<Vec<_>>().as_slice() {
         [subject] => Ok(subject),
         _ => Err(Error::NotFound),

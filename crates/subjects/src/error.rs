@@ -28,12 +28,39 @@ pub enum Error {
     /// Nothing is left to a person.
     #[error("nothing of this use is left to a person: it is allowed already, or forbidden")]
     NothingToApprove,
+    /// The identity map is not there, and the metadata database knows of it.
+    #[error("the identity map `identities.db` is not there, and identities were recorded in it")]
+    MapMissing,
+    /// The identity map is older than the metadata database says.
+    #[error(
+        "the identity map is older than the site: it ends at position {found}, and was written up to {known}"
+    )]
+    MapOlder {
+        /// Its watermark; -1 when it has none.
+        found: i64,
+        /// The position that is known.
+        known: i64,
+    },
+    /// It is not clear who somebody in a sheet is.
+    #[error("row {row}: {why}")]
+    Ambiguous {
+        /// The sheet's row, from 1.
+        row: usize,
+        /// Why.
+        why: &'static str,
+    },
+    /// A value of the map is not readable.
+    #[error("an entry of the identity map is not readable")]
+    Entry,
     /// A stored record is not readable.
     #[error("a record of consents is not readable")]
     Record,
     /// The permit does not allow it.
     #[error(transparent)]
     Access(#[from] access::Error),
+    /// Keys could not be used.
+    #[error(transparent)]
+    Keys(#[from] keys::Error),
     /// The record could not be written.
     #[error(transparent)]
     Audit(#[from] audit::Error),
@@ -56,7 +83,9 @@ impl Fault for Error {
             Self::Withdrawn | Self::NothingToReview | Self::NothingToApprove | Self::OtherReasons => {
                 Kind::Conflict
             }
-            Self::Record => Kind::Integrity,
+            Self::Ambiguous { .. } => Kind::Conflict,
+            Self::Record | Self::Entry | Self::MapMissing | Self::MapOlder { .. } => Kind::Integrity,
+            Self::Keys(e) => e.kind(),
             Self::Access(e) => e.kind(),
             Self::Audit(e) => e.kind(),
             Self::Db(e) => e.kind(),
@@ -72,6 +101,11 @@ impl Fault for Error {
             Self::Record => "SUBJECTS-005",
             Self::NothingToApprove => "SUBJECTS-006",
             Self::OtherReasons => "SUBJECTS-007",
+            Self::MapMissing => "SUBJECTS-008",
+            Self::MapOlder { .. } => "SUBJECTS-009",
+            Self::Ambiguous { .. } => "SUBJECTS-010",
+            Self::Entry => "SUBJECTS-011",
+            Self::Keys(e) => e.code(),
             Self::Access(e) => e.code(),
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
@@ -86,6 +120,14 @@ impl Fault for Error {
             Self::NothingToReview => Some("`consent list` shows who waits for one".into()),
             Self::OtherReasons => Some("look again: `use show`, `consent show`".into()),
             Self::NothingToApprove => Some("`use show` has the answer and its reasons".into()),
+            Self::MapMissing | Self::MapOlder { .. } => Some(
+                "put the newest `identities.db` of this site back, with its `-wal` file, or restore the site from a backup".into(),
+            ),
+            Self::Ambiguous { .. } => {
+                Some("nothing was stored; make it clear in the sheet who this is, and split it again".into())
+            }
+            Self::Entry => Some("restore the site from a backup".into()),
+            Self::Keys(e) => e.hint(),
             Self::Record => {
                 Some("nothing is used for it meanwhile; restore the database from a backup".into())
             }

@@ -14,6 +14,7 @@ use access::{Action, Ask, Permit};
 use archive::Spec;
 use backup::{Backup, Error, Look, Parts, Progress, Wanted};
 use base::{Class, Clock, FixedClock, Id, ObjectId, Role, Sensitive, SubjectId, SystemEntropy, Timestamp};
+use db::{Db, DbKey};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ pub(crate) struct Site {
     pub clock: Arc<FixedClock>,
     pub beside: TempDir,
     pub backup: Backup,
+    /// Its identity map.
+    pub map: Db,
     pub subject: SubjectId,
     /// One of the subject, one of the project.
     pub objects: [ObjectId; 2],
@@ -49,10 +52,13 @@ impl Site {
         for name in ["keys/site.sealed", "site.toml", "site.pub"] {
             fs::write(folder.join(name), name).unwrap();
         }
+        let map = Db::open(&folder.join("identities.db"), &DbKey::new([4; 32]), &[]).await.unwrap();
+        map.begin(7).await.unwrap().commit().await.unwrap();
         let backup = Backup::new(Parts {
             site: spine.site.clone(),
             folder,
             db: spine.db.clone(),
+            map: map.clone(),
             audit: spine.audit.clone(),
             keys: spine.keys.clone(),
             archive: spine.archive.clone(),
@@ -65,7 +71,8 @@ impl Site {
         let first = put(&spine, &members, b"of the subject", Some(&subject)).await;
         let second = put(&spine, &members, &vec![7; 200_000], None).await;
         let objects = [first, second];
-        Self { spine, members, clock, beside: tempfile::tempdir().unwrap(), backup, subject, objects }
+        let beside = tempfile::tempdir().unwrap();
+        Self { spine, members, clock, beside, backup, map, subject, objects }
     }
 
     pub fn folder(&self) -> PathBuf {

@@ -94,6 +94,9 @@ impl Site {
         put_back?;
         assert!(bodies >= 2);
         restore::put_back_database(&set, &key, into)?;
+        let map = Db::open(&into.join("identities.db"), &DbKey::new([4; 32]), &[]).await?;
+        assert!(map.check().await?.is_empty() && map.watermark() == Some(7), "the identity map is back");
+        map.close().await?;
         if stop == 1 {
             audit.ledger().close()?;
             return Err(Error::NoSet);

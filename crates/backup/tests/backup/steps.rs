@@ -33,6 +33,7 @@ impl Site {
             site: self.spine.site.clone(),
             folder: self.spine.folder.path().to_owned(),
             db: self.spine.db.clone(),
+            map: self.map.clone(),
             audit: self.spine.audit.clone(),
             keys: self.spine.keys.clone(),
             archive: self.spine.archive.clone(),

@@ -39,6 +39,9 @@ const NO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 /// Another: one that an account has is not given to it again.
 const NEXT_KEY: &str = "BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
+/// A sheet of one person, with a record number.
+const SHEET: &str = "patient,mrn,sample,lane,fastq_1,fastq_2\nC-1,QX-4471,C-1-B,L001,a_R1.fq.gz,a_R2.fq.gz\n";
+
 /// An issuer of visas, which signs none here.
 const ISSUER: &str = "[[passports.issuer]]\nname = \"elsewhere\"\nissuer = \"https://visas.example.org/\"\n\
     keys.file = \"visas.jwks\"\nsources = [\"https://dac.example.org/\"]\n";
@@ -112,6 +115,7 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
         (Who::Steward, "consent list"),
         (Who::Steward, "consent withdraw"),
         (Who::Steward, "consent record"),
+        (Who::Steward, "intake split"),
         (Who::Steward, "visa map"),
         (Who::Steward, "object hold"),
         (Who::Steward, "object lift"),
@@ -137,6 +141,7 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
             return Err(Error::unplayable(format!("`{name}` was answered with {status}")));
         }
     }
+    who_it_is(site, things)?;
     by_two(site)?;
     named_by_two(site)?;
     site.json(Who::Steward, &["consent", "review", &things.subject])?;
@@ -156,6 +161,18 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
     let gone = site.project("sandbox")?;
     site.json(Who::Steward, &["keys", "shred", "--project", &gone, "--yes"])?;
     Ok(())
+}
+
+/// Somebody who holds the link, and which subject a record number is.
+fn who_it_is(site: &Site, things: &Things) -> Result<()> {
+    site.invite("broker", &[])?;
+    site.json(Who::Manager, &["member", "add", &things.project, "broker", "--role", "honest-broker"])?;
+    let token = site.session_in("broker.session")?;
+    let path = things.fill("/v1/projects/{project}/identities/find");
+    match site.ask(&token, "POST", &path, &things.body("subject find"))? {
+        200 => Ok(()),
+        status => Err(Error::unplayable(format!("`subject find` was answered with {status}"))),
+    }
 }
 
 /// A site's own policies, none, proposed by an administrator and approved by somebody else.
@@ -427,6 +444,9 @@ impl Things {
                 json!({"form": "control", "terms": ["DUO:0000042"], "document": "07".repeat(32)})
             }
             "consent review" => json!({"newest": 0}),
+            "intake split" => json!({"sheet": SHEET, "issuer": "ward"}),
+            "subject identify" => because(),
+            "subject find" => json!({"number": "QX-4471", "issuer": "ward", "reason": "control"}),
             "package begin" => json!({"sheet": "", "manifest": ""}),
             "object get" => json!({"recipient": self.recipient, "reason": "control"}),
             "object hold" | "object lift" | "object delete" => because(),

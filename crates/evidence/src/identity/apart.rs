@@ -27,6 +27,7 @@ const MAY: &[(&str, &str, &[&str])] = &[
     ("steward", "data-steward", &["view-samples", "set-hold"]),
     ("manager", "project-administrator", &["administer-project"]),
     ("observer", "support-observer", &["view-run"]),
+    ("broker", "honest-broker", &["re-identify"]),
     ("auditor", "auditor", &["search-audit-site"]),
     ("approver", "pipeline-approver", &["approve-policy"]),
     (
@@ -37,8 +38,9 @@ const MAY: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Of these, each role has those of one line at most.
-const APART: [&[&str]; 4] = [
+const APART: [&[&str]; 5] = [
     &["view-variants", "start-run"],
+    &["re-identify"],
     &["download-object"],
     &["approve-policy"],
     &["administer-project", "propose-policy", "manage-accounts", "manage-keys", "name-administrator"],
@@ -61,7 +63,8 @@ fn scenario(play: &mut Play) -> Result<()> {
     let package = site.package(&project, 85)?;
     site.invite("nobody", &[])?;
     site.invite("approver", &["--role", "pipeline-approver"])?;
-    for (name, role) in [("viewer", "viewer"), ("observer", "support-observer")] {
+    for (name, role) in [("viewer", "viewer"), ("observer", "support-observer"), ("broker", "honest-broker")]
+    {
         site.invite(name, &[])?;
         site.json(Who::Manager, &["member", "add", &project, name, "--role", role])?;
     }
@@ -105,6 +108,7 @@ fn acts(project: &str, package: &Package, proposal: &str) -> Vec<Act> {
         act("start-run", "POST", format!("/v1/samples/{sample}/runs"), run),
         act("download-object", "POST", format!("/v1/objects/{object}/release"), release),
         act("set-hold", "POST", format!("/v1/objects/{object}/hold"), reason()),
+        act("re-identify", "POST", format!("/v1/subjects/{}/identity", package.subject), reason()),
         act("administer-project", "POST", format!("/v1/projects/{project}/members"), member),
         act("search-audit-site", "GET", "/v1/audit".to_owned(), Value::Null),
         act("approve-policy", "POST", format!("/v1/policies/{proposal}/approve"), Value::Null),

@@ -16,8 +16,15 @@ pub const CONTROL: Control = Control {
 };
 
 const OUTSIDER: &str = "outsider";
-const ROLES: [&str; 6] =
-    ["viewer", "analyst", "data-exporter", "project-administrator", "data-steward", "support-observer"];
+const ROLES: [&str; 7] = [
+    "viewer",
+    "analyst",
+    "data-exporter",
+    "project-administrator",
+    "data-steward",
+    "honest-broker",
+    "support-observer",
+];
 
 /// Searches of the record that name something.
 const SEARCHES: [(&str, &str); 5] = [

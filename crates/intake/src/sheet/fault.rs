@@ -94,6 +94,9 @@ pub enum SheetProblem {
         /// The finding.
         finding: Finding,
     },
+    /// A subject's id that the identity map of the project does not have.
+    #[error("it begins with `sub_`, and the identity map of this project has no such subject")]
+    NotMinted,
     /// There are more faults than are told.
     #[error("{count} more faults are not listed")]
     More {

@@ -10,6 +10,7 @@ pub use vocabulary::{Sex, Specimen, Status};
 use base::Sensitive;
 use fault::fault;
 use reader::Reader;
+pub(crate) use reader::{OPTIONAL, REQUIRED, Table, read};
 
 /// Most bytes of a sheet.
 pub const MAX_BYTES: usize = 4 << 20;

@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const MAX_LABEL: usize = 64;
 
-const REQUIRED: [&str; 5] = ["patient", "sample", "lane", "fastq_1", "fastq_2"];
-const OPTIONAL: [&str; 3] = ["sex", "status", "specimen_type"];
+pub(crate) const REQUIRED: [&str; 5] = ["patient", "sample", "lane", "fastq_1", "fastq_2"];
+pub(crate) const OPTIONAL: [&str; 3] = ["sex", "status", "specimen_type"];
 
 /// The rows below the header.
-pub(super) type Table = Vec<Vec<String>>;
+pub(crate) type Table = Vec<Vec<String>>;
 
-pub(super) fn read(bytes: &[u8]) -> Result<(Vec<String>, Table), SheetProblem> {
+pub(crate) fn read(bytes: &[u8]) -> Result<(Vec<String>, Table), SheetProblem> {
     let text =
         std::str::from_utf8(bytes).ok().filter(|_| bytes.len() <= MAX_BYTES).ok_or(SheetProblem::NotText)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

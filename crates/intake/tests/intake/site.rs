@@ -12,12 +12,14 @@ use db::sea_orm::{ConnectionTrait, Statement};
 use executor::{Executor, Settings};
 use flate2::{Compression, write::GzEncoder};
 use intake::{Begun, Door, Error, FastqCheck, Lease, Limits, Received};
+use subjects::Map;
 use testkit::{Members, Spine};
 
 pub struct Site {
     pub door: Door,
     pub executor: Executor,
     pub spine: Spine,
+    pub map: Map,
     pub members: Members,
     _memory: Memory,
 }
@@ -35,9 +37,9 @@ impl Drop for Memory {
 /// that is still closing then, on its own thread, crashes in it.
 impl Drop for Site {
     fn drop(&mut self) {
-        let close = self.spine.db.close();
+        let close = async { (self.map.close().await.is_ok(), self.spine.db.close().await.is_ok()) };
         let closed = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(close));
-        assert!(closed.is_ok() || std::thread::panicking(), "the database closes");
+        assert!(closed == (true, true) || std::thread::panicking(), "the databases close");
     }
 }
 
@@ -48,14 +50,15 @@ impl Site {
 
     /// A site whose checking process is the probe told to do `word`.
     pub async fn with_child(word: &str) -> Self {
-        let spine = Spine::new(&[]).await;
+        let spine = Spine::new(&[subjects::MIGRATIONS]).await;
         let members = spine.project(Class::Research).await;
         let settings = Settings::for_site(spine.folder.path());
         let memory = Memory(settings.memory.clone());
         let executor = Executor::open(settings, Arc::new(SystemEntropy)).unwrap();
         let check = check(&executor, word);
-        let door = door(&spine, check);
-        Self { door, executor, spine, members, _memory: memory }
+        let map = map(&spine).await;
+        let door = door(&spine, &map, check);
+        Self { door, executor, spine, map, members, _memory: memory }
     }
 
     pub async fn permit(&self) -> Permit<Write, Project> {
@@ -129,9 +132,15 @@ pub fn check(executor: &Executor, word: &str) -> FastqCheck {
     FastqCheck::new(executor, program, &[word], &Limits::default()).unwrap()
 }
 
-pub fn door(spine: &Spine, check: FastqCheck) -> Door {
+pub fn door(spine: &Spine, map: &Map, check: FastqCheck) -> Door {
     let (db, catalog) = (spine.db.clone(), spine.catalog.clone());
-    Door::new(db, catalog, spine.archive.clone(), spine.keys.clone(), check)
+    Door::new(db, catalog, spine.archive.clone(), spine.keys.clone(), map.clone(), check)
+}
+
+/// The site's identity map.
+pub async fn map(spine: &Spine) -> Map {
+    let path = spine.folder.path().join("identities.db");
+    Map::open(&path, &spine.db, &spine.keys, &spine.audit, &spine.entropy).await.unwrap()
 }
 
 /// A package as a sender holds it: the files in the order of the sheet.

@@ -22,6 +22,7 @@ pub const CALLERS: &[(&str, Option<&str>)] = &[
     ("data-exporter", Some("exporter")),
     ("data-steward", Some("steward")),
     ("project-administrator", Some("manager")),
+    ("honest-broker", Some("broker")),
     ("support-observer", Some("support")),
     ("auditor", Some("auditor")),
     ("pipeline-approver", Some("approver")),
@@ -34,6 +35,8 @@ pub struct Things {
     pub project: String,
     pub sample: String,
     pub subject: String,
+    /// Somebody whom the identity map has.
+    minted: String,
     /// Position of the newest statement about the subject.
     pub said: u64,
     pub object: String,
@@ -100,6 +103,8 @@ impl Things {
             site.json("foreign", &["member", "add", &other, "foreign", "--role", role]);
         }
         people_of_the_past(site, &project);
+        site.invite("broker");
+        site.json("manager", &["member", "add", &project, "broker", "--role", "honest-broker"]);
         let sample = sample_of(site);
         let objects = site.json("viewer", &["object", "list", &sample]);
         let object = objects.as_array().unwrap().iter().find(|o| o["kind"] == "variants").unwrap();
@@ -117,6 +122,7 @@ impl Things {
             reference: site.last("approver", &["reference", "list"]),
             object: object["id"].as_str().unwrap().to_owned(),
             subject: subject_of(site, &sample),
+            minted: String::new(),
             said: 0,
             project,
             sample,
@@ -139,6 +145,10 @@ impl Things {
         let made = things.ask(site, "service create", Some("admin"));
         assert!(made.good(), "{made:?}");
         things.service = made.json()["id"].as_str().unwrap().to_owned();
+        let split = things.ask(site, "intake split", Some("steward"));
+        assert!(split.good(), "{split:?}");
+        let clean = split.json()["clean"].as_str().unwrap().to_owned();
+        things.minted = clean.lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
         let begun = things.ask(site, "package begin", Some("analyst"));
         assert!(begun.good(), "{begun:?}");
         things.package = begun.json()["id"].as_str().unwrap().to_owned();
@@ -166,7 +176,7 @@ impl Things {
             .replace("{package}", &self.package)
             .replace("{number}", "0")
             .replace("{sample}", &self.sample)
-            .replace("{subject}", &self.subject)
+            .replace("{subject}", if route.name == "subject identify" { &self.minted } else { &self.subject })
             .replace("{object}", &self.object)
             .replace("{run}", &self.run)
             .replace("{upload}", &self.upload)
@@ -252,6 +262,13 @@ impl Things {
                 "reasons": ["an ethics approval is not on record, and the terms have DUO:0000021 IRB [DUO:0000042 DUO:0000021]"],
                 "reason": "a second look", "until": "2999-01-01T00:00:00Z",
             }),
+            // Somebody else each time, but for the first one, whom `minted` names.
+            "intake split" => {
+                let number = if self.minted.is_empty() { "QX-4471".to_owned() } else { unused() };
+                json!({"sheet": split_sheet(&number), "issuer": "ward"})
+            }
+            "subject identify" => json!({"reason": "a second look"}),
+            "subject find" => json!({"number": "QX-4471", "issuer": "ward", "reason": "a second look"}),
             "package begin" => json!({"sheet": self.sheet, "manifest": self.manifest}),
             // Those who may not are told so before a byte of the file is looked at.
             "package file" if who == "analyst" => return self.reads[0].clone(),
@@ -342,6 +359,11 @@ pub fn trusting(site: &Site) {
         + "[[passports.issuer]]\nname = \"elsewhere\"\nissuer = \"https://visas.example.org/\"\n\
            keys.file = \"visas.jwks\"\nsources = [\"https://dac.example.org/\"]\nbroker = true\n";
     fs::write(file, settings).unwrap();
+}
+
+/// A sheet of one person with a record number.
+fn split_sheet(number: &str) -> String {
+    format!("patient,mrn,sample,lane,fastq_1,fastq_2\nC-1,{number},C-1-B,L001,a_R1.fq.gz,a_R2.fq.gz\n")
 }
 
 /// A text that nothing was named by before.

@@ -1,0 +1,129 @@
+//! Who people are: taken out of sheets, and told to whoever may ask. `docs/spec/identity-map.md`.
+
+use crate::attend::{Signed, made};
+use crate::body::{Json, id};
+use crate::failure::Error;
+use crate::{Failure, Site};
+use access::thing::{Project, Subject};
+use access::verb::{Identify, Split};
+use access::{Action, Ask, Permit};
+use api::identity::{FoundSubject, Identity, KnownValue, NewSplit, SplitColumn, SplitDone, WhoHas, WhyAsked};
+use axum::Json as Answer;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use base::{ProjectId, Sensitive, SubjectId};
+use intake::split::{self, Day, Heading};
+
+/// Most bytes of an issuer's name.
+const LONGEST_ISSUER: usize = 64;
+
+/// The steps stand in the specification, "How an entry comes about".
+pub(crate) async fn split(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(project): Path<String>,
+    Json(body): Json<NewSplit>,
+) -> Result<Response, Failure> {
+    let project: ProjectId = id(&project)?;
+    let permit: Permit<Split, Project> = site.permit(&caller, Action::SplitIdentity, &project).await?;
+    let NewSplit { sheet, issuer, keep, age_at, dry_run } = body;
+    let issuer = issuer_of(issuer)?;
+    let asked = split::Asked { keep, age_at: age_at.map(|day| day_of(&day)).transpose()? };
+    let split = split::Split::parse(sheet.as_bytes(), &asked).map_err(refused)?;
+    let tx = site.begin(&permit).await?;
+    let mut learned = site.map.meet(&permit, &tx, &issuer, split.people()).await?;
+    let texts = split.write(&learned.subjects, &learned.samples).map_err(refused)?;
+    let fresh: Vec<String> = learned.fresh.iter().map(ToString::to_string).collect();
+    let mut done = SplitDone {
+        columns: split.headings().into_iter().map(wire).collect(),
+        people: learned.subjects.len() as u64,
+        fresh: fresh.len() as u64,
+        clean: None,
+        table: None,
+    };
+    if dry_run {
+        return Ok(made(done, Vec::<String>::new()));
+    }
+    if !learned.is_known() {
+        for subject in &learned.fresh {
+            site.catalog.name_subject(&permit, &tx, subject).await?;
+        }
+        site.map.learn(&permit, &tx, &mut learned).await?;
+        tx.commit().await?;
+    }
+    (done.clean, done.table) = (Some(texts.clean), Some(texts.table));
+    Ok(made(done, fresh))
+}
+
+pub(crate) async fn identify(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(subject): Path<String>,
+    Json(body): Json<WhyAsked>,
+) -> Result<Answer<Identity>, Failure> {
+    let subject: SubjectId = id(&subject)?;
+    let ask = Ask::<Subject>::new(Action::ReIdentify, [subject.clone()]);
+    let ask = ask.because(body.reason.map(Sensitive::new));
+    let permit: Permit<Identify, Subject> = site.access.decide(&caller, ask).await?;
+    let known = site.map.who(&permit).await?.into_iter().map(|one| KnownValue {
+        kind: one.kind,
+        column: one.column.into_revealed(),
+        value: one.value.into_revealed(),
+        shown: one.shown,
+    });
+    Ok(Answer(Identity { known: known.collect(), subject }))
+}
+
+/// Whom the number leads to is on record, on that person's chain, before the answer says so.
+pub(crate) async fn find(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(project): Path<String>,
+    Json(body): Json<WhoHas>,
+) -> Result<Answer<FoundSubject>, Failure> {
+    let project: ProjectId = id(&project)?;
+    let WhoHas { number, issuer, reason } = body;
+    let (number, reason) = (Sensitive::new(number), reason.map(Sensitive::new));
+    let ask = Ask::<Project>::new(Action::ReIdentify, [project]).because(reason.clone());
+    let permit: Permit<Identify, Project> = site.access.decide(&caller, ask).await?;
+    let subject = site.map.find(&permit, &issuer_of(issuer)?, &number).await?;
+    let ask = Ask::<Subject>::new(Action::ReIdentify, [subject.clone()]).because(reason);
+    let _: Permit<Identify, Subject> = site.access.decide(&caller, ask).await?;
+    Ok(Answer(FoundSubject { subject }))
+}
+
+/// Everything that was found goes to the person, each on its own; the record has the code alone.
+fn refused(error: intake::Error) -> Failure {
+    let intake::Error::Split(faults) = &error else { return error.into() };
+    let found = faults.iter().map(ToString::to_string).collect();
+    let mut failure = Failure::from(error);
+    if let Some((first, _)) = failure.0.message.split_once(":\n") {
+        failure.0.message = first.to_owned();
+    }
+    failure.with_findings(found)
+}
+
+fn issuer_of(issuer: String) -> Result<String, Failure> {
+    let right = (1..=LONGEST_ISSUER).contains(&issuer.len())
+        && issuer.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if right {
+        return Ok(issuer);
+    }
+    let why = "it is 1 to 64 of letters, digits and `. _ -`".to_owned();
+    Err(Error::Value { field: "issuer of record numbers", why, how: None }.into())
+}
+
+fn day_of(text: &str) -> Result<Day, Failure> {
+    let day = Day::read(text).filter(|day| day.to_string() == text);
+    let why = || "it is written as 2026-01-01".to_owned();
+    Ok(day.ok_or_else(|| Error::Value { field: "day of the ages", why: why(), how: None })?)
+}
+
+fn wire(heading: Heading) -> SplitColumn {
+    SplitColumn {
+        position: heading.position as u64,
+        name: heading.name,
+        goes: heading.goes.to_owned(),
+        holds: heading.holds.map(str::to_owned),
+    }
+}

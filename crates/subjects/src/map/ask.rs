@@ -1,0 +1,60 @@
+//! Who somebody is, for whoever may ask.
+
+use super::{Kept, Map, plain, rows_of};
+use crate::Error;
+use crate::table::identity;
+use access::Permit;
+use access::thing::{Project, Subject};
+use access::verb::Identify;
+use base::{Id, ProjectId, Sensitive, SubjectId};
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+/// One thing that is known of somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// What kind of value it is.
+    pub kind: String,
+    /// The sheet's own name for its column.
+    pub column: Sensitive<String>,
+    /// The value.
+    pub value: Sensitive<String>,
+    /// Of a sample: the label that stands in its place.
+    pub shown: Option<String>,
+}
+
+impl Map {
+    /// Whether the map of a project has a subject. For the door, so it takes no permit: it names nobody.
+    pub async fn has(&self, project: &ProjectId, subject: &SubjectId) -> Result<bool, Error> {
+        let theirs = identity::Entity::find()
+            .filter(identity::Column::Subject.eq(subject.as_str()))
+            .filter(identity::Column::Project.eq(project.as_str()));
+        Ok(theirs.one(self.own.reader()).await?.is_some())
+    }
+
+    /// Who the permit's subject is.
+    pub async fn who(&self, permit: &Permit<Identify, Subject>) -> Result<Vec<Known>, Error> {
+        let project = permit.in_project()?;
+        let subject = crate::consent::one_subject(permit)?;
+        let rows = rows_of(self.own.reader(), subject).await?;
+        let mut known = Vec::with_capacity(rows.len());
+        for row in rows.into_iter().filter(|row| row.project == project.as_str()) {
+            let text = self.keys.open_identity(permit, self.db.reader(), subject, &row.sealed).await?;
+            let Kept { kind, column, value, shown } = Kept::read(&text)?;
+            known.push(Known { kind, column: column.into(), value: value.into(), shown });
+        }
+        if known.is_empty() { Err(Error::NotFound) } else { Ok(known) }
+    }
+
+    /// Which subject of the permit's project has a record number of an issuer. It opens nothing.
+    pub async fn find(
+        &self,
+        permit: &Permit<Identify, Project>,
+        issuer: &str,
+        number: &Sensitive<String>,
+    ) -> Result<SubjectId, Error> {
+        let lookup = self.found_by.lookup(permit.in_project()?, issuer, &plain(number.reveal()));
+        let row = identity::Entity::find().filter(identity::Column::Lookup.eq(lookup));
+        let row = row.one(self.own.reader()).await?.ok_or(Error::NotFound)?;
+        row.subject.parse().map_err(|_| Error::Entry)
+    }
+}
