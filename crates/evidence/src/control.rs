@@ -57,6 +57,7 @@ pub const CONTROLS: &[Control] = &[
     identity::service::CONTROL,
     identity::tokens::CONTROL,
     identity::foreign::CONTROL,
+    identity::split::CONTROL,
     policies::stated::CONTROL,
     keys::sealed::CONTROL,
     keys::shares::CONTROL,

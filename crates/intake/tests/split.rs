@@ -2,21 +2,22 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use base::{Entropy, Fault, Id, Sensitive, SubjectId, SystemEntropy};
+use intake::Error;
+use intake::offer::Offer;
 use intake::split::{Asked, Day, Split, Texts};
-use intake::{Error, Offer};
 use std::collections::BTreeMap;
 use subjects::map::SAMPLE;
 
 const HEAD: &str = "patient,sample,lane,fastq_1,fastq_2,sex,Patient Name,MRN,DOB,phone,ward,dx";
 /// What must be in nothing that comes out: values of the sheet below, in pieces too.
 const CANARIES: &[&str] =
-    &["Quibbleton", "zorbina", "yorick", "QX-4471", "QX-4472", "1931", "1990-06", "943 476", "Sunset"];
+    &["Quibbleton", "zorbina", "yorick", "QX-4471", "QX-4472", "1932", "1990-06", "943 476", "Sunset"];
 
 fn sheet() -> String {
     format!(
         "{HEAD}\n\
-         C-1,quibbleton-blood,L001,a_R1.fq.gz,a_R2.fq.gz,XX,Zorbina Quibbleton,QX-4471,03.05.1931,943 476 5919,Sunset,G12\n\
-         C-1,quibbleton-blood,L002,b_R1.fq.gz,b_R2.fq.gz,XX,Zorbina Quibbleton,QX-4471,1931-05-03,,Sunset,G12\n\
+         C-1,quibbleton-blood,L001,a_R1.fq.gz,a_R2.fq.gz,XX,Zorbina Quibbleton,QX-4471,07.04.1932,943 476 5919,Sunset,G12\n\
+         C-1,quibbleton-blood,L002,b_R1.fq.gz,b_R2.fq.gz,XX,Zorbina Quibbleton,QX-4471,1932-04-07,,Sunset,G12\n\
          C-2,C-2-B,L001,c_R1.fq.gz,c_R2.fq.gz,XY,Yorick Quibbleton,QX-4472,1990-06-15,,,G13\n"
     )
 }
@@ -82,7 +83,7 @@ fn what_comes_out_names_nobody_and_the_door_takes_it() {
     // Everything else of the sheet is known of somebody.
     let known: Vec<&str> =
         split.people().iter().flat_map(|p| &p.facts).map(|fact| fact.value.reveal().as_str()).collect();
-    for value in ["Zorbina Quibbleton", "QX-4471", "1931-05-03", "943 476 5919", "Sunset", "quibbleton-blood"]
+    for value in ["Zorbina Quibbleton", "QX-4471", "1932-04-07", "943 476 5919", "Sunset", "quibbleton-blood"]
     {
         assert!(known.contains(&value), "{value}");
     }
@@ -174,7 +175,7 @@ fn ages_that_are_kept_are_told_up_to_ninety() {
     let text = sheet().replace(",dx", ",age").replace("G12", "94").replace("G13", "35");
     let split = Split::parse(text.as_bytes(), &asked(&["age"], None)).unwrap();
     let table = written(&split).0.unwrap().table;
-    assert!(table.contains(",90+\n") && table.contains(",35\n") && !table.contains("94"), "{table}");
+    assert!(table.contains(",90+\n") && table.contains(",35\n") && !table.contains(",94"), "{table}");
     let (told, _) = refusal(&text.replace(",35", ",old"), &asked(&["age"], None));
     assert!(told.contains("row 3, column 12: the age is no whole number"), "{told}");
 }

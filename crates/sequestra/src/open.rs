@@ -73,7 +73,6 @@ pub async fn open(
     let access = access(&db, &audit, settings.policy.clone(), &clock, &entropy, seen).await?;
     let access = fit(access, &settings, layout, &clock)?;
     let keys = keys(&db, secrets.roots, (&safe, &sealed), credential, &entropy).await?;
-    let map = Map::open(&layout.identities(), &db, &keys, &audit, &entropy).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
     let catalog = catalog(&db, &clock, &entropy).await?;
@@ -93,9 +92,8 @@ pub async fn open(
         settings: how_to_run(),
     });
     runs.sweep().await?;
-    let subjects = Subjects::new(db.clone(), audit.clone(), access.clock(), entropy.clone());
-    let held = (&catalog, &archive, &runs, &subjects);
-    join(&access, places(&site, held, &access.clock()), &keys, &archive).await?;
+    let (subjects, map) = people(layout, &db, &keys, (&audit, &access), &entropy).await?;
+    join(&access, &site, (&catalog, &archive, &runs, &subjects), &keys).await?;
     let site = Site::new(Parts {
         version: VERSION,
         replicas: replicas.start(&audit, &site, &clock),
@@ -242,11 +240,29 @@ fn places(
     }
 }
 
+/// What people agreed to, and who they are: a map that is gone or older than the database knows refuses the start.
+async fn people(
+    layout: &Layout,
+    db: &Db,
+    keys: &Keys,
+    (audit, access): (&Audit, &Access),
+    entropy: &Arc<dyn Entropy>,
+) -> Result<(Subjects, Map)> {
+    let map = Map::open(&layout.identities(), db, keys, audit, entropy).await?;
+    Ok((Subjects::new(db.clone(), audit.clone(), access.clock(), entropy.clone()), map))
+}
+
 /// What decisions ask, and the site's own policies: before the first decision. And what keys ask before they are shredded.
-async fn join(access: &Access, places: Places, keys: &Keys, archive: &Archive) -> Result<()> {
+async fn join(
+    access: &Access,
+    site: &SiteId,
+    held: (&Catalog, &Archive, &Runs, &Subjects),
+    keys: &Keys,
+) -> Result<()> {
+    let places = places(site, held, &access.clock());
     access.attach(Arc::new(places), Arc::new(keys.clone()));
     access.follow_policies().await?;
-    server::holds::Floors::attach(keys, archive);
+    server::holds::Floors::attach(keys, held.1);
     Ok(())
 }
 

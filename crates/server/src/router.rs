@@ -56,6 +56,7 @@ impl Handlers {
         all.of_rights();
         all.of_passports();
         all.of_work();
+        all.of_identities();
         all
     }
 
@@ -151,6 +152,13 @@ impl Handlers {
         self.set("visa unmap", passport::unmap);
     }
 
+    /// Who people are.
+    fn of_identities(&mut self) {
+        self.set("intake split", identity::split);
+        self.set("subject identify", identity::identify);
+        self.set("subject find", identity::find);
+    }
+
     /// Projects and what is in them, and the site's own state.
     fn of_work(&mut self) {
         self.set("health", process::health);
@@ -185,9 +193,6 @@ impl Handlers {
         self.set("subject report", seen::report);
         self.set("consent list", consent::list);
         self.set("consent show", consent::show);
-        self.set("intake split", identity::split);
-        self.set("subject identify", identity::identify);
-        self.set("subject find", identity::find);
         self.set("consent withdraw", consent::withdraw);
         self.set("consent record", consent::record);
         self.set("consent review", consent::review);

@@ -12,6 +12,7 @@ mod machine;
 pub(crate) mod passkey;
 pub mod service;
 pub mod sessions;
+pub mod split;
 pub mod tokens;
 pub mod withdrawn;
 

@@ -169,6 +169,64 @@ fn a_service_names_its_person_and_never_administers() {
 }
 
 #[test]
+fn who_holds_the_link_states_a_reason_and_sees_no_data_where_stakes_are_high() {
+    for class in Class::ALL {
+        let mut asked = request(&[Role::HonestBroker], Action::ReIdentify, *class);
+        check(&asked, None);
+        for purpose in [None, Some(" ".to_owned())] {
+            asked.context.purpose = purpose;
+            check(&asked, Some("identify-needs-a-reason"));
+        }
+        for (role, action) in
+            [(Role::HonestBroker, Action::ReIdentify), (Role::DataSteward, Action::SplitIdentity)]
+        {
+            let mut asked = request(&[role], action, *class);
+            asked.actor = Actor { id: "svc_robot".to_owned(), service: true, ..asked.actor };
+            asked.context.on_behalf_of = Some("usr_person".to_owned());
+            check(&asked, Some("people-alone-know-people"));
+        }
+    }
+    for (other, by) in [
+        (Role::Viewer, "identify-apart-from-data"),
+        (Role::Analyst, "identify-apart-from-data"),
+        (Role::DataExporter, "identify-apart-from-data"),
+        (Role::PlatformAdministrator, "platform-administrator-apart-from-identities"),
+    ] {
+        for class in STRICT {
+            check(&request(&[Role::HonestBroker, other], Action::ReIdentify, class), Some(by));
+        }
+        for class in LENIENT {
+            check(&request(&[Role::HonestBroker, other], Action::ReIdentify, class), None);
+        }
+    }
+    let both = [Role::DataSteward, Role::PlatformAdministrator];
+    for class in STRICT {
+        let by = Some("platform-administrator-apart-from-identities");
+        check(&request(&both, Action::SplitIdentity, class), by);
+    }
+    check(&request(&both, Action::SplitIdentity, Class::Research), None);
+}
+
+#[test]
+fn a_permit_written_by_mistake_gives_nobody_the_link() {
+    let mut texts = crate::sets::shipped_texts();
+    texts.insert(
+        "mistake.cedar".to_owned(),
+        "@id(\"mistake\") @why(\"everyone may do everything\") permit (principal, action, resource);"
+            .to_owned(),
+    );
+    let policies = Policies::load(texts).unwrap();
+    for (action, own) in
+        [(Action::ReIdentify, Role::HonestBroker), (Action::SplitIdentity, Role::DataSteward)]
+    {
+        for role in Role::ALL {
+            let allowed = policies.decide(&request(&[*role], action, Class::Research)).allowed;
+            assert_eq!(allowed, *role == own, "{role} {action}");
+        }
+    }
+}
+
+#[test]
 fn roles_of_several_kinds_add_up() {
     let policies = Policies::shipped().unwrap();
     let roles = [Role::Viewer, Role::DataExporter];

@@ -40,8 +40,15 @@ impl Dice {
 }
 
 const SITE_ROLES: &[&str] = &["auditor", "pipeline-approver", "platform-administrator", "support-observer"];
-const PROJECT_ROLES: &[&str] =
-    &["viewer", "analyst", "data-exporter", "project-administrator", "data-steward", "support-observer"];
+const PROJECT_ROLES: &[&str] = &[
+    "viewer",
+    "analyst",
+    "data-exporter",
+    "project-administrator",
+    "data-steward",
+    "honest-broker",
+    "support-observer",
+];
 const REGIONS: &[&str] = &["EU", "DE", "US"];
 const KINDS: &[&str] = &["sample", "object", "run", "project", "site"];
 const PURPOSES: &[&str] = &["asked by the clinician", "study", "*"];

@@ -1,7 +1,7 @@
 //! The transcripts of guides, run as a reader would run them.
 //!
 //! A block ```` ```transcript ```` holds commands, `who$ sequestra …`, each with what it prints. A block
-//! ```` ```cedar path ```` is a file. `prj_…` in a command stands for the last such id that was printed, and a day
+//! ```` ```cedar path ```` or ```` ```csv path ```` is a file, and `< path` at a command's end what it reads. `prj_…` in a command stands for the last such id that was printed, and a day
 //! for one in a hundred days. Ids, digests, tokens and times are compared by their kind alone, columns by their
 //! order. `SEQUESTRA_UPDATE_GUIDE=1` writes what was printed into the page, to be read and committed.
 
@@ -54,9 +54,14 @@ impl Reader {
     fn run(&mut self, who: &str, line: &str) -> Vec<String> {
         let words = words(line);
         let words: Vec<String> = words.iter().map(|word| self.filled(word)).collect();
-        let args: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        let mut args: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+        let from = args.iter().position(|word| *word == "<").map(|at| args.split_off(at)[1]);
         assert_eq!(words.first().map(String::as_str), Some("sequestra"), "{line}");
-        let done = self.command(who, &args, true).output().unwrap();
+        let mut command = self.command(who, &args, true);
+        if let Some(from) = from {
+            command.stdin(fs::File::open(self.path().join(from)).unwrap());
+        }
+        let done = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (out, err) = (text(&done.stdout), text(&done.stderr));
         for word in out.split_whitespace().filter(|word| is_id(word)) {
@@ -150,7 +155,7 @@ fn read_aloud(text: &str) -> String {
     while let Some(line) = lines.next() {
         out.push(line.to_owned());
         let block = || lines.clone().take_while(|line| *line != "```").map(str::to_owned).collect::<Vec<_>>();
-        if let Some(file) = line.strip_prefix("```cedar ") {
+        if let Some(file) = line.strip_prefix("```cedar ").or_else(|| line.strip_prefix("```csv ")) {
             let path = reader.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, block().join("\n") + "\n").unwrap();
@@ -172,7 +177,9 @@ fn read_aloud(text: &str) -> String {
 
 #[test]
 fn guides_say_what_happens() {
-    for (name, least) in [("access.md", 20), ("administrator.md", 15), ("consent.md", 20)] {
+    for (name, least) in
+        [("access.md", 20), ("administrator.md", 15), ("consent.md", 20), ("identity.md", 15)]
+    {
         says_what_happens(name, least);
     }
 }
