@@ -128,6 +128,13 @@ fn what_is_not_clearly_harmless_is_refused_by_its_place() {
         ),
         ("", "", &asked(&["sex"], None), "column 6: `--keep` names a column of the door's own"),
         ("", "", &asked(&["wrong"], None), "`--keep` names a column that the sheet does not have"),
+        (",dx", ",zorbina", &asked(&["zorbina"], None), "column 12: `--keep` names a column whose own name"),
+        (
+            ",dx",
+            ",of 1990-06-15",
+            &asked(&["of 1990-06-15"], None),
+            "column 12: `--keep` names a column whose own",
+        ),
         // Who is who.
         ("C-2,C-2-B", "C-1,C-2-B", &plain, "row 3, column 7: the value differs from that of row 1"),
         (

@@ -33,11 +33,11 @@ pub(crate) async fn split(
     let tx = site.begin(&permit).await?;
     let mut learned = site.map.meet(&permit, &tx, &issuer, split.people()).await?;
     let texts = split.write(&learned.subjects, &learned.samples).map_err(refused)?;
-    let fresh: Vec<String> = learned.fresh.iter().map(ToString::to_string).collect();
+    let changed: Vec<String> = learned.changed.iter().map(ToString::to_string).collect();
     let mut done = SplitDone {
         columns: split.headings().into_iter().map(wire).collect(),
         people: learned.subjects.len() as u64,
-        fresh: fresh.len() as u64,
+        fresh: learned.fresh.len() as u64,
         clean: None,
         table: None,
     };
@@ -52,7 +52,7 @@ pub(crate) async fn split(
         tx.commit().await?;
     }
     (done.clean, done.table) = (Some(texts.clean), Some(texts.table));
-    Ok(made(done, fresh))
+    Ok(made(done, changed))
 }
 
 pub(crate) async fn identify(

@@ -30,7 +30,7 @@ const fn did(action: Action) -> &'static str {
         Action::StartRun => "had a workflow run on",
         Action::DownloadObject => "had released",
         Action::SearchAudit | Action::SearchAuditSite => "looked up who did what with",
-        Action::SplitIdentity => "split off who they are for",
+        Action::SplitIdentity => "took out of a sheet who is behind",
         Action::ReIdentify => "asked who is behind",
         Action::ViewConsents => "saw the consent of",
         Action::RecordConsent => "recorded a consent or a review of",
@@ -137,8 +137,14 @@ async fn accesses(
     let others = events.iter().filter_map(|recorded| recorded.event.on_behalf_of.clone()).map(Actor::User);
     let all: Vec<Actor> = people.chain(others).collect();
     let names = names_of(site, all.iter()).await?;
-    let mut told_of =
-        Told { names, chains: &chains, acts: Vec::new(), by: BTreeMap::new(), of: BTreeMap::new() };
+    let mut told_of = Told {
+        names,
+        chains: &chains,
+        acts: Vec::new(),
+        by: BTreeMap::new(),
+        of: BTreeMap::new(),
+        split: BTreeMap::new(),
+    };
     for recorded in &events {
         let reason = match &recorded.event.what {
             What::Decision { sealed_reason: Some(_), .. } => said(site, &recorded.event, reach).await,
@@ -159,6 +165,8 @@ struct Told<'a> {
     by: BTreeMap<(String, String, String, bool), usize>,
     /// By a decision's position: where in the list.
     of: BTreeMap<u64, usize>,
+    /// By its request, what a sheet said of them: where in the list.
+    split: BTreeMap<String, usize>,
 }
 
 impl Told<'_> {
@@ -186,8 +194,20 @@ impl Told<'_> {
                     act.reason = Some(words.into_revealed());
                 }
             }
+            // Its decision is about the project.
+            What::IdentityRecorded {} => {
+                let action = Action::SplitIdentity;
+                let request = event.request.as_ref().map(ToString::to_string).unwrap_or_default();
+                self.split.insert(request, self.acts.len());
+                let mut act = self.begun(*time, event, action.as_str(), did(action), true, &[]);
+                act.things = event.about.iter().filter(|id| self.chains.contains(*id)).cloned().collect();
+                act.positions.push(*position);
+                self.acts.push(act);
+            }
             What::Outcome { decision, result, bytes, .. } => {
-                let act = self.of.get(decision).and_then(|at| self.acts.get_mut(*at));
+                let request = event.request.as_ref().map(ToString::to_string).unwrap_or_default();
+                let at = self.of.get(decision).or_else(|| self.split.get(&request));
+                let act = at.and_then(|at| self.acts.get_mut(*at));
                 let Some(act) = act else { return };
                 act.to = *time;
                 act.ended = Some(ended_word(*result).to_owned());

@@ -28,8 +28,10 @@ pub enum Error {
     /// Nothing is left to a person.
     #[error("nothing of this use is left to a person: it is allowed already, or forbidden")]
     NothingToApprove,
-    /// The identity map is not there, and the metadata database knows of it.
-    #[error("the identity map `identities.db` is not there, and identities were recorded in it")]
+    /// The identity map is not there, and the metadata database knows of it; or it cannot be opened or made there.
+    #[error(
+        "the identity map `identities.db` cannot be read where it should be, and identities may be in it"
+    )]
     MapMissing,
     /// The identity map is older than the metadata database says.
     #[error(

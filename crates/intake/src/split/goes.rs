@@ -63,7 +63,12 @@ impl Heading {
             Goes::Map(reason) => ("map", Some(reason.phrase())),
             Goes::Other => ("map; `--keep` would put it into the table", None),
         };
-        Self { position, name: column::shown(name), goes: words, holds }
+        let name = match goes {
+            // Looked at before it was kept.
+            Goes::Table | Goes::Ages => Some(name.to_owned()),
+            _ => column::shown(name),
+        };
+        Self { position, name, goes: words, holds }
     }
 }
 
@@ -84,7 +89,7 @@ pub(super) fn of(columns: &[String], table: &Table, asked: &Asked) -> Result<Vec
             Goes::Patient | Goes::Sample | Goes::Clean | Goes::Both if kept => {
                 faults.push(SplitFault::of_column(position, SplitProblem::Door));
             }
-            Goes::Table | Goes::Ages if column::shown(name).is_none() => {
+            Goes::Table | Goes::Ages if column::cell("", name).is_some() => {
                 faults.push(SplitFault::of_column(position, SplitProblem::Name));
             }
             Goes::Table | Goes::Ages

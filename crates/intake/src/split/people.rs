@@ -154,6 +154,11 @@ impl<'a> Reader<'a> {
         let own: Vec<Own> = self.people.iter().map(|person| Own::of(person.facts.iter())).collect();
         let (all, nobody) = (Own::of_all(&own), Own::default());
         let mut relabelled = BTreeSet::new();
+        for (position, (name, goes)) in (1..).zip(self.columns.iter().zip(self.goes)) {
+            if matches!(goes, Goes::Table | Goes::Ages) && own.iter().any(|one| one.is_in(name)) {
+                self.faults.push(SplitFault::of_column(position, SplitProblem::Name));
+            }
+        }
         for ((at, cells), person) in table.iter().enumerate().zip(of_row) {
             let own = own.get(*person).unwrap_or(&nobody);
             for (position, ((name, goes), cell)) in (1..).zip(self.columns.iter().zip(self.goes).zip(cells)) {

@@ -42,6 +42,7 @@ mod door;
 mod erasure;
 mod guide;
 mod http;
+mod identities;
 mod keys;
 mod matrix;
 mod mistakes;

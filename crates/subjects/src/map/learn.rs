@@ -63,8 +63,9 @@ pub struct Learned {
     pub samples: Vec<BTreeMap<Sensitive<String>, String>>,
     /// Those that are new.
     pub fresh: BTreeSet<SubjectId>,
+    /// Those of whom the map learns something.
+    pub changed: BTreeSet<SubjectId>,
     rows: Vec<identity::ActiveModel>,
-    changed: BTreeSet<SubjectId>,
     /// Subjects that never came to be, whose numbers are taken again.
     gone: BTreeSet<SubjectId>,
 }

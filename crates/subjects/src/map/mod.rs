@@ -21,8 +21,8 @@ use db::{Db, Tx};
 use keys::{Keys, MapKeys};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -87,9 +87,15 @@ impl Map {
             return Err(Error::MapMissing);
         }
         let found_by = Arc::new(keys.open_map().await?);
+        // The folder is closed to others; the file and its log are too, wherever they may be copied.
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+            .and_then(|file| file.set_permissions(PermissionsExt::from_mode(0o600)))
+            .map_err(|_| Error::MapMissing)?;
         let own = Db::open(path, &found_by.file(), &[OF_THE_MAP]).await?;
-        // The folder is closed to others; the file is too, wherever it may be copied.
-        fs::set_permissions(path, PermissionsExt::from_mode(0o600)).map_err(|_| Error::MapMissing)?;
         let found = own.watermark().and_then(|position| i64::try_from(position).ok()).unwrap_or(-1);
         if let Some(known) = known.filter(|known| found < *known) {
             own.close().await?;
