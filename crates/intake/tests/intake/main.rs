@@ -5,5 +5,6 @@
 
 mod arrivals;
 mod leases;
+mod minted;
 mod refusals;
 mod site;

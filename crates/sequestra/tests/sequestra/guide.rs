@@ -126,7 +126,9 @@ fn normal(line: &str) -> String {
     for cell in line.trim().split("  ").filter(|cell| !cell.trim().is_empty()) {
         let mut shown = cell.trim().to_owned();
         for word in cell.split(part).filter(|word| !word.is_empty()) {
-            let bare = word.trim_end_matches(['.', ':']);
+            // An id may stand within a label: `sub_…-1`.
+            let bare = word.trim_end_matches(['.', ':']).split('-').next().filter(|part| is_id(part));
+            let bare = bare.unwrap_or(word.trim_end_matches(['.', ':']));
             let kind = if is_id(bare) {
                 format!("{}_…", bare.split('_').next().unwrap())
             } else if bare.len() == 64 && bare.bytes().all(|b| b.is_ascii_hexdigit()) {
