@@ -89,6 +89,7 @@ pub struct FoundSubject {
 
 /// Who a subject is.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "SubjectIdentity")]
 pub struct Identity {
     /// The subject.
     #[schemars(with = "Of<SubjectId>")]
