@@ -84,7 +84,7 @@ impl Put {
 /// The sheet itself is left as it is: destroy it when it is not needed any more.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  sequestra intake split ward.csv --project prj_… --issuer general-hospital --dry-run\n  \
+    after_help = "Example:\n  sequestra intake split ward.csv --project prj_… --issuer general-hospital --dry-run\n  \
     sequestra intake split ward.csv --project prj_… --issuer general-hospital --keep diagnosis_code --age-at 2026-01-01 \\\n    \
     --clean samplesheet.csv --table table.csv\n\nRole: data-steward in the project."
 )]
