@@ -123,7 +123,9 @@ lint: rust
 test: deps lint
 	@export SEQUESTRA_CRYPT4GH="$${SEQUESTRA_CRYPT4GH:-$(VENV)/bin/crypt4gh}"
 	export SEQUESTRA_CANAILLE="$${SEQUESTRA_CANAILLE:-$(VENV)/bin/canaille}"
-	cargo test --locked --workspace
+	# Examples are measurements: linting compiled them.
+	cargo test --locked --workspace --lib --bins --tests
+	cargo test --locked --workspace --doc
 	SEQUESTRA_TEST_DATABASE=postgres cargo test --locked --workspace $(ON_BOTH:%=--test %)
 
 bench: build

@@ -7,7 +7,7 @@ use crate::thing::{Site, Thing};
 use crate::verb::Manage;
 use crate::{Access, Ends, Error, OneTimeToken, Permit};
 use audit::What;
-use base::{Class, GrantId, Id, ProjectId, UserId};
+use base::{Boxed, Class, GrantId, Id, ProjectId, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
@@ -82,13 +82,27 @@ impl Access {
     }
 
     /// Whether two accounts are one person's.
-    pub(crate) async fn same_person(&self, one: &UserId, other: &UserId) -> Result<bool, Error> {
+    pub(crate) fn same_person<'a>(
+        &'a self,
+        one: &'a UserId,
+        other: &'a UserId,
+    ) -> Boxed<'a, Result<bool, Error>> {
+        Box::pin(self.same_person_in(self.inner.db.reader(), one, other))
+    }
+
+    /// The same, within a transaction.
+    pub(crate) async fn same_person_in(
+        &self,
+        from: &impl ConnectionTrait,
+        one: &UserId,
+        other: &UserId,
+    ) -> Result<bool, Error> {
         if one == other {
             return Ok(true);
         }
         let rows = account::Entity::find()
             .filter(account::Column::Id.is_in([one.to_string(), other.to_string()]))
-            .all(self.inner.db.reader())
+            .all(from)
             .await?;
         let mut people = rows.into_iter().map(|row| row.person.unwrap_or(row.id));
         // An account that is not there is nobody's; a target is resolved before.
@@ -255,10 +269,16 @@ impl Access {
         from_row(row.ok_or(Error::NotFound)?)
     }
 
-    async fn insert_account(&self, tx: &Tx, name: &str) -> Result<(Account, OneTimeToken), Error> {
-        let account = self.new_account(&**tx, name).await?;
-        let token = self.insert(tx, &account).await?;
-        Ok((account, token))
+    fn insert_account<'a>(
+        &'a self,
+        tx: &'a Tx,
+        name: &'a str,
+    ) -> Boxed<'a, Result<(Account, OneTimeToken), Error>> {
+        Box::pin(async {
+            let account = self.new_account(&**tx, name).await?;
+            let token = self.insert(tx, &account).await?;
+            Ok((account, token))
+        })
     }
 
     /// An account of this name that can be made.

@@ -1,6 +1,7 @@
 //! From a caller and a question to a permit.
 
 use crate::caller::Act;
+use crate::exception::is_exception;
 use crate::judge::{Checks, Judge, Judgement};
 use crate::permit::{Ground, Permit};
 use crate::settings::Checked;
@@ -10,7 +11,7 @@ use crate::verb::Verb;
 use crate::{Caller, Error, Facts, Place, Unusable};
 use audit::field::{SealedField, Whose};
 use audit::{Actor, Audit, Event, FieldSealer, Outcome, What};
-use base::{Clock, Entropy, Id, ProjectId, Role, Sensitive, SubjectId, UserId};
+use base::{Boxed, Clock, Entropy, Id, ProjectId, Role, Sensitive, SubjectId, UserId};
 use db::Db;
 use policy::{Action, Policies, Request, Resource};
 use std::collections::BTreeSet;
@@ -44,11 +45,20 @@ pub(crate) struct Inner {
     pub provider: OnceLock<Arc<crate::oidc::Provider>>,
     pub oidc: crate::oidc::Ceremonies,
     pub strictest: Mutex<Option<(std::time::Duration, base::Class)>>,
+    pub exceptions: OnceLock<crate::Exceptions>,
 }
 
 /// What is allowed while the site changes nothing: what ends something, and what makes room.
-const STILL_ALLOWED: &[Action] =
-    &[Action::LockSite, Action::CancelRun, Action::DeleteObject, Action::SetHold, Action::WithdrawConsent];
+const STILL_ALLOWED: &[Action] = &[
+    Action::LockSite,
+    Action::CancelRun,
+    Action::DeleteObject,
+    Action::SetHold,
+    Action::WithdrawConsent,
+    Action::EndException,
+    // An emergency does not wait for room; what it writes is little.
+    Action::BreakGlass,
+];
 /// The record's word for data of which nobody can say whether it may be used.
 const NOT_KNOWN: &str = "use-not-known";
 /// What content is used by. What only lists, brings in or keeps is no use of it.
@@ -143,6 +153,7 @@ impl Access {
             provider,
             oidc,
             strictest,
+            exceptions: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -261,7 +272,14 @@ impl Access {
         // INVARIANT (one-holder): what was just read is what counts, and the record it goes into is the site's. A
         // process that another one has taken the database from decides nothing, also where it would only read.
         self.inner.db.held().await?;
-        let Judgement { decision, cedar } = self.ask_policy(caller, &ask, &place, &roles, same_person);
+        let opened = self.opened_by(caller.person(), &place).await?;
+        let known = policy::Context {
+            same_person,
+            break_glass_open: opened.break_glass,
+            support_open: opened.support,
+            ..policy::Context::default()
+        };
+        let Judgement { decision, cedar } = self.ask_policy(caller, &ask, &place, &roles, known);
         if let Some(cedar) = cedar {
             self.disagreed(caller, ask.action, cedar).await?;
         }
@@ -340,12 +358,9 @@ impl Access {
     }
 
     async fn place_of_all<T: Thing>(&self, ask: &Ask<T>) -> Result<Option<Place>, Error> {
-        let Some(facts) = self.inner.facts.get() else { return Ok(None) };
         let mut common: Option<Place> = None;
         for thing in &ask.things {
-            let Some(place) = facts.place(thing.as_str()).await.map_err(Error::Facts)? else {
-                return Ok(None);
-            };
+            let Some(place) = self.place_of(thing.as_str()).await? else { return Ok(None) };
             match &common {
                 Some(first) if *first != place => return Err(Error::MixedProjects),
                 _ => common = Some(place),
@@ -360,7 +375,7 @@ impl Access {
         ask: &Ask<T>,
         place: &Place,
         roles: &Roles,
-        same_person: bool,
+        known: policy::Context,
     ) -> Judgement {
         let resource = Resource {
             kind: T::KIND,
@@ -374,9 +389,8 @@ impl Access {
             strong_authentication: caller.signed().is_some_and(|signed| signed.proof.resists_phishing()),
             on_behalf_of: caller.on_behalf_of().map(ToString::to_string),
             target: ask.target.as_ref().map(ToString::to_string),
-            same_person,
             network: caller.network(),
-            ..policy::Context::default()
+            ..known
         };
         let context = self.here_and_now(Some(place), context);
         let actor = policy::Actor {
@@ -426,7 +440,19 @@ impl Access {
     /// The place of the thing with this id.
     pub(crate) async fn place_of(&self, id: &str) -> Result<Option<Place>, Error> {
         let Some(facts) = self.inner.facts.get() else { return Ok(None) };
-        facts.place(id).await.map_err(Error::Facts)
+        if !is_exception(id) {
+            return facts.place(id).await.map_err(Error::Facts);
+        }
+        // Of these this room itself knows the project.
+        match self.project_of_exception(id).await? {
+            Some(project) => facts.place(&project).await.map_err(Error::Facts),
+            None => Ok(None),
+        }
+    }
+
+    /// What seals readable fields, once it is attached.
+    pub(crate) fn sealer(&self) -> Option<&Arc<dyn FieldSealer>> {
+        self.inner.sealer.get()
     }
 
     /// Puts on record that Cedar said something else than the compiled form.
@@ -535,18 +561,38 @@ impl Access {
 
     /// Why the things may not be used, if it is their content that is asked for.
     async fn refusals<T: Thing>(&self, ask: &Ask<T>, place: &Place) -> Result<Vec<Unusable>, Error> {
-        let Some(project) = place.project.as_ref().filter(|_| USES.contains(&ask.action)) else {
-            return Ok(Vec::new());
-        };
         let things: Vec<String> = ask.things.iter().map(|id| id.as_str().to_owned()).collect();
-        let facts = self.inner.facts.get().ok_or(Error::NotFound)?;
-        facts.usable(project, &things).await.map_err(Error::Facts)
+        self.against_use(ask.action, place.project.as_ref(), &things).await
     }
 
-    async fn roles_of(&self, caller: &Caller, project: Option<&ProjectId>) -> Result<Roles, Error> {
+    /// What stands against an action that opens content, on these things of a project; of no thing, on its terms alone.
+    pub(crate) async fn against_use(
+        &self,
+        action: Action,
+        project: Option<&ProjectId>,
+        things: &[String],
+    ) -> Result<Vec<Unusable>, Error> {
+        let Some(project) = project.filter(|_| USES.contains(&action)) else { return Ok(Vec::new()) };
+        let facts = self.inner.facts.get().ok_or(Error::NotFound)?;
+        facts.usable(project, things).await.map_err(Error::Facts)
+    }
+
+    fn roles_of<'a>(
+        &'a self,
+        caller: &'a Caller,
+        project: Option<&'a ProjectId>,
+    ) -> Boxed<'a, Result<Roles, Error>> {
+        Box::pin(self.held_roles(caller, project))
+    }
+
+    async fn held_roles(&self, caller: &Caller, project: Option<&ProjectId>) -> Result<Roles, Error> {
         let Some(user) = caller.person() else { return Ok(Roles::default()) };
         let mut roles = Roles::default();
         for grant in self.live_grants(user).await? {
+            // INVARIANT (by-themselves): what somebody sees by way of exception no program sees for them.
+            if grant.under.is_some() && caller.acting().is_some() {
+                continue;
+            }
             match &grant.project {
                 None => roles.site.insert(grant.role),
                 Some(own) if Some(own) == project => roles.project.insert(grant.role),
@@ -597,6 +643,7 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::ViewProject
         | Action::ViewSamples
         | Action::ViewConsents
+        | Action::DiscoverIdentifiers
         | Action::ViewRun
         | Action::ViewReceipt
         | Action::SearchAudit
@@ -632,6 +679,11 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::RecordConsent
         | Action::WithdrawConsent
         | Action::ApproveUse
+        | Action::BreakGlass
+        | Action::ReviewBreakGlass
+        | Action::EndException
+        | Action::AskSupport
+        | Action::ApproveSupport
         | Action::CancelRun
         | Action::RegisterTool
         | Action::RegisterReference => crate::verb::Manage::NAME,

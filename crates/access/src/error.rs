@@ -68,6 +68,9 @@ pub enum Error {
     /// A project that gets no administrator so.
     #[error(transparent)]
     Naming(#[from] crate::naming::Refused),
+    /// Data that is not seen by way of exception.
+    #[error(transparent)]
+    Exception(#[from] crate::exception::Refused),
     /// The site offers no passkeys: it has no pages.
     #[error("this site offers no passkeys")]
     NoPasskeys,
@@ -260,6 +263,7 @@ impl Error {
     fn within(&self) -> Option<&dyn Fault> {
         match self {
             Self::Naming(e) => Some(e),
+            Self::Exception(e) => Some(e),
             Self::Visa(e) => Some(e),
             Self::Policy(e) => Some(e),
             Self::Audit(e) => Some(e),
@@ -332,6 +336,7 @@ impl Fault for Error {
             | Self::ManyWait => Kind::Unavailable,
             Self::Verb { .. } | Self::Facts(_) => Kind::Internal,
             Self::Naming(e) => e.kind(),
+            Self::Exception(e) => e.kind(),
             Self::Visa(e) => e.kind(),
             Self::Policy(e) => e.kind(),
             Self::Audit(e) => e.kind(),
@@ -403,6 +408,7 @@ impl Fault for Error {
             Self::Mapping(_) => "ACCESS-065",
             Self::Mapped => "ACCESS-066",
             Self::SameKey => "ACCESS-067",
+            Self::Exception(e) => e.code(),
             Self::Naming(_) | Self::Visa(_) | Self::Policy(_) | Self::Audit(_) | Self::Db(_) => {
                 self.within().map_or_else(Default::default, Fault::code)
             }
@@ -447,6 +453,7 @@ impl Fault for Error {
             Self::NotOpen(_) => Some("`policy list` shows what is open".into()),
             Self::Overtaken => Some("look at what is in force (`policy list`), and propose again".into()),
             Self::Naming(e) => e.hint(),
+            Self::Exception(e) => e.hint(),
             Self::Visa(e) => e.hint(),
             Self::Policy(e) => e.hint(),
             Self::WrongPlace { site: true, .. } => Some("leave the thing out".into()),

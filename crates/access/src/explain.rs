@@ -26,7 +26,8 @@ pub struct Explanation {
 
 impl Access {
     /// Decides what would be decided if `account` asked for `action` on the permit's thing from `network`, giving
-    /// a reason, and looks for what would change the answer. Tells nothing of any other project.
+    /// a reason, and looks for what would change the answer. The project's terms are asked, the consents of its people
+    /// are not. Tells nothing of any other project.
     pub async fn explain<T: Thing>(
         &self,
         permit: &Permit<View, T>,
@@ -64,6 +65,9 @@ impl Access {
         request.resource.kind = T::KIND;
         request.resource.id = thing.as_str().to_owned();
         request.context = about_another(action, self.circumstances(Some(&place), network));
+        let opened = self.opened_by(Some(account), &place).await?;
+        (request.context.break_glass_open, request.context.support_open) =
+            (opened.break_glass, opened.support);
         let policies = self.policies();
         let decide = |request: &Request| self.would(&policies, request);
         let decision = decide(&request);
@@ -82,7 +86,15 @@ impl Access {
         } else {
             site.into_iter().collect()
         };
-        let (allowed, reasons) = (decision.allowed && !closed, decision.reasons);
+        let (mut allowed, mut reasons) = (decision.allowed && !closed, decision.reasons);
+        if allowed {
+            // Of the project alone: what its people agreed to is for those who keep consents.
+            for one in self.against_use(action, project, &[]).await? {
+                allowed = false;
+                reasons.push(one.rule.to_owned());
+                missing.push(one.why);
+            }
+        }
         Ok(Explanation { allowed, reasons, roles, missing, policy: decision.policy })
     }
 }
@@ -137,6 +149,12 @@ fn remedies(decide: &dyn Fn(&Request) -> Decision, request: &Request) -> Vec<Str
     }
     if request.context.out_of_region && would(&|r| r.context.out_of_region = false) {
         found.push("the project's data may not lie where this site lies".to_owned());
+    }
+    if request.context.break_glass_open && would(&|r| r.context.break_glass_open = false) {
+        found.push("a break-glass of theirs is open in the project".to_owned());
+    }
+    if request.context.support_open && would(&|r| r.context.support_open = false) {
+        found.push("a support session of theirs is open in the project".to_owned());
     }
     if found.is_empty() {
         found.push("no single role, network or time would give it".to_owned());

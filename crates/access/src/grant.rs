@@ -8,7 +8,9 @@ use crate::thing::{Project, Site, Thing};
 use crate::verb::{Manage, Verb, View};
 use crate::{Access, Caller, Error, Permit};
 use audit::{Actor, Event, What};
-use base::{Class, GrantId, Id, ProjectId, Role, Timestamp, UserId, VisaMappingId};
+use base::{
+    Boxed, BreakGlassId, Class, GrantId, Id, ProjectId, Role, SupportId, Timestamp, UserId, VisaMappingId,
+};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::{Expr, Query};
@@ -59,6 +61,34 @@ pub struct Grant {
     pub lapsed: bool,
     /// What gave it, if no person did.
     pub by: Option<ByVisa>,
+    /// Under what it is held, if by way of exception.
+    pub under: Option<ByException>,
+}
+
+/// What a role is held under that shows data by way of exception.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ByException {
+    /// A break-glass.
+    BreakGlass(BreakGlassId),
+    /// A support session.
+    Support(SupportId),
+}
+
+impl ByException {
+    /// Its id.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::BreakGlass(id) => id.as_str(),
+            Self::Support(id) => id.as_str(),
+        }
+    }
+
+    fn read(id: &str) -> Result<Self, Error> {
+        match id.parse() {
+            Ok(id) => Ok(Self::BreakGlass(id)),
+            Err(_) => Ok(Self::Support(kept(id.parse())?)),
+        }
+    }
 }
 
 /// The visa that a role is held by.
@@ -385,7 +415,18 @@ impl Access {
 
     /// `ends` as they are: the first administrator's role has none. A closed account gets none: whoever opens it
     /// again would have its sign-in in hand.
-    pub(crate) async fn insert_grant(
+    pub(crate) fn insert_grant<'a>(
+        &'a self,
+        tx: &'a Tx,
+        account: &'a UserId,
+        role: Role,
+        project: Option<&'a ProjectId>,
+        ends: Ends,
+    ) -> Boxed<'a, Result<Grant, Error>> {
+        Box::pin(self.inserted_grant(tx, account, role, project, ends))
+    }
+
+    async fn inserted_grant(
         &self,
         tx: &Tx,
         account: &UserId,
@@ -404,6 +445,7 @@ impl Access {
             .filter(grant::Column::Role.eq(role.as_str()))
             .filter(place)
             .filter(grant::Column::Mapping.is_null())
+            .filter(grant::Column::Under.is_null())
             .exec(&**tx)
             .await?;
         let made = Grant {
@@ -414,6 +456,7 @@ impl Access {
             ends,
             lapsed: false,
             by: None,
+            under: None,
         };
         self.store(tx, &made).await?;
         Ok(made)
@@ -450,6 +493,32 @@ impl Access {
             ends: Ends { until: Some(given.until), ..Ends::default() },
             lapsed: false,
             by: Some(by),
+            under: None,
+        };
+        self.tell(caller, &made, true).await?;
+        self.store(tx, &made).await
+    }
+
+    /// Gives the role of a viewer by way of exception, on record. It stands beside what the account holds otherwise: neither
+    /// makes the other longer or shorter.
+    pub(crate) async fn insert_by_exception(
+        &self,
+        tx: &Tx,
+        caller: &Caller,
+        (account, project): (&UserId, &ProjectId),
+        under: ByException,
+        until: Timestamp,
+    ) -> Result<(), Error> {
+        usable(&**tx, account.as_str()).await.map_err(closed)?;
+        let made = Grant {
+            id: GrantId::mint(&*self.inner.entropy),
+            account: account.clone(),
+            role: Role::Viewer,
+            project: Some(project.clone()),
+            ends: Ends { until: Some(until), ..Ends::default() },
+            lapsed: false,
+            by: None,
+            under: Some(under),
         };
         self.tell(caller, &made, true).await?;
         self.store(tx, &made).await
@@ -471,6 +540,7 @@ impl Access {
             issuer: Set(made.by.as_ref().map(|by| by.issuer.clone())),
             source: Set(made.by.as_ref().map(|by| by.source.clone())),
             mapping: Set(made.by.as_ref().map(|by| by.mapping.to_string())),
+            under: Set(made.under.as_ref().map(|under| under.as_str().to_owned())),
         };
         grant::Entity::insert(row).exec_without_returning(&**tx).await?;
         Ok(())
@@ -506,6 +576,7 @@ fn about(actor: Actor, grant: &Grant, what: What) -> Event {
     Event::new(actor, what)
         .in_project(grant.project.clone())
         .about([grant.account.to_string(), grant.id.to_string()])
+        .about(grant.under.iter().map(|under| under.as_str().to_owned()))
 }
 
 fn from_row(row: grant::Model) -> Result<Grant, Error> {
@@ -528,5 +599,6 @@ fn from_row(row: grant::Model) -> Result<Grant, Error> {
             }
             _ => None,
         },
+        under: row.under.as_deref().map(ByException::read).transpose()?,
     })
 }

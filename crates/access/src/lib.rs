@@ -22,13 +22,16 @@
 //! * [`service`], [`assertion`], [`network`]: programs that act for a person, and how they prove which they are
 //! * [`issuer`], [`identity`], [`mapping`], [`passport`], [`visa`]: whose word about people counts, about whom, for which role,
 //!   and how a passport is taken; `condition`: what a visa depends on
+//! * [`exception`], [`break_glass`], [`support`]: data that is seen by way of exception, for a few hours
 //! * `proof`: how somebody must have proved who they are before they act
 //! * `standing`: whether somebody whose request goes on may still ask
 
 pub mod account;
 pub mod assertion;
+pub mod break_glass;
 pub mod caller;
 pub mod decide;
+pub mod exception;
 pub mod explain;
 pub mod facts;
 pub mod grant;
@@ -51,6 +54,7 @@ pub mod service;
 pub mod session;
 pub mod settings;
 pub mod signed;
+pub mod support;
 pub mod terminal;
 pub mod visa;
 
@@ -64,9 +68,11 @@ mod table;
 mod token;
 
 pub use account::Account;
+pub use break_glass::{BreakGlass, Review, Stands};
 pub use caller::Caller;
 pub use decide::{Access, Ask};
 pub use error::Error;
+pub use exception::Exceptions;
 pub use explain::Explanation;
 pub use facts::{Facts, Place, Unusable};
 pub use grant::{Ends, Grant};
@@ -82,5 +88,6 @@ pub use rights::{Changes, Comparison, Factor, Right, RightChange, Step};
 pub use session::Session;
 pub use settings::Settings;
 pub use signed::{Proof, SignedIn, Source};
+pub use support::{Approved, Progress, Support};
 pub use table::MIGRATIONS;
 pub use token::{OneTimeToken, ServiceToken, SessionToken};

@@ -8,7 +8,7 @@ use crate::table::{kept, passkey, session};
 use crate::token::{OneTimeToken, SessionToken};
 use crate::{Access, Caller, Error, Proof, SignedIn};
 use audit::{Actor, Event, What};
-use base::{CredentialId, Id, RequestId, Timestamp, UserId};
+use base::{Boxed, CredentialId, Id, RequestId, Timestamp, UserId};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -273,7 +273,17 @@ impl Access {
     }
 
     /// Turns a passkey's answer into a session.
-    pub async fn finish_passkey(
+    pub fn finish_passkey<'a>(
+        &'a self,
+        ceremony: &'a str,
+        answer: Value,
+        source: Source,
+        request: &'a RequestId,
+    ) -> Boxed<'a, Result<SessionToken, Error>> {
+        Box::pin(self.signed_in_by_passkey(ceremony, answer, source, request))
+    }
+
+    async fn signed_in_by_passkey(
         &self,
         ceremony: &str,
         answer: Value,

@@ -97,6 +97,10 @@ pub mod thing {
         Reference, ReferenceId, "reference";
         /// A deletion, of which a certificate speaks.
         Deletion, DeletionId, "deletion";
+        /// A break-glass.
+        BreakGlass, BreakGlassId, "break-glass";
+        /// A support session.
+        Support, SupportId, "support-session";
     }
 }
 

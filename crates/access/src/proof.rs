@@ -1,17 +1,24 @@
 //! How somebody must have proved who they are before a decision lets them act. No policy loosens it: it is
 //! about the session, not about a right.
 
+use crate::exception::Refused;
 use crate::service::for_programs;
 use crate::{Access, Caller, Error, Place, Proof};
-use base::Class;
+use base::{Boxed, Class};
 use policy::Action;
 
 /// How long a confirmation lasts, in seconds.
 pub(crate) const FRESH_SECONDS: i64 = 300;
 
-/// What asks for a fresh confirmation: what leaves, what is done to keys, and who gets a project that nobody administers.
-pub(crate) const CONFIRMED: &[Action] =
-    &[Action::DownloadObject, Action::ManageKeys, Action::ShredKeys, Action::NameAdministrator];
+/// What asks for a fresh confirmation: what leaves, what is done to keys, who gets a project that nobody administers, and
+/// who opens one to themselves.
+pub(crate) const CONFIRMED: &[Action] = &[
+    Action::DownloadObject,
+    Action::ManageKeys,
+    Action::ShredKeys,
+    Action::NameAdministrator,
+    Action::BreakGlass,
+];
 
 impl Access {
     /// What is missing for `action` at `place`, if something is.
@@ -20,7 +27,17 @@ impl Access {
     /// * What is [`CONFIRMED`] is so within five minutes before the request began,
     ///   wherever the account has something to confirm with, and in controlled and clinical projects always; on sites
     ///   that have such and offer passkeys, what opens these from the site as well.
-    pub(crate) async fn unproved(
+    /// * Nobody breaks the glass by a one-time token alone, wherever.
+    pub(crate) fn unproved<'a>(
+        &'a self,
+        caller: &'a Caller,
+        action: Action,
+        place: &'a Place,
+    ) -> Boxed<'a, Result<Option<Error>, Error>> {
+        Box::pin(self.missing_proof(caller, action, place))
+    }
+
+    async fn missing_proof(
         &self,
         caller: &Caller,
         action: Action,
@@ -47,7 +64,11 @@ impl Access {
         if !CONFIRMED.contains(&action) {
             return Ok(None);
         }
-        self.unconfirmed(caller, strict).await
+        let missing = self.unconfirmed(caller, strict).await?;
+        if missing.is_none() && action == Action::BreakGlass && !is_proved_twice(caller) {
+            return Ok(Some(Refused::NoSecondFactor.into()));
+        }
+        Ok(missing)
     }
 
     /// Whether what opens the site's strictest project, its own keys for one, is for passkeys alone. Where no passkey can
@@ -80,6 +101,12 @@ impl Access {
     }
 }
 
+/// Whether the caller proved by a second factor of this site's, just now, who they are.
+fn is_proved_twice(caller: &Caller) -> bool {
+    let own = |proof| matches!(proof, Proof::PasswordTotp | Proof::Terminal | Proof::Passkey);
+    caller.signed().is_some_and(|signed| signed.confirmed && own(signed.proof))
+}
+
 /// Whether what proved the caller is enough for controlled and clinical projects. A terminal that asked from
 /// elsewhere than its approver is, where the site's own networks are: a stranger who had a code approved is not there.
 fn is_strong(caller: &Caller) -> Result<bool, Error> {
@@ -93,6 +120,7 @@ pub(crate) const fn word(missing: &Error) -> &'static str {
         Error::PasskeyNeeded => "passkey-needed",
         Error::Confirm => "confirmation-needed",
         Error::OutsideScope => "outside-the-service",
+        Error::Exception(_) => "second-factor-needed",
         _ => "not-signed-in",
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::proposal::State;
 use crate::table::{
-    account, grant, identity, kept, mapping, naming, passkey, password, presented, proposal, service,
-    service_key, service_person, service_token, session, token,
+    account, exception, grant, identity, kept, mapping, naming, passkey, password, presented, proposal,
+    service, service_key, service_person, service_token, session, token,
 };
 use crate::token::OneTimeToken;
 use crate::{Access, Ends, Error};
@@ -104,6 +104,14 @@ impl Access {
         proposal::Entity::update_many()
             .col_expr(proposal::Column::State, Expr::value(State::Withdrawn.as_str()))
             .filter(proposal::Column::State.eq(State::Open.as_str()))
+            .exec(&**tx)
+            .await?;
+        // A request to be let in that was taken back since would be open again.
+        exception::Entity::update_many()
+            .col_expr(exception::Column::EndedAt, Expr::value(self.inner.clock.now().as_second()))
+            .filter(exception::Column::Judge.is_null())
+            .filter(exception::Column::Until.is_null())
+            .filter(exception::Column::EndedAt.is_null())
             .exec(&**tx)
             .await?;
         // What visas gave is as old as the backup, and so is whose they are and what they count for: since then somebody

@@ -16,11 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Most decisions of one comparison; what is not compared by then is said to be missing.
-const MOST_DECISIONS: usize = 4_000_000;
+const MOST_DECISIONS: usize = 8_000_000;
 /// What a policy may ask about that is not varied, and what it is called.
 const NOT_VARIED: &[(&[&str], &str)] = &[
     (&["target"], "whose rights are changed"),
     (&["same_person"], "whether an account is one's own"),
+    (&["break_glass_open", "support_open"], "whether a break-glass or a support session is open"),
     (&["on_behalf_of"], "for whom a service acts"),
     (&["Service::", "is Service"], "what a service may do"),
     (&["purpose"], "the reason that is given"),
@@ -28,7 +29,7 @@ const NOT_VARIED: &[(&[&str], &str)] = &[
 ];
 /// Another account, which nobody has.
 const SOMEBODY: &str = "usr_00000000000000000000";
-const KINDS: &[&str] = &["project", "sample", "object", "run", "deletion"];
+const KINDS: &[&str] = &["project", "sample", "object", "run", "deletion", "break-glass", "support-session"];
 
 /// One thing that an account may do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -382,8 +383,9 @@ impl Step {
 
 /// An approval is of what somebody else asked for, and who is named is somebody else; without that it is nobody's.
 pub(crate) fn about_another(action: Action, stated: Context) -> Context {
-    let target =
-        [Action::ApprovePolicy, Action::NameAdministrator].contains(&action).then(|| SOMEBODY.to_owned());
+    let of_another =
+        [Action::ApprovePolicy, Action::NameAdministrator, Action::ReviewBreakGlass, Action::ApproveSupport];
+    let target = of_another.contains(&action).then(|| SOMEBODY.to_owned());
     Context { target, ..stated }
 }
 

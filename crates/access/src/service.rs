@@ -8,7 +8,7 @@ use crate::thing::Site;
 use crate::verb::Manage;
 use crate::{Access, Caller, Error, Permit, Proof};
 use audit::What;
-use base::{Class, CredentialId, Id, ProjectId, ServiceId, Timestamp, UserId};
+use base::{Boxed, Class, CredentialId, Id, ProjectId, ServiceId, Timestamp, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
@@ -371,7 +371,16 @@ impl Access {
 
     /// The service account, if it can be used now for this person with this key, and what proved who they are when
     /// they let it.
-    pub(crate) async fn usable_service(
+    pub(crate) fn usable_service<'a>(
+        &'a self,
+        id: &'a ServiceId,
+        person: &'a UserId,
+        key: &'a str,
+    ) -> Boxed<'a, Result<(Service, Proof), Error>> {
+        Box::pin(self.acting_service(id, person, key))
+    }
+
+    async fn acting_service(
         &self,
         id: &ServiceId,
         person: &UserId,

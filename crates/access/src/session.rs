@@ -10,7 +10,7 @@ use crate::token::{OneTimeToken, SessionToken};
 use crate::verb::Manage;
 use crate::{Access, Caller, Error, Permit, Proof};
 use audit::{Actor, Event, What};
-use base::{Class, Id, RequestId, SessionId, Timestamp, UserId};
+use base::{Boxed, Class, Id, RequestId, SessionId, Timestamp, UserId};
 use db::Look;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
@@ -137,7 +137,17 @@ impl Access {
 
     /// Lets a session begin, on record, in the transaction in which what it stands on was looked at. The sessions that it
     /// makes one too many end for it.
-    pub(crate) async fn open_session(
+    pub(crate) fn open_session<'a>(
+        &'a self,
+        look: Look,
+        opening: Opening<'a>,
+        limits: &'a Limits,
+        request: &'a RequestId,
+    ) -> Boxed<'a, Result<SessionToken, Error>> {
+        Box::pin(self.newly_opened(look, opening, limits, request))
+    }
+
+    async fn newly_opened(
         &self,
         look: Look,
         opening: Opening<'_>,
@@ -187,7 +197,15 @@ impl Access {
     }
 
     /// The same, for a request from `source`: a service account is bound to where it comes from.
-    pub async fn authenticate_from(&self, token: &str, source: Source) -> Result<Caller, Error> {
+    pub fn authenticate_from<'a>(
+        &'a self,
+        token: &'a str,
+        source: Source,
+    ) -> Boxed<'a, Result<Caller, Error>> {
+        Box::pin(self.caller_of(token, source))
+    }
+
+    async fn caller_of(&self, token: &str, source: Source) -> Result<Caller, Error> {
         if token.starts_with("svt_") {
             return self.admit_service(token, source).await;
         }

@@ -3,6 +3,7 @@
 use crate::account::usable;
 use crate::table::session;
 use crate::{Access, Caller, Error};
+use base::Boxed;
 use db::sea_orm::{ConnectionTrait, EntityTrait};
 use std::time::Duration;
 
@@ -16,7 +17,11 @@ impl Access {
     ///
     /// A session that nobody ended goes on for what began in it, also past its limit of idleness: what
     /// is under way is its use. Past its absolute limit nothing goes on.
-    pub(crate) async fn standing(&self, caller: &Caller) -> Result<(), Error> {
+    pub(crate) fn standing<'a>(&'a self, caller: &'a Caller) -> Boxed<'a, Result<(), Error>> {
+        Box::pin(self.still_standing(caller))
+    }
+
+    async fn still_standing(&self, caller: &Caller) -> Result<(), Error> {
         let now = self.inner.clock.monotonic();
         if caller.signed().is_some_and(|signed| now.saturating_sub(signed.at) < JUST_NOW) {
             return Ok(());

@@ -11,7 +11,7 @@ pub(crate) fn kept<T, E: Display>(read: Result<T, E>) -> Result<T, Error> {
 
 /// The steps to today's tables.
 pub const MIGRATIONS: &[Migration] =
-    &[FIRST, SESSIONS, RIGHTS, PROPOSALS, PASSKEYS, SERVICES, PASSWORDS, VISAS, LINKS, NAMINGS];
+    &[FIRST, SESSIONS, RIGHTS, PROPOSALS, PASSKEYS, SERVICES, PASSWORDS, VISAS, LINKS, NAMINGS, EXCEPTIONS];
 
 /// A site's own policies, and who proposed them.
 const PROPOSALS: Migration = Migration {
@@ -111,6 +111,18 @@ const NAMINGS: Migration = Migration {
     sql: &[
         "CREATE TABLE access_naming (project TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL \
          REFERENCES access_account (id), proposer TEXT NOT NULL REFERENCES access_account (id), since BIGINT NOT NULL)",
+    ],
+};
+
+/// Who sees data by way of exception, and which role is held so. Those of before are held as ever.
+const EXCEPTIONS: Migration = Migration {
+    step: "access-11",
+    sql: &[
+        "CREATE TABLE access_exception (id TEXT PRIMARY KEY, project TEXT NOT NULL, account TEXT NOT NULL \
+         REFERENCES access_account (id), since BIGINT NOT NULL, until BIGINT, ended_at BIGINT, judge TEXT \
+         REFERENCES access_account (id), judged_at BIGINT, justified BOOLEAN, reason TEXT)",
+        "CREATE INDEX access_exception_project ON access_exception (project)",
+        "ALTER TABLE access_grant ADD COLUMN under TEXT",
     ],
 };
 
@@ -243,6 +255,7 @@ db::entity!(grant, "access_grant", {
     pub issuer: Option<String>,
     pub source: Option<String>,
     pub mapping: Option<String>,
+    pub under: Option<String>,
 });
 
 db::entity!(identity, "access_identity", {
@@ -282,6 +295,20 @@ db::entity!(naming, "access_naming", {
     pub account: String,
     pub proposer: String,
     pub since: i64,
+});
+
+db::entity!(exception, "access_exception", {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub project: String,
+    pub account: String,
+    pub since: i64,
+    pub until: Option<i64>,
+    pub ended_at: Option<i64>,
+    pub judge: Option<String>,
+    pub judged_at: Option<i64>,
+    pub justified: Option<bool>,
+    pub reason: Option<String>,
 });
 
 db::entity!(taken, "access_taken", {

@@ -26,7 +26,7 @@ pub struct NewConsent {
     pub until: Option<Timestamp>,
 }
 
-/// `consent withdraw`.
+/// `consent withdraw`, `use revoke`.
 #[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SaidWhy {
@@ -133,6 +133,21 @@ pub struct UseShown {
     pub people: std::collections::BTreeMap<String, u64>,
     /// Of how many the data may be used now.
     pub usable: u64,
+    /// The approvals that hold now, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<UseApproval>,
+}
+
+/// What a data steward approved of a use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UseApproval {
+    /// Ledger position of its event, which says who approved it and when.
+    pub position: u64,
+    /// Until when it holds.
+    #[schemars(with = "Moment")]
+    pub until: Timestamp,
+    /// How many reasons it covers.
+    pub reasons: u64,
 }
 
 /// Why a use is not approved by itself.

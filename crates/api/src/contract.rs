@@ -1,8 +1,8 @@
 //! What each route takes and gives, by its name in [`crate::ROUTES`].
 
 use crate::{
-    administrator, archive, backup, consent, identity, keys, oidc, passkey, passport, password, people,
-    policy, project, record, rights, run, service, site, subject, variant,
+    administrator, archive, backup, consent, exception, identity, keys, oidc, passkey, passport, password,
+    people, policy, project, record, rights, run, service, site, subject, usage, variant,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -91,8 +91,17 @@ pub fn shape(route: &str) -> Option<Shape> {
         "account token" | "account reopen" => gives::<people::Invitation>(),
         "account grant" => takes::<people::NewRole>().gives::<people::Account>(),
         other => {
-            let kinds =
-                [of_things, of_rights, of_record, of_keys, of_passkeys, of_services, of_visas, of_pages];
+            let kinds = [
+                of_things,
+                of_rights,
+                of_exceptions,
+                of_record,
+                of_keys,
+                of_passkeys,
+                of_services,
+                of_visas,
+                of_pages,
+            ];
             return kinds.iter().find_map(|kind| kind(other));
         }
     })
@@ -115,6 +124,21 @@ fn of_rights(route: &str) -> Option<Shape> {
     })
 }
 
+fn of_exceptions(route: &str) -> Option<Shape> {
+    Some(match route {
+        "break-glass list" => gives::<Vec<exception::BreakGlass>>(),
+        "break-glass open" => takes::<exception::NewException>().gives::<exception::BreakGlass>(),
+        "break-glass close" => gives::<exception::BreakGlass>(),
+        "break-glass review" => takes::<exception::NewReview>().gives::<exception::BreakGlass>(),
+        "support list" => gives::<Vec<exception::Support>>(),
+        "support ask" => takes::<exception::NewException>().gives::<exception::Support>(),
+        "support approve" => takes::<exception::NewApproval>().gives::<exception::Support>(),
+        "support end" => gives::<exception::Support>(),
+        "support show" => gives::<exception::SupportShown>(),
+        _ => return None,
+    })
+}
+
 fn of_things(route: &str) -> Option<Shape> {
     Some(match route {
         "project create" => takes::<project::NewProject>().gives::<project::Project>(),
@@ -126,8 +150,10 @@ fn of_things(route: &str) -> Option<Shape> {
         "package begin" => takes::<project::NewPackage>().gives::<project::Package>(),
         "package file" => gives::<project::Received>().file(),
         "package commit" => gives::<project::Committed>(),
+        "project screen" => gives::<subject::Discovered>(),
         "use show" => gives::<consent::UseShown>(),
         "use approve" => takes::<consent::NewApproval>().gives::<consent::UseShown>(),
+        "use revoke" => takes::<consent::SaidWhy>().gives::<consent::UseShown>(),
         "audit who-saw" => gives::<subject::Accesses>().asks::<subject::Within>(),
         "intake split" => takes::<identity::NewSplit>().gives::<identity::SplitDone>(),
         "subject identify" => takes::<identity::WhyAsked>().gives::<identity::Identity>(),
@@ -164,6 +190,7 @@ fn of_things(route: &str) -> Option<Shape> {
 
 fn of_record(route: &str) -> Option<Shape> {
     Some(match route {
+        "usage show" => gives::<usage::Usage>().asks::<subject::Within>(),
         "archive stat" => gives::<archive::Storage>(),
         "archive check" => takes::<archive::Check>().gives::<Vec<archive::Checked>>(),
         "archive scrub" => takes::<archive::Scrub>().gives::<archive::Scrubbed>(),

@@ -26,6 +26,7 @@ pub mod archive;
 pub mod backup;
 pub mod consent;
 pub mod contract;
+pub mod exception;
 pub mod identity;
 pub mod keys;
 pub mod oidc;
@@ -46,6 +47,7 @@ pub mod service;
 pub mod site;
 pub mod subject;
 pub mod trail;
+pub mod usage;
 pub mod variant;
 
 pub use problem::Problem;

@@ -185,6 +185,9 @@ pub struct Given {
     /// The site's word for the issuer of the visa that it is held by, if no person gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
+    /// The break-glass or support session that it is held under, if by way of exception.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<String>,
     /// The role.
     #[schemars(with = "Word<base::Role>")]
     pub role: Role,

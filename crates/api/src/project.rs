@@ -58,6 +58,9 @@ pub struct Project {
     /// What it is used for, in the words that terms ask about.
     #[serde(rename = "use")]
     pub use_: Vec<String>,
+    /// What the terms say of that use: `approve`, `deny` or `needs-person`.
+    #[serde(default)]
+    pub answer: String,
     /// How much of a genome it shows; absent of a project from before that was asked, as the next two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granularity: Option<String>,

@@ -150,8 +150,10 @@ routes! {
     "package commit" = "POST" "/v1/projects/{project}/packages/{package}/commit" "ingest";
     "intake split" = "POST" "/v1/projects/{project}/identities" "split-identity";
     "keys shred" = "POST" "/v1/projects/{project}/shred" "shred-keys";
+    "project screen" = "GET" "/v1/projects/{project}/findings" "discover-identifiers";
     "use show" = "GET" "/v1/projects/{project}/use" "view-project";
     "use approve" = "POST" "/v1/projects/{project}/use" "approve-use";
+    "use revoke" = "POST" "/v1/projects/{project}/use/revoke" "approve-use";
     "audit who-saw" = "GET" "/v1/subjects/{subject}/accesses" "search-audit";
     "subject report" = "GET" "/v1/subjects/{subject}/report" "view-consents";
     "subject identify" = "POST" "/v1/subjects/{subject}/identity" "re-identify";
@@ -161,6 +163,15 @@ routes! {
     "consent withdraw" = "POST" "/v1/subjects/{subject}/withdrawal" "withdraw-consent";
     "consent record" = "POST" "/v1/subjects/{subject}/consents" "record-consent";
     "consent review" = "POST" "/v1/subjects/{subject}/review" "record-consent";
+    "break-glass list" = "GET" "/v1/projects/{project}/break-glass" "view-project";
+    "break-glass open" = "POST" "/v1/projects/{project}/break-glass" "break-glass";
+    "break-glass close" = "POST" "/v1/break-glass/{glass}/close" "end-exception";
+    "break-glass review" = "POST" "/v1/break-glass/{glass}/review" "review-break-glass";
+    "support list" = "GET" "/v1/projects/{project}/support" "view-project";
+    "support ask" = "POST" "/v1/projects/{project}/support" "ask-support";
+    "support approve" = "POST" "/v1/support/{support}/approve" "approve-support";
+    "support show" = "GET" "/v1/support/{support}" "view-project";
+    "support end" = "POST" "/v1/support/{support}/end" "end-exception";
     "sample list" = "GET" "/v1/projects/{project}/samples" "view-samples";
     "sample show" = "GET" "/v1/samples/{sample}" "view-samples";
     "object list" = "GET" "/v1/samples/{sample}/objects" "view-samples";
@@ -169,6 +180,7 @@ routes! {
     "object hold" = "POST" "/v1/objects/{object}/hold" "set-hold";
     "object lift" = "POST" "/v1/objects/{object}/lift" "lift-hold";
     "object delete" = "POST" "/v1/objects/{object}/delete" "delete-object";
+    "usage show" = "GET" "/v1/usage" "view-storage";
     "archive stat" = "GET" "/v1/archive" "view-storage";
     "archive check" = "POST" "/v1/archive/check" "check-storage";
     "archive scrub" = "POST" "/v1/archive/scrub" "check-storage";

@@ -72,6 +72,9 @@ pub struct DataAccess {
     /// The project's purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
+    /// The break-glass or support session that was open for the account at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<String>,
     /// Whether it was allowed.
     pub allowed: bool,
     /// What refused it, where it was not.
@@ -116,4 +119,28 @@ pub struct SubjectReport {
     pub objects: Vec<Object>,
     /// What was done with it.
     pub accesses: Accesses,
+}
+
+/// `project screen`: what looks like an identifier in the words that are stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Discovered {
+    /// How many words were looked at: labels, names, lines.
+    pub looked: u64,
+    /// What was found, by thing.
+    pub findings: Vec<DiscoveredAt>,
+}
+
+/// A word that looks like an identifier. The word itself is not told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DiscoveredAt {
+    /// The id of the thing whose word it is.
+    pub about: String,
+    /// Which of its words.
+    pub what: String,
+    /// What it looks like.
+    pub looks_like: String,
+    /// Its shape: letters as `x`, digits as `9`.
+    pub shape: String,
+    /// What to do about it.
+    pub advice: String,
 }

@@ -12,7 +12,7 @@ use access::Permit;
 use access::thing::Site;
 use access::verb::{Manage, View};
 use audit::{Actor, Event, What};
-use base::{Fault, Id, Kind, ObjectId, ProjectId, RequestId, Timestamp};
+use base::{Boxed, Fault, Id, Kind, ObjectId, ProjectId, RequestId, Timestamp};
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{
     ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -334,7 +334,16 @@ impl Archive {
         blocking(move || archive.look_through(&wanted, per_second)).await
     }
 
-    async fn conclude(
+    fn conclude<'a>(
+        &'a self,
+        object: &'a Object,
+        found: Option<&'static str>,
+        by: (&'a Actor, Option<&'a RequestId>),
+    ) -> Boxed<'a, Result<Checked, Error>> {
+        Box::pin(self.concluded(object, found, by))
+    }
+
+    async fn concluded(
         &self,
         object: &Object,
         found: Option<&'static str>,

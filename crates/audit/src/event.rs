@@ -215,6 +215,38 @@ pub enum What {
     },
     /// Somebody was proposed to administer a project that has nobody.
     AdministratorProposed {},
+    /// Somebody opened a project's data to themselves, in an emergency and with nobody's approval. Recorded before it
+    /// gives anything.
+    BreakGlassOpened {
+        /// When it ends by itself.
+        until: Timestamp,
+        /// Why, sealed under the project's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed_reason: Option<String>,
+    },
+    /// They ended it before.
+    BreakGlassClosed {},
+    /// Somebody else said what they found of it.
+    BreakGlassReviewed {
+        /// Whether it was justified.
+        justified: bool,
+        /// Why, sealed under the project's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed_reason: Option<String>,
+    },
+    /// Somebody who helps a project asked to see its data.
+    SupportAsked {
+        /// Why, sealed under the project's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed_reason: Option<String>,
+    },
+    /// Somebody of the project let them. Recorded before it gives anything.
+    SupportApproved {
+        /// When it ends by itself.
+        until: Timestamp,
+    },
+    /// A support session was ended before its time, or its request was taken back.
+    SupportEnded {},
     /// Somebody's consent was recorded. It takes the place of what was said before. What it allows is in no record: it can
     /// tell of a disease.
     ConsentGiven {
@@ -239,6 +271,8 @@ pub enum What {
         /// Until when.
         until: Timestamp,
     },
+    /// A steward took back what was approved of a use.
+    UseRevoked {},
     /// A site's own policies were proposed.
     PolicyProposed {
         /// The digest of the set that they would make.
@@ -522,11 +556,18 @@ impl What {
             Self::RightsChanged { .. } => "rights-changed",
             Self::GrantLapsed { .. } => "grant-lapsed",
             Self::AdministratorProposed {} => "administrator-proposed",
+            Self::BreakGlassOpened { .. } => "break-glass-opened",
+            Self::BreakGlassClosed {} => "break-glass-closed",
+            Self::BreakGlassReviewed { .. } => "break-glass-reviewed",
+            Self::SupportAsked { .. } => "support-asked",
+            Self::SupportApproved { .. } => "support-approved",
+            Self::SupportEnded {} => "support-ended",
             Self::ConsentGiven { .. } => "consent-given",
             Self::ConsentWithdrawn {} => "consent-withdrawn",
             Self::IdentityRecorded {} => "identity-recorded",
             Self::UseReviewed {} => "use-reviewed",
             Self::UseApproved { .. } => "use-approved",
+            Self::UseRevoked {} => "use-revoked",
             Self::PolicyProposed { .. } => "policy-proposed",
             Self::PolicyWithdrawn { .. } => "policy-withdrawn",
             Self::PolicyChanged { .. } => "policy-changed",

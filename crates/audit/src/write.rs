@@ -2,6 +2,7 @@
 
 use crate::walk::Walks;
 use crate::{Error, Event, SearchTerms, What};
+use base::Boxed;
 use ledger::{Body, Committed, Entry, Ledger};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,8 +38,8 @@ impl Audit {
     }
 
     /// Records a gate event: when this returns, the event is durable and the act may happen.
-    pub async fn gate(&self, event: &Event) -> Result<Committed, Error> {
-        self.ledger.append(entry(event)?).await.map_err(Error::NotRecorded)
+    pub fn gate<'a>(&'a self, event: &'a Event) -> Boxed<'a, Result<Committed, Error>> {
+        Box::pin(async { self.ledger.append(entry(event)?).await.map_err(Error::NotRecorded) })
     }
 
     /// Records a follow event: it will be durable with one of the next flushes, is never dropped,

@@ -220,6 +220,7 @@ pub async fn settle(
     access.close_again(&tx, &tombs.closed).await?;
     access.forget_again(&tx, &tombs.credentials, &tombs.services, &tombs.withdrawn).await?;
     let consents = subjects::restored::withdraw_again(&tx, &tombs.consents).await?;
+    subjects::restored::revoke_again(&tx, &tombs.revoked).await?;
     let epochs: Vec<Known> = tombs.epochs.iter().filter_map(known).collect();
     keys::restored::note_epochs(&tx, &epochs).await?;
     let lost = restored::unknown(&tx, &tombs.sealed).await?;

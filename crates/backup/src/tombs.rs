@@ -38,6 +38,8 @@ pub struct Tombs {
     pub withdrawn: BTreeSet<(ServiceId, UserId)>,
     /// Of whom something was said about the use of their data: where the newest consent or withdrawal stands, and when it was.
     pub consents: BTreeMap<(ProjectId, SubjectId), (u64, Timestamp)>,
+    /// Projects of which the approvals were taken back: where that stands the last time, and when it was.
+    pub revoked: BTreeMap<ProjectId, (u64, Timestamp)>,
     /// Every version that was sealed and not withdrawn or deleted.
     pub sealed: BTreeSet<(ObjectId, u32)>,
     /// Every epoch that a backup on record was made in: when the first was made, and when it ends.
@@ -176,6 +178,9 @@ impl Reading<'_> {
                 }
             }
             What::ConsentGiven { .. } | What::ConsentWithdrawn {} => self.said(position, time, &event),
+            What::UseRevoked {} => {
+                self.tombs.revoked.extend(event.project.map(|project| (project, (position, time))));
+            }
             What::PolicyChanged { .. } if position >= self.set.head.since => self.tombs.policies += 1,
             What::ObjectsWithdrawn {} => self.begun(position, Kind::Withdrawn, event),
             What::ObjectDeleted { .. } => self.begun(position, Kind::Deleted(time), event),

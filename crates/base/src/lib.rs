@@ -10,9 +10,11 @@
 //! * [`fault`]: what every room's error can say about itself
 //! * [`role`]: the roles a person can hold, the classes a project can have, and how long it keeps
 //! * [`network`]: addresses under a common prefix
+//! * [`boxed`]: futures that are compiled once
 //! * [`host`]: where programs of the machine are found
 //! * [`durable`]: files written so that a crash leaves the old or the new one, whole
 
+pub mod boxed;
 pub mod clock;
 pub mod digest;
 pub mod durable;
@@ -24,6 +26,7 @@ pub mod network;
 pub mod role;
 pub mod sensitive;
 
+pub use boxed::Boxed;
 pub use clock::{Clock, FixedClock, ForwardClock, SystemClock, Timestamp};
 pub use digest::{Blake3, Md5, Sha256};
 pub use entropy::{Entropy, SystemEntropy};

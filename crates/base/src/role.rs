@@ -60,6 +60,8 @@ words! {
         Auditor = "auditor",
         /// Sees the state of runs and redacted logs.
         SupportObserver = "support-observer",
+        /// May open the project's data to themselves in an emergency, and sees none before.
+        Emergency = "emergency",
         /// Approves releases of workflows, registers tools and references.
         PipelineApprover = "pipeline-approver",
         /// Accounts, keys, storage; reads no data.

@@ -6,7 +6,7 @@ use crate::table::{package, package_file, readset, sample, subject};
 use crate::{Catalog, Error};
 use access::Permit;
 use access::thing;
-use access::verb::Write;
+use access::verb::{View, Write};
 use base::{Id, ObjectId, PackageId, ProjectId, ReadsetId, SampleId, Sensitive, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
@@ -114,6 +114,28 @@ impl Catalog {
         let row = package::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
         let row = row.filter(|row| row.project == project.as_str()).ok_or(Error::NotFound)?;
         read_package(&Words::of(&self.db)?, self.db.reader(), row).await
+    }
+
+    /// The names that sheets gave the files of the permit's project: package, number and name.
+    pub async fn file_names(
+        &self,
+        permit: &Permit<View, thing::Project>,
+    ) -> Result<Vec<(PackageId, i32, Sensitive<String>)>, Error> {
+        let own = Query::select()
+            .column(package::Column::Id)
+            .from(package::Entity)
+            .and_where(package::Column::Project.eq(permit.in_project()?.as_str()))
+            .to_owned();
+        let rows = package_file::Entity::find()
+            .filter(package_file::Column::Package.in_subquery(own))
+            .all(self.db.reader())
+            .await?;
+        let words = Words::of(&self.db)?;
+        let read = |row: package_file::Model| {
+            let name = Sensitive::new(words.file(&row)?);
+            Ok((row.package.parse().map_err(|_| Error::Record)?, row.number, name))
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// Begins a package: mints the ids of new subjects, samples and readsets. Gives the package

@@ -84,6 +84,19 @@ pub struct Project {
     pub created_at: String,
 }
 
+impl Project {
+    /// What it states of the use of its data.
+    pub fn states(&self) -> Stated {
+        Stated {
+            project: self.id.clone(),
+            terms: Terms::parse(&self.terms).ok(),
+            stated: self.stated.clone(),
+            region: self.region.clone(),
+            basis: self.basis,
+        }
+    }
+}
+
 impl NewProject {
     /// Refuses values of the wrong shape, naming field, value and what is expected.
     pub fn check(&self) -> Result<(), Error> {

@@ -2,10 +2,10 @@
 
 use crate::app::App;
 use crate::{
-    Failure, access, account, administrator, archive, audit, backup, completion, consent, contract, controls,
-    database, demo, doctor, door, init, intake, keys, ledger, login, member, object, passkey, passport,
-    password, policy, project, receipt, reference, remote, report, run, sample, serve, service, sessions,
-    site, subject, tool, variant, visa, witness,
+    Failure, access, account, administrator, archive, audit, backup, break_glass, completion, consent,
+    contract, controls, database, demo, doctor, door, init, intake, keys, ledger, login, member, object,
+    passkey, passport, password, policy, project, receipt, reference, remote, report, run, sample, serve,
+    service, sessions, site, subject, support, tool, usage, variant, visa, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -107,6 +107,8 @@ pub enum Command {
     #[command(subcommand)]
     Member(member::Member),
     #[command(subcommand)]
+    BreakGlass(break_glass::BreakGlass),
+    #[command(subcommand)]
     Visa(visa::Visa),
     #[command(subcommand)]
     Passport(passport::Passport),
@@ -122,6 +124,8 @@ pub enum Command {
     Sample(sample::Sample),
     #[command(subcommand)]
     Object(object::Object),
+    #[command(subcommand)]
+    Usage(usage::Usage),
     #[command(subcommand)]
     Archive(archive::Archive),
     #[command(subcommand)]
@@ -150,6 +154,8 @@ pub enum Command {
     Controls(controls::Controls),
     #[command(subcommand)]
     Api(contract::Api),
+    #[command(subcommand)]
+    Support(support::Support),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
     DemoData(demo::DemoData),
@@ -186,7 +192,9 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Consent(args) => args.run(app),
         Command::Use(args) => args.run(app),
         Command::Subject(args) => args.run(app),
+        Command::Support(args) => args.run(app),
         Command::Member(args) => args.run(app),
+        Command::BreakGlass(args) => args.run(app),
         Command::Visa(args) => args.run(app),
         Command::Passport(args) => args.run(app),
         Command::Intake(args) => args.run(app),
@@ -195,6 +203,7 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Archive(args) => args.run(app),
         Command::Backup(args) => args.run(app),
         Command::Database(args) => args.run(app),
+        Command::Usage(args) => args.run(app),
         Command::Tool(args) => args.run(app),
         Command::Reference(args) => args.run(app),
         Command::Run(args) => args.run(app),

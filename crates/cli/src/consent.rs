@@ -38,6 +38,7 @@ impl Consent {
 pub enum Use {
     Show(ShowUse),
     Approve(Approve),
+    Revoke(Revoke),
 }
 
 impl Use {
@@ -45,6 +46,7 @@ impl Use {
         match self {
             Self::Show(args) => args.run(app),
             Self::Approve(args) => args.run(app),
+            Self::Revoke(args) => args.run(app),
         }
     }
 }
@@ -103,8 +105,30 @@ impl Approve {
         let reasons = open.map(|one| one.why).collect();
         let body = NewApproval { reasons, reason: self.reason, until: self.until };
         let shown: UseShown = app.client()?.post("use approve", &[&project], &body)?.json()?;
+        tell(app, shown)
+    }
+}
+
+/// Take back every approval of a project's use that holds. What terms leave to a person is open again from the next request on.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra use revoke prj_… --reason \"the board's vote was annulled\"\n\nRole: data-steward in the project."
+)]
+pub struct Revoke {
+    /// The project, prj_…
+    project: ProjectId,
+    /// Why, in your own words; recorded sealed, so that few can read it
+    #[arg(long)]
+    reason: String,
+}
+
+impl Revoke {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let body = SaidWhy { reason: Some(self.reason) };
+        let shown: UseShown =
+            app.client()?.post("use revoke", &[&self.project.to_string()], &body)?.json()?;
         if !app.console.is_json() {
-            app.console.say(&format!("approved until {}", self.until));
+            app.console.say("revoked; nothing is used on the strength of an approval any more");
         }
         tell(app, shown)
     }
@@ -147,7 +171,14 @@ fn tell(app: &mut App<'_>, shown: UseShown) -> Result<(), Failure> {
             vec![state.to_owned(), whose.join(", "), one.why]
         })
         .collect();
-    if rows.is_empty() { Ok(()) } else { app.console.table(&["STATE", "WHOSE TERMS", "WHY"], &rows) }
+    if !rows.is_empty() {
+        app.console.table(&["STATE", "WHOSE TERMS", "WHY"], &rows)?;
+    }
+    for one in shown.approvals {
+        let what = if one.reasons == 1 { "1 reason".to_owned() } else { format!("{} reasons", one.reasons) };
+        app.console.line(&format!("approved until {}: {what} (position {})", one.until, one.position))?;
+    }
+    Ok(())
 }
 
 /// List a project's people, how their consent stands, and whether their data may be used now.

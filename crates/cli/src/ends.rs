@@ -74,9 +74,10 @@ pub fn shown(given: &Given) -> [String; 2] {
         Standing::EndsSoon => "ends soon",
         Standing::Ended => "ended",
     };
-    let standing = match &given.issuer {
-        Some(issuer) => format!("{standing}, by a visa of {issuer}"),
-        None => standing.to_owned(),
+    let standing = match (&given.issuer, &given.under) {
+        (Some(issuer), _) => format!("{standing}, by a visa of {issuer}"),
+        (None, Some(under)) => format!("{standing}, under {under}"),
+        (None, None) => standing.to_owned(),
     };
     [text::or_dash(until), standing]
 }

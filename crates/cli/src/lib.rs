@@ -19,7 +19,7 @@
 //!   how it opens
 //! * [`console`], `text`, `file`: what people and programs read, and files that are whole
 //! * `error`: what can go wrong on this side
-//! * one module a noun: `init`, `login`, `sessions`, `site`, `account`, `project`, `administrator`, `member`, `visa`, `passport`, `consent` (with `use`), `subject`, `intake`, `sample`,
+//! * one module a noun: `init`, `login`, `sessions`, `site`, `account`, `project`, `administrator`, `member`, `break_glass`, `support_session`, `visa`, `passport`, `consent` (with `use`), `subject`, `intake`, `sample`,
 //!   `object` (with `keep`), `archive`, `backup`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`,
 //!   `audit`, `ledger`, `witness`, `serve`, `door`, `remote`, `contract`, `keys`, `controls`, `doctor`, `demo`, `completion`
 
@@ -31,6 +31,8 @@ mod archive;
 mod args;
 mod audit;
 mod backup;
+mod break_glass;
+mod bundle;
 mod client;
 mod completion;
 mod consent;
@@ -73,8 +75,11 @@ mod session;
 mod sessions;
 mod site;
 mod subject;
+mod support;
+mod support_session;
 mod text;
 mod tool;
+mod usage;
 mod variant;
 mod visa;
 mod watch;

@@ -33,7 +33,7 @@ impl Member {
 #[derive(Args)]
 #[command(after_help = "Example:\n  sequestra member add prj_… worker --role analyst --until 2031-12-31\n  \
     sequestra member add prj_… worker --role viewer --training-until 2031-05-01 --dry-run\n\n\
-    Roles in a project: viewer, analyst, data-exporter, project-administrator, data-steward,\nhonest-broker, support-observer.\n\n\
+    Roles in a project: viewer, analyst, data-exporter, project-administrator, data-steward,\nhonest-broker, support-observer, emergency.\n\n\
     Role: project-administrator in the project.")]
 pub struct Add {
     /// The project, prj_…

@@ -4,6 +4,7 @@ use crate::Failure;
 use crate::app::App;
 use crate::text;
 use api::project::{self, NewProject};
+use api::subject::Discovered;
 use base::{Class, ProjectId};
 use clap::{Args, Subcommand};
 
@@ -13,6 +14,7 @@ pub enum Project {
     Create(Box<Create>),
     List(List),
     Show(Show),
+    Screen(Screen),
 }
 
 impl Project {
@@ -21,6 +23,7 @@ impl Project {
             Self::Create(args) => args.run(app),
             Self::List(args) => args.run(app),
             Self::Show(args) => args.run(app),
+            Self::Screen(args) => args.run(app),
         }
     }
 }
@@ -100,6 +103,15 @@ impl Create {
             return app.console.json(&made);
         }
         app.console.say(&format!("made {} project `{}`", made.class, made.name));
+        match made.answer.as_str() {
+            "deny" => app.console.say(
+                "its terms forbid the use that it states: nothing of it can be used (`use show` says why)",
+            ),
+            "needs-person" => app.console.say(
+                "its terms leave the use to a person: a data steward approves it (`use show`, `use approve`)",
+            ),
+            _ => {}
+        }
         app.console.line(&made.id.to_string())
     }
 }
@@ -157,6 +169,36 @@ impl Show {
         ] {
             app.console.line(&format!("{name:<20} {value}"))?;
         }
+        Ok(())
+    }
+}
+
+/// Look for names, numbers of records and addresses in the words that are stored of a project: labels, names of files, forms, and what runs said.
+///
+/// The door screens what comes in; this looks again at what is there. It tells where something is and its shape, never the word. Contents of objects are not opened.
+#[derive(Args)]
+#[command(after_help = "Example:\n  sequestra project screen prj_…\n\nRole: data-steward in the project.")]
+pub struct Screen {
+    /// The project, prj_…
+    project: ProjectId,
+}
+
+impl Screen {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let found: Discovered = app.client()?.get("project screen", &[&self.project.to_string()])?;
+        if app.console.is_json() {
+            return app.console.json(&found);
+        }
+        let (looked, count) = (text::count(found.looked), found.findings.len());
+        let rows: Vec<_> = found
+            .findings
+            .into_iter()
+            .map(|one| vec![one.about, one.what, one.looks_like, one.shape, one.advice])
+            .collect();
+        if !rows.is_empty() {
+            app.console.table(&["ABOUT", "WHAT", "LOOKS LIKE", "SHAPE", "ADVICE"], &rows)?;
+        }
+        app.console.say(&format!("looked at {looked} words, {count} look like identifiers"));
         Ok(())
     }
 }

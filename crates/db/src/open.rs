@@ -4,6 +4,7 @@ use crate::columns;
 use crate::exit::{self, Held};
 use crate::hold::Hold;
 use crate::{Error, Migration, migrate};
+use base::Boxed;
 use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, Statement};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
@@ -59,7 +60,15 @@ pub(crate) enum Kept {
 
 impl Db {
     /// Opens or creates the file at `path` and brings its tables up to date.
-    pub async fn open(path: &Path, key: &DbKey, migrations: &[&[Migration]]) -> Result<Self, Error> {
+    pub fn open<'a>(
+        path: &'a Path,
+        key: &'a DbKey,
+        migrations: &'a [&'a [Migration]],
+    ) -> Boxed<'a, Result<Self, Error>> {
+        Box::pin(Self::open_file(path, key, migrations))
+    }
+
+    async fn open_file(path: &Path, key: &DbKey, migrations: &[&[Migration]]) -> Result<Self, Error> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -104,11 +113,13 @@ impl Db {
 
     /// Whether the database is still this process's, asked of the database: who decides by what stands in it, and writes
     /// nothing, asks this first. Of a file it always is.
-    pub async fn held(&self) -> Result<(), Error> {
-        match &self.kept {
-            Kept::File { .. } => Ok(()),
-            Kept::Server(hold) => hold.confirm(&self.connection).await,
-        }
+    pub fn held(&self) -> Boxed<'_, Result<(), Error>> {
+        Box::pin(async {
+            match &self.kept {
+                Kept::File { .. } => Ok(()),
+                Kept::Server(hold) => hold.confirm(&self.connection).await,
+            }
+        })
     }
 
     /// Why the database is this process's no more, once that is so: another process has it, or it went back in time.

@@ -3,6 +3,7 @@
 use crate::hold::{self, Hold};
 use crate::open::Kept;
 use crate::{Db, Error, Migration, Server};
+use base::Boxed;
 use sea_orm::DbErr;
 use sea_orm::RuntimeErr::SqlxError;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
@@ -34,7 +35,15 @@ impl Db {
     /// 3. This process is written down as the holder, so that one that lost the lock without knowing
     ///    cannot commit any more.
     /// 4. Migrations, under the same lock.
-    pub async fn connect(server: &Server, owner: &str, migrations: &[&[Migration]]) -> Result<Self, Error> {
+    pub fn connect<'a>(
+        server: &'a Server,
+        owner: &'a str,
+        migrations: &'a [&'a [Migration]],
+    ) -> Boxed<'a, Result<Self, Error>> {
+        Box::pin(Self::connected(server, owner, migrations))
+    }
+
+    async fn connected(server: &Server, owner: &str, migrations: &[&[Migration]]) -> Result<Self, Error> {
         let reach = Reach::of(server)?;
         let (mut own, version) = reach.connect().await?;
         hold::lock(&mut own).await?;

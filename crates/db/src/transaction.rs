@@ -3,6 +3,7 @@
 use crate::hold::{Hold, Turn};
 use crate::open::Kept;
 use crate::{Db, Error};
+use base::Boxed;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, IsolationLevel, Statement, TransactionTrait};
 use std::ops::Deref;
 use std::sync::atomic::Ordering;
@@ -71,7 +72,11 @@ impl Db {
         self.transaction(None).await
     }
 
-    async fn transaction(&self, position: Option<i64>) -> Result<Tx, Error> {
+    fn transaction(&self, position: Option<i64>) -> Boxed<'_, Result<Tx, Error>> {
+        Box::pin(self.begun(position))
+    }
+
+    async fn begun(&self, position: Option<i64>) -> Result<Tx, Error> {
         let Kept::Server(hold) = &self.kept else {
             let inner = self.reader().begin().await?;
             return Ok(Tx { inner, position, db: self.clone(), turn: None });
@@ -138,7 +143,11 @@ impl Tx {
     ///
     /// On a server, an answer that does not come is asked for: [`Error::Away`] then means that nothing
     /// took effect, and [`Error::Undecided`] that nobody can say.
-    pub async fn commit(self) -> Result<(), Error> {
+    pub fn commit(self) -> Boxed<'static, Result<(), Error>> {
+        Box::pin(self.committed())
+    }
+
+    async fn committed(self) -> Result<(), Error> {
         let Self { inner, position, db, turn } = self;
         if let Some(position) = position {
             let sql = format!("UPDATE db_watermark SET position = {position} WHERE position < {position}");

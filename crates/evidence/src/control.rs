@@ -1,7 +1,7 @@
 //! The list of controls.
 
 use crate::play::Play;
-use crate::{Error, Result, audit, identity, keys, network, policies, vault};
+use crate::{Error, Result, audit, exceptions, identity, keys, network, policies, support, vault};
 
 /// One promise, and the scenario that tests it.
 pub struct Control {
@@ -26,6 +26,7 @@ impl std::fmt::Debug for Control {
 pub const SOURCES: &[(&str, &str)] = &[
     ("H", "45 CFR 164, HIPAA Security Rule"),
     ("53", "NIST SP 800-53 revision 5"),
+    ("171", "NIST SP 800-171 revision 3"),
     ("P11", "21 CFR 11"),
     ("G", "Regulation (EU) 2016/679"),
     ("NIH", "NIH Genomic Data Sharing Policy"),
@@ -70,6 +71,10 @@ pub const CONTROLS: &[Control] = &[
     network::door::CONTROL,
     network::addresses::CONTROL,
     policies::named::CONTROL,
+    support::bundle::CONTROL,
+    exceptions::let_in::CONTROL,
+    exceptions::emergency::CONTROL,
+    exceptions::reviewed::CONTROL,
     vault::encrypted::CONTROL,
     vault::order::CONTROL,
     vault::changed::CONTROL,

@@ -6,7 +6,7 @@
 //! file, whatever it showed.
 //!
 //! * [`control`]: the list of controls
-//! * [`vault`], [`keys`], [`identity`], [`policies`], [`network`], [`audit`]: their scenarios, one file a control
+//! * [`vault`], [`keys`], [`identity`], [`policies`], [`network`], [`audit`], [`support`]: their scenarios, one file a control
 //! * [`play`]: what a scenario is given: attacks, expectations, the record of both
 //! * [`site`]: a throw-away site, made and used by the ordinary commands
 //! * [`authenticator`]: a passkey in software, for those who act on it
@@ -17,6 +17,7 @@ mod audit;
 pub mod authenticator;
 pub mod control;
 mod error;
+mod exceptions;
 mod identity;
 mod keys;
 mod network;
@@ -26,6 +27,7 @@ mod policies;
 pub mod report;
 pub mod run;
 pub mod site;
+mod support;
 mod vault;
 
 pub use authenticator::Authenticator;

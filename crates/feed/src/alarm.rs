@@ -121,6 +121,12 @@ pub enum Cause {
     KeysSilent,
     /// What unseals the site was taken away: the site gave up its keys and ends.
     KeysLost,
+    /// Somebody broke the glass, and nobody reviewed it yet.
+    BreakGlass,
+    /// Nobody reviewed it in time.
+    BreakGlassUnreviewed,
+    /// It happens often in a project.
+    BreakGlassOften,
     /// Projects have no administrator.
     NobodyAdministers,
     /// Whoever opens the site made a platform administrator.
@@ -149,6 +155,9 @@ impl Cause {
             Self::ScrubLate => "scrub-late",
             Self::KeysSilent => "keys-silent",
             Self::KeysLost => "keys-lost",
+            Self::BreakGlass => "break-glass",
+            Self::BreakGlassUnreviewed => "break-glass-unreviewed",
+            Self::BreakGlassOften => "break-glass-often",
             Self::NobodyAdministers => "nobody-administers",
             Self::AdministratorMade => "administrator-made",
             Self::NotOpened => "not-opened",

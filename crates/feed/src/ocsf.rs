@@ -117,7 +117,14 @@ const fn class_of(what: &What) -> Class {
             class(ENTITY, 1)
         }
         What::IdentityRecorded {} => class(ENTITY, 1),
-        What::ConsentWithdrawn {} | What::UseReviewed {} | What::UseApproved { .. } => class(ENTITY, 3),
+        What::BreakGlassOpened { .. } | What::SupportAsked { .. } => class(ENTITY, 1),
+        What::BreakGlassClosed {}
+        | What::BreakGlassReviewed { .. }
+        | What::SupportApproved { .. }
+        | What::SupportEnded {} => class(ENTITY, 3),
+        What::ConsentWithdrawn {} | What::UseReviewed {} | What::UseApproved { .. } | What::UseRevoked {} => {
+            class(ENTITY, 3)
+        }
         What::PolicyWithdrawn { .. } | What::PolicyChanged { .. } => class(ENTITY, 3),
         What::AccountsLinked {} => class(ENTITY, 3),
         What::AccountReopened {} | What::RightsChanged { .. } | What::GrantLapsed { .. } => class(ENTITY, 3),
@@ -148,6 +155,8 @@ const fn severity(what: &What) -> u32 {
         | What::StreamLags { .. }
         | What::SiteRestored { .. }
         | What::AdministratorMade {}
+        | What::BreakGlassOpened { .. }
+        | What::BreakGlassReviewed { justified: false, .. }
         | What::DatabaseMoved { .. }
         | What::WitnessSilent { .. } => 3,
         What::ObjectDamaged { .. }

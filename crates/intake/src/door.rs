@@ -130,7 +130,9 @@ impl Door {
         package: &PackageId,
     ) -> Result<Vec<ObjectId>, Error> {
         let tx = self.db.begin(permit.decision()).await?;
-        let objects = self.catalog.abandon_package(permit, &tx, package).await?;
+        // INVARIANT (said-is-kept): of whom something was said stays known, or who withdrew would come in again as somebody new.
+        let said = subjects::said_of(&tx, permit.in_project()?).await?;
+        let objects = self.catalog.abandon_package(permit, &tx, package, &said).await?;
         let withdrawn = self.archive.withdraw(permit, &tx, &objects).await?;
         tx.commit().await?;
         withdrawn.discard().await;

@@ -96,6 +96,12 @@ pub enum Error {
         /// What, by place and kind; never a value.
         findings: Vec<Finding>,
     },
+    /// Somebody whose reads are in the package forbids all use of their data in the project.
+    #[error("the person of row {row} forbids all use of their data in this project")]
+    Withdrawn {
+        /// The row of the sheet, from 1.
+        row: usize,
+    },
     /// The process that checks a file ended without a verdict.
     #[error("the check of {file} ended without a verdict: {why}")]
     NoVerdict {
@@ -241,7 +247,7 @@ impl Fault for Error {
         match self {
             Self::Digest { .. } => Kind::Integrity,
             Self::NoVerdict { .. } | Self::Interrupted { .. } => Kind::Unavailable,
-            Self::Busy => Kind::Conflict,
+            Self::Busy | Self::Withdrawn { .. } => Kind::Conflict,
             Self::NoFile(_) => Kind::NotFound,
             Self::Verdict { .. } => Kind::Integrity,
             Self::Task => Kind::Internal,
@@ -285,6 +291,7 @@ impl Fault for Error {
             Self::Identified { .. } => "INTAKE-016",
             Self::Split(_) => "INTAKE-017",
             Self::Subjects(e) => e.code(),
+            Self::Withdrawn { .. } => "INTAKE-018",
             Self::Access(e) => e.code(),
             Self::Archive(e) => e.code(),
             Self::Catalog(e) => e.code(),
@@ -330,6 +337,9 @@ impl Fault for Error {
                 "send the package again; if it fails again, the file needs more than the limits allow"
             }
             Self::Interrupted { .. } => "run the same command again: it sends only what is missing",
+            Self::Withdrawn { .. } => {
+                "nothing of the package was kept; leave out the rows of that person and send the rest"
+            }
             Self::Busy => "wait for the other upload of this package to end, then run the same command again",
             Self::NoFile(_) => "begin the package again: its files are numbered there",
             Self::Verdict { .. } => "restore the site's `metadata.db` from a backup",
@@ -373,6 +383,7 @@ mod tests {
             (Error::NoVerdict { file: file(), why: "killed" }, "INTAKE-010", Kind::Unavailable),
             (Error::Interrupted { file: file(), got: 7 }, "INTAKE-011", Kind::Unavailable),
             (Error::Busy, "INTAKE-012", Kind::Conflict),
+            (Error::Withdrawn { row: 2 }, "INTAKE-018", Kind::Conflict),
             (Error::NoFile(3), "INTAKE-013", Kind::NotFound),
             (Error::Verdict { file: file() }, "INTAKE-014", Kind::Integrity),
             (

@@ -97,13 +97,13 @@ impl Keys {
 
     /// Which of these subjects have no key in the tables: it was destroyed, or never committed. What is held in
     /// memory does not count.
-    pub async fn without_key(
+    pub async fn without_key<I: Id + Ord + Clone>(
         &self,
         connection: &impl ConnectionTrait,
-        subjects: &BTreeSet<SubjectId>,
-    ) -> Result<BTreeSet<SubjectId>, Error> {
-        let mut without = subjects.clone();
-        let all: Vec<&SubjectId> = subjects.iter().collect();
+        scopes: &BTreeSet<I>,
+    ) -> Result<BTreeSet<I>, Error> {
+        let mut without = scopes.clone();
+        let all: Vec<&I> = scopes.iter().collect();
         for some in all.chunks(AT_ONCE) {
             let there: Vec<String> = key::Entity::find()
                 .select_only()

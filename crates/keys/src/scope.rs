@@ -6,7 +6,7 @@ use crate::{Error, Keys};
 use access::Permit;
 use access::thing::{Site, Thing};
 use access::verb::{Manage, Seals};
-use base::{Class, Id, ProjectId, SubjectId};
+use base::{Boxed, Class, Id, ProjectId, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -85,7 +85,11 @@ impl Keys {
         Ok(())
     }
 
-    pub(crate) async fn create_scope(&self, tx: &Tx, id: &str) -> Result<(), Error> {
+    pub(crate) fn create_scope<'a>(&'a self, tx: &'a Tx, id: &'a str) -> Boxed<'a, Result<(), Error>> {
+        Box::pin(self.created_scope(tx, id))
+    }
+
+    async fn created_scope(&self, tx: &Tx, id: &str) -> Result<(), Error> {
         if shredded::Entity::find_by_id(id).one(&**tx).await?.is_some() {
             return Err(Error::Shredded(id.to_owned()));
         }

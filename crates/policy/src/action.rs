@@ -93,6 +93,18 @@ actions! {
     WithdrawConsent = "withdraw-consent", Project Changes;
     /// Approves a use as far as terms leave it to a person. Asks for a reason.
     ApproveUse = "approve-use", Project Changes;
+    /// Looks for what may name somebody in the words that are stored of a project; shows no value.
+    DiscoverIdentifiers = "discover-identifiers", Project Shows;
+    /// Opens the project's data to oneself for a few hours, with nobody's approval. Asks for a reason.
+    BreakGlass = "break-glass", Project Changes;
+    /// Says whether a break-glass of somebody else was justified. Asks for a reason.
+    ReviewBreakGlass = "review-break-glass", Project Changes;
+    /// Ends a break-glass of one's own, or a support session, before its time.
+    EndException = "end-exception", Project Changes;
+    /// Asks to see the project's data for a few hours, to help with it. Asks for a reason.
+    AskSupport = "ask-support", Project Changes;
+    /// Lets somebody else see the project's data for a few hours, as they asked.
+    ApproveSupport = "approve-support", Project Changes;
     /// Brings reads and their sheet in through the controlled door.
     Ingest = "ingest", Project Changes + data;
     /// Takes who people are out of a sheet and keeps it in the identity map.

@@ -141,6 +141,8 @@ impl Policies {
             ("strong_authentication", RestrictedExpression::new_bool(given.strong_authentication)),
             ("same_person", RestrictedExpression::new_bool(given.same_person)),
             ("out_of_region", RestrictedExpression::new_bool(given.out_of_region)),
+            ("break_glass_open", RestrictedExpression::new_bool(given.break_glass_open)),
+            ("support_open", RestrictedExpression::new_bool(given.support_open)),
             ("network", RestrictedExpression::new_entity_uid(network)),
             ("hour", RestrictedExpression::new_long(given.hour.into())),
             ("weekday", RestrictedExpression::new_long(given.weekday.into())),

@@ -122,6 +122,10 @@ pub struct Context {
     pub weekday: u8,
     /// Whether the site's settings say where it lies, and the thing's project may not lie there.
     pub out_of_region: bool,
+    /// Whether the person who acts, by whatever account, has a break-glass open in the project of the thing.
+    pub break_glass_open: bool,
+    /// The same of a support session.
+    pub support_open: bool,
 }
 
 impl Context {

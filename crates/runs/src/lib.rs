@@ -15,6 +15,7 @@
 //! * [`workflow`]: the shipped workflows and their parameters
 //! * [`reference`](mod@reference): from uploaded files to a reference, through a sealed job
 //! * [`start`](mod@start), [`show`]: the verbs on runs
+//! * [`used`]: what runs took, by project
 //! * `work`: a run from its decision to its receipt; `sealed`: one workflow in one sealed job
 //! * [`progress`]: what is known of a run while it runs
 //! * [`contract`], [`quality`]: what outputs must agree on, and the figures they give
@@ -32,6 +33,7 @@ pub mod reference;
 pub mod show;
 pub mod start;
 pub mod tool;
+pub mod used;
 pub mod workflow;
 
 mod error;
@@ -54,4 +56,5 @@ pub use site::{Runs, RunsParts, Settings, place};
 pub use start::RunSpec;
 pub use table::MIGRATIONS;
 pub use tool::Tool;
+pub use used::Used;
 pub use workflow::Workflow;

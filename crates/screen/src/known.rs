@@ -9,6 +9,10 @@ pub enum Known {
     Label,
     /// A folder or file of the site.
     Path,
+    /// An account of a machine.
+    User,
+    /// A machine.
+    Host,
     /// A password, token or key that the program holds.
     Secret,
 }
@@ -18,6 +22,8 @@ impl Known {
         match self {
             Self::Label => "<label>",
             Self::Path => "<path>",
+            Self::User => "<user>",
+            Self::Host => "<host>",
             Self::Secret => "<secret>",
         }
     }
@@ -26,6 +32,8 @@ impl Known {
         match self {
             Self::Label => Reason::PersonName,
             Self::Path => Reason::Path,
+            Self::User => Reason::UserName,
+            Self::Host => Reason::Host,
             Self::Secret => Reason::Secret,
         }
     }

@@ -45,5 +45,5 @@ pub use redact::{Redactor, redact};
 pub use sam::screen_sam_header;
 pub use short::{screen_file_name, screen_subject};
 pub use table::screen_table;
-pub use text::screen_text;
+pub use text::{screen_log, screen_text};
 pub use vcf::screen_vcf_header;

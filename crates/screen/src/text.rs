@@ -1,7 +1,7 @@
 //! Prose, JSON, sheets of no fixed shape: line by line.
 
 use crate::{
-    finding::{Finding, Place, Span, shape},
+    finding::{Finding, Place, Reason, Span, settle, shape},
     value::{self, Context},
 };
 
@@ -12,6 +12,14 @@ pub fn screen_text(text: &str) -> Vec<Finding> {
         findings.extend(of_line(line, at + 1, value::spans(line, Context::Text)));
     }
     findings
+}
+
+/// Screens a line of a log, in which dates and numbers of its own kind mean nothing and paths do.
+pub fn screen_log(line: &str) -> Vec<Finding> {
+    let paths = crate::redact::paths(line).into_iter().filter(|(_, _, harmless)| !harmless);
+    let paths = paths.map(|(start, end, _)| Span { start, end, reason: Reason::Path });
+    let all = value::spans(line, Context::Log).into_iter().chain(paths).collect();
+    of_line(line, 1, settle(all)).collect()
 }
 
 /// The findings of a line, from spans in their order.

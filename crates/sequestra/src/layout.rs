@@ -68,6 +68,9 @@ pub struct Settings {
     /// How decisions are made and checked.
     #[serde(default, skip_serializing_if = "access::Settings::is_usual")]
     pub policy: access::Settings,
+    /// For how long data is seen by way of exception.
+    #[serde(default, skip_serializing_if = "access::Exceptions::is_usual")]
+    pub access: access::Exceptions,
     /// The door to other machines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub door: Option<server::door::Settings>,
@@ -97,6 +100,7 @@ impl Settings {
             archive: Default::default(),
             replica: Vec::new(),
             policy: Default::default(),
+            access: Default::default(),
             audit: Trail::default(),
             sessions: Default::default(),
             pages: None,

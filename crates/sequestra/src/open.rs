@@ -289,6 +289,7 @@ pub async fn access(
 /// The door, with sessions as short as the settings ask, the issuers that they trust, and passkeys where there are pages.
 fn fit(access: Access, settings: &Settings, layout: &Layout, clock: &Arc<dyn Clock>) -> Result<Access> {
     access.limit_sessions(settings.sessions);
+    access.allow_exceptions(settings.access.checked()?);
     access.trust_issuers(settings.passports.clone().checked(layout.root(), clock)?);
     if let Some(pages) = &settings.pages {
         access.use_passkeys(access::Passkeys::at(&pages.origin)?);

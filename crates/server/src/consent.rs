@@ -9,7 +9,8 @@ use access::thing::{Project as ProjectThing, Subject as SubjectThing};
 use access::verb::{Manage, View};
 use access::{Action, Ask, Caller, Permit};
 use api::consent::{
-    Consent, ConsentStatement, Consented, NewApproval, NewConsent, NewReview, SaidWhy, UseReason, UseShown,
+    Consent, ConsentStatement, Consented, NewApproval, NewConsent, NewReview, SaidWhy, UseApproval,
+    UseReason, UseShown,
 };
 use axum::Json as Answer;
 use axum::extract::{Path, State};
@@ -81,6 +82,22 @@ pub(crate) async fn approve_use(
     Ok(Answer(UseSummary::of(&site, &view, &project, Whose::All).await?.shown()))
 }
 
+/// Every approval that holds ends at once: what terms leave to a person is open again.
+pub(crate) async fn revoke_use(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(project): Path<String>,
+    Json(body): Json<SaidWhy>,
+) -> Result<Answer<UseShown>, Failure> {
+    let project: ProjectId = id(&project)?;
+    let ask = Ask::<ProjectThing>::new(Action::ApproveUse, [project.clone()]);
+    let permit: Permit<Manage, ProjectThing> =
+        site.access.decide(&caller, ask.because(body.reason.map(Sensitive::new))).await?;
+    site.subjects.revoke_use(&permit).await?;
+    let view: Permit<View, ProjectThing> = site.permit(&caller, Action::ViewProject, &project).await?;
+    Ok(Answer(UseSummary::of(&site, &view, &project, Whose::All).await?.shown()))
+}
+
 /// Of whose data a summary speaks beside the project's terms.
 pub(crate) enum Whose<'a> {
     Nobody,
@@ -102,6 +119,7 @@ pub(crate) struct UseSummary {
     reasons: BTreeMap<String, Why>,
     people: BTreeMap<String, u64>,
     usable: u64,
+    approvals: Vec<UseApproval>,
 }
 
 impl UseSummary {
@@ -114,7 +132,8 @@ impl UseSummary {
         let (stated, approved) = states(site, project).await?;
         let judge = Judge { stated: &stated, approved: &approved, now: site.access.clock().now() };
         let (reasons, people) = (BTreeMap::new(), BTreeMap::new());
-        let mut summary = Self { approved: approved.clone(), reasons, people, usable: 0 };
+        let approvals = site.subjects.approvals(permit).await?.into_iter().map(approval).collect();
+        let mut summary = Self { approved: approved.clone(), reasons, people, usable: 0, approvals };
         let of_project = judge.of_project();
         summary.take(&judge, stated.terms.as_ref(), true);
         let standings = match whose {
@@ -182,8 +201,13 @@ impl UseSummary {
             reasons: self.reasons.iter().map(one).collect(),
             people: self.people,
             usable: self.usable,
+            approvals: self.approvals,
         }
     }
+}
+
+fn approval(one: subjects::Approval) -> UseApproval {
+    UseApproval { position: one.position, until: one.until, reasons: one.reasons.len() as u64 }
 }
 
 async fn states(site: &Site, project: &ProjectId) -> Result<(Stated, BTreeSet<String>), Failure> {

@@ -119,6 +119,7 @@ fn shown(word: &str) -> String {
 /// Things and accounts that events are about.
 const KINDS: &[&str] = &[
     "prj", "smp", "obj", "run", "usr", "svc", "sit", "ref", "tol", "sub", "rds", "pkg", "dst", "spc", "sgn",
+    "bgl", "sup",
 ];
 
 /// Whether a text is an id of such a thing. What is asked about is recorded, so it must be no word that
@@ -160,6 +161,8 @@ pub(crate) async fn decide(site: &Site, caller: &Caller, asked: &Question) -> Re
         ("sub_", _) => in_project::<thing::Subject>(site, caller, about).await,
         ("obj_", _) => in_project::<thing::Object>(site, caller, about).await,
         ("run_", _) => in_project::<thing::Run>(site, caller, about).await,
+        ("bgl_", _) => in_project::<thing::BreakGlass>(site, caller, about).await,
+        ("sup_", _) => in_project::<thing::Support>(site, caller, about).await,
         (_, Some(project)) => in_project::<thing::Project>(site, caller, base::Id::as_str(project)).await,
         _ => {
             let named = [&asked.about, &asked.actor].into_iter().flatten().cloned();
@@ -268,11 +271,17 @@ async fn entry(site: &Site, recorded: Recorded, names: &BTreeMap<UserId, String>
 /// What somebody said in an event, as far as the caller may know: the words inside the project alone;
 /// that they were erased, wherever the event may be seen.
 pub(crate) async fn said(site: &Site, event: &Event, reach: &Reach) -> Option<Words> {
-    let What::Decision { sealed_reason: Some(sealed), sealed_under, .. } = &event.what else { return None };
+    let (sealed, subject) = match &event.what {
+        What::Decision { sealed_reason: Some(sealed), sealed_under, .. } => (sealed, sealed_under.clone()),
+        What::BreakGlassOpened { sealed_reason: Some(sealed), .. }
+        | What::BreakGlassReviewed { sealed_reason: Some(sealed), .. }
+        | What::SupportAsked { sealed_reason: Some(sealed) } => (sealed, None),
+        _ => return None,
+    };
     let project = event.project.clone()?;
     // The right is one in this project: another project's words stay sealed.
     let inside = reach.inside && reach.project.as_ref() == Some(&project);
-    let words = site.keys.open(&Whose { project, subject: sealed_under.clone() }, sealed).await;
+    let words = site.keys.open(&Whose { project, subject }, sealed).await;
     words.ok().filter(|words| inside || matches!(words, Words::Erased(_)))
 }
 
@@ -381,10 +390,18 @@ fn words(what: &What) -> String {
         What::StreamLags { stream, next } => format!("stream {stream} lags: events from {next} on wait"),
         What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
         What::ConsentGiven { .. } | What::ConsentWithdrawn {} => of_uses(what),
-        What::UseReviewed {} | What::UseApproved { .. } | What::IdentityRecorded {} => of_uses(what),
+        What::UseReviewed {} | What::UseApproved { .. } | What::UseRevoked {} | What::IdentityRecorded {} => {
+            of_uses(what)
+        }
         What::RightsChanged { .. }
         | What::GrantLapsed { .. }
         | What::AdministratorProposed {}
+        | What::BreakGlassOpened { .. }
+        | What::BreakGlassClosed {}
+        | What::BreakGlassReviewed { .. }
+        | What::SupportAsked { .. }
+        | What::SupportApproved { .. }
+        | What::SupportEnded {}
         | What::PolicyProposed { .. }
         | What::PolicyWithdrawn { .. }
         | What::PolicyChanged { .. }
@@ -392,12 +409,7 @@ fn words(what: &What) -> String {
         | What::PolicyDisagreed { .. } => of_policies(what),
         What::RoomLow { free } => format!("LITTLE ROOM, {free} bytes free: nothing is changed"),
         What::RoomBack { free } => format!("room again, {free} bytes free"),
-        What::WitnessSilent { witness, size } => {
-            format!("witness {witness} is SILENT: it cosigned {size} events")
-        }
-        What::WitnessReturned { witness, size } => {
-            format!("witness {witness} cosigns again: {size} events")
-        }
+        What::WitnessSilent { .. } | What::WitnessReturned { .. } => of_witnesses(what),
         What::SiteStopped { cause } => format!("site STOPPED by itself: {cause}"),
         What::DatabaseMoved { to, rows } => format!("metadata database moved to a {to}: {rows} rows"),
         What::ReceiptIssued { .. } => "receipt issued".into(),
@@ -440,6 +452,19 @@ fn how_it_ended(what: &What) -> String {
     text
 }
 
+/// The line of a witness.
+fn of_witnesses(what: &What) -> String {
+    match what {
+        What::WitnessSilent { witness, size } => {
+            format!("witness {witness} is SILENT: it cosigned {size} events")
+        }
+        What::WitnessReturned { witness, size } => {
+            format!("witness {witness} cosigns again: {size} events")
+        }
+        other => other.kind().to_owned(),
+    }
+}
+
 /// The line of a sealed job.
 fn of_jobs(what: &What) -> String {
     match what {
@@ -464,7 +489,10 @@ fn of_uses(what: &What) -> String {
         What::UseApproved { reasons, until } => {
             format!("use approved until {until}, where terms leave it to a person: {reasons} reasons")
         }
-        What::IdentityRecorded {} => "who this is was put into the identity map".into(),
+        What::UseRevoked {} => {
+            "approvals of the use REVOKED: what terms leave to a person is open again".into()
+        }
+        What::IdentityRecorded {} => "who this is was put into the identity map, or compared with it".into(),
         What::UseReviewed {} => "changed consent reviewed: used as it says now".into(),
         other => other.kind().to_owned(),
     }
@@ -480,6 +508,13 @@ fn of_policies(what: &What) -> String {
         What::RightsChanged { role, .. } => format!("role {role} taken away"),
         What::GrantLapsed { role, cause } => format!("role {role} ended, by its {cause}"),
         What::AdministratorProposed {} => "administrator of the project proposed".into(),
+        What::BreakGlassOpened { until, .. } => format!("BREAK-GLASS opened until {until}"),
+        What::BreakGlassClosed {} => "break-glass closed".into(),
+        What::BreakGlassReviewed { justified: true, .. } => "break-glass reviewed: justified".into(),
+        What::BreakGlassReviewed { .. } => "break-glass reviewed: NOT justified".into(),
+        What::SupportAsked { .. } => "support session asked for".into(),
+        What::SupportApproved { until } => format!("support session let in until {until}"),
+        What::SupportEnded {} => "support session ended".into(),
         What::PolicyProposed { policy } => format!("policies {policy} proposed"),
         What::PolicyWithdrawn { policy } => format!("proposal of the policies {policy} withdrawn"),
         What::PolicyChanged { from, to, .. } => format!("policies {to} in force, instead of {from}"),

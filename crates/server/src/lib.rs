@@ -18,6 +18,7 @@
 //! * [`witnessed`]: what the site's witnesses cosigned
 //! * [`vigil`]: what the site looks at by itself, so that somebody hears of it
 //! * [`provider`]: asks what unseals the site again
+//! * `break_glass`, `support_session`: data that is seen by way of exception, and who hears of it
 //! * `usable`: whether data may be used for what its project states
 //! * [`holds`]: whether a legal hold or a retention floor forbids an erasure
 
@@ -26,8 +27,10 @@ mod admit;
 mod attend;
 mod backup;
 mod body;
+mod break_glass;
 mod consent;
 pub mod counts;
+mod discovered;
 pub mod door;
 mod erase;
 mod export;
@@ -66,11 +69,13 @@ mod service;
 mod session;
 pub mod site;
 pub mod storage;
+mod support_session;
 mod tail;
 mod terminal;
 mod tool;
 pub mod traffic;
 mod usable;
+mod usage;
 mod variant;
 pub mod vigil;
 mod volume;

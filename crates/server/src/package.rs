@@ -9,10 +9,11 @@ use access::{Action, Ask, Caller, Permit};
 use api::project::{Committed, NewPackage, Package, PackageFile, Received};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use base::{Id, PackageId, SampleId};
+use base::{Id, PackageId, SampleId, SubjectId};
 use catalog::FileState;
 use intake::Lease;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use subjects::Standing;
 
 pub(crate) async fn begin(
     State(site): State<Site>,
@@ -23,6 +24,7 @@ pub(crate) async fn begin(
     let permit = ingest(&site, &caller, &project, None).await?;
     let begun = site.door().await?.begin(&permit, body.sheet.as_bytes(), body.manifest.as_bytes()).await;
     let begun = begun.map_err(refused)?;
+    refuse_withdrawn(&site, &permit, &begun.package).await?;
     let ids = [begun.package.id.to_string()];
     Ok(made(wire(begun.package), ids))
 }
@@ -56,6 +58,8 @@ pub(crate) async fn commit(
 ) -> Result<Response, Failure> {
     let package: PackageId = id(&package)?;
     let permit = ingest(&site, &caller, &project, Some(&package)).await?;
+    // Asked again: they may have withdrawn while the files were on their way.
+    refuse_withdrawn(&site, &permit, &site.catalog.package(&permit, &package).await?).await?;
     let readsets = site.door().await?.commit(&permit, &package).await?;
     let ids: BTreeSet<SampleId> = readsets.iter().map(|readset| readset.sample.clone()).collect();
     let mut samples = Vec::with_capacity(ids.len());
@@ -76,6 +80,27 @@ async fn ingest(
     let ask =
         Ask::<Project>::new(Action::Ingest, [id(project)?]).about(package.map(|p| p.as_str().to_owned()));
     Ok(site.access.decide(caller, ask).await?)
+}
+
+/// Gives a package up that somebody's reads are in who forbids all use of their data. What is in the project already is
+/// held under its floor and not used; it is not the door's.
+async fn refuse_withdrawn(
+    site: &Site,
+    permit: &Permit<Write, Project>,
+    package: &catalog::Package,
+) -> Result<(), Failure> {
+    if package.committed {
+        return Ok(());
+    }
+    let people: BTreeMap<&SubjectId, usize> =
+        package.files.iter().rev().map(|file| (&file.subject, file.row)).collect();
+    for (subject, row) in people {
+        if site.subjects.standing(&package.project, subject).await? == Standing::Withdrawn {
+            site.door().await?.abandon(permit, &package.id).await?;
+            return Err(intake::Error::Withdrawn { row }.into());
+        }
+    }
+    Ok(())
 }
 
 /// Everything that was found goes to the person, each on its own; the record has the code alone.

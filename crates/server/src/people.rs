@@ -253,7 +253,8 @@ fn given(site: &Site, grant: &Grant) -> Given {
     let access::Ends { until: own, training_until, agreement_until, approval_until } = grant.ends.clone();
     let ends = Ends { until: own, training_until, agreement_until, approval_until };
     let issuer = grant.by.as_ref().map(|by| site.access.word_for(by.issuer.clone()));
-    Given { issuer, role: grant.role, standing, until, by: by.map(str::to_owned), ends }
+    let under = grant.under.as_ref().map(|under| under.as_str().to_owned());
+    Given { issuer, under, role: grant.role, standing, until, by: by.map(str::to_owned), ends }
 }
 
 fn ends(asked: Ends) -> access::Ends {

@@ -89,10 +89,12 @@ pub(crate) async fn status(
         site.replicas.all.iter().zip(&replicas).filter_map(|(one, told)| lagging(&one.borrow(), told)),
     );
     limits.extend(crate::administrator::limits(&site).await);
+    limits.extend(crate::break_glass::limits(&site).await);
     limits.extend(crate::provider::limits(&site));
     limits.extend(unreached(&site).await?);
     limits.extend(clock_behind(&site));
     limits.extend(corrected_later(&site));
+    limits.extend(crate::usable::limits(&site).await?);
     limits.extend(crate::storage::limits(&site).await?);
     limits.extend(site.traffic().door().and_then(Shown::trouble));
     limits.extend(site.db.limits().into_iter().map(str::to_owned));

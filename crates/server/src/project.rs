@@ -3,6 +3,7 @@
 use crate::attend::{Signed, made};
 use crate::body::{Json, id};
 use crate::failure::Error;
+use crate::usable::answer_of;
 use crate::{Failure, Site};
 use access::thing::{self, Project as ProjectThing};
 use access::verb::{Manage, View};
@@ -58,7 +59,7 @@ pub(crate) async fn create(
     tx.commit().await?;
     site.keys.load_project_key(&project.id).await?;
     let ids = [project.id.to_string()];
-    Ok(made(wire(project), ids))
+    Ok(made(wire(&site, project), ids))
 }
 
 pub(crate) async fn list(
@@ -69,7 +70,7 @@ pub(crate) async fn list(
     let grants = site.access.own_grants(&caller).await?;
     let own: Vec<ProjectId> = grants.into_iter().filter_map(|grant| grant.project).collect();
     let projects = site.catalog.projects(&permit, &own).await?;
-    Ok(Answer(projects.into_iter().map(wire).collect()))
+    Ok(Answer(projects.into_iter().map(|project| wire(&site, project)).collect()))
 }
 
 pub(crate) async fn show(
@@ -79,11 +80,13 @@ pub(crate) async fn show(
 ) -> Result<Answer<Project>, Failure> {
     let permit: Permit<View, ProjectThing> =
         site.permit(&caller, Action::ViewProject, &id(&project)?).await?;
-    Ok(Answer(wire(site.catalog.project(&permit).await?)))
+    Ok(Answer(wire(&site, site.catalog.project(&permit).await?)))
 }
 
-fn wire(project: catalog::Project) -> Project {
+fn wire(site: &Site, project: catalog::Project) -> Project {
+    let answer = answer_of(&project.states(), site.access.clock().now()).to_owned();
     Project {
+        answer,
         id: project.id,
         name: project.name,
         class: project.class,

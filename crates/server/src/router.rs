@@ -3,9 +3,10 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
-    administrator, backup, consent, erase, export, history, identity, keep, keys, object, oidc, package,
-    pages, passkey, passport, password, people, policy, process, project, record, reference, rights, run,
-    sample, scrub, seen, service, session, tail, terminal, tool, variant, volume,
+    administrator, backup, break_glass, consent, discovered, erase, export, history, identity, keep, keys,
+    object, oidc, package, pages, passkey, passport, password, people, policy, process, project, record,
+    reference, rights, run, sample, scrub, seen, service, session, support_session, tail, terminal, tool,
+    usage, variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -56,6 +57,7 @@ impl Handlers {
         all.of_rights();
         all.of_passports();
         all.of_work();
+        all.of_uses();
         all.of_identities();
         all
     }
@@ -132,6 +134,15 @@ impl Handlers {
         self.set("administrator list", administrator::list);
         self.set("administrator propose", administrator::propose);
         self.set("administrator approve", administrator::approve);
+        self.set("break-glass list", break_glass::list);
+        self.set("break-glass open", break_glass::open);
+        self.set("break-glass close", break_glass::close);
+        self.set("break-glass review", break_glass::review);
+        self.set("support list", support_session::list);
+        self.set("support ask", support_session::ask);
+        self.set("support approve", support_session::approve);
+        self.set("support show", support_session::show);
+        self.set("support end", support_session::end);
         self.set("policy list", policy::list);
         self.set("policy propose", policy::propose);
         self.set("policy show", policy::show);
@@ -157,6 +168,21 @@ impl Handlers {
         self.set("intake split", identity::split);
         self.set("subject identify", identity::identify);
         self.set("subject find", identity::find);
+    }
+
+    /// What people agreed to, what data may be used for, and who saw it.
+    fn of_uses(&mut self) {
+        self.set("use show", consent::show_use);
+        self.set("project screen", discovered::look);
+        self.set("use approve", consent::approve_use);
+        self.set("use revoke", consent::revoke_use);
+        self.set("audit who-saw", seen::who_saw);
+        self.set("subject report", seen::report);
+        self.set("consent list", consent::list);
+        self.set("consent show", consent::show);
+        self.set("consent withdraw", consent::withdraw);
+        self.set("consent record", consent::record);
+        self.set("consent review", consent::review);
     }
 
     /// Projects and what is in them, and the site's own state.
@@ -187,15 +213,6 @@ impl Handlers {
         self.set("package begin", package::begin);
         self.set("package file", package::file);
         self.set("package commit", package::commit);
-        self.set("use show", consent::show_use);
-        self.set("use approve", consent::approve_use);
-        self.set("audit who-saw", seen::who_saw);
-        self.set("subject report", seen::report);
-        self.set("consent list", consent::list);
-        self.set("consent show", consent::show);
-        self.set("consent withdraw", consent::withdraw);
-        self.set("consent record", consent::record);
-        self.set("consent review", consent::review);
         self.set("sample list", sample::list);
         self.set("sample show", sample::show);
         self.set("object list", object::list);
@@ -204,6 +221,7 @@ impl Handlers {
         self.set("object hold", keep::hold);
         self.set("object lift", keep::lift);
         self.set("object delete", keep::delete);
+        self.set("usage show", usage::show);
         self.set("archive stat", scrub::stat);
         self.set("archive check", scrub::check);
         self.set("archive scrub", scrub::scrub);

@@ -137,14 +137,12 @@ async fn accesses(
     let others = events.iter().filter_map(|recorded| recorded.event.on_behalf_of.clone()).map(Actor::User);
     let all: Vec<Actor> = people.chain(others).collect();
     let names = names_of(site, all.iter()).await?;
-    let mut told_of = Told {
-        names,
-        chains: &chains,
-        acts: Vec::new(),
-        by: BTreeMap::new(),
-        of: BTreeMap::new(),
-        split: BTreeMap::new(),
+    let exceptions = match &reach.project {
+        Some(project) => site.access.seen_by_exception(project).await?,
+        None => Vec::new(),
     };
+    let (acts, by, of, split) = (Vec::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut told_of = Told { names, exceptions, chains: &chains, acts, by, of, split };
     for recorded in &events {
         let reason = match &recorded.event.what {
             What::Decision { sealed_reason: Some(_), .. } => said(site, &recorded.event, reach).await,
@@ -159,6 +157,8 @@ async fn accesses(
 
 struct Told<'a> {
     names: BTreeMap<UserId, String>,
+    /// When somebody saw data of the project by way of exception.
+    exceptions: Vec<access::exception::Seen>,
     chains: &'a BTreeSet<String>,
     acts: Vec<DataAccess>,
     /// By whose request and which act: where in the list.
@@ -232,11 +232,14 @@ impl Told<'_> {
             _ => None,
         };
         let behind = event.on_behalf_of.clone();
+        let actor = event.actor.to_string();
+        let under = self.exceptions.iter().find(|one| one.covers(&actor, time)).map(|one| one.id.clone());
         DataAccess {
+            under,
             from: time,
             to: time,
             name: name(&event.actor),
-            actor: event.actor.to_string(),
+            actor,
             on_behalf_of_name: behind.clone().and_then(|user| name(&Actor::User(user))),
             on_behalf_of: behind.map(|user| user.as_str().to_owned()),
             action: action.to_owned(),

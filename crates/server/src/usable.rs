@@ -1,6 +1,7 @@
 //! Whether data may be used for what its project states: by the terms that it came under, by what its people agreed to,
 //! and by what a steward approved.
 
+use crate::{Failure, Site};
 use access::Unusable;
 use base::Timestamp;
 use catalog::{Basis, Stated};
@@ -85,6 +86,41 @@ impl Judge<'_> {
         };
         Some(Unusable { rule, why })
     }
+}
+
+/// How many projects a remark names.
+const SHOWN: usize = 5;
+
+/// The word for what a project's terms say of its use: `approve`, `deny` or `needs-person`. What cannot be read is denied.
+pub(crate) fn answer_of(stated: &Stated, now: Timestamp) -> &'static str {
+    let judge = Judge { stated, approved: &BTreeSet::new(), now };
+    match stated.terms.as_ref().and_then(|terms| judge.answer(terms)) {
+        Some(Answer::Approve) => "approve",
+        Some(Answer::NeedsPerson(_)) => "needs-person",
+        Some(Answer::Deny(_)) | None => "deny",
+    }
+}
+
+/// Projects of which nothing can be used, whatever anybody approves. For whoever keeps the site: it names nothing in them.
+pub(crate) async fn limits(site: &Site) -> Result<Vec<String>, Failure> {
+    let now = site.access.clock().now();
+    let mut unused = Vec::new();
+    for project in site.catalog.project_ids().await? {
+        let stated = site.catalog.stated(&project).await;
+        // A record that cannot be read lets nothing be used either.
+        let denied = stated.map_or(true, |stated| stated.is_some_and(|one| answer_of(&one, now) == "deny"));
+        unused.extend(denied.then(|| project.to_string()));
+    }
+    if unused.is_empty() {
+        return Ok(Vec::new());
+    }
+    let more = unused.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    unused.truncate(SHOWN);
+    let named = unused.join(", ");
+    Ok(vec![format!(
+        "nothing of {named}{more} can be used: its terms forbid what it states, or cannot be read (`use show`)"
+    )])
 }
 
 fn unreadable(rule: &'static str, whose: &str) -> Unusable {

@@ -65,6 +65,7 @@ pub async fn vigil(site: Site) {
         if look % LAPSES == 0 {
             let _ = site.access.record_lapses(&site.actor()).await;
             crate::administrator::heed(&site).await;
+            crate::break_glass::heed(&site).await;
         }
         if look % STORE == 0 {
             damage(&site).await;

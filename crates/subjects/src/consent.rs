@@ -9,11 +9,11 @@ use access::thing::{Project, Subject};
 use access::verb::{Manage, View};
 use audit::What;
 use base::{ConsentId, Id, ProjectId, Sha256, SubjectId, Timestamp};
-use db::Db;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use db::{Db, Tx};
 use policy::terms::Terms;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most statements of one subject in a project: more are a mistake of whoever feeds them in.
 const MOST: usize = 1_000;
@@ -198,6 +198,19 @@ impl Subjects {
         let said = statements(&self.db, self.db.reader(), project, subject).await?;
         Ok(Standing::of(said, self.clock.now()))
     }
+}
+
+/// The subjects of a project of whom something was said, as `tx` sees it. Ids alone, so it takes no permit.
+pub async fn said_of(tx: &Tx, project: &ProjectId) -> Result<BTreeSet<SubjectId>, Error> {
+    let rows: Vec<String> = statement::Entity::find()
+        .filter(statement::Column::Project.eq(project.as_str()))
+        .select_only()
+        .column(statement::Column::Subject)
+        .distinct()
+        .into_tuple()
+        .all(&**tx)
+        .await?;
+    rows.iter().map(|subject| kept(subject.parse())).collect()
 }
 
 pub(crate) fn one_subject<V: access::verb::Verb>(permit: &Permit<V, Subject>) -> Result<&SubjectId, Error> {

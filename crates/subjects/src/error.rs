@@ -28,6 +28,9 @@ pub enum Error {
     /// Nothing is left to a person.
     #[error("nothing of this use is left to a person: it is allowed already, or forbidden")]
     NothingToApprove,
+    /// No approval holds.
+    #[error("no approval of this use holds")]
+    NothingToRevoke,
     /// The identity map is not there, and the metadata database knows of it; or it cannot be opened or made there.
     #[error(
         "the identity map `identities.db` cannot be read where it should be, and identities may be in it"
@@ -82,10 +85,12 @@ impl Fault for Error {
         match self {
             Self::NotFound => Kind::NotFound,
             Self::Invalid { .. } => Kind::Invalid,
-            Self::Withdrawn | Self::NothingToReview | Self::NothingToApprove | Self::OtherReasons => {
-                Kind::Conflict
-            }
-            Self::Ambiguous { .. } => Kind::Conflict,
+            Self::Withdrawn
+            | Self::NothingToReview
+            | Self::NothingToApprove
+            | Self::NothingToRevoke
+            | Self::Ambiguous { .. }
+            | Self::OtherReasons => Kind::Conflict,
             Self::Record | Self::Entry | Self::MapMissing | Self::MapOlder { .. } => Kind::Integrity,
             Self::Keys(e) => e.kind(),
             Self::Access(e) => e.kind(),
@@ -108,6 +113,7 @@ impl Fault for Error {
             Self::Ambiguous { .. } => "SUBJECTS-010",
             Self::Entry => "SUBJECTS-011",
             Self::Keys(e) => e.code(),
+            Self::NothingToRevoke => "SUBJECTS-012",
             Self::Access(e) => e.code(),
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
@@ -121,6 +127,7 @@ impl Fault for Error {
             Self::Withdrawn => Some("`consent show` has what was said and when".into()),
             Self::NothingToReview => Some("`consent list` shows who waits for one".into()),
             Self::OtherReasons => Some("look again: `use show`, `consent show`".into()),
+            Self::NothingToRevoke => Some("`use show` has the approvals that hold".into()),
             Self::NothingToApprove => Some("`use show` has the answer and its reasons".into()),
             Self::MapMissing | Self::MapOlder { .. } => Some(
                 "put the newest `identities.db` of this site back, with its `-wal` file, or restore the site from a backup".into(),

@@ -21,7 +21,8 @@ mod error;
 mod sealed;
 mod table;
 
-pub use consent::{Consent, NewConsent, Said, Statement};
+pub use approval::Approval;
+pub use consent::{Consent, NewConsent, Said, Statement, said_of};
 pub use error::Error;
 pub use map::{Fact, Learned, Map, Person};
 pub use standing::Standing;

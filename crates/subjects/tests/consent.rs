@@ -44,6 +44,11 @@ impl Site {
         self.spine.permit(self.members.with(Role::DataSteward), action, &self.subject).await
     }
 
+    async fn members_view(&self) -> Permit<View, access::thing::Project> {
+        let viewer = self.members.with(Role::Viewer);
+        self.spine.permit(viewer, Action::ViewProject, &self.members.project).await
+    }
+
     async fn give(&self, terms: &str) -> Result<subjects::Consent, Error> {
         self.subjects.give(&self.steward(Action::RecordConsent).await, consent(terms)).await
     }
@@ -218,6 +223,44 @@ async fn an_approval_covers_its_reasons_until_its_day() {
     assert_eq!(site.subjects.approved(project).await.unwrap(), reasons);
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     assert!(site.subjects.approved(project).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_approved_is_taken_back_also_in_a_restored_copy() {
+    let site = Site::new().await;
+    let project = &site.members.project;
+    let permit = || async {
+        let ask = access::Ask::<access::thing::Project>::new(Action::ApproveUse, [project.clone()])
+            .because(Some(base::Sensitive::new("seen".to_owned())));
+        let steward = site.members.with(Role::DataSteward);
+        site.spine.access.decide::<Manage, _>(steward, ask).await.unwrap()
+    };
+    let later = Timestamp::from_second(Timestamp::now().as_second() + 1_000).unwrap();
+    let approve = |reason: &str| {
+        let reasons = std::collections::BTreeSet::from([reason.to_owned()]);
+        async { site.subjects.approve_use(&permit().await, &{ reasons }, later).await.unwrap() }
+    };
+    assert!(matches!(site.subjects.revoke_use(&permit().await).await, Err(Error::NothingToRevoke)));
+    approve("one").await;
+    approve("two").await;
+    let held = site.subjects.approvals(&site.members_view().await).await.unwrap();
+    assert_eq!(held.iter().map(|one| (one.reasons.len(), one.until)).collect::<Vec<_>>(), [(1, later); 2]);
+    site.subjects.revoke_use(&permit().await).await.unwrap();
+    assert!(site.subjects.approved(project).await.unwrap().is_empty());
+    assert!(matches!(site.subjects.revoke_use(&permit().await).await, Err(Error::NothingToRevoke)));
+
+    // A copy that lacks it: those from before are ended, one from after holds.
+    approve("three").await;
+    approve("four").await;
+    let held = site.subjects.approvals(&site.members_view().await).await.unwrap();
+    let revoked = std::collections::BTreeMap::from([(project.clone(), (held[1].position, Timestamp::now()))]);
+    for ended in [1, 0] {
+        let tx = site.spine.db.begin(0).await.unwrap();
+        assert_eq!(subjects::restored::revoke_again(&tx, &revoked).await.unwrap(), ended);
+        tx.commit().await.unwrap();
+    }
+    let left = site.subjects.approved(project).await.unwrap();
+    assert_eq!(left, std::collections::BTreeSet::from(["four".to_owned()]));
 }
 
 #[tokio::test]

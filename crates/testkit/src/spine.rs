@@ -10,8 +10,8 @@ use archive::store::{Flag, Local, Store};
 use archive::{Archive, ArchiveParts};
 use audit::{Actor, Audit, Event, Found, What};
 use base::{
-    Class, Clock, Entropy, Id, ProjectId, RequestId, Retention, Role, SiteId, SystemClock, SystemEntropy,
-    UserId,
+    Boxed, Class, Clock, Entropy, Id, ProjectId, RequestId, Retention, Role, SiteId, SystemClock,
+    SystemEntropy, UserId,
 };
 use catalog::{Basis, Catalog, Framework, Granularity, Incidental, NewProject, Purpose, Scope, StatedUse};
 use db::{Db, Migration};
@@ -236,7 +236,11 @@ impl Spine {
 
     /// A new project of `class` with one signed-in person for every role that projects have.
     /// Where the class asks for it, they signed in with passkeys.
-    pub async fn project(&self, class: Class) -> Members {
+    pub fn project(&self, class: Class) -> Boxed<'_, Members> {
+        Box::pin(self.made_project(class))
+    }
+
+    async fn made_project(&self, class: Class) -> Members {
         let strong = class >= Class::Controlled;
         let manager = self.person("manager", strong).await;
         let create: Permit<Manage, Site> = self.permit(&self.admin, Action::CreateProject, &self.site).await;
@@ -283,7 +287,11 @@ impl Spine {
     }
 
     /// Gives somebody a role in the project, as its administrator.
-    pub async fn add(&self, members: &Members, id: &UserId, role: Role) {
+    pub fn add<'a>(&'a self, members: &'a Members, id: &'a UserId, role: Role) -> Boxed<'a, ()> {
+        Box::pin(self.added(members, id, role))
+    }
+
+    async fn added(&self, members: &Members, id: &UserId, role: Role) {
         let manager = members.with(Role::ProjectAdministrator);
         let ask = Ask::<Project>::new(Action::AdministerProject, [members.project.clone()]).target(id);
         let permit: Permit<Manage, Project> = self.access.decide(manager, ask).await.expect("allowed");
@@ -305,7 +313,11 @@ impl Spine {
     }
 
     /// A new account, signed in. `name` may be used again: a number is added.
-    pub async fn account(&self, name: &str) -> (Caller, UserId) {
+    pub fn account<'a>(&'a self, name: &'a str) -> Boxed<'a, (Caller, UserId)> {
+        Box::pin(self.signed_in(name))
+    }
+
+    async fn signed_in(&self, name: &str) -> (Caller, UserId) {
         let (token, id) = self.invited(name).await;
         let session = session(&self.access, &token).await;
         // Tests that wait for years ask on: what they do is not a session's.
@@ -321,7 +333,11 @@ impl Spine {
     }
 
     /// Enrols a passkey for somebody who is signed in, and signs them in with it.
-    pub async fn with_passkey(&self, caller: &Caller) -> (Authenticator, Caller) {
+    pub fn with_passkey<'a>(&'a self, caller: &'a Caller) -> Boxed<'a, (Authenticator, Caller)> {
+        Box::pin(self.enrolled(caller))
+    }
+
+    async fn enrolled(&self, caller: &Caller) -> (Authenticator, Caller) {
         let mut passkey = authenticator();
         let asked = self.access.begin_enrolment(caller).await.expect("an enrolment");
         let answer = passkey.enrol(&asked.options);
@@ -388,7 +404,16 @@ struct Parts {
 type OpenLedger = fn(&Path, &str, ledger::SigningKey, Arc<dyn Clock>) -> ledger::Result<ledger::Ledger>;
 
 impl Parts {
-    async fn new(
+    fn new<'a>(
+        folder: &'a Path,
+        ledger: OpenLedger,
+        rooms: &'a [&'a [Migration]],
+        clock: Arc<dyn Clock>,
+    ) -> Boxed<'a, anyhow::Result<Self>> {
+        Box::pin(Self::opened(folder, ledger, rooms, clock))
+    }
+
+    async fn opened(
         folder: &Path,
         ledger: OpenLedger,
         rooms: &[&[Migration]],

@@ -5,6 +5,7 @@
 
 mod administrators;
 mod before;
+mod exceptions;
 mod oidc;
 mod passkeys;
 mod passwords;

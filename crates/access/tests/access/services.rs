@@ -186,6 +186,20 @@ async fn a_service_stops_where_the_project_becomes_stricter_than_it_was_made_for
 }
 
 #[tokio::test]
+async fn a_service_does_not_see_what_its_person_sees_by_way_of_exception() {
+    let world = World::new().await;
+    let caller = world.caller().await.unwrap();
+    world.view(&caller).await.unwrap();
+    let sql = format!(
+        "UPDATE access_grant SET role = 'viewer', under = 'bgl_00000000000000000001' WHERE account = '{}'",
+        world.person
+    );
+    world.spine.db.reader().execute_unprepared(&sql).await.unwrap();
+    assert!(matches!(world.view(&caller).await, Err(Error::NotFound)));
+    world.view(world.members.with(Role::Analyst)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_service_never_has_more_than_its_person() {
     let world = World::new().await;
     let caller = world.caller().await.unwrap();

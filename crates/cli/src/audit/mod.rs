@@ -179,7 +179,7 @@ fn end(app: &mut App<'_>, history: &History) {
 }
 
 /// A day, which begins at midnight UTC, or a time.
-fn time(text: &str) -> Result<Timestamp, String> {
+pub fn time(text: &str) -> Result<Timestamp, String> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
     whole
         .parse()

@@ -80,6 +80,9 @@ fn row(one: &DataAccess) -> Vec<String> {
         };
         what = format!("tried to {} on {}: REFUSED ({by})", one.action, one.things.join(", "));
     }
+    if let Some(under) = &one.under {
+        what.push_str(&format!(", under {under}"));
+    }
     if let Some(bytes) = one.released {
         what.push_str(&format!("; {} left", text::size(bytes)));
     }

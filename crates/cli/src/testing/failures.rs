@@ -85,7 +85,7 @@ fn a_mistake_is_told_with_what_to_do() {
         ),
         (
             format!("member add prj_{id} x --role boss"),
-            "data-exporter, project-administrator, data-steward, honest-broker, support-observer",
+            "data-exporter, project-administrator, data-steward, honest-broker, support-observer, emergency",
         ),
         (
             "account grant x --role boss".to_owned(),

@@ -49,7 +49,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     if play.is_spoiled() { Ok(()) } else { site.ended() }
 }
 
-fn expect_alarm(play: &mut Play, heard: &Receiver<String>, cause: &str) {
+pub(crate) fn expect_alarm(play: &mut Play, heard: &Receiver<String>, cause: &str) {
     let (began, within) = (play.time(), if play.is_spoiled() { SPOILED } else { WITHIN });
     let mut arrived = None;
     while let Some(left) = within.checked_sub(play.time().saturating_sub(began)) {
@@ -65,7 +65,7 @@ fn expect_alarm(play: &mut Play, heard: &Receiver<String>, cause: &str) {
 }
 
 /// A receiver on loopback that takes every request and passes its body on.
-fn listen() -> Result<(String, Receiver<String>)> {
+pub(crate) fn listen() -> Result<(String, Receiver<String>)> {
     let loopback = Path::new("a port of 127.0.0.1");
     let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::io(loopback))?;
     let address = listener.local_addr().map_err(Error::io(loopback))?.to_string();
@@ -103,7 +103,7 @@ fn take(mut stream: TcpStream) -> std::io::Result<String> {
 }
 
 /// A port on which nobody listens.
-fn closed_port() -> Result<u16> {
+pub(crate) fn closed_port() -> Result<u16> {
     let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     Ok(bound.map_err(Error::io(Path::new("a port of 127.0.0.1")))?.port())
 }

@@ -1,5 +1,7 @@
 //! C-AUD-04: each route and each act of the site leaves what is declared, and nothing else.
 
+use crate::identity::codes::Codes;
+use crate::identity::machine::now;
 use crate::site::{Site, Who, text};
 use crate::{Control, Error, Play, Result};
 use serde::Deserialize;
@@ -64,6 +66,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     let catalogue = catalogue(&site)?;
     let things = Things::of(&site)?;
     rest(&site, &things, &catalogue)?;
+    by_exception(play, &site, &things.project)?;
     let (stranger, token) = stranger(&site)?;
     play.does("ask every route as somebody without any role");
     let decided: Vec<&Route> = catalogue.routes.iter().filter(|route| route.action.is_some()).collect();
@@ -116,6 +119,7 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
         (Who::Steward, "consent withdraw"),
         (Who::Steward, "consent record"),
         (Who::Steward, "intake split"),
+        (Who::Steward, "project screen"),
         (Who::Steward, "visa map"),
         (Who::Steward, "object hold"),
         (Who::Steward, "object lift"),
@@ -173,6 +177,31 @@ fn who_it_is(site: &Site, things: &Things) -> Result<()> {
         200 => Ok(()),
         status => Err(Error::unplayable(format!("`subject find` was answered with {status}"))),
     }
+}
+
+/// Data that is seen by way of exception: in an emergency, and to help.
+fn by_exception(play: &Play, site: &Site, project: &str) -> Result<()> {
+    for (name, role) in [("doctor", "emergency"), ("helper", "support-observer")] {
+        site.invite(name, &[])?;
+        site.json(Who::Manager, &["member", "add", project, name, "--role", role])?;
+    }
+    let codes = Codes::set(play, site, "doctor", now(play))?;
+    let doctor = codes.session(site, now(play))?;
+    let why = json!({"reason": "control"}).to_string();
+    let opened = site.answer(&doctor, "POST", &format!("/v1/projects/{project}/break-glass"), &why)?;
+    let opened: Value = serde_json::from_str(&opened.body).unwrap_or_default();
+    let glass = opened.get("id").and_then(Value::as_str).unwrap_or_default();
+    let closed = site.ask(&doctor, "POST", &format!("/v1/break-glass/{glass}/close"), "")?;
+    if closed != 200 {
+        return Err(Error::unplayable(format!("`break-glass close` was answered with {closed}")));
+    }
+    let words = ["break-glass", "review", glass, "--finding", "justified", "--reason", "control"];
+    site.json(Who::Steward, &words)?;
+    site.run_as("helper", &["support", "ask", project, "--reason", "control"])?.must("support ask")?;
+    let sessions = site.json(Who::Manager, &["support", "list", project])?;
+    let session = sessions.pointer("/0/id").and_then(Value::as_str).unwrap_or_default();
+    site.json(Who::Manager, &["support", "approve", session])?;
+    site.json(Who::Manager, &["support", "end", session]).map(drop)
 }
 
 /// A site's own policies, none, proposed by an administrator and approved by somebody else.
@@ -404,6 +433,8 @@ impl Things {
             .replace("{role}", "reference.fa")
             .replace("{thing}", &self.sample)
             .replace("{approval}", "apr_00000000000000000000")
+            .replace("{glass}", "bgl_00000000000000000000")
+            .replace("{support}", "sup_00000000000000000000")
             .replace("{number}", "0")
             .replace("{service}", "svc_00000000000000000000")
             .replace("{mapping}", "vsm_00000000000000000000")
@@ -439,6 +470,7 @@ impl Things {
                 "region": "EU", "retention": "90-days", "consent": "NONE-2",
             }),
             "member add" => json!({"account": "viewer", "role": "viewer"}),
+            "use revoke" => because(),
             "use approve" => json!({"reasons": [], "reason": "control", "until": "2999-01-01T00:00:00Z"}),
             "consent record" => {
                 json!({"form": "control", "terms": ["DUO:0000042"], "document": "07".repeat(32)})
@@ -449,7 +481,8 @@ impl Things {
             "subject find" => json!({"number": "QX-4471", "issuer": "ward", "reason": "control"}),
             "package begin" => json!({"sheet": "", "manifest": ""}),
             "object get" => json!({"recipient": self.recipient, "reason": "control"}),
-            "object hold" | "object lift" | "object delete" => because(),
+            "object hold" | "object lift" | "object delete" | "break-glass open" | "support ask" => because(),
+            "break-glass review" => json!({"justified": true, "reason": "control"}),
             "archive check" => json!({"objects": [self.object]}),
             "archive scrub" => json!({"all": true}),
             "backup create" => {

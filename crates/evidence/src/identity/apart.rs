@@ -28,6 +28,7 @@ const MAY: &[(&str, &str, &[&str])] = &[
     ("manager", "project-administrator", &["administer-project"]),
     ("observer", "support-observer", &["view-run"]),
     ("broker", "honest-broker", &["re-identify"]),
+    ("emergency", "emergency", &[]),
     ("auditor", "auditor", &["search-audit-site"]),
     ("approver", "pipeline-approver", &["approve-policy"]),
     (
@@ -63,8 +64,12 @@ fn scenario(play: &mut Play) -> Result<()> {
     let package = site.package(&project, 85)?;
     site.invite("nobody", &[])?;
     site.invite("approver", &["--role", "pipeline-approver"])?;
-    for (name, role) in [("viewer", "viewer"), ("observer", "support-observer"), ("broker", "honest-broker")]
-    {
+    for (name, role) in [
+        ("viewer", "viewer"),
+        ("observer", "support-observer"),
+        ("broker", "honest-broker"),
+        ("emergency", "emergency"),
+    ] {
         site.invite(name, &[])?;
         site.json(Who::Manager, &["member", "add", &project, name, "--role", role])?;
     }

@@ -16,7 +16,7 @@ pub const CONTROL: Control = Control {
 };
 
 const OUTSIDER: &str = "outsider";
-const ROLES: [&str; 7] = [
+const ROLES: [&str; 8] = [
     "viewer",
     "analyst",
     "data-exporter",
@@ -24,6 +24,7 @@ const ROLES: [&str; 7] = [
     "data-steward",
     "honest-broker",
     "support-observer",
+    "emergency",
 ];
 
 /// Searches of the record that name something.

@@ -2,13 +2,13 @@
 
 pub mod accounts;
 pub mod apart;
-mod codes;
+pub(crate) mod codes;
 pub mod denied;
 pub mod ended;
 pub mod foreign;
 pub mod fresh;
 pub mod lapsed;
-mod machine;
+pub(crate) mod machine;
 pub(crate) mod passkey;
 pub mod service;
 pub mod sessions;

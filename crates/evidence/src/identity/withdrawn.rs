@@ -1,6 +1,6 @@
 //! C-IDN-04: what somebody takes back is taken back at once, also from what waits and what runs.
 
-use crate::site::{Package, Site, Who, text};
+use crate::site::{Package, Site, Who, bodies, text};
 use crate::{Control, Error, Play, Result};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use std::time::Duration;
 pub const CONTROL: Control = Control {
     id: "C-IDN-04",
     statement: "What somebody agreed to counts for the next decision: after a withdrawal nothing of theirs is shown, released or \
-                worked on, runs that wait or are under way end within 60 seconds with a receipt that says so, and a newer consent \
+                worked on, no more of their reads come in, runs that wait or are under way end within 60 seconds with a receipt that says so, and a newer consent \
                 counts once somebody has reviewed it",
     test: "start a run that takes its time and one that waits behind it, on reads of two people; record that both withdraw, and \
-           measure the seconds until both have ended; verify their receipts; ask for data of the one; record a consent, ask again, \
+           measure the seconds until both have ended; verify their receipts; bring in more of their reads; ask for data of the one; record a consent, ask again, \
            review it, and ask once more",
     references: &["G 7(3)", "G 21"],
     scenario,
@@ -68,6 +68,7 @@ fn scenario(play: &mut Play) -> Result<()> {
         );
     }
     receipts(play, &site, &runs)?;
+    more_reads(play, &site, &project, &short)?;
     agreed_again(play, &site, &long, &object)
 }
 
@@ -118,6 +119,22 @@ fn receipts(play: &mut Play, site: &Site, runs: &[String; 2]) -> Result<()> {
         let said = verified.is_done() && verified.out.contains("was stopped");
         play.expect("it says that the run was stopped", said, told);
     }
+    Ok(())
+}
+
+/// More reads of somebody who withdrew, from another lane.
+fn more_reads(play: &mut Play, site: &Site, project: &str, of: &Package) -> Result<()> {
+    play.does("bring in more of their reads");
+    let sheet = of.from.join("samplesheet.csv");
+    let text_of = std::fs::read_to_string(&sheet).map_err(Error::io(&sheet))?;
+    let other = of.from.join("other-lane.csv");
+    std::fs::write(&other, text_of.replace(",L001,", ",L002,")).map_err(Error::io(&other))?;
+    let stored = bodies(site.folder())?.len();
+    let manifest = of.from.join("md5sums.txt");
+    let put = site.run(Who::Analyst, &Site::put(project, text(&other)?, text(&manifest)?))?;
+    let kept = bodies(site.folder())?.len() - stored;
+    let held = put.refused("INTAKE-018") && kept == 0;
+    play.expect("they are refused and nothing is stored", held, format!("{kept} stored; {}", put.told()));
     Ok(())
 }
 

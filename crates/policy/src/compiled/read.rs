@@ -259,6 +259,8 @@ fn attribute(of: &str, name: &str) -> Read<Side> {
         ("context", "strong_authentication") => Side::Flag(Test::StrongAuthentication),
         ("context", "same_person") => Side::Flag(Test::SamePerson),
         ("context", "out_of_region") => Side::Flag(Test::OutOfRegion),
+        ("context", "break_glass_open") => Side::Flag(Test::BreakGlassOpen),
+        ("context", "support_open") => Side::Flag(Test::SupportOpen),
         _ => return Err(format!("the attribute `{name}`")),
     })
 }

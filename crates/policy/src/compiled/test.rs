@@ -27,6 +27,8 @@ pub(crate) enum Test {
     StrongAuthentication,
     SamePerson,
     OutOfRegion,
+    BreakGlassOpen,
+    SupportOpen,
     Same(Term, Term),
     Equal(Word, Word),
     /// A part of the time is below, at, or above a number, by bits 1, 2, 4.
@@ -157,6 +159,8 @@ impl Test {
             Self::StrongAuthentication => facts.request.context.strong_authentication,
             Self::SamePerson => facts.request.context.same_person,
             Self::OutOfRegion => facts.request.context.out_of_region,
+            Self::BreakGlassOpen => facts.request.context.break_glass_open,
+            Self::SupportOpen => facts.request.context.support_open,
             Self::Same(one, other) => {
                 facts.term(one).is_some_and(|one| facts.term(other).is_some_and(|other| one == other))
             }

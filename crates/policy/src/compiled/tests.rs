@@ -91,6 +91,8 @@ const TELLING: &str = r#"
 @id("t-strong") @why("made") permit (principal, action == Action::"manage-keys", resource) when { context.strong_authentication };
 @id("t-same") @why("made") permit (principal, action == Action::"create-project", resource) unless { context.same_person };
 @id("t-out") @why("made") permit (principal, action == Action::"ingest", resource) unless { context.out_of_region };
+@id("t-glass") @why("made") permit (principal, action == Action::"delete-object", resource) when { context.break_glass_open };
+@id("t-support") @why("made") permit (principal, action == Action::"lift-hold", resource) unless { context.support_open };
 @id("t-purpose") @why("made") permit (principal, action == Action::"set-hold", resource) when { context has purpose && context.purpose == "study" };
 @id("t-target") @why("made") permit (principal is Person, action == Action::"manage-accounts", resource) when { context has target && context.target == principal };
 @id("t-behalf") @why("made") permit (principal is Service, action == Action::"start-run", resource) when { context has on_behalf_of };

@@ -127,6 +127,69 @@ fn nobody_names_themselves_nor_approves_whom_they_proposed() {
 }
 
 #[test]
+fn nobody_reviews_their_own_nor_lets_themselves_in() {
+    for class in Class::ALL {
+        for action in [Action::ReviewBreakGlass, Action::ApproveSupport] {
+            let mut asked = request(&[Role::DataSteward], action, *class);
+            check(&asked, Some("approval-names-who-asked"));
+            asked.context.target = Some("usr_other".to_owned());
+            check(&asked, None);
+            asked.context.same_person = true;
+            check(&asked, Some("nobody-reviews-their-own"));
+        }
+    }
+}
+
+#[test]
+fn an_exception_states_its_reason() {
+    for (role, action) in [
+        (Role::Emergency, Action::BreakGlass),
+        (Role::DataSteward, Action::ReviewBreakGlass),
+        (Role::SupportObserver, Action::AskSupport),
+    ] {
+        let mut asked = request(&[role], action, Class::Research);
+        asked.context.target = Some("usr_other".to_owned());
+        check(&asked, None);
+        asked.context.purpose = Some(" ".to_owned());
+        check(&asked, Some("exceptions-need-a-reason"));
+    }
+}
+
+#[test]
+fn what_is_seen_by_way_of_exception_is_not_carried_off_or_changed_by_whatever_role() {
+    let all: Vec<Role> = Role::ALL.iter().copied().filter(|role| !role.is_site_wide()).collect();
+    // Rights, keys, holds, objects; who people are; and judging of others.
+    let under_glass = [
+        Action::DownloadObject,
+        Action::ReIdentify,
+        Action::SplitIdentity,
+        Action::AdministerProject,
+        Action::MapVisas,
+        Action::ApproveSupport,
+        Action::ReviewBreakGlass,
+        Action::ShredKeys,
+        Action::SetHold,
+        Action::LiftHold,
+        Action::DeleteObject,
+    ];
+    for action in
+        Action::ALL.iter().copied().filter(|action| action.scope() == policy::action::Scope::Project)
+    {
+        let mut asked = request(&all, action, Class::Research);
+        asked.context.target = Some("usr_other".to_owned());
+        check(&asked, None);
+        asked.context.break_glass_open = true;
+        check(&asked, under_glass.contains(&action).then_some("break-glass-shows-and-no-more"));
+        asked.context.break_glass_open = false;
+        asked.context.support_open = true;
+        // Everything that changes the project, but for the session's end; and who people are.
+        let shown = [Action::DownloadObject, Action::ReIdentify].contains(&action);
+        let kept = (action.changes_state() && action != Action::EndException) || shown;
+        check(&asked, kept.then_some("support-looks-and-no-more"));
+    }
+}
+
+#[test]
 fn data_that_may_not_lie_here_is_not_taken_in() {
     for class in Class::ALL {
         for action in [Action::Ingest, Action::StartRun] {

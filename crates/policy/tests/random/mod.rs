@@ -48,6 +48,7 @@ const PROJECT_ROLES: &[&str] = &[
     "data-steward",
     "honest-broker",
     "support-observer",
+    "emergency",
 ];
 const REGIONS: &[&str] = &["EU", "DE", "US"];
 const KINDS: &[&str] = &["sample", "object", "run", "project", "site"];
@@ -91,7 +92,7 @@ impl Pen<'_> {
             return self.of_project();
         }
         let number = self.dice.roll(24);
-        match self.dice.roll(17) {
+        match self.dice.roll(19) {
             0 => format!("principal in SiteRole::\"{}\"", self.dice.one(SITE_ROLES)),
             1 => format!("principal in ProjectRole::\"{}\"", self.dice.one(PROJECT_ROLES)),
             2 => format!(
@@ -115,6 +116,8 @@ impl Pen<'_> {
             12 => "context.strong_authentication".into(),
             13 => format!("context.same_person == {}", self.dice.one(&["true", "false"])),
             14 => "context.out_of_region".into(),
+            17 => "context.break_glass_open".into(),
+            18 => format!("context.support_open == {}", self.dice.one(&["true", "false"])),
             15 => format!("(context has target && context.target == Person::\"usr_{}\")", self.dice.roll(4)),
             _ if self.open => {
                 self.open = false;
@@ -300,6 +303,8 @@ pub fn request(dice: &mut Dice) -> Request {
             hour: u8::try_from(dice.roll(24)).unwrap_or(0),
             weekday: u8::try_from(1 + dice.roll(7)).unwrap_or(1),
             out_of_region: dice.chance(20),
+            break_glass_open: dice.chance(20),
+            support_open: dice.chance(20),
         },
     }
 }

@@ -2,22 +2,30 @@
 //!
 //! A block ```` ```transcript ```` holds commands, `who$ sequestra …`, each with what it prints. A block
 //! ```` ```cedar path ```` or ```` ```csv path ```` is a file, and `< path` at a command's end what it reads. `prj_…` in a command stands for the last such id that was printed, and a day
-//! for one in a hundred days. Ids, digests, tokens and times are compared by their kind alone, columns by their
+//! for one in a hundred days; what `> /dev/null` stands behind is not shown. Ids, digests, tokens and times are compared by their kind alone, columns by their
 //! order. `SEQUESTRA_UPDATE_GUIDE=1` writes what was printed into the page, to be read and committed.
 
+use crate::record::verifier;
 use crate::site::{PROGRAM, scratch};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
+use totp_rs::{Builder, Secret, Totp};
 
 /// A site in which nothing happened yet, and what commands printed.
 struct Reader {
     folder: TempDir,
     last: BTreeMap<String, String>,
+    /// The programs that show people's codes.
+    codes: BTreeMap<String, Totp>,
 }
+
+/// What everybody has for a password.
+const PASSWORD: &str = "four words in a row";
 
 impl Reader {
     fn new() -> Self {
@@ -25,7 +33,7 @@ impl Reader {
         let passphrase = folder.path().join("passphrase");
         fs::write(&passphrase, "a guide is read aloud\n").unwrap();
         fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
-        let reader = Self { folder, last: BTreeMap::new() };
+        let reader = Self { folder, last: BTreeMap::new(), codes: BTreeMap::new() };
         let made =
             reader.command("admin", &["init", "site", "--token-out", "admin.token"], false).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -52,21 +60,34 @@ impl Reader {
 
     /// Runs one line of a transcript; what it printed, in the guide's form.
     fn run(&mut self, who: &str, line: &str) -> Vec<String> {
+        let (line, shown) = line.strip_suffix(" > /dev/null").map_or((line, true), |line| (line, false));
         let words = words(line);
         let words: Vec<String> = words.iter().map(|word| self.filled(word)).collect();
         let mut args: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
         let from = args.iter().position(|word| *word == "<").map(|at| args.split_off(at)[1]);
-        assert_eq!(words.first().map(String::as_str), Some("sequestra"), "{line}");
-        let mut command = self.command(who, &args, true);
-        if let Some(from) = from {
-            command.stdin(fs::File::open(self.path().join(from)).unwrap());
-        }
-        let done = command.output().unwrap();
+        let done = match (words.first().map(String::as_str), args.as_slice()) {
+            (Some("sequestra"), ["password", "set"]) => self.sets_a_password(who),
+            (Some("sequestra"), [.., "--password"]) => self.types(who, &args),
+            (Some("sequestra"), _) => {
+                let mut command = self.command(who, &args, true);
+                if let Some(from) = from {
+                    command.stdin(fs::File::open(self.path().join(from)).unwrap());
+                }
+                command.output().unwrap()
+            }
+            (Some("sequestra-verify"), _) => {
+                Command::new(verifier()).current_dir(self.path()).args(&args).output().unwrap()
+            }
+            (other, _) => panic!("{other:?} is no program of ours: {line}"),
+        };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (out, err) = (text(&done.stdout), text(&done.stderr));
+        let (mut out, err) = (text(&done.stdout), text(&done.stderr));
         for word in out.split_whitespace().filter(|word| is_id(word)) {
             let kind = word.split('_').next().unwrap().to_owned();
             self.last.insert(kind, word.to_owned());
+        }
+        if !shown {
+            out.clear();
         }
         // A reader's files lie in the folder in which they work.
         let here = format!("{}/", self.path().display());
@@ -77,6 +98,39 @@ impl Reader {
         }
         lines.retain(|line| !line.is_empty());
         lines
+    }
+
+    /// Sets a password as its owner does, with the first code of the program that the secret is given to.
+    fn sets_a_password(&mut self, who: &str) -> Output {
+        let mut command = self.command(who, &["password", "set"], true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut told = BufReader::new(child.stderr.take().unwrap());
+        let [mut before, mut secret, mut url] = [String::new(), String::new(), String::new()];
+        for line in [&mut before, &mut secret, &mut url] {
+            told.read_line(line).unwrap();
+        }
+        let secret = Secret::try_from_base32(secret.trim()).unwrap();
+        let totp = Builder::new().with_secret(secret).with_account_name(who).build().unwrap();
+        let typed = format!("{PASSWORD}\n{}\n", totp.generate(second()));
+        child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+        let mut after = String::new();
+        told.read_to_string(&mut after).unwrap();
+        let mut done = child.wait_with_output().unwrap();
+        // The secret is another each time.
+        done.stderr = format!("{before}…\n{after}").into_bytes();
+        self.codes.insert(who.to_owned(), totp);
+        done
+    }
+
+    /// Types a password, and the next code: the one before has counted.
+    fn types(&self, who: &str, args: &[&str]) -> Output {
+        let code = self.codes.get(who).unwrap().generate(second() + 30);
+        let mut command = self.command(who, args, true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(format!("{PASSWORD}\n{code}\n").as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
     }
 
     fn filled(&self, word: &str) -> String {
@@ -90,6 +144,10 @@ impl Reader {
         }
         word.to_owned()
     }
+}
+
+fn second() -> u64 {
+    base::Timestamp::now().as_second().unsigned_abs()
 }
 
 impl Drop for Reader {
@@ -120,6 +178,11 @@ fn is_id(word: &str) -> bool {
 
 /// A line as the guide shows it.
 fn normal(line: &str) -> String {
+    // The root of a ledger.
+    let line = match line.split_once(", root ") {
+        Some((before, _)) => &format!("{before}, root …"),
+        None => line,
+    };
     let indent = line.len() - line.trim_start().len();
     let part = |c: char| !(c.is_alphanumeric() || "_:.-+".contains(c));
     let mut cells: Vec<String> = Vec::new();
@@ -179,9 +242,15 @@ fn read_aloud(text: &str) -> String {
 
 #[test]
 fn guides_say_what_happens() {
-    for (name, least) in
-        [("access.md", 20), ("administrator.md", 15), ("consent.md", 20), ("identity.md", 15)]
-    {
+    for (name, least) in [
+        ("access.md", 20),
+        ("administrator.md", 15),
+        ("consent.md", 20),
+        ("analyst.md", 15),
+        ("auditor.md", 15),
+        ("identity.md", 15),
+        ("support.md", 20),
+    ] {
         says_what_happens(name, least);
     }
 }

@@ -14,6 +14,7 @@
 //! * `browser`: the pages in a real browser
 //! * `oidc`: sign-in through a real provider, in a real browser
 //! * `bucket`: a site whose bodies lie in a bucket
+//! * `canary`: words that tell of a person, looked for on every channel to others
 //! * `clear`: nothing lies in clear
 //! * `door`: the contract over HTTPS: TLS, limits, what is written, work that goes over it
 //! * `controls`: every promise, by `controls run`
@@ -34,6 +35,7 @@ mod archive;
 mod backup;
 mod browser;
 mod bucket;
+mod canary;
 mod clear;
 mod closed;
 mod controls;

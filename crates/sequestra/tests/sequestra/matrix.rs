@@ -4,7 +4,9 @@ use crate::http::{self, Reply};
 use crate::question::{CALLERS, Things, in_order};
 use crate::site::{Site, until};
 use api::Route;
-use base::{ApprovalId, Id, ObjectId, PackageId, ProjectId, RunId, SampleId, SystemEntropy};
+use base::{
+    ApprovalId, BreakGlassId, Id, ObjectId, PackageId, ProjectId, RunId, SampleId, SupportId, SystemEntropy,
+};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -67,7 +69,7 @@ fn pass() -> &'static Pass {
 /// What can be cancelled is a run under way; everything else stays.
 fn things_of(site: &Site, things: &Things, route: &Route, who: Option<&str>) -> Things {
     let mut own = things.clone();
-    if route.name == "use approve" && who == Some("steward") {
+    if ["use approve", "use revoke"].contains(&route.name) && who == Some("steward") {
         // One whose terms leave something to a person.
         let create = "project create --name Ethics --class sandbox --purpose research --term DUO:0000042 --term DUO:0000021 \
                       --granularity panel --framework none --incidental not-reported --basis board --region EU \
@@ -75,6 +77,9 @@ fn things_of(site: &Site, things: &Things, route: &Route, who: Option<&str>) -> 
         let made = site.json("admin", &create.split_whitespace().collect::<Vec<_>>());
         own.project = made["id"].as_str().unwrap().to_owned();
         site.json("manager", &["member", "add", &own.project, "steward", "--role", "data-steward"]);
+        if route.name == "use revoke" {
+            assert!(own.ask(site, "use approve", who).good());
+        }
     }
     if route.name == "consent review" && who == Some("steward") {
         let said = site.json("steward", &["consent", "show", &things.subject]);
@@ -103,12 +108,52 @@ fn things_of(site: &Site, things: &Things, route: &Route, who: Option<&str>) -> 
         assert!(made.good(), "{made:?}");
         own.mapping = made.json()["id"].as_str().unwrap().to_owned();
     }
+    by_exception(site, &mut own, route, who);
     if route.name == "run cancel" && who == Some("analyst") {
         let started = things.ask(site, "run start", who);
         assert!(started.good(), "{started:?}");
         own.run = started.json()["id"].as_str().unwrap().to_owned();
     }
     own
+}
+
+/// A break-glass or a support session, in the state in which who may act on it does.
+fn by_exception(site: &Site, own: &mut Things, route: &Route, who: Option<&str>) {
+    match (route.name, who) {
+        ("break-glass open", Some("doctor")) => own.confirmed(site),
+        ("break-glass close", Some("doctor")) => {
+            // The one that the route before opened.
+            let all = site.json("doctor", &["break-glass", "list", &own.project]);
+            own.glass = all[0]["id"].as_str().unwrap().to_owned();
+        }
+        ("break-glass review", Some("steward")) => own.glass = own.mended(site),
+        ("support ask", Some("support")) => {}
+        ("support approve", Some("manager" | "steward")) => {
+            let all = site.json("manager", &["support", "list", &own.project]);
+            for one in all.as_array().unwrap().iter().filter(|one| one["state"] != "ended") {
+                if one["state"] != "unanswered" {
+                    site.json("manager", &["support", "end", one["id"].as_str().unwrap()]);
+                }
+            }
+            own.support = own.asked(site);
+        }
+        ("support show" | "support end", Some(_)) => {
+            let all = site.json("manager", &["support", "list", &own.project]);
+            own.support = all[0]["id"].as_str().unwrap().to_owned();
+            if route.name == "support end" && ["manager", "steward", "support"].contains(&who.unwrap()) {
+                let open = all
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .find(|one| ["asked", "open"].contains(&text(&one["state"])));
+                own.support = match open {
+                    Some(open) => text(&open["id"]).to_owned(),
+                    None => own.asked(site),
+                };
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The request of a call, by the first new decision. A call that was decided and good leaves its
@@ -243,6 +288,10 @@ fn every_call_leaves_its_events_and_only_those() {
     // The test's own: the proposals that it approves and withdraws, of policies and of an administrator, the run that it cancels, its waiting for runs to end, the project that is shredded.
     let mine = BTreeSet::from([
         "administer-project",
+        "approve-use",
+        "ask-support",
+        "break-glass",
+        "end-exception",
         "create-project",
         "list-own-projects",
         "map-visas",
@@ -250,6 +299,7 @@ fn every_call_leaves_its_events_and_only_those() {
         "propose-policy",
         "start-run",
         "view-consents",
+        "view-project",
         "view-run",
     ]);
     assert!(actions.is_subset(&mine), "{actions:?}");
@@ -402,6 +452,12 @@ fn what_is_elsewhere_and_what_is_not_there_are_told_apart_by_nothing() {
     absent.object = ObjectId::mint(&SystemEntropy).to_string();
     absent.run = RunId::mint(&SystemEntropy).to_string();
     absent.package = PackageId::mint(&SystemEntropy).to_string();
+    let mut things = things;
+    things.glass = things.mended(&site);
+    things.support = things.asked(&site);
+    absent.glass = BreakGlassId::mint(&SystemEntropy).to_string();
+    absent.support = SupportId::mint(&SystemEntropy).to_string();
+    until("the outcomes are written", || open_decisions(&site.events()[began..]).is_empty());
     // What the site notes of itself (an alarm, a lease) falls between any two questions.
     let records = || {
         let by_people =
@@ -435,7 +491,6 @@ fn what_is_elsewhere_and_what_is_not_there_are_told_apart_by_nothing() {
     let mut unknown = things.clone();
     unknown.approval = ApprovalId::mint(&SystemEntropy).to_string();
     unknown.naming = ApprovalId::mint(&SystemEntropy).to_string();
-    let mut things = things;
     things.naming = crate::question::naming(&site, &things);
     for route in ["policy show", "policy withdraw", "policy approve", "administrator approve"] {
         for who in ["foreign", "newcomer"] {

@@ -1,6 +1,7 @@
 //! A user's mistakes: each is told with its code, with what to do next, and with an exit code that blames nobody else.
 
-use crate::site::{PROGRAM, SAMPLE, Site, scratch};
+use crate::http;
+use crate::site::{PROGRAM, SAMPLE, Site, made_data, scratch};
 use serde_json::Value;
 use std::fs;
 use std::net::TcpListener;
@@ -167,4 +168,31 @@ fn a_sample_of_another_patient_is_named_by_its_row() {
     let done = site.run("analyst", &put);
     assert!(done.exit == 2 && done.err.contains("CATALOG-002"), "{} {}", done.exit, done.err);
     assert!(done.err.contains("of row 1") && done.err.contains("hint: "), "{}", done.err);
+}
+
+#[test]
+fn who_withdrew_while_their_reads_were_on_the_way_stays_known() {
+    let site = Site::copy();
+    let project = site.last("analyst", &["project", "list"]);
+    let from = site.room.join("from");
+    made_data(&from, 78, 1);
+    let sheet = from.join("samplesheet.csv");
+    let text = fs::read_to_string(&sheet).unwrap().replace("CASE-0100", "CASE-0178");
+    fs::write(&sheet, &text).unwrap();
+    let sums = fs::read_to_string(from.join("md5sums.txt")).unwrap();
+    let body = serde_json::json!({"sheet": text, "manifest": sums}).to_string();
+    let path = format!("/v1/projects/{project}/packages");
+    let token = site.token("analyst");
+    let begun = http::call(&site.folder, Some(&token), "POST", &path, body.as_bytes()).unwrap();
+    assert!(begun.good(), "{begun:?}");
+    let people = site.json("steward", &["consent", "list", &project]);
+    let theirs = people.as_array().unwrap().iter().find(|one| one["label"] == "CASE-0178").unwrap().clone();
+    site.json("steward", &["consent", "withdraw", theirs["subject"].as_str().unwrap()]);
+    let (sheet, sums) = (sheet.to_str().unwrap(), from.join("md5sums.txt"));
+    // The package that was begun is given up; once more, and it is refused as it was.
+    for _ in 0..2 {
+        let put = ["intake", "put", &project, "--sheet", sheet, "--manifest", sums.to_str().unwrap()];
+        let done = site.run("analyst", &put);
+        assert!(done.exit == 5 && done.err.contains("INTAKE-018"), "{}", done.err);
+    }
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Stdio};
 use totp_rs::{Builder, Secret, Totp};
 
-const PASSWORD: &str = "four words in a row";
+pub const PASSWORD: &str = "four words in a row";
 
 fn begun(site: &Site, who: &str, args: &[&str]) -> Child {
     let mut command = site.command(who, args);
@@ -13,7 +13,7 @@ fn begun(site: &Site, who: &str, args: &[&str]) -> Child {
 }
 
 /// Types lines into a command where nobody can be asked.
-fn typed(site: &Site, who: &str, args: &[&str], lines: &str) -> Done {
+pub fn typed(site: &Site, who: &str, args: &[&str], lines: &str) -> Done {
     let mut child = begun(site, who, args);
     child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -22,7 +22,7 @@ fn typed(site: &Site, who: &str, args: &[&str], lines: &str) -> Done {
 }
 
 /// Sets a password as its owner does, and gives the program that shows the codes.
-fn set(site: &Site, who: &str) -> Totp {
+pub fn set(site: &Site, who: &str) -> Totp {
     let mut child = begun(site, who, &["password", "set"]);
     let mut told = BufReader::new(child.stderr.take().unwrap());
     let mut lines = [String::new(), String::new(), String::new()];
@@ -30,7 +30,7 @@ fn set(site: &Site, who: &str) -> Totp {
         told.read_line(line).unwrap();
     }
     let [_, secret, url] = lines;
-    assert!(url.trim().starts_with("otpauth://totp/Sequestra:reader?secret="), "{url}");
+    assert!(url.trim().starts_with(&format!("otpauth://totp/Sequestra:{who}?secret=")), "{url}");
     let secret = Secret::try_from_base32(secret.trim()).unwrap();
     let totp = Builder::new().with_secret(secret).with_account_name(who).build().unwrap();
     let typed = format!("{PASSWORD}\n{}\n", totp.generate(base::Timestamp::now().as_second().unsigned_abs()));

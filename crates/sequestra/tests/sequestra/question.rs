@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use std::fs;
+use totp_rs::Totp;
 
 /// Who asks: the column's name, and the account; none for somebody who is not signed in.
 pub const CALLERS: &[(&str, Option<&str>)] = &[
@@ -24,6 +25,7 @@ pub const CALLERS: &[(&str, Option<&str>)] = &[
     ("project-administrator", Some("manager")),
     ("honest-broker", Some("broker")),
     ("support-observer", Some("support")),
+    ("emergency", Some("doctor")),
     ("auditor", Some("auditor")),
     ("pipeline-approver", Some("approver")),
     ("platform-administrator", Some("admin")),
@@ -52,6 +54,11 @@ pub struct Things {
     pub naming: String,
     /// A mapping of visas; a fresh one for each who may end it.
     pub mapping: String,
+    /// A break-glass, and a support session.
+    pub glass: String,
+    pub support: String,
+    /// The program that shows the codes of who breaks the glass, and the second that it last showed one for.
+    codes: std::sync::Arc<(Totp, std::sync::Mutex<u64>)>,
     reads: [Vec<u8>; 2],
     sheet: String,
     manifest: String,
@@ -64,11 +71,13 @@ pub struct Things {
 impl Things {
     /// Signs in who is missing from the story, and has a second package begun.
     pub fn gather(site: &Site) -> Self {
-        for name in ["newcomer", "foreign", "support", "spare", "leaver"] {
+        for name in ["newcomer", "foreign", "support", "spare", "leaver", "doctor"] {
             site.invite(name);
         }
+        let codes = (crate::password::set(site, "doctor"), std::sync::Mutex::new(now()));
         let project = site.last("analyst", &["project", "list"]);
         site.json("manager", &["member", "add", &project, "support", "--role", "support-observer"]);
+        site.json("manager", &["member", "add", &project, "doctor", "--role", "emergency"]);
         let elsewhere = [
             "project",
             "create",
@@ -133,6 +142,9 @@ impl Things {
             orphan: orphan(site),
             naming: "apr_00000000000000000000".into(),
             mapping: "vsm_00000000000000000000".into(),
+            glass: "bgl_00000000000000000000".into(),
+            support: "sup_00000000000000000000".into(),
+            codes: std::sync::Arc::new(codes),
             reads: [read("reads_L001_R1.fastq.gz"), read("reads_L001_R2.fastq.gz")],
             sheet: text("samplesheet.csv"),
             manifest: text("md5sums.txt"),
@@ -157,6 +169,40 @@ impl Things {
             http::call(&site.folder, Some(&site.token("analyst")), "PUT", &path, &things.reads[1]).unwrap();
         assert!(sent.good(), "{sent:?}");
         things
+    }
+
+    /// Breaks the glass; what it is called.
+    pub fn broken(&self, site: &Site) -> String {
+        self.confirmed(site);
+        let opened = self.ask(site, "break-glass open", Some("doctor"));
+        assert!(opened.good(), "{opened:?}");
+        opened.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The same, over.
+    pub fn mended(&self, site: &Site) -> String {
+        let glass = self.broken(site);
+        site.json("doctor", &["break-glass", "close", &glass]);
+        glass
+    }
+
+    /// Asks for a support session; what it is called.
+    pub fn asked(&self, site: &Site) -> String {
+        let asked = self.ask(site, "support ask", Some("support"));
+        assert!(asked.good(), "{asked:?}");
+        asked.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Who breaks the glass confirms by the next code that counts.
+    pub fn confirmed(&self, site: &Site) {
+        let (totp, last) = &*self.codes;
+        let mut last = last.lock().unwrap();
+        // Each code counts once, and one of the next half minute already.
+        until("a code counts that was not shown yet", || *last / 30 < (now() + 30) / 30);
+        *last = (*last + 30).max(now());
+        let typed = format!("{}\n{}\n", crate::password::PASSWORD, totp.generate(*last));
+        let done = crate::password::typed(site, "doctor", &["confirm", "--password"], &typed);
+        assert_eq!(done.exit, 0, "{}", done.err);
     }
 
     /// Asks one route as an account.
@@ -189,6 +235,8 @@ impl Things {
             .replace("{about}", about)
             .replace("{service}", &self.service)
             .replace("{mapping}", &self.mapping)
+            .replace("{glass}", &self.glass)
+            .replace("{support}", &self.support)
             .replace("{issuer}", "elsewhere")
             .replace("{passkey}", "crd_00000000000000000000")
             .replace("{session}", "sgn_00000000000000000000")
@@ -257,6 +305,7 @@ impl Things {
                 json!({"form": "broad-1", "terms": ["DUO:0000042"], "document": "07".repeat(32)})
             }
             "consent withdraw" => json!({}),
+            "use revoke" => json!({"reason": "a second look"}),
             "consent review" => json!({"newest": self.said}),
             "use approve" => json!({
                 "reasons": ["an ethics approval is not on record, and the terms have DUO:0000021 IRB [DUO:0000042 DUO:0000021]"],
@@ -274,7 +323,11 @@ impl Things {
             "package file" if who == "analyst" => return self.reads[0].clone(),
             "reference file" => return self.fasta.clone(),
             "object get" => json!({"recipient": self.recipient, "reason": "a second look"}),
-            "object hold" | "object lift" | "object delete" => json!({"reason": "a second look"}),
+            "object hold" | "object lift" | "object delete" | "break-glass open" | "support ask" => {
+                json!({"reason": "a second look"})
+            }
+            "break-glass review" => json!({"justified": true, "reason": "a second look"}),
+            "support approve" => json!({}),
             "archive check" => json!({"objects": [self.object]}),
             "archive scrub" => json!({"all": true}),
             "backup create" => {
@@ -292,6 +345,10 @@ impl Things {
         };
         serde_json::to_vec(&value).unwrap()
     }
+}
+
+fn now() -> u64 {
+    base::Timestamp::now().as_second().unsigned_abs()
 }
 
 /// The subject of a sample.
@@ -374,6 +431,9 @@ fn unused() -> String {
 /// The routes in an order in which each can be done after those before it.
 pub fn in_order() -> Vec<&'static Route> {
     let last = ["site lock", "session end"];
-    let middle = ROUTES.iter().filter(|route| !last.contains(&route.name));
+    // Where so many wrong passwords come from as the other routes are asked with, no right one counts any more.
+    let (first, rest): (Vec<&Route>, Vec<&Route>) =
+        ROUTES.iter().partition(|route| route.name.starts_with("break-glass "));
+    let middle = first.into_iter().chain(rest).filter(|route| !last.contains(&route.name));
     middle.chain(last.iter().map(|name| api::route::named(name).unwrap())).collect()
 }

@@ -99,15 +99,38 @@ impl Map {
             gone: BTreeSet::new(),
         };
         let mut seen = BTreeMap::new();
+        let mut asked = Vec::new();
         for person in people {
             let lookup = self.lookup(permit, issuer, person)?;
             if seen.insert(lookup.clone(), person.row).is_some() {
                 let why = "the record number is that of another patient in the sheet";
                 return Err(Error::Ambiguous { row: person.row, why });
             }
+            asked.push((person, lookup));
+        }
+        self.record_found(permit, asked.iter().map(|(_, lookup)| lookup)).await?;
+        for (person, lookup) in asked {
             self.meet_one(permit, tx, (person, lookup), &mut learned).await?;
         }
         Ok(learned)
+    }
+
+    /// Who is in the map already is told by the answer, so that stands on their chain before a value of theirs is opened.
+    async fn record_found(
+        &self,
+        permit: &Permit<Split, Project>,
+        lookups: impl Iterator<Item = &Vec<u8>>,
+    ) -> Result<(), Error> {
+        let mut found = Vec::new();
+        for lookup in lookups {
+            let row = identity::Entity::find().filter(identity::Column::Lookup.eq(lookup.clone()));
+            found.extend(row.one(self.own.reader()).await?.map(|row| row.subject));
+        }
+        for some in found.chunks(NAMED_AT_ONCE) {
+            let event = permit.event(What::IdentityRecorded {}).in_project(permit.project().cloned());
+            self.audit.gate(&event.about(some.iter().cloned())).await?;
+        }
+        Ok(())
     }
 
     fn lookup(

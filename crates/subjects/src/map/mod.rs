@@ -15,7 +15,7 @@ pub use learn::{BIRTH, Fact, LABEL, Learned, NAME, NUMBER, OTHER, Person, SAMPLE
 use crate::Error;
 use crate::table::{OF_THE_MAP, identity, map};
 use audit::Audit;
-use base::{Entropy, Sensitive, SubjectId};
+use base::{Entropy, ProjectId, Sensitive, SubjectId};
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use db::{Db, Tx};
 use keys::{Keys, MapKeys};
@@ -112,19 +112,29 @@ impl Map {
         &self.own
     }
 
-    /// Removes the rows of subjects that have no key: they were erased, or never came to be. Gives how many subjects
-    /// those were. It takes no permit: what goes cannot be read.
+    /// Removes the rows of subjects that have no key, or whose project has none: they were erased, or never came to be. Gives how many
+    /// subjects those were. It takes no permit: what goes cannot be read.
     pub async fn forget_erased(&self) -> Result<u64, Error> {
-        let ids: Vec<String> = identity::Entity::find()
+        // Keys of a sheet that is being split are there for everybody once its transaction ended: this waits for it.
+        let turn = self.db.begin_without_decision().await?;
+        let rows: Vec<(String, String)> = identity::Entity::find()
             .select_only()
-            .column(identity::Column::Subject)
+            .columns([identity::Column::Subject, identity::Column::Project])
             .distinct()
             .into_tuple()
             .all(self.own.reader())
             .await?;
-        let ids: BTreeSet<SubjectId> =
-            ids.iter().map(|id| id.parse()).collect::<Result<_, _>>().map_err(|_| Error::Entry)?;
-        let gone = self.keys.without_key(self.db.reader(), &ids).await?;
+        let entry = |(subject, project): (String, String)| Ok((subject.parse()?, project.parse()?));
+        let ids: BTreeSet<(SubjectId, ProjectId)> = rows
+            .into_iter()
+            .map(entry)
+            .collect::<Result<_, base::ParseIdError>>()
+            .map_err(|_| Error::Entry)?;
+        let (subjects, projects) = ids.iter().cloned().unzip::<_, _, BTreeSet<_>, BTreeSet<_>>();
+        let erased = self.keys.without_key(&*turn, &projects).await?;
+        let mut gone = self.keys.without_key(&*turn, &subjects).await?;
+        gone.extend(ids.into_iter().filter(|(_, of)| erased.contains(of)).map(|(subject, _)| subject));
+        drop(turn);
         if gone.is_empty() {
             return Ok(0);
         }

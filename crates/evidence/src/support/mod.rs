@@ -1,0 +1,3 @@
+//! Support: what helpers see, and what they never learn.
+
+pub mod bundle;
