@@ -1,5 +1,6 @@
 //! From a caller and a question to a permit.
 
+use crate::action::{changes, verb_of};
 use crate::caller::Act;
 use crate::exception::is_exception;
 use crate::judge::{Checks, Judge, Judgement};
@@ -8,18 +9,14 @@ use crate::settings::Checked;
 use crate::terminal::Terminals;
 use crate::thing::Thing;
 use crate::verb::Verb;
-use crate::{Caller, Error, Facts, Place, Unusable};
+use crate::{Ask, Caller, Error, Facts, Place};
 use audit::field::{SealedField, Whose};
-use audit::{Actor, Audit, Event, FieldSealer, Outcome, What};
-use base::{Boxed, Clock, Entropy, Id, ProjectId, Role, Sensitive, SubjectId, UserId};
+use audit::{Actor, Audit, Event, FieldSealer, What};
+use base::{Boxed, Clock, Entropy, Id, ProjectId, Role, SubjectId};
 use db::Db;
 use policy::{Action, Policies, Request, Resource};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-/// Most ids that one outcome names. Each takes some sixty bytes of an event, of which the ledger
-/// takes 65,535.
-const NAMED_AT_ONCE: usize = 400;
 
 /// The door: accounts, sessions, grants and decisions. Cheap to clone.
 #[derive(Clone)]
@@ -48,77 +45,11 @@ pub(crate) struct Inner {
     pub exceptions: OnceLock<crate::Exceptions>,
 }
 
-/// What is allowed while the site changes nothing: what ends something, and what makes room.
-const STILL_ALLOWED: &[Action] = &[
-    Action::LockSite,
-    Action::CancelRun,
-    Action::DeleteObject,
-    Action::SetHold,
-    Action::WithdrawConsent,
-    Action::EndException,
-    // An emergency does not wait for room; what it writes is little.
-    Action::BreakGlass,
-];
-/// The record's word for data of which nobody can say whether it may be used.
-const NOT_KNOWN: &str = "use-not-known";
-/// What content is used by. What only lists, brings in or keeps is no use of it.
-const USES: &[Action] = &[Action::StartRun, Action::ViewVariants, Action::DownloadObject];
-/// The record's word for why such a decision denies.
+/// The record's word for why a decision denies while the site changes nothing.
 const READ_ONLY: &str = "site-read-only";
 
 /// Bytes of a reason that a record takes.
 const LONGEST_REASON: usize = 2000;
-
-/// A question: may the caller do this to these things?
-#[derive(Debug)]
-pub struct Ask<T: Thing> {
-    action: Action,
-    things: BTreeSet<T::Id>,
-    about: Vec<String>,
-    reason: Option<Sensitive<String>>,
-    target: Option<UserId>,
-}
-
-impl<T: Thing> Clone for Ask<T> {
-    fn clone(&self) -> Self {
-        Self {
-            action: self.action,
-            things: self.things.clone(),
-            about: self.about.clone(),
-            reason: self.reason.clone(),
-            target: self.target.clone(),
-        }
-    }
-}
-
-impl<T: Thing> Ask<T> {
-    /// Asks for `action` on `things`, which all belong to one project or to the site.
-    pub fn new(action: Action, things: impl IntoIterator<Item = T::Id>) -> Self {
-        Self { action, things: things.into_iter().collect(), about: Vec::new(), reason: None, target: None }
-    }
-
-    /// Names further things that the record should stand with, such as the sample of an object.
-    #[must_use]
-    pub fn about(mut self, ids: impl IntoIterator<Item = String>) -> Self {
-        self.about.extend(ids);
-        self
-    }
-
-    /// Gives the person's own words for why. They are recorded sealed.
-    #[must_use]
-    pub fn because(mut self, reason: Option<Sensitive<String>>) -> Self {
-        self.reason = reason;
-        self
-    }
-
-    /// Names the account whose rights the act changes, who would get a project, or whose request is approved.
-    #[must_use]
-    pub fn target(mut self, account: &UserId) -> Self {
-        self.target = Some(account.clone());
-        self.about.push(account.to_string());
-        self
-    }
-}
 
 impl Access {
     /// Makes the door. [`Access::attach`] follows before the first decision about a thing.
@@ -300,7 +231,7 @@ impl Access {
                 refused => refused,
             });
         }
-        let about = ids(&ask);
+        let about = ask.ids();
         caller.push(Act { decision: committed, project: place.project.clone(), about, unwraps: 0 });
         let ground = Ground {
             things: ask.things,
@@ -328,36 +259,12 @@ impl Access {
         self.decide_unless(None, permit.caller(), again).await
     }
 
-    /// Records the outcome of every decision of the request that has none yet. An event has a size
-    /// limit, so a long list of what was made is spread over several outcomes of the decision.
-    pub async fn close(&self, caller: &Caller, ended: Ended<'_>) -> Result<(), Error> {
-        // What left is told once, however often it was decided while it did.
-        let mut bytes = ended.released;
-        for act in caller.take() {
-            let (result, code) = match ended.code {
-                None => (Outcome::Done, None),
-                Some(code) => (Outcome::Failed, Some(code.to_owned())),
-            };
-            let stored = self.inner.db.watermark().is_some_and(|position| position >= act.decision);
-            let mut unwraps = Some(act.unwraps).filter(|count| *count > 0);
-            let named: Vec<String> = act.about.into_iter().chain(ended.made.iter().cloned()).collect();
-            for some in named.chunks(NAMED_AT_ONCE) {
-                let (decision, code) = (act.decision, code.clone());
-                let (bytes, unwraps) = (bytes.take(), unwraps.take());
-                let what = What::Outcome { decision, result, stored, code, bytes, unwraps };
-                let event = caller.event(what).in_project(act.project.clone()).about(some.iter().cloned());
-                self.inner.audit.follow(&event).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// The class of a project, as far as it is known.
     pub(crate) async fn class_of(&self, project: &ProjectId) -> Result<Option<base::Class>, Error> {
         Ok(self.place_of(project.as_str()).await?.and_then(|place| place.class))
     }
 
-    async fn place_of_all<T: Thing>(&self, ask: &Ask<T>) -> Result<Option<Place>, Error> {
+    pub(crate) async fn place_of_all<T: Thing>(&self, ask: &Ask<T>) -> Result<Option<Place>, Error> {
         let mut common: Option<Place> = None;
         for thing in &ask.things {
             let Some(place) = self.place_of(thing.as_str()).await? else { return Ok(None) };
@@ -481,7 +388,7 @@ impl Access {
             sealed_reason,
             sealed_under: sealed_under.flatten(),
         };
-        let mut event = caller.event(what).in_project(project).about(ids(ask));
+        let mut event = caller.event(what).in_project(project).about(ask.ids());
         event.purpose = place.and_then(|p| p.purpose.clone());
         Ok(self.inner.audit.gate(&event).await?.position)
     }
@@ -534,49 +441,6 @@ impl Access {
         Ok(hindered.map(|why| (vec![READ_ONLY.to_owned()], Error::ReadOnly(why))))
     }
 
-    /// Whether the things of a question may be used now, whoever asks. It is no decision: nothing is recorded, nothing given.
-    ///
-    /// # Errors
-    /// Nobody can say now.
-    pub async fn is_usable<T: Thing>(&self, ask: &Ask<T>) -> Result<bool, Error> {
-        let Some(place) = self.place_of_all::<T>(ask).await? else { return Ok(false) };
-        Ok(self.refusals(ask, &place).await?.is_empty())
-    }
-
-    /// The same for a decision: the rules, for the record, and what is said.
-    ///
-    /// INVARIANT (use-is-asked): no policy stands above what people agreed to; it is asked for each decision anew, also
-    /// for those that renew a permit. What cannot be read allows nothing, and is on record as any other refusal.
-    async fn unusable<T: Thing>(&self, ask: &Ask<T>, place: &Place) -> Option<(Vec<String>, Error)> {
-        let why = match self.refusals(ask, place).await {
-            Ok(why) if why.is_empty() => return None,
-            Ok(why) => why,
-            Err(cause) => return Some((vec![NOT_KNOWN.to_owned()], cause)),
-        };
-        let rules: BTreeSet<&str> = why.iter().map(|one| one.rule).collect();
-        let words: BTreeSet<&str> = why.iter().map(|one| one.why.as_str()).collect();
-        let said = words.into_iter().collect::<Vec<_>>().join("; ");
-        Some((rules.into_iter().map(str::to_owned).collect(), Error::NotUsable(said)))
-    }
-
-    /// Why the things may not be used, if it is their content that is asked for.
-    async fn refusals<T: Thing>(&self, ask: &Ask<T>, place: &Place) -> Result<Vec<Unusable>, Error> {
-        let things: Vec<String> = ask.things.iter().map(|id| id.as_str().to_owned()).collect();
-        self.against_use(ask.action, place.project.as_ref(), &things).await
-    }
-
-    /// What stands against an action that opens content, on these things of a project; of no thing, on its terms alone.
-    pub(crate) async fn against_use(
-        &self,
-        action: Action,
-        project: Option<&ProjectId>,
-        things: &[String],
-    ) -> Result<Vec<Unusable>, Error> {
-        let Some(project) = project.filter(|_| USES.contains(&action)) else { return Ok(Vec::new()) };
-        let facts = self.inner.facts.get().ok_or(Error::NotFound)?;
-        facts.usable(project, things).await.map_err(Error::Facts)
-    }
-
     fn roles_of<'a>(
         &'a self,
         caller: &'a Caller,
@@ -604,17 +468,6 @@ impl Access {
     }
 }
 
-/// How a request ended, for the outcome of its decisions.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Ended<'a> {
-    /// The error's code, when it failed.
-    pub code: Option<&'a str>,
-    /// Bytes of protected data that left.
-    pub released: Option<u64>,
-    /// Ids of what it made.
-    pub made: &'a [String],
-}
-
 /// What decided, for the record.
 struct By {
     allowed: bool,
@@ -629,69 +482,6 @@ struct Roles {
     project: BTreeSet<Role>,
     /// The grants that they come from.
     grants: Vec<String>,
-}
-
-fn ids<T: Thing>(ask: &Ask<T>) -> Vec<String> {
-    ask.things.iter().map(|id| id.as_str().to_owned()).chain(ask.about.iter().cloned()).collect()
-}
-
-/// The verb that an allowed action gives.
-pub(crate) const fn verb_of(action: Action) -> &'static str {
-    match action {
-        Action::ViewSiteStatus
-        | Action::ListOwnProjects
-        | Action::ViewProject
-        | Action::ViewSamples
-        | Action::ViewConsents
-        | Action::DiscoverIdentifiers
-        | Action::ViewRun
-        | Action::ViewReceipt
-        | Action::SearchAudit
-        | Action::ViewTools
-        | Action::ViewStorage
-        | Action::ViewReferences
-        | Action::SearchAuditSite
-        | Action::ViewPolicy
-        | Action::ExplainAccess
-        | Action::ExplainAccessSite
-        | Action::VerifyLedger => crate::verb::View::NAME,
-        Action::ViewVariants => crate::verb::Read::NAME,
-        Action::DownloadObject => crate::verb::Release::NAME,
-        Action::Ingest => crate::verb::Write::NAME,
-        Action::StartRun => crate::verb::Run::NAME,
-        Action::SplitIdentity => crate::verb::Split::NAME,
-        Action::ReIdentify => crate::verb::Identify::NAME,
-        Action::LockSite
-        | Action::ManageKeys
-        | Action::ShredKeys
-        | Action::SetHold
-        | Action::LiftHold
-        | Action::DeleteObject
-        | Action::CheckStorage
-        | Action::MakeBackup
-        | Action::ManageAccounts
-        | Action::ProposePolicy
-        | Action::ApprovePolicy
-        | Action::CreateProject
-        | Action::NameAdministrator
-        | Action::AdministerProject
-        | Action::MapVisas
-        | Action::RecordConsent
-        | Action::WithdrawConsent
-        | Action::ApproveUse
-        | Action::BreakGlass
-        | Action::ReviewBreakGlass
-        | Action::EndException
-        | Action::AskSupport
-        | Action::ApproveSupport
-        | Action::CancelRun
-        | Action::RegisterTool
-        | Action::RegisterReference => crate::verb::Manage::NAME,
-    }
-}
-
-fn changes(action: Action) -> bool {
-    action.changes_state() && !STILL_ALLOWED.contains(&action)
 }
 
 /// Someone without any role in a project learns nothing of its things, not even that they exist.

@@ -5,7 +5,8 @@
 //! policies answer is recorded, denials too; what an account may not see is "not found".
 //!
 //! * [`permit`]: the lease that functions on protected data ask for
-//! * [`decide`]: from a caller and a question to a permit
+//! * [`ask`], [`decide`], [`outcome`]: from a caller and a question to a permit, and what came of it; `action`: what an action gives;
+//!   [`usable`]: what stands against a use, whoever asks
 //! * [`caller`]: who asks, and the acts of one request
 //! * `judge`: the policies in force, and the check of their compiled form
 //! * [`proposal`]: a site's own policies, by two people
@@ -27,6 +28,7 @@
 //! * `standing`: whether somebody whose request goes on may still ask
 
 pub mod account;
+pub mod ask;
 pub mod assertion;
 pub mod break_glass;
 pub mod caller;
@@ -42,6 +44,7 @@ pub mod mapping;
 pub mod naming;
 pub mod network;
 pub mod oidc;
+pub mod outcome;
 pub mod passkey;
 pub mod passport;
 pub mod password;
@@ -56,8 +59,10 @@ pub mod settings;
 pub mod signed;
 pub mod support;
 pub mod terminal;
+pub mod usable;
 pub mod visa;
 
+mod action;
 mod ceremony;
 mod condition;
 mod error;
@@ -68,9 +73,10 @@ mod table;
 mod token;
 
 pub use account::Account;
+pub use ask::Ask;
 pub use break_glass::{BreakGlass, Review, Stands};
 pub use caller::Caller;
-pub use decide::{Access, Ask};
+pub use decide::Access;
 pub use error::Error;
 pub use exception::Exceptions;
 pub use explain::Explanation;
@@ -80,6 +86,7 @@ pub use issuer::Issuers;
 pub use judge::Checks;
 pub use limits::Limits;
 pub use naming::Naming;
+pub use outcome::Ended;
 pub use passkey::Passkeys;
 pub use permit::{Permit, thing, verb};
 pub use policy::{Action, Interpreted, Network};

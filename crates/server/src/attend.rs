@@ -5,7 +5,7 @@ use crate::door::Peer;
 use crate::failure::{Code, Error};
 use crate::observe::Seen;
 use crate::{Failure, Site};
-use access::decide::Ended;
+use access::Ended;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts as Head;
 use axum::http::{Extensions, StatusCode};

@@ -1,11 +1,10 @@
 //! Who administers projects, and how two people name somebody where nobody does.
 
 use crate::rights::{DAY, administrator, on_site, spine_at_noon};
-use access::decide::Ended;
 use access::naming::Refused;
 use access::thing::Site;
 use access::verb::Manage;
-use access::{Action, Ask, Caller, Error, Grant, Naming, Permit};
+use access::{Action, Ask, Caller, Ended, Error, Grant, Naming, Permit};
 use audit::What;
 use base::{ApprovalId, Class, Fault, Id, ProjectId, Role, SystemEntropy, UserId};
 use db::sea_orm::ConnectionTrait;

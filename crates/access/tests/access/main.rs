@@ -19,10 +19,9 @@ mod terminals;
 mod usable;
 mod visas;
 
-use access::decide::Ended;
 use access::thing::{Project, Site};
 use access::verb::{Manage, Read, View};
-use access::{Action, Ask, Error, Permit};
+use access::{Action, Ask, Ended, Error, Permit};
 use audit::{Actor, Event, What};
 use base::{Class, Clock, FixedClock, ForwardClock, Id, ReadsetId, RequestId, Role, SystemEntropy};
 use std::sync::Arc;

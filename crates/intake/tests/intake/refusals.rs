@@ -40,7 +40,7 @@ async fn a_sheet_with_identifiers_leaves_a_decision_and_its_outcome_alone() {
     }
     let rows = site.rows().await;
     site.assert_empty(&rows, "identifiers");
-    let ended = access::decide::Ended { code: Some(error.code()), ..Default::default() };
+    let ended = access::Ended { code: Some(error.code()), ..Default::default() };
     site.spine.access.close(analyst, ended).await.unwrap();
     // A gate event waits for all before it.
     let next = site.permit().await.decision();

@@ -1,11 +1,8 @@
 //! What refuses a key.
 
 use crate::site::TestSite;
-use access::Action;
-use access::Ask;
-use access::decide::Ended;
 use access::verb::Read;
-use access::{Permit, thing::Object};
+use access::{Action, Ask, Ended, Permit, thing::Object};
 use audit::What;
 use base::{Class, Id, ObjectId, ProjectId, SystemEntropy};
 use keys::{Binding, Custody, Error};

@@ -1,0 +1,62 @@
+//! What is asked: may the caller do this to these things?
+
+use crate::thing::Thing;
+use base::{Id, Sensitive, UserId};
+use policy::Action;
+use std::collections::BTreeSet;
+
+/// A question: may the caller do this to these things?
+#[derive(Debug)]
+pub struct Ask<T: Thing> {
+    pub(crate) action: Action,
+    pub(crate) things: BTreeSet<T::Id>,
+    pub(crate) about: Vec<String>,
+    pub(crate) reason: Option<Sensitive<String>>,
+    pub(crate) target: Option<UserId>,
+}
+
+impl<T: Thing> Clone for Ask<T> {
+    fn clone(&self) -> Self {
+        Self {
+            action: self.action,
+            things: self.things.clone(),
+            about: self.about.clone(),
+            reason: self.reason.clone(),
+            target: self.target.clone(),
+        }
+    }
+}
+
+impl<T: Thing> Ask<T> {
+    /// Asks for `action` on `things`, which all belong to one project or to the site.
+    pub fn new(action: Action, things: impl IntoIterator<Item = T::Id>) -> Self {
+        Self { action, things: things.into_iter().collect(), about: Vec::new(), reason: None, target: None }
+    }
+
+    /// Names further things that the record should stand with, such as the sample of an object.
+    #[must_use]
+    pub fn about(mut self, ids: impl IntoIterator<Item = String>) -> Self {
+        self.about.extend(ids);
+        self
+    }
+
+    /// Gives the person's own words for why. They are recorded sealed.
+    #[must_use]
+    pub fn because(mut self, reason: Option<Sensitive<String>>) -> Self {
+        self.reason = reason;
+        self
+    }
+
+    /// Names the account whose rights the act changes, who would get a project, or whose request is approved.
+    #[must_use]
+    pub fn target(mut self, account: &UserId) -> Self {
+        self.target = Some(account.clone());
+        self.about.push(account.to_string());
+        self
+    }
+
+    /// What the record stands with: the things, and what was named beside them.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.things.iter().map(|id| id.as_str().to_owned()).chain(self.about.iter().cloned()).collect()
+    }
+}
