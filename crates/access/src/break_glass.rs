@@ -139,8 +139,7 @@ impl Access {
         &self,
         permit: &Permit<Manage, thing::BreakGlass>,
     ) -> Result<BreakGlass, Error> {
-        let id = permit.things().first().ok_or(Error::NotFound)?;
-        permit.covers(id)?;
+        let id = permit.one()?;
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;
         let glass = from_row(self.exception(&*tx, id.as_str()).await?)?;
@@ -165,8 +164,7 @@ impl Access {
         justified: bool,
         reason: &Sensitive<String>,
     ) -> Result<BreakGlass, Error> {
-        let id = permit.things().first().ok_or(Error::NotFound)?;
-        permit.covers(id)?;
+        let id = permit.one()?;
         let by = permit.caller().own()?;
         let sealed_reason = self.seal_words(permit.in_project()?, reason).await?;
         let tx = self.inner.db.begin(permit.decision()).await?;
@@ -187,13 +185,8 @@ impl Access {
         let event = permit.event(what).in_project(Some(glass.project.clone())).about(about);
         self.inner.audit.gate(&event).await?;
         let at = self.inner.clock.now();
-        exception::Entity::update_many()
-            .col_expr(exception::Column::Judge, Expr::value(by.to_string()))
-            .col_expr(exception::Column::JudgedAt, Expr::value(at.as_second()))
-            .col_expr(exception::Column::Justified, Expr::value(justified))
-            .filter(exception::Column::Id.eq(id.to_string()))
-            .exec(&*tx)
-            .await?;
+        let found = (exception::Column::Justified, Expr::value(justified));
+        self.judge_exception(&tx, id.as_str(), (by, at), found).await?;
         tx.commit().await?;
         Ok(BreakGlass { review: Some(Review { by: by.clone(), at, justified }), ..glass })
     }

@@ -279,6 +279,24 @@ impl Access {
         Ok(())
     }
 
+    /// Notes who judged one, when, and what they found.
+    pub(crate) async fn judge_exception(
+        &self,
+        tx: &Tx,
+        id: &str,
+        (by, at): (&UserId, Timestamp),
+        (what, found): (exception::Column, Expr),
+    ) -> Result<(), Error> {
+        exception::Entity::update_many()
+            .col_expr(exception::Column::Judge, Expr::value(by.to_string()))
+            .col_expr(exception::Column::JudgedAt, Expr::value(at.as_second()))
+            .col_expr(what, found)
+            .filter(exception::Column::Id.eq(id))
+            .exec(&**tx)
+            .await?;
+        Ok(())
+    }
+
     /// Notes that one has ended and takes the role that it gave, on record. What it gave has ended with it anyway where
     /// the clock says so.
     pub(crate) async fn end_exception(&self, tx: &Tx, caller: &Caller, id: &str) -> Result<(), Error> {

@@ -197,6 +197,15 @@ impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
         if self.things.contains(id) { Ok(()) } else { Err(Error::NotCovered(id.as_str().to_owned())) }
     }
 
+    /// The thing of a permit for one thing. Fails when the permit has ended.
+    pub fn one(&self) -> Result<&T::Id, Error> {
+        self.live()?;
+        match (self.things.first(), self.things.len()) {
+            (Some(id), 1) => Ok(id),
+            _ => Err(Error::NotFound),
+        }
+    }
+
     /// Counts one unwrapping of a key, before it happens. The decision is the record of who may and why;
     /// how many keys were used stands in its outcome.
     ///

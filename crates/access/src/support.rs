@@ -120,8 +120,7 @@ impl Access {
         permit: &Permit<Manage, thing::Support>,
         until: Option<Timestamp>,
     ) -> Result<Support, Error> {
-        let id = permit.things().first().ok_or(Error::NotFound)?;
-        permit.covers(id)?;
+        let id = permit.one()?;
         let (by, at, until) = (permit.caller().own()?, self.inner.clock.now(), self.support_end(until)?);
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;
@@ -139,13 +138,8 @@ impl Access {
         fit_for(&*tx, account, permit.class()).await?;
         let event = permit.event(What::SupportApproved { until }).in_project(Some(project.clone()));
         self.inner.audit.gate(&event.about([id.to_string(), account.to_string()])).await?;
-        exception::Entity::update_many()
-            .col_expr(exception::Column::Judge, Expr::value(by.to_string()))
-            .col_expr(exception::Column::JudgedAt, Expr::value(at.as_second()))
-            .col_expr(exception::Column::Until, Expr::value(until.as_second()))
-            .filter(exception::Column::Id.eq(id.to_string()))
-            .exec(&*tx)
-            .await?;
+        let found = (exception::Column::Until, Expr::value(until.as_second()));
+        self.judge_exception(&tx, id.as_str(), (by, at), found).await?;
         let through = ByException::Support(id.clone());
         self.insert_by_exception(&tx, permit.caller(), (account, project), through, until).await?;
         tx.commit().await?;
@@ -154,8 +148,7 @@ impl Access {
 
     /// Ends a session, or takes a request back: by who asked, or by those of the project who may let support in.
     pub async fn end_support(&self, permit: &Permit<Manage, thing::Support>) -> Result<Support, Error> {
-        let id = permit.things().first().ok_or(Error::NotFound)?;
-        permit.covers(id)?;
+        let id = permit.one()?;
         let user = permit.caller().own()?;
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;
@@ -182,8 +175,7 @@ impl Access {
 
     /// The permit's session.
     pub async fn support_session(&self, permit: &Permit<View, thing::Support>) -> Result<Support, Error> {
-        let id = permit.things().first().ok_or(Error::NotFound)?;
-        permit.covers(id)?;
+        let id = permit.one()?;
         from_row(self.exception(self.inner.db.reader(), id.as_str()).await?)
     }
 

@@ -42,22 +42,12 @@ fn screening_of_sheets_and_headers() {
     assert_eq!((found.total(), clean.total()), (1.0, 1.0));
 }
 
+/// Kinds with a form of their own, as they stand in a value by themselves.
+const EACH: &[&str] =
+    &["accession", "accession_initials", "dob", "mrn", "national_id", "phone", "sample_tag", "ip", "host"];
 /// Kinds with a form of their own, by where they are planted.
 const FORMED: &[(&str, &[&str])] = &[
-    (
-        "@RG SM",
-        &[
-            "accession",
-            "accession_initials",
-            "dob",
-            "mrn",
-            "national_id",
-            "phone",
-            "sample_tag",
-            "ip",
-            "host",
-        ],
-    ),
+    ("@RG SM", EACH),
     // A compact date or a number by itself, in prose, is found behind a word that says what it is.
     ("@RG DS", &["accession", "accession_initials", "phone", "sample_tag", "ip", "host"]),
     ("@CO", &["accession", "accession_initials", "phone", "sample_tag", "ip", "host"]),
@@ -77,20 +67,7 @@ const FORMED: &[(&str, &[&str])] = &[
         ],
     ),
     ("read name", &["accession", "accession_initials", "dob", "national_id", "sample_tag"]),
-    (
-        "parameter",
-        &[
-            "accession",
-            "accession_initials",
-            "dob",
-            "mrn",
-            "national_id",
-            "phone",
-            "sample_tag",
-            "ip",
-            "host",
-        ],
-    ),
+    ("parameter", EACH),
     (
         "file name",
         &["accession", "accession_initials", "dob", "mrn", "national_id", "phone", "sample_tag", "host"],

@@ -3,7 +3,7 @@
 use crate::attend::{Signed, made};
 use crate::body::{Json, blocking, id};
 use crate::people::{SOON_SECONDS, known, wire};
-use crate::policy::{NOBODY, account};
+use crate::policy::{account, or_nobody};
 use crate::{Failure, Site};
 use access::naming::Refused;
 use access::thing;
@@ -56,10 +56,7 @@ pub(crate) async fn propose(
     Json(body): Json<NewAdministrator>,
 ) -> Result<Response, Failure> {
     let target = known(&site, &body.account).await?;
-    let asked = match &target {
-        Some(target) => target.clone(),
-        None => id(NOBODY)?,
-    };
+    let asked = or_nobody(target.as_ref())?;
     let ask = ask(&site, [body.project.to_string()]).target(&asked);
     let permit: Permit<Manage, thing::Site> = site.access.decide(&caller, ask).await?;
     let target = target.ok_or_else(|| access::Error::no_account(&body.account))?;
@@ -75,15 +72,11 @@ pub(crate) async fn approve(
     Path(approval): Path<String>,
 ) -> Result<Answer<wired::Naming>, Failure> {
     let approval: ApprovalId = id(&approval)?;
-    // Whoever may approve nothing is told the same of one that is there and one that is not.
     let proposed = match site.access.naming(&approval).await {
         Err(access::Error::Naming(Refused::Gone)) => None,
         found => Some(found?),
     };
-    let by = match &proposed {
-        Some(proposed) => proposed.by.clone(),
-        None => id(NOBODY)?,
-    };
+    let by = or_nobody(proposed.as_ref().map(|proposed| &proposed.by))?;
     let _: Permit<Manage, thing::Site> =
         site.access.decide(&caller, ask(&site, [approval.to_string()]).target(&by)).await?;
     let proposed = proposed.ok_or(access::Error::from(Refused::Gone))?;

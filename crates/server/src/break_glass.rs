@@ -2,7 +2,7 @@
 
 use crate::attend::{Signed, made};
 use crate::body::{Json, id};
-use crate::policy::{NOBODY, account};
+use crate::policy::{account, or_nobody};
 use crate::{Failure, Site};
 use access::thing::{self, Project};
 use access::verb::{Manage, View};
@@ -77,10 +77,7 @@ pub(crate) async fn review(
     Json(body): Json<NewReview>,
 ) -> Result<Answer<wired::BreakGlass>, Failure> {
     let glass: BreakGlassId = id(&glass)?;
-    let holder = match site.access.holder_of(glass.as_str()).await? {
-        Some(holder) => holder,
-        None => id(NOBODY)?,
-    };
+    let holder = or_nobody(site.access.holder_of(glass.as_str()).await?.as_ref())?;
     let reason = Sensitive::new(body.reason);
     let ask = Ask::<thing::BreakGlass>::new(Action::ReviewBreakGlass, [glass]).target(&holder);
     let ask = ask.because(Some(reason.clone()));

@@ -17,8 +17,8 @@ use axum::response::Response;
 use base::{ApprovalId, UserId};
 use std::collections::BTreeMap;
 
-/// Whose a proposal is that is not there.
-pub(crate) const NOBODY: &str = "usr_00000000000000000000";
+/// Whose something is that is not there.
+const NOBODY: &str = "usr_00000000000000000000";
 
 pub(crate) async fn list(
     State(site): State<Site>,
@@ -82,15 +82,11 @@ pub(crate) async fn approve(
     Path(approval): Path<String>,
 ) -> Result<Answer<Proposal>, Failure> {
     let approval: ApprovalId = id(&approval)?;
-    // Whoever may approve nothing is told the same of one that is there and one that is not.
     let proposal = match site.access.proposal(&approval).await {
         Err(access::Error::NotFound) => None,
         found => Some(found?),
     };
-    let by = match &proposal {
-        Some(proposal) => proposal.by.clone(),
-        None => id(NOBODY)?,
-    };
+    let by = or_nobody(proposal.as_ref().map(|proposal| &proposal.by))?;
     let ask = ask(&site, Action::ApprovePolicy, &approval).target(&by);
     let permit: Permit<Manage, thing::Site> = site.access.decide(&caller, ask).await?;
     let by = account(&site, &proposal.ok_or(access::Error::NotFound)?.by).await?;
@@ -112,6 +108,12 @@ pub(crate) async fn withdraw(
 
 fn ask(site: &Site, action: Action, approval: &ApprovalId) -> Ask<thing::Site> {
     Ask::new(action, [site.id.clone()]).about([approval.to_string()])
+}
+
+/// Whose something is, for the target of a decision: also where it is not there, so that whoever may decide nothing is
+/// told the same of both.
+pub(crate) fn or_nobody(known: Option<&UserId>) -> Result<UserId, Failure> {
+    known.map_or_else(|| id(NOBODY), |known| Ok(known.clone()))
 }
 
 pub(crate) async fn account(site: &Site, id: &UserId) -> Result<Account, Failure> {

@@ -4,7 +4,7 @@ use crate::attend::{Signed, made};
 use crate::body::{Json, blocking, id};
 use crate::break_glass::words;
 use crate::history::told;
-use crate::policy::{NOBODY, account};
+use crate::policy::{account, or_nobody};
 use crate::{Failure, Site};
 use access::thing::{self, Project};
 use access::verb::{Manage, View};
@@ -54,10 +54,7 @@ pub(crate) async fn approve(
     Json(body): Json<NewApproval>,
 ) -> Result<Answer<wired::Support>, Failure> {
     let session: SupportId = id(&session)?;
-    let holder = match site.access.holder_of(session.as_str()).await? {
-        Some(holder) => holder,
-        None => id(NOBODY)?,
-    };
+    let holder = or_nobody(site.access.holder_of(session.as_str()).await?.as_ref())?;
     let ask = Ask::<thing::Support>::new(Action::ApproveSupport, [session]).target(&holder);
     let permit: Permit<Manage, thing::Support> = site.access.decide(&caller, ask).await?;
     let approved = site.access.approve_support(&permit, body.until).await?;
