@@ -129,7 +129,8 @@ impl Fault for Refused {
             Self::IsOpen => "`break-glass list PROJECT` shows until when; `break-glass close` ends it",
             Self::Over | Self::Reviewed => "`break-glass list` and `support list` show how it stands",
             Self::NotYours => {
-                "its holder ends a break-glass; a support session its holder, a project administrator or a data steward"
+                "its holder ends a break-glass, and a data steward who is somebody else reviews it; a support session ends with its holder, a \
+                 project administrator or a data steward"
             }
             Self::GoesOn => "review it when it has ended: `break-glass list PROJECT` shows when",
             Self::IsAsked => "`support list PROJECT` shows it; `support end` takes it back",

@@ -19,7 +19,7 @@
 //!   how it opens
 //! * [`console`], `text`, `file`: what people and programs read, and files that are whole
 //! * `error`: what can go wrong on this side
-//! * one module a noun: `init`, `login`, `sessions`, `site`, `account`, `project`, `administrator`, `member`, `break_glass`, `support_session`, `visa`, `passport`, `consent` (with `use`), `subject`, `intake`, `sample`,
+//! * one module a noun: `init`, `login`, `sessions`, `site`, `account`, `project`, `administrator`, `member`, `break_glass`, `support_session`, `support` (with `bundle`), `visa`, `passport`, `consent` (with `use`), `usage`, `subject`, `intake`, `sample`,
 //!   `object` (with `keep`), `archive`, `backup`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`,
 //!   `audit`, `ledger`, `witness`, `serve`, `door`, `remote`, `contract`, `keys`, `controls`, `doctor`, `demo`, `completion`
 

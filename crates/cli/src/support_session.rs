@@ -171,7 +171,12 @@ pub struct End {
 impl End {
     pub fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let ended: Session = app.client()?.get("support end", &[self.asked.as_str()])?;
-        app.console.say(&format!("ended; {} sees {} no more by it", ended.account.name, ended.project));
+        let (name, project) = (&ended.account.name, &ended.project);
+        let told = match ended.from {
+            Some(_) => format!("ended; {name} sees {project} no more by it"),
+            None => format!("taken back; nobody had let {name} into {project} by it"),
+        };
+        app.console.say(&told);
         if app.console.is_json() { app.console.json(&ended) } else { Ok(()) }
     }
 }
