@@ -13,6 +13,8 @@ pub struct Ask<T: Thing> {
     pub(crate) about: Vec<String>,
     pub(crate) reason: Option<Sensitive<String>>,
     pub(crate) target: Option<UserId>,
+    /// Whether the words go on record only if the answer is no.
+    pub(crate) words_follow: bool,
 }
 
 impl<T: Thing> Clone for Ask<T> {
@@ -23,6 +25,7 @@ impl<T: Thing> Clone for Ask<T> {
             about: self.about.clone(),
             reason: self.reason.clone(),
             target: self.target.clone(),
+            words_follow: self.words_follow,
         }
     }
 }
@@ -30,7 +33,14 @@ impl<T: Thing> Clone for Ask<T> {
 impl<T: Thing> Ask<T> {
     /// Asks for `action` on `things`, which all belong to one project or to the site.
     pub fn new(action: Action, things: impl IntoIterator<Item = T::Id>) -> Self {
-        Self { action, things: things.into_iter().collect(), about: Vec::new(), reason: None, target: None }
+        Self {
+            action,
+            things: things.into_iter().collect(),
+            about: Vec::new(),
+            reason: None,
+            target: None,
+            words_follow: false,
+        }
     }
 
     /// Names further things that the record should stand with, such as the sample of an object.
@@ -44,6 +54,14 @@ impl<T: Thing> Ask<T> {
     #[must_use]
     pub fn because(mut self, reason: Option<Sensitive<String>>) -> Self {
         self.reason = reason;
+        self
+    }
+
+    /// Leaves the words off the record if the answer is yes: they follow with a later question, under the key of whoever this one
+    /// leads to.
+    #[must_use]
+    pub fn words_follow(mut self) -> Self {
+        self.words_follow = true;
         self
     }
 

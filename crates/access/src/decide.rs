@@ -377,7 +377,10 @@ impl Access {
         by: By,
     ) -> Result<u64, Error> {
         let project = place.and_then(|p| p.project.clone());
-        let words = self.seal_reason(project.as_ref(), ask).await?;
+        let words = match ask.words_follow && by.allowed {
+            true => None,
+            false => self.seal_reason(project.as_ref(), ask).await?,
+        };
         let (sealed_reason, sealed_under) = words.map(|words| (words.text, words.subject)).unzip();
         let what = What::Decision {
             action: ask.action.as_str().to_owned(),

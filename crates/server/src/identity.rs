@@ -74,7 +74,8 @@ pub(crate) async fn identify(
     Ok(Answer(Identity { known: known.collect(), subject }))
 }
 
-/// Whom the number leads to is on record, on that person's chain, before the answer says so.
+/// Whom the number leads to is on record, on that person's chain, before the answer says so. The words for why are kept
+/// once it is known about whom they are: an erasure of that person takes them along.
 pub(crate) async fn find(
     State(site): State<Site>,
     Signed(caller): Signed,
@@ -84,9 +85,16 @@ pub(crate) async fn find(
     let project: ProjectId = id(&project)?;
     let WhoHas { number, issuer, reason } = body;
     let (number, reason) = (Sensitive::new(number), reason.map(Sensitive::new));
-    let ask = Ask::<Project>::new(Action::ReIdentify, [project]).because(reason.clone());
-    let permit: Permit<Identify, Project> = site.access.decide(&caller, ask).await?;
-    let subject = site.map.find(&permit, &issuer_of(issuer)?, &number).await?;
+    let asked = Ask::<Project>::new(Action::ReIdentify, [project]).because(reason.clone());
+    let permit: Permit<Identify, Project> = site.access.decide(&caller, asked.clone().words_follow()).await?;
+    let subject = match site.map.find(&permit, &issuer_of(issuer)?, &number).await {
+        // The words are about nobody whom the map knows.
+        Err(subjects::Error::NotFound) => {
+            let _: Permit<Identify, Project> = site.access.decide(&caller, asked).await?;
+            return Err(subjects::Error::NotFound.into());
+        }
+        found => found?,
+    };
     let ask = Ask::<Subject>::new(Action::ReIdentify, [subject.clone()]).because(reason);
     let _: Permit<Identify, Subject> = site.access.decide(&caller, ask).await?;
     Ok(Answer(FoundSubject { subject }))
