@@ -92,7 +92,8 @@ impl Door {
     /// it again is harmless.
     ///
     /// # Errors
-    /// [`Error::Pair`] with row and records: the package is abandoned then. Files that have not arrived.
+    /// [`Error::Pair`] with row and records, [`Error::Withdrawn`] with the row: the package is abandoned then. Files that
+    /// have not arrived.
     pub async fn commit(
         &self,
         permit: &Permit<Write, Project>,
@@ -107,6 +108,13 @@ impl Door {
         if !known.committed {
             let counts: Vec<_> = readsets.iter().map(|r| (r.readset.clone(), r.reads, r.bases)).collect();
             let tx = self.db.begin(permit.decision()).await?;
+            // INVARIANT (withdrawn-stays-out): transactions do not overlap, so who withdrew before this one is seen by it.
+            let withdrawn = subjects::withdrawn_of(&tx, permit.in_project()?).await?;
+            if let Some(file) = known.files.iter().find(|file| withdrawn.contains(&file.subject)) {
+                drop(tx);
+                self.abandon(permit, package).await?;
+                return Err(Error::Withdrawn { row: file.row });
+            }
             self.catalog.commit_package(permit, &tx, &known, &counts).await?;
             let objects: Vec<ObjectId> = readsets.iter().flat_map(|r| r.objects.iter().cloned()).collect();
             self.archive.settle(permit, &tx, &objects).await?;

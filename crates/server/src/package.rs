@@ -58,8 +58,6 @@ pub(crate) async fn commit(
 ) -> Result<Response, Failure> {
     let package: PackageId = id(&package)?;
     let permit = ingest(&site, &caller, &project, Some(&package)).await?;
-    // Asked again: they may have withdrawn while the files were on their way.
-    refuse_withdrawn(&site, &permit, &site.catalog.package(&permit, &package).await?).await?;
     let readsets = site.door().await?.commit(&permit, &package).await?;
     let ids: BTreeSet<SampleId> = readsets.iter().map(|readset| readset.sample.clone()).collect();
     let mut samples = Vec::with_capacity(ids.len());

@@ -213,6 +213,22 @@ pub async fn said_of(tx: &Tx, project: &ProjectId) -> Result<BTreeSet<SubjectId>
     rows.iter().map(|subject| kept(subject.parse())).collect()
 }
 
+/// The subjects of a project who forbid all use of their data, as `tx` sees it. Ids alone, so it takes no permit.
+pub async fn withdrawn_of(tx: &Tx, project: &ProjectId) -> Result<BTreeSet<SubjectId>, Error> {
+    let rows: Vec<(String, String)> = statement::Entity::find()
+        .filter(statement::Column::Project.eq(project.as_str()))
+        .filter(statement::Column::Said.ne(REVIEWED))
+        .order_by_asc(statement::Column::Position)
+        .select_only()
+        .columns([statement::Column::Subject, statement::Column::Said])
+        .into_tuple()
+        .all(&**tx)
+        .await?;
+    let newest: BTreeMap<String, String> = rows.into_iter().collect();
+    let withdrawn = newest.into_iter().filter(|(_, said)| said == WITHDRAWN);
+    withdrawn.map(|(subject, _)| kept(subject.parse())).collect()
+}
+
 pub(crate) fn one_subject<V: access::verb::Verb>(permit: &Permit<V, Subject>) -> Result<&SubjectId, Error> {
     match permit.things().iter().collect::<Vec<_>>().as_slice() {
         [subject] => Ok(subject),

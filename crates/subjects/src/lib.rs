@@ -22,7 +22,7 @@ mod sealed;
 mod table;
 
 pub use approval::Approval;
-pub use consent::{Consent, NewConsent, Said, Statement, said_of};
+pub use consent::{Consent, NewConsent, Said, Statement, said_of, withdrawn_of};
 pub use error::Error;
 pub use map::{Fact, Learned, Map, Person};
 pub use standing::Standing;
