@@ -7,8 +7,9 @@ use crate::table::{exception, kept};
 use crate::thing::{self, Project};
 use crate::verb::{Manage, View};
 use crate::{Access, Error, Permit};
-use audit::What;
+use audit::{Actor, Recorded, What};
 use base::{BreakGlassId, Id, ProjectId, Sensitive, Timestamp, UserId};
+use db::Tx;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 
@@ -170,10 +171,17 @@ impl Access {
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;
         let row = self.exception(&*tx, id.as_str()).await?;
-        let own = self.is_as_recorded(&row, |what| matches!(what, What::BreakGlassOpened { .. }))?;
+        let record = self.recorded_of(&row, |what| matches!(what, What::BreakGlassOpened { .. }))?;
         let glass = from_row(row)?;
-        if !own || self.same_person_in(&*tx, by, &glass.account).await? {
+        let Some(record) = record else { return Err(Refused::NotYours.into()) };
+        if self.same_person_in(&*tx, by, &glass.account).await? {
             return Err(Refused::NotYours.into());
+        }
+        // INVARIANT (finding-stays): one that is on record stands, whatever the database says, and is stored anew.
+        if let Some(found) = record.iter().find_map(finding) {
+            self.keep_finding(&tx, id, &found).await?;
+            tx.commit().await?;
+            return Err(Refused::Reviewed.into());
         }
         match glass.stands(self.inner.clock.now()) {
             Stands::Open => return Err(Refused::GoesOn.into()),
@@ -184,11 +192,15 @@ impl Access {
         let about = [id.to_string(), glass.account.to_string()];
         let event = permit.event(what).in_project(Some(glass.project.clone())).about(about);
         self.inner.audit.gate(&event).await?;
-        let at = self.inner.clock.now();
-        let found = (exception::Column::Justified, Expr::value(justified));
-        self.judge_exception(&tx, id.as_str(), (by, at), found).await?;
+        let found = Review { by: by.clone(), at: self.inner.clock.now(), justified };
+        self.keep_finding(&tx, id, &found).await?;
         tx.commit().await?;
-        Ok(BreakGlass { review: Some(Review { by: by.clone(), at, justified }), ..glass })
+        Ok(BreakGlass { review: Some(found), ..glass })
+    }
+
+    async fn keep_finding(&self, tx: &Tx, id: &BreakGlassId, found: &Review) -> Result<(), Error> {
+        let justified = (exception::Column::Justified, Expr::value(found.justified));
+        self.judge_exception(tx, id.as_str(), (&found.by, found.at), justified).await
     }
 
     /// The uses of it in the permit's project, the newest first.
@@ -206,6 +218,16 @@ impl Access {
         let rows = self.exceptions_of(self.inner.db.reader(), BreakGlassId::PREFIX, which).await?;
         rows.into_iter().map(from_row).collect()
     }
+}
+
+/// What an event of the record says was found.
+fn finding(recorded: &Recorded) -> Option<Review> {
+    let (What::BreakGlassReviewed { justified, .. }, Actor::User(by)) =
+        (&recorded.event.what, &recorded.event.actor)
+    else {
+        return None;
+    };
+    Some(Review { by: by.clone(), at: recorded.time, justified: *justified })
 }
 
 fn from_row(row: exception::Model) -> Result<BreakGlass, Error> {

@@ -2,15 +2,18 @@
 //! common. Both are the role of a viewer in one project, for one account, which ends by itself.
 
 use crate::table::{exception, grant, kept};
-use crate::{Access, Caller, Error, Place};
+use crate::thing::Support;
+use crate::verb::View;
+use crate::{Access, Action, Caller, Error, Permit, Place};
 use audit::field::Whose;
-use audit::{Actor, Event, What};
+use audit::{Actor, Outcome, Recorded, What};
 use base::{BreakGlassId, Fault, Id, Kind, ProjectId, Sensitive, SupportId, Timestamp, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 const HOUR_SECONDS: i64 = 3600;
 
@@ -158,17 +161,22 @@ pub struct Seen {
     pub id: String,
     /// Who.
     pub account: UserId,
-    /// From which second on.
-    pub from: i64,
-    /// Before which second.
-    pub to: i64,
+    /// Behind which position of the ledger: that of its opening.
+    pub from: u64,
+    /// Before which position, if somebody ended it: that of the outcome, for until the end was stored data was seen.
+    pub to: Option<u64>,
+    /// Until when, by the clock.
+    pub until: Timestamp,
 }
 
 impl Seen {
-    /// Whether somebody who acted at this moment acted under it. What was done in the second in which it ended counts as well:
-    /// moments are stored in whole seconds.
-    pub fn covers(&self, actor: &str, at: Timestamp) -> bool {
-        self.account.as_str() == actor && (self.from..=self.to).contains(&at.as_second())
+    /// Whether somebody whose act stands at this position, with this time, acted under it. What was done in the second in which
+    /// it ended by itself counts as well: that end is stored in whole seconds, and has no position.
+    pub fn covers(&self, actor: &str, position: u64, at: Timestamp) -> bool {
+        self.account.as_str() == actor
+            && position > self.from
+            && self.to.is_none_or(|to| position < to)
+            && at.as_second() <= self.until.as_second()
     }
 }
 
@@ -222,13 +230,38 @@ impl Access {
     pub async fn seen_by_exception(&self, project: &ProjectId) -> Result<Vec<Seen>, Error> {
         let here = exception::Column::Project.eq(project.to_string());
         let rows = exception::Entity::find().filter(here).all(self.inner.db.reader()).await?;
-        let seen = |row: exception::Model| {
-            let from = if is_break_glass(&row.id) { Some(row.since) } else { row.judged_at };
-            let (from, until) = (from?, row.until?);
-            let to = row.ended_at.map_or(until, |ended| ended.min(until));
-            Some(kept(row.account.parse()).map(|account| Seen { id: row.id, account, from, to }))
+        rows.into_iter().filter_map(|row| self.seen_by(row).transpose()).collect()
+    }
+
+    /// The same of the permit's session; nothing if nobody let it in.
+    pub async fn seen_by_session(&self, permit: &Permit<View, Support>) -> Result<Option<Seen>, Error> {
+        self.seen_by(self.exception(self.inner.db.reader(), permit.one()?.as_str()).await?)
+    }
+
+    /// From where to where is what the record says.
+    fn seen_by(&self, row: exception::Model) -> Result<Option<Seen>, Error> {
+        let Some(until) = row.until else { return Ok(None) };
+        let record = self.inner.audit.history(&row.id)?.events;
+        let opens =
+            |what: &What| matches!(what, What::BreakGlassOpened { .. } | What::SupportApproved { .. });
+        let begun = record.iter().find(|one| opens(&one.event.what) && one.event.about.contains(&row.id));
+        let Some(from) = begun.map(|one| one.position) else { return Ok(None) };
+        let ends = |what: &What| match what {
+            What::Decision { action, allowed: true, .. } => action == Action::EndException.as_str(),
+            _ => false,
         };
-        rows.into_iter().filter_map(seen).collect()
+        let asked: BTreeSet<u64> =
+            record.iter().filter(|one| ends(&one.event.what)).map(|one| one.position).collect();
+        let ended = |what: &What| match what {
+            What::Outcome { decision, result: Outcome::Done, .. } => asked.contains(decision),
+            _ => false,
+        };
+        let to = record.iter().filter(|one| ended(&one.event.what)).map(|one| one.position).min();
+        // An end whose outcome a crash kept off the record is known to the second.
+        let stored = row.ended_at.filter(|_| to.is_none());
+        let until = moment(stored.map_or(until, |ended| ended.min(until)))?;
+        let account = kept(row.account.parse())?;
+        Ok(Some(Seen { id: row.id, account, from, to, until }))
     }
 
     /// Those that show data now.
@@ -329,21 +362,24 @@ impl Access {
         Timestamp::from_second(end).unwrap_or(Timestamp::MAX)
     }
 
-    /// INVARIANT (as-on-record): whoever judges one judges what the record says: whose it is, and in which project. What
-    /// was changed since in the database is nobody's to judge.
-    pub(crate) fn is_as_recorded(
+    /// What the record has of one, from its beginning on; nothing if that is not the one of the database.
+    ///
+    /// INVARIANT (as-on-record): whoever judges one judges what the record says: whose it is, in which project, and what was
+    /// found before. What was changed since in the database is nobody's to judge.
+    pub(crate) fn recorded_of(
         &self,
         row: &exception::Model,
         begins: impl Fn(&What) -> bool,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Vec<Recorded>>, Error> {
         let actor = Actor::User(kept(row.account.parse())?);
-        let same = |event: &Event| {
+        let mut record = self.inner.audit.history(&row.id)?.events;
+        record.retain(|one| one.event.about.contains(&row.id));
+        let same = |Recorded { event, .. }: &Recorded| {
             begins(&event.what)
                 && event.actor == actor
                 && event.project.as_ref().is_some_and(|project| project.as_str() == row.project)
         };
-        let record = self.inner.audit.history(&row.id)?;
-        Ok(record.events.iter().any(|recorded| same(&recorded.event)))
+        Ok(record.iter().any(same).then_some(record))
     }
 }
 

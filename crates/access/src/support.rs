@@ -10,7 +10,7 @@ use crate::{Access, Error, Permit};
 use audit::What;
 use base::{Id, ProjectId, Role, Sensitive, SupportId, Timestamp, UserId};
 use db::sea_orm::sea_query::Expr;
-use db::sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
+use db::sea_orm::{ColumnTrait, Condition, ConnectionTrait};
 
 /// How long a request waits: seven days.
 const WAITS_SECONDS: i64 = 7 * 24 * 3600;
@@ -69,11 +69,6 @@ impl Support {
             (Some(_), _) => Progress::Ended,
         }
     }
-
-    /// When it was over, if it is.
-    pub fn over(&self, now: Timestamp) -> Option<Timestamp> {
-        self.ended.or_else(|| self.approved.as_ref().map(|one| one.until).filter(|until| *until <= now))
-    }
 }
 
 impl Access {
@@ -125,7 +120,7 @@ impl Access {
         let tx = self.inner.db.begin(permit.decision()).await?;
         self.still(permit, &tx).await?;
         let row = self.exception(&*tx, id.as_str()).await?;
-        let own = self.is_as_recorded(&row, |what| matches!(what, What::SupportAsked { .. }))?;
+        let own = self.recorded_of(&row, |what| matches!(what, What::SupportAsked { .. }))?.is_some();
         let asked = from_row(row)?;
         let (account, project) = (&asked.account, &asked.project);
         let observes = held_by(account)

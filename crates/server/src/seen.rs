@@ -11,10 +11,10 @@ use access::verb::View;
 use access::{Action, Ask, Permit};
 use api::subject::{Accesses, DataAccess, SubjectReport, Within};
 use audit::field::Words;
-use audit::{Actor, Completeness, Event, Question, Recorded, What};
+use audit::{Actor, Completeness, Question, Recorded, What};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
-use base::{Id, ObjectId, SubjectId, Timestamp, UserId};
+use base::{Id, ObjectId, SubjectId, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Events of one page of the walk, and pages of one answer: beyond, the answer says that there is more.
@@ -181,7 +181,7 @@ impl Told<'_> {
                 let at = known.unwrap_or(self.acts.len());
                 if known.is_none() {
                     self.by.insert(key, at);
-                    self.acts.push(self.begun(*time, event, action, words, *allowed, policies));
+                    self.acts.push(self.begun(recorded, action, words, *allowed, policies));
                 }
                 self.of.insert(*position, at);
                 let things = event.about.iter().filter(|id| self.chains.contains(*id)).cloned();
@@ -199,7 +199,7 @@ impl Told<'_> {
                 let action = Action::SplitIdentity;
                 let request = event.request.as_ref().map(ToString::to_string).unwrap_or_default();
                 self.split.insert(request, self.acts.len());
-                let mut act = self.begun(*time, event, action.as_str(), did(action), true, &[]);
+                let mut act = self.begun(recorded, action.as_str(), did(action), true, &[]);
                 act.things = event.about.iter().filter(|id| self.chains.contains(*id)).cloned().collect();
                 act.positions.push(*position);
                 self.acts.push(act);
@@ -220,20 +220,20 @@ impl Told<'_> {
 
     fn begun(
         &self,
-        time: Timestamp,
-        event: &Event,
+        recorded: &Recorded,
         action: &str,
         did: &str,
         allowed: bool,
         policies: &[String],
     ) -> DataAccess {
+        let Recorded { position, time, ref event, .. } = *recorded;
         let name = |of: &Actor| match of {
             Actor::User(user) => self.names.get(user).cloned(),
             _ => None,
         };
         let behind = event.on_behalf_of.clone();
         let actor = event.actor.to_string();
-        let under = self.exceptions.iter().find(|one| one.covers(&actor, time)).map(|one| one.id.clone());
+        let under = self.exceptions.iter().find(|one| one.covers(&actor, position, time)).map(|one| one.id.clone());
         DataAccess {
             under,
             from: time,

@@ -6,6 +6,7 @@ use crate::break_glass::words;
 use crate::history::told;
 use crate::policy::{account, or_nobody};
 use crate::{Failure, Site};
+use access::exception::Seen;
 use access::thing::{self, Project};
 use access::verb::{Manage, View};
 use access::{Action, Ask, Permit, Progress, Support};
@@ -81,7 +82,10 @@ pub(crate) async fn show(
     let permit: Permit<View, thing::Support> =
         site.permit(&caller, Action::ViewProject, &id(&session)?).await?;
     let session = site.access.support_session(&permit).await?;
-    let (decisions, completeness) = decided(&site, &session).await?;
+    let (decisions, completeness) = match site.access.seen_by_session(&permit).await? {
+        Some(seen) => decided(&site, seen, &session.project).await?,
+        None => (Vec::new(), Completeness::NoChain),
+    };
     let (complete, _, why_not) = told(&completeness);
     let complete = complete || session.approved.is_none();
     Ok(Answer(SupportShown {
@@ -93,39 +97,24 @@ pub(crate) async fn show(
 }
 
 /// What was decided for who holds a session, in its project, from its approval to its end: by the chain of their account.
-async fn decided(site: &Site, session: &Support) -> Result<(Vec<Decided>, Completeness), Failure> {
-    if session.approved.is_none() {
-        return Ok((Vec::new(), Completeness::NoChain));
-    }
-    // Times are stored in whole seconds, so the positions of approval and end tell from where to where.
-    let audit = site.audit.clone();
-    let (own, account, project) = (session.id.to_string(), session.account.clone(), session.project.clone());
-    let until = session.over(site.access.judged_at());
-    let found = blocking(move || {
-        let history = audit.history(&own)?;
-        let at = |is: fn(&What) -> bool| {
-            history.events.iter().find(|one| is(&one.event.what)).map(|one| one.position)
-        };
-        let begun = at(|what| matches!(what, What::SupportApproved { .. }));
-        let ended = at(|what| matches!(what, What::SupportEnded {}));
-        let question = Question {
-            actor: Some(account.to_string()),
-            project: Some(project.clone()),
-            within: Some(project),
-            ..Question::default()
-        };
-        let page = audit.search(&question, None, MOST)?;
-        Ok::<_, audit::Error>((begun, ended, page))
-    })
-    .await??;
-    let (begun, ended, page) = found;
+async fn decided(
+    site: &Site,
+    seen: Seen,
+    project: &ProjectId,
+) -> Result<(Vec<Decided>, Completeness), Failure> {
+    let (audit, actor) = (site.audit.clone(), seen.account.to_string());
+    let question = Question {
+        actor: Some(actor.clone()),
+        project: Some(project.clone()),
+        within: Some(project.clone()),
+        ..Question::default()
+    };
+    let page = blocking(move || audit.search(&question, None, MOST)).await??;
     let mut decisions: Vec<Decided> = page
         .hits
         .into_iter()
         .map(|hit| hit.recorded)
-        .filter(|one| begun.is_some_and(|begun| one.position > begun))
-        .filter(|one| ended.is_none_or(|ended| one.position < ended))
-        .filter(|one| until.is_none_or(|until| one.time.as_second() <= until.as_second()))
+        .filter(|one| seen.covers(&actor, one.position, one.time))
         .filter_map(|one| match one.event.what {
             What::Decision { action, allowed, .. } => {
                 let things = one.event.about;

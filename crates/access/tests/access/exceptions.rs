@@ -4,7 +4,7 @@ use crate::rights::{DAY, spine_at_noon, variants};
 use access::exception::Refused;
 use access::thing::{self, Project};
 use access::verb::{Manage, Release, View};
-use access::{Action, Ask, BreakGlass, Caller, Ends, Error, Permit, Progress, Stands, Support};
+use access::{Action, Ask, BreakGlass, Caller, Ended, Ends, Error, Permit, Progress, Stands, Support};
 use audit::{Actor, What};
 use base::{
     BreakGlassId, Class, Clock, Fault, Id, Role, Sensitive, SupportId, SystemEntropy, Timestamp, UserId,
@@ -290,6 +290,14 @@ async fn somebody_else_reviews_it_when_it_has_ended_and_late_is_seen() {
     assert_eq!(reviewed.stands(spine.clock.now()), Stands::Reviewed);
     assert_eq!(reviewed.review.as_ref().map(|one| (&one.by, one.justified)), Some((theirs, true)));
     assert_eq!(refused(review(&spine, steward, &glass.id).await), Refused::Reviewed);
+    // Nor is a finding replaced where the database does not have it any more, or has another: it comes back.
+    for change in ["judge = NULL, judged_at = NULL, justified = NULL", "justified = NULL"] {
+        let change = format!("UPDATE access_exception SET {change} WHERE id = '{}'", glass.id);
+        spine.db.reader().execute_unprepared(&change).await.unwrap();
+        assert_eq!(refused(review(&spine, steward, &glass.id).await), Refused::Reviewed);
+        let back = known(spine.access.every_break_glass().await.unwrap()).review.unwrap();
+        assert_eq!((&back.by, back.justified), (theirs, true));
+    }
     let record = spine.audit.history(glass.id.as_str()).unwrap().events;
     let told =
         |what: &What| matches!(what, What::BreakGlassReviewed { justified: true, sealed_reason: Some(_) });
@@ -388,25 +396,37 @@ async fn a_support_session_ends_with_either_side_and_a_request_with_its_days() {
 }
 
 #[tokio::test]
-async fn when_data_was_seen_by_way_of_exception_is_known_to_the_second() {
+async fn when_data_was_seen_by_way_of_exception_is_known_by_positions() {
     let (spine, clock) = spine_at_noon().await;
     let members = spine.project(Class::Controlled).await;
     let doctor = members.with(Role::Emergency);
+    let position = || spine.audit.ledger().size();
+    let before = position();
     let glass = open(&spine, doctor, &members, WHY).await.unwrap();
-    clock.advance(HOUR);
+    variants(&spine, doctor, &members.project).await.unwrap();
+    let within = position() - 1;
+    // All in one second: the end is the outcome of what ended it, not its time.
     close(&spine, doctor, &glass.id).await.unwrap();
+    spine.access.close(doctor, Ended::default()).await.unwrap();
+    denied_by(variants(&spine, doctor, &members.project).await, "data-needs-a-data-role");
+    let after = position() - 1;
     let session = ask(&spine, members.with(Role::SupportObserver), &members).await.unwrap();
     let all = spine.access.seen_by_exception(&members.project).await.unwrap();
     // What nobody let in saw nothing.
     assert_eq!(all.iter().map(|seen| seen.id.as_str()).collect::<Vec<_>>(), [glass.id.as_str()]);
-    let (actor, at) = (doctor.user().unwrap().as_str(), |s: i64| {
-        Timestamp::from_second(glass.opened.as_second() + s).unwrap()
-    });
-    let covers: Vec<bool> = [-1, 0, 3600, 3601].map(|second| all[0].covers(actor, at(second))).into();
-    assert_eq!(covers, [false, true, true, false]);
-    assert!(!all[0].covers(members.with(Role::Viewer).user().unwrap().as_str(), at(1)));
+    let (actor, now) = (doctor.user().unwrap().as_str(), clock.now());
+    let covers: Vec<bool> = [before, within, after].map(|at| all[0].covers(actor, at, now)).into();
+    assert_eq!(covers, [false, true, false]);
+    assert!(!all[0].covers(members.with(Role::Viewer).user().unwrap().as_str(), within, now));
+
+    // One that ends by itself does so by the clock.
     approve(&spine, members.with(Role::DataSteward), &session.id, None).await.unwrap();
-    assert_eq!(spine.access.seen_by_exception(&members.project).await.unwrap().len(), 2);
+    let all = spine.access.seen_by_exception(&members.project).await.unwrap();
+    let seen = all.iter().find(|seen| seen.id == session.id.as_str()).unwrap();
+    let (actor, begun) = (session.account.as_str(), now.as_second());
+    let at = |hours: i64| Timestamp::from_second(begun + hours * 3600 + i64::from(hours > 8)).unwrap();
+    assert!(seen.covers(actor, position() + 1, at(8)) && !seen.covers(actor, position() + 1, at(9)));
+    assert_eq!(all.len(), 2);
 }
 
 #[tokio::test]
