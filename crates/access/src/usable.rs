@@ -25,7 +25,11 @@ impl Access {
     ///
     /// INVARIANT (use-is-asked): no policy stands above what people agreed to; it is asked for each decision anew, also
     /// for those that renew a permit. What cannot be read allows nothing, and is on record as any other refusal.
-    pub(crate) async fn unusable<T: Thing>(&self, ask: &Ask<T>, place: &Place) -> Option<(Vec<String>, Error)> {
+    pub(crate) async fn unusable<T: Thing>(
+        &self,
+        ask: &Ask<T>,
+        place: &Place,
+    ) -> Option<(Vec<String>, Error)> {
         let why = match self.refusals(ask, place).await {
             Ok(why) if why.is_empty() => return None,
             Ok(why) => why,

@@ -233,7 +233,8 @@ impl Told<'_> {
         };
         let behind = event.on_behalf_of.clone();
         let actor = event.actor.to_string();
-        let under = self.exceptions.iter().find(|one| one.covers(&actor, position, time)).map(|one| one.id.clone());
+        let under =
+            self.exceptions.iter().find(|one| one.covers(&actor, position, time)).map(|one| one.id.clone());
         DataAccess {
             under,
             from: time,
