@@ -12,7 +12,7 @@
 //!
 //! In reading order:
 //! * [`entry`]: what a caller appends; [`leaf`]: the line that is hashed
-//! * [`log`]: the handle: create, open, append, follow
+//! * [`log`]: the handle: create, open, append, follow; [`lock`]: one process at a time
 //! * [`read`]: records, heads, roots, checkpoints and proofs
 //! * [`index`]: where a chain or another term occurs
 //! * [`prove`]: the proof of one event as one file
@@ -34,6 +34,7 @@ pub mod error;
 pub mod index;
 pub mod key;
 pub mod leaf;
+pub mod lock;
 pub mod log;
 pub mod prove;
 pub mod read;

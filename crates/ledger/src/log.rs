@@ -4,6 +4,7 @@ use crate::committer::{Committer, make_segment};
 use crate::entry::Entry;
 use crate::index::set::Set;
 use crate::index::{self, ChainsAlone, Terms};
+use crate::lock::Lock;
 use crate::publish::{self, Behind};
 use crate::queue::{Pending, Waiter};
 use crate::recover::{Recovered, recover};
@@ -12,8 +13,7 @@ use crate::shared::{Shared, lock, segment_head, segment_path};
 use crate::storage::{Disk, Storage, stage};
 use crate::{Error, Finding, Result, SigningKey, VerifierKey};
 use base::{Clock, Timestamp};
-use rustix::fs::{FlockOperation, flock};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
@@ -77,7 +77,7 @@ struct Inner {
     shared: Arc<Shared>,
     threads: Mutex<Option<Threads>>,
     /// Keeps other processes out for as long as it is open.
-    _lock: File,
+    _lock: Lock,
 }
 
 struct Threads {
@@ -154,7 +154,7 @@ impl Ledger {
         clock: Arc<dyn Clock>,
         storage: Arc<dyn Storage>,
         options: Options,
-        lock: File,
+        lock: Lock,
     ) -> Result<Self> {
         let Recovered { state, tail, heads, published } = recover(dir, &verifier, &*storage)?;
         let terms = (options.terms.version(), options.index_events);
@@ -286,15 +286,11 @@ pub fn stored_verifier(dir: &Path) -> Result<VerifierKey> {
     key.ok_or_else(|| Error::Damaged(Finding::new("vkey", None, "not a verifier key")))
 }
 
-fn lock_folder(dir: &Path) -> Result<File> {
+fn lock_folder(dir: &Path) -> Result<Lock> {
     let path = dir.join("lock");
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(Error::io(&path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked(dir.to_owned())),
-        Err(errno) => Err(Error::io(&path)(errno.into())),
-    }
+    Lock::take(file).map_err(Error::io(&path))?.ok_or_else(|| Error::Locked(dir.to_owned()))
 }
 
 /// Refuses to create over a ledger, or over segments that hold events though the key is gone.

@@ -3,11 +3,11 @@
 use super::{Verify, tell};
 use crate::app::App;
 use crate::{Error, Failure, file};
+use ::ledger::lock::Lock;
 use ::ledger::{VerifierKey, check, copy, log};
 use ::receipt::SitePublic;
 use api::record::Verification;
 use clap::Args;
-use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -64,17 +64,12 @@ impl Fsck {
 }
 
 /// The ledger's lock, for as long as the check takes; none if a process has it. A copy may have no lock.
-fn hold(ledger: &Path) -> Result<Option<Option<File>>, Failure> {
+fn hold(ledger: &Path) -> Result<Option<Option<Lock>>, Failure> {
     let path = ledger.join("lock");
-    let lock = match File::open(&path) {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Some(None)),
-        Err(source) => return Err(Error::Read { path, source }.into()),
-    };
-    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(Some(lock))),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-        Err(errno) => Err(Error::Read { path, source: errno.into() }.into()),
+    match File::open(&path).and_then(Lock::take) {
+        Ok(held) => Ok(held.map(Some)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Some(None)),
+        Err(source) => Err(Error::Read { path, source }.into()),
     }
 }
 
