@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -50,6 +50,9 @@ pub struct Scratch {
 
 /// Folders of a scratch that belong to the job; `in` belongs to us.
 const OF_THE_JOB: [&str; 3] = ["work", "out", "tmp"];
+
+/// The real user of a daemon that acts as root: none that anybody has.
+const REAL_USER: &str = "64998";
 
 const NO_SCRATCH: &str =
     "install gocryptfs and fuse3 (`apt-get install gocryptfs fuse3`) and make /dev/fuse usable";
@@ -255,12 +258,15 @@ impl Scratch {
         }
         let tied = if who.drops_user() { tied(&program)? } else { Command::new(&program) };
         let mut serve = base(tied, &["-fg", "-noexec", "-nosuid", "-nodev", "-fsname", "scratch"]);
+        let mut point = scratch.mount.clone();
         if let Who::Dropped { uid, gid } = who {
-            // Otherwise the daemon changes its own user for each new file, on all its threads at
-            // once, and files of a busy job are refused or end up as root's.
-            serve.args(["-allow_other", "-force_owner", &format!("{uid}:{gid}")]);
+            serve.args(["-force_owner", &format!("{uid}:{gid}")]);
+            let device = mounted_device(&scratch.mount)
+                .map_err(|e| missing(format!("a file system of it cannot be mounted: {e}")))?;
+            point = format!("/dev/fd/{}", device.as_raw_fd()).into();
+            spawn::prepare(&mut serve, vec![device]);
         }
-        serve.stdout(Stdio::piped()).arg("--").arg(&cipher).arg(&scratch.mount);
+        serve.stdout(Stdio::piped()).arg("--").arg(&cipher).arg(&point);
         // The helper of an ordinary user mounts only where that user may write; the bare folder is
         // closed through a descriptor from before the mount covers it.
         let bare = if who.drops_user() { None } else { Some(opened_folder(&scratch.mount)?) };
@@ -321,6 +327,23 @@ impl Drop for Scratch {
     }
 }
 
+/// Mounts the kernel's side of a scratch; the daemon gets its device.
+///
+/// The daemon as root would change its own user for each new file, in version 2.3 on all its threads at once: of a busy job
+/// it then refuses files and modes (`EPERM`). It does not where its real user is not root; but neither can it mount then, and
+/// of a new folder it tells for a second that it is root's. So we mount, and the kernel leaves to the daemon what modes would
+/// decide: the folder above lets in the jobs' group alone, and `in` is read-only to a job.
+fn mounted_device(point: &Path) -> io::Result<OwnedFd> {
+    let device = fs::OpenOptions::new().read(true).write(true).open("/dev/fuse")?;
+    // Lower numbers are taken by the shell that starts the daemon.
+    let device = rustix::io::fcntl_dupfd_cloexec(&device, 10)?;
+    let data = format!("fd={},rootmode=40000,user_id=0,group_id=0,allow_other", device.as_raw_fd());
+    let data = std::ffi::CString::new(data)?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("scratch", point, "fuse", flags, data.as_c_str())?;
+    Ok(device)
+}
+
 /// A start of `program` that ends when its starter does, whatever the program does to itself.
 ///
 /// The kernel forgets "die with the parent" when a process takes on another user, as a daemon that
@@ -338,7 +361,7 @@ fn tied(program: &Path) -> Result<Command> {
     let script = "exec 3<&0 </dev/null; \"$@\" <&3 3<&- & exec 3<&- >&-; wait $!";
     let mut command = Command::new(tool("unshare")?);
     command.args(["--pid", "--fork", "--kill-child=KILL", "--"]).arg(tool("sh")?);
-    command.args(["-c", script, "sh"]).arg(program);
+    command.args(["-c", script, "sh"]).arg(tool("setpriv")?).args(["--ruid", REAL_USER]).arg(program);
     Ok(command)
 }
 

@@ -92,6 +92,18 @@ fn no_other_local_user_reads_a_scratch_that_a_job_reads() {
     }
 }
 
+/// Many files and folders at once, each made and given a mode, as sorting tools do.
+#[test]
+fn a_busy_job_is_refused_nothing_of_its_own() {
+    let site = Site::new();
+    let (root, scratch) = (site.shell(&[]), site.executor.scratch(ScratchKind::Gocryptfs, 0).unwrap());
+    let script = "one() { i=0; while [ $i -lt 600 ]; do : > /work/$1-$i || echo refused; i=$((i+1)); done; }; \
+                  modes() { i=0; while [ $i -lt 60 ]; do mkdir /work/d$i && chmod 700 /work/d$i || echo refused; i=$((i+1)); done; }; \
+                  one a & one b & one c & modes & wait";
+    let (finished, said) = site.sh(&root, &scratch, script);
+    assert!(finished.success() && !said.contains("refused"), "{finished:?} {said}");
+}
+
 #[test]
 fn a_folder_left_open_is_closed_again() {
     let folder = tempfile::tempdir().unwrap();
