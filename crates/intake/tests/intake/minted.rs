@@ -1,12 +1,13 @@
-//! Subjects that the identity map minted come in by their id, and no others.
+//! Subjects that the identity map minted come in by their id, and no others; nor who withdrew.
 
 use access::Action;
 use access::Permit;
-use access::thing::Project;
-use access::verb::Split;
+use access::thing::{Project, Subject};
+use access::verb::{Manage, Split};
 use base::{Entropy, Fault, Id, Role, Sensitive, SubjectId, SystemEntropy};
+use intake::Error;
 use subjects::map::NUMBER;
-use subjects::{Fact, Person};
+use subjects::{Fact, Person, Subjects};
 
 use crate::site::{CANARIES, Files, Site};
 
@@ -56,4 +57,25 @@ async fn an_id_comes_in_only_if_the_map_of_its_project_minted_it() {
     site.door.abandon(&site.permit().await, &begun.package.id).await.unwrap();
     assert!(site.spine.catalog.has_subject(&site.members.project, &subject).await.unwrap());
     assert_eq!(site.put(&of(subject.as_str())).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_withdraws_while_their_files_come_in_stays_out() {
+    let site = Site::new().await;
+    let (files, spine) = (Files::lanes(&[50]), &site.spine);
+    let package = site.begin(&files).await.unwrap().package;
+    for (number, bytes) in (0..).zip(&files.bytes) {
+        site.send(&package.id, number, bytes).await.unwrap();
+    }
+    let steward = site.members.with(Role::DataSteward);
+    let said =
+        Subjects::new(spine.db.clone(), spine.audit.clone(), spine.clock.clone(), spine.entropy.clone());
+    let subject = &package.files[0].subject;
+    let permit: Permit<Manage, Subject> = spine.permit(steward, Action::WithdrawConsent, subject).await;
+    said.withdraw(&permit).await.unwrap();
+    // Whatever the caller knew before: it is the commit that asks.
+    let error = site.door.commit(&site.permit().await, &package.id).await.map(drop).unwrap_err();
+    assert!(matches!(error, Error::Withdrawn { row: 1 }), "{error}");
+    let left: Vec<_> = site.rows().await.into_iter().filter(|(_, count)| *count > 0).collect();
+    assert_eq!((left, site.stored()), (vec![("catalog_subject", 1)], 0));
 }
