@@ -2,7 +2,9 @@
 
 use crate::site::{Site, scratch};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use tempfile::TempDir;
 
 /// Takes a sheet of one person apart; gives the subject.
@@ -105,4 +107,40 @@ fn a_backup_carries_the_map_without_who_was_erased() {
     assert!(exit == 0 && told.contains("QX-2"), "{told}");
     let (exit, told) = identify(&back, &gone);
     assert!(exit == 3 && !told.contains("QX-1"), "{told}");
+}
+
+/// Which subject has a number; gives the exit code.
+fn find(site: &Site, project: &str, number: &str, why: &str) -> i32 {
+    let mut command =
+        site.command("broker", &["subject", "find", project, "--issuer", "ward", "--reason", why]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(number.as_bytes()).unwrap();
+    child.wait().unwrap().code().unwrap()
+}
+
+#[test]
+fn why_somebody_was_searched_for_is_kept_under_the_key_of_whom_it_found() {
+    let site = Site::copy();
+    let project = site.last("steward", &["project", "list"]);
+    broker(&site, &project);
+    let found = split(&site, &project, "QX-1");
+    assert_eq!(find(&site, &project, "QX-1", "she asked"), 0);
+    assert_eq!(find(&site, &project, "QX-9", "nobody knows them"), 3);
+    site.lock();
+    let events = site.events();
+    let asked = events.iter().map(|one| &one["event"]).filter(|event| event["action"] == "re-identify");
+    let of_words = asked.map(|event| {
+        let about: Vec<&str> =
+            event["about"].as_array().unwrap().iter().filter_map(|id| id.as_str()).collect();
+        (about.contains(&found.as_str()), event["sealed_reason"].is_string(), event["sealed_under"].as_str())
+    });
+    let expected = [
+        // Of whom it finds nobody knows yet; then it is known.
+        (false, false, None),
+        (true, true, Some(found.as_str())),
+        (false, false, None),
+        (false, true, None),
+    ];
+    assert_eq!(of_words.collect::<Vec<_>>(), expected);
 }
