@@ -97,9 +97,10 @@ fn no_other_local_user_reads_a_scratch_that_a_job_reads() {
 fn a_busy_job_is_refused_nothing_of_its_own() {
     let site = Site::new();
     let (root, scratch) = (site.shell(&[]), site.executor.scratch(ScratchKind::Gocryptfs, 0).unwrap());
-    let script = "one() { i=0; while [ $i -lt 600 ]; do : > /work/$1-$i || echo refused; i=$((i+1)); done; }; \
-                  modes() { i=0; while [ $i -lt 60 ]; do mkdir /work/d$i && chmod 700 /work/d$i || echo refused; i=$((i+1)); done; }; \
-                  one a & one b & one c & modes & wait";
+    // Each in a folder of its own: in one and the same the kernel lets them in one after the other.
+    let script = "one() { mkdir /work/$1; i=0; while [ $i -lt 400 ]; do : > /work/$1/$i || echo refused; i=$((i+1)); done; }; \
+                  modes() { mkdir /work/d; i=0; while [ $i -lt 100 ]; do mkdir /work/d/$i && chmod 700 /work/d/$i || echo refused; \
+                  i=$((i+1)); done; }; one a & one b & one c & modes & wait";
     let (finished, said) = site.sh(&root, &scratch, script);
     assert!(finished.success() && !said.contains("refused"), "{finished:?} {said}");
 }
