@@ -183,10 +183,8 @@ impl Access {
             tx.commit().await?;
             return Err(Refused::Reviewed.into());
         }
-        match glass.stands(self.inner.clock.now()) {
-            Stands::Open => return Err(Refused::GoesOn.into()),
-            Stands::Reviewed => return Err(Refused::Reviewed.into()),
-            Stands::ToReview | Stands::Overdue => {}
+        if glass.is_open(self.inner.clock.now()) {
+            return Err(Refused::GoesOn.into());
         }
         let what = What::BreakGlassReviewed { justified, sealed_reason };
         let about = [id.to_string(), glass.account.to_string()];

@@ -286,6 +286,9 @@ async fn somebody_else_reviews_it_when_it_has_ended_and_late_is_seen() {
     let waits = known(spine.access.every_break_glass().await.unwrap());
     assert_eq!(waits.stands(spine.clock.now()), Stands::Overdue);
     assert!(waits.is_of_late(spine.clock.now()));
+    // A finding that the record does not have is none.
+    let forged = format!("judge = '{nobody}', judged_at = since, justified = TRUE WHERE id = '{}'", glass.id);
+    spine.db.reader().execute_unprepared(&format!("UPDATE access_exception SET {forged}")).await.unwrap();
     let reviewed = review(&spine, steward, &glass.id).await.unwrap();
     assert_eq!(reviewed.stands(spine.clock.now()), Stands::Reviewed);
     assert_eq!(reviewed.review.as_ref().map(|one| (&one.by, one.justified)), Some((theirs, true)));
