@@ -271,11 +271,13 @@ async fn somebody_else_reviews_it_when_it_has_ended_and_late_is_seen() {
     let (_, nobody) = spine.account("nobody").await;
     assert_eq!(refused(review_as_of(&spine, steward, &glass.id, &nobody).await), Refused::NotYours);
     spine.db.reader().execute_unprepared(&link("NULL")).await.unwrap();
-    // Nor where the database says since that it is.
+    // Nor where the database says since that it is, also of somebody who stands on its record by what they were refused.
     let whose =
         |who: &UserId| format!("UPDATE access_exception SET account = '{who}' WHERE id = '{}'", glass.id);
-    spine.db.reader().execute_unprepared(&whose(&nobody)).await.unwrap();
-    assert_eq!(refused(review(&spine, steward, &glass.id).await), Refused::NotYours);
+    for other in [&nobody, members.with(Role::Viewer).user().unwrap()] {
+        spine.db.reader().execute_unprepared(&whose(other)).await.unwrap();
+        assert_eq!(refused(review(&spine, steward, &glass.id).await), Refused::NotYours);
+    }
     spine.db.reader().execute_unprepared(&whose(id)).await.unwrap();
 
     let known = |all: Vec<BreakGlass>| all.into_iter().find(|one| one.id == glass.id).unwrap();
@@ -331,6 +333,10 @@ async fn support_is_let_in_by_somebody_else_looks_for_hours_and_no_more() {
     let link = |to: &str| format!("UPDATE access_account SET person = {to} WHERE id = '{theirs}'");
     spine.db.reader().execute_unprepared(&link(&format!("'{}'", helper.user().unwrap()))).await.unwrap();
     denied_by(approve(&spine, manager, &session.id, None).await, "nobody-reviews-their-own");
+    // Nor where the caller says that it is another's.
+    let ask_as_of = Ask::new(Action::ApproveSupport, [session.id.clone()]).target(steward.user().unwrap());
+    let permit: Permit<Manage, thing::Support> = spine.access.decide(manager, ask_as_of).await.unwrap();
+    assert_eq!(refused(spine.access.approve_support(&permit, None).await), Refused::NotAsked);
     spine.db.reader().execute_unprepared(&link("NULL")).await.unwrap();
     let at = |hours: i64| Timestamp::from_second(clock.now().as_second() + hours * 3600).ok();
     assert_eq!(refused(approve(&spine, manager, &session.id, at(9)).await), Refused::TooLong { hours: 8 });
@@ -430,6 +436,27 @@ async fn when_data_was_seen_by_way_of_exception_is_known_by_positions() {
     let at = |hours: i64| Timestamp::from_second(begun + hours * 3600 + i64::from(hours > 8)).unwrap();
     assert!(seen.covers(actor, position() + 1, at(8)) && !seen.covers(actor, position() + 1, at(9)));
     assert_eq!(all.len(), 2);
+}
+
+/// Between the decision and the act a role may go: each act asks once more, in its transaction.
+#[tokio::test]
+async fn who_loses_the_role_after_the_decision_opens_closes_and_reviews_nothing() {
+    let (spine, _) = spine_at_noon().await;
+    let members = spine.project(Class::Controlled).await;
+    let (doctor, steward) = (members.with(Role::Emergency), members.with(Role::DataSteward));
+    let glass = open(&spine, doctor, &members, WHY).await.unwrap();
+    let asked = Ask::<Project>::new(Action::BreakGlass, [members.project.clone()]).because(Some(words(WHY)));
+    let to_open: Permit<Manage, Project> = spine.access.decide(doctor, asked).await.unwrap();
+    let to_close: Permit<Manage, thing::BreakGlass> =
+        spine.permit(doctor, Action::EndException, &glass.id).await;
+    let asked = Ask::new(Action::ReviewBreakGlass, [glass.id.clone()]).target(doctor.user().unwrap());
+    let to_review: Permit<Manage, thing::BreakGlass> =
+        spine.access.decide(steward, asked.because(Some(words("it was one")))).await.unwrap();
+    spine.db.reader().execute_unprepared("DELETE FROM access_grant").await.unwrap();
+    let ended = |result: Result<BreakGlass, Error>| assert!(matches!(result, Err(Error::PermitEnded)), "{result:?}");
+    ended(spine.access.open_break_glass(&to_open, &words(WHY)).await);
+    ended(spine.access.close_break_glass(&to_close).await);
+    ended(spine.access.review_break_glass(&to_review, true, &words("it was one")).await);
 }
 
 #[tokio::test]
