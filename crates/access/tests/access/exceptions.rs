@@ -453,7 +453,8 @@ async fn who_loses_the_role_after_the_decision_opens_closes_and_reviews_nothing(
     let to_review: Permit<Manage, thing::BreakGlass> =
         spine.access.decide(steward, asked.because(Some(words("it was one")))).await.unwrap();
     spine.db.reader().execute_unprepared("DELETE FROM access_grant").await.unwrap();
-    let ended = |result: Result<BreakGlass, Error>| assert!(matches!(result, Err(Error::PermitEnded)), "{result:?}");
+    let ended =
+        |result: Result<BreakGlass, Error>| assert!(matches!(result, Err(Error::PermitEnded)), "{result:?}");
     ended(spine.access.open_break_glass(&to_open, &words(WHY)).await);
     ended(spine.access.close_break_glass(&to_close).await);
     ended(spine.access.review_break_glass(&to_review, true, &words("it was one")).await);
