@@ -29,7 +29,7 @@ PACKAGES := \
 	postgresql-15 chromium chromium-driver
 
 # Rooms with tables: their tests run on a file and on PostgreSQL.
-ON_BOTH := hierarchy access archive intake runs consent map
+ON_BOTH := hierarchy access archive intake runs consent map sharing
 
 # An independent implementation of Crypt4GH, to read what we write; a validator of the contract's description; an OpenID
 # provider to sign in at.

@@ -78,10 +78,13 @@ pub const ROOMS: &[Room] = &[
         &["base", "db", "ledger", "audit", "access", "archive", "catalog", "screen", "executor", "receipt"],
     ),
     room("variants", 7, &["base", "access", "archive", "catalog"]),
+    // Terms are the policy's words, purposes and laws the catalog's.
+    room("sharing", 7, &["base", "db", "audit", "access", "policy", "catalog"]),
     room("exports", 7, &["base", "access", "archive", "catalog", "screen"]),
     room("api", 8, &["base"]),
     Room { name: "server", level: 9, uses: Uses::AllBelow },
-    room("cli", 9, &["api", "base", "evidence", "receipt", "ledger", "screen"]),
+    // `policy` for what terms say together, which asks no site.
+    room("cli", 9, &["api", "base", "evidence", "receipt", "ledger", "policy", "screen"]),
     Room { name: "sequestra", level: 10, uses: Uses::AllBelow },
     room("sequestra-wdl", 0, &[]),
     // Shares no code with the writer, so that one fault cannot hide on both sides.

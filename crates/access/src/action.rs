@@ -11,6 +11,7 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::ViewProject
         | Action::ViewSamples
         | Action::ViewConsents
+        | Action::ViewDatasets
         | Action::DiscoverIdentifiers
         | Action::ViewRun
         | Action::ViewReceipt
@@ -23,7 +24,7 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::ExplainAccess
         | Action::ExplainAccessSite
         | Action::VerifyLedger => verb::View::NAME,
-        Action::ViewVariants => verb::Read::NAME,
+        Action::ViewVariants | Action::VerifyDataset => verb::Read::NAME,
         Action::DownloadObject => verb::Release::NAME,
         Action::Ingest => verb::Write::NAME,
         Action::StartRun => verb::Run::NAME,
@@ -47,6 +48,10 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::RecordConsent
         | Action::WithdrawConsent
         | Action::ApproveUse
+        | Action::PublishDataset
+        | Action::KeepAgreements
+        | Action::ApplyForDataset
+        | Action::AnswerApplication
         | Action::BreakGlass
         | Action::ReviewBreakGlass
         | Action::EndException

@@ -1,7 +1,7 @@
 //! What is asked: may the caller do this to these things?
 
 use crate::thing::Thing;
-use base::{Id, Sensitive, UserId};
+use base::{Id, ProjectId, Sensitive, UserId};
 use policy::Action;
 use std::collections::BTreeSet;
 
@@ -15,6 +15,8 @@ pub struct Ask<T: Thing> {
     pub(crate) target: Option<UserId>,
     /// Whether the words go on record only if the answer is no.
     pub(crate) words_follow: bool,
+    /// The project that it is asked in, where that may be another than the things'.
+    pub(crate) workspace: Option<ProjectId>,
 }
 
 impl<T: Thing> Clone for Ask<T> {
@@ -26,6 +28,7 @@ impl<T: Thing> Clone for Ask<T> {
             reason: self.reason.clone(),
             target: self.target.clone(),
             words_follow: self.words_follow,
+            workspace: self.workspace.clone(),
         }
     }
 }
@@ -40,6 +43,7 @@ impl<T: Thing> Ask<T> {
             reason: None,
             target: None,
             words_follow: false,
+            workspace: None,
         }
     }
 
@@ -62,6 +66,13 @@ impl<T: Thing> Ask<T> {
     #[must_use]
     pub fn words_follow(mut self) -> Self {
         self.words_follow = true;
+        self
+    }
+
+    /// Asks in this project for things that another one lends to it: the decision is made here, by the roles held here.
+    #[must_use]
+    pub fn in_workspace(mut self, workspace: Option<ProjectId>) -> Self {
+        self.workspace = workspace;
         self
     }
 

@@ -187,7 +187,8 @@ impl Access {
         self.standing(caller).await?;
         // Before anything is asked: what follows stands on these policies or on newer ones.
         let epoch = self.inner.judge.epoch();
-        let place = self.place_of_all::<T>(&ask).await?;
+        let (place, home) = self.place_of_all::<T>(&ask).await?.unzip();
+        let home = home.flatten();
         // What is not in its project is, to a service account, as what is not there.
         let Some(place) = place.filter(|place| caller.acting().is_none_or(|acting| acting.may_know(place)))
         else {
@@ -236,6 +237,7 @@ impl Access {
         let ground = Ground {
             things: ask.things,
             project: place.project,
+            home,
             purpose: place.purpose,
             retention: place.retention,
             class: place.class,
@@ -255,7 +257,7 @@ impl Access {
         permit: &Permit<V, T>,
         action: Action,
     ) -> Result<Permit<V, T>, Error> {
-        let again = Ask::new(action, permit.things().iter().cloned());
+        let again = Ask::new(action, permit.things().iter().cloned()).in_workspace(permit.workspace());
         self.decide_unless(None, permit.caller(), again).await
     }
 
@@ -264,7 +266,13 @@ impl Access {
         Ok(self.place_of(project.as_str()).await?.and_then(|place| place.class))
     }
 
-    pub(crate) async fn place_of_all<T: Thing>(&self, ask: &Ask<T>) -> Result<Option<Place>, Error> {
+    /// The place that all things of a question are asked for in, and, where that is another, their home.
+    ///
+    /// INVARIANT (lent-alone-is-elsewhere): a thing is asked for outside of its own project only where its home has lent it.
+    pub(crate) async fn place_of_all<T: Thing>(
+        &self,
+        ask: &Ask<T>,
+    ) -> Result<Option<(Place, Option<ProjectId>)>, Error> {
         let mut common: Option<Place> = None;
         for thing in &ask.things {
             let Some(place) = self.place_of(thing.as_str()).await? else { return Ok(None) };
@@ -273,7 +281,19 @@ impl Access {
                 _ => common = Some(place),
             }
         }
-        Ok(common)
+        let Some(place) = common else { return Ok(None) };
+        let Some(workspace) = ask.workspace.as_ref().filter(|own| place.project.as_ref() != Some(*own))
+        else {
+            return Ok(Some((place, None)));
+        };
+        let Some(facts) = self.inner.facts.get() else { return Ok(None) };
+        for thing in &ask.things {
+            if !facts.is_lent(workspace, thing.as_str()).await.map_err(Error::Facts)? {
+                return Ok(None);
+            }
+        }
+        let here = self.place_of(workspace.as_str()).await?;
+        Ok(here.map(|here| (here, place.project)))
     }
 
     fn ask_policy<T: Thing>(
@@ -438,7 +458,7 @@ impl Access {
         if let Some(missing) = self.unproved(caller, ask.action, place).await? {
             return Ok(Some((vec![crate::proof::word(&missing).to_owned()], missing)));
         }
-        if let Some(refused) = self.unusable(ask, place).await {
+        if let Some(refused) = self.unusable(caller, ask, place).await {
             return Ok(Some(refused));
         }
         Ok(hindered.map(|why| (vec![READ_ONLY.to_owned()], Error::ReadOnly(why))))

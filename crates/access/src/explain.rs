@@ -89,7 +89,7 @@ impl Access {
         let (mut allowed, mut reasons) = (decision.allowed && !closed, decision.reasons);
         if allowed {
             // Of the project alone: what its people agreed to is for those who keep consents.
-            for one in self.against_use(action, project, &[]).await? {
+            for one in self.against_use(action, project, &[], None).await? {
                 allowed = false;
                 reasons.push(one.rule.to_owned());
                 missing.push(one.why);

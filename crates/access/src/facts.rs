@@ -1,6 +1,7 @@
 //! What this room needs to know and cannot vouch for itself.
 
-use base::{Class, ProjectId, Retention, SubjectId};
+use base::{Class, ProjectId, Retention, SubjectId, UserId};
+use policy::Action;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -46,6 +47,23 @@ pub struct Unusable {
     pub why: String,
 }
 
+/// What is asked of data that is to be used.
+#[derive(Debug, Clone, Copy)]
+pub struct Using<'a> {
+    /// What for.
+    pub action: Action,
+    /// The project that it is used in.
+    pub project: &'a ProjectId,
+    /// What is used; nothing, where only what the project states is asked.
+    pub things: &'a [String],
+    /// The person who uses it, if one does.
+    pub by: Option<&'a UserId>,
+}
+
+/// The answer of [`Facts::is_lent`].
+pub type LentAnswer<'a> =
+    Pin<Box<dyn Future<Output = Result<bool, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>>;
+
 /// The answer of [`Facts::usable`].
 pub type UseAnswer<'a> = Pin<
     Box<dyn Future<Output = Result<Vec<Unusable>, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>,
@@ -67,10 +85,16 @@ pub trait Facts: Send + Sync {
     /// What people say about the thing is sealed under that subject's key too.
     fn subject<'a>(&'a self, id: &'a str) -> SubjectAnswer<'a>;
 
-    /// Why the data of these things of a project may not be used for what the project states now; empty when it may.
+    /// Why the data of these things may not be used for what the project states now; empty when it may.
     ///
     /// Answers from stored records only. An error means "not known" and denies.
-    fn usable<'a>(&'a self, project: &'a ProjectId, things: &'a [String]) -> UseAnswer<'a>;
+    fn usable<'a>(&'a self, using: Using<'a>) -> UseAnswer<'a>;
+
+    /// Whether the home of the thing with this id has lent it to `workspace`, however that stands now: why it may not be used
+    /// says [`Facts::usable`]. An error means "not known" and denies.
+    fn is_lent<'a>(&'a self, _workspace: &'a ProjectId, _id: &'a str) -> LentAnswer<'a> {
+        Box::pin(async { Ok(false) })
+    }
 
     /// The class of the strictest project; none while there is no project. Whoever cannot say has the
     /// strictest of all.

@@ -80,7 +80,7 @@ pub use decide::Access;
 pub use error::Error;
 pub use exception::Exceptions;
 pub use explain::Explanation;
-pub use facts::{Facts, Place, Unusable};
+pub use facts::{Facts, Place, Unusable, Using};
 pub use grant::{Ends, Grant};
 pub use issuer::Issuers;
 pub use judge::Checks;

@@ -112,6 +112,7 @@ pub mod thing {
 pub struct Permit<V: verb::Verb, T: thing::Thing> {
     things: BTreeSet<T::Id>,
     project: Option<ProjectId>,
+    home: Option<ProjectId>,
     purpose: Option<String>,
     retention: Option<Retention>,
     class: Option<Class>,
@@ -129,6 +130,7 @@ pub struct Permit<V: verb::Verb, T: thing::Thing> {
 pub(crate) struct Ground<T: thing::Thing> {
     pub things: BTreeSet<T::Id>,
     pub project: Option<ProjectId>,
+    pub home: Option<ProjectId>,
     pub purpose: Option<String>,
     pub retention: Option<Retention>,
     pub class: Option<Class>,
@@ -140,12 +142,14 @@ pub(crate) struct Ground<T: thing::Thing> {
 
 impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
     pub(crate) fn new(ground: Ground<T>, clock: Arc<dyn Clock>, audit: Audit) -> Self {
-        let Ground { things, project, purpose, retention, class, caller, decision, grants, epoch } = ground;
+        let Ground { things, project, home, purpose, retention, class, caller, decision, grants, epoch } =
+            ground;
         let ends = clock.monotonic().saturating_add(LEASE);
         let verb = PhantomData;
         Self {
             things,
             project,
+            home,
             purpose,
             retention,
             class,
@@ -224,9 +228,19 @@ impl<V: verb::Verb, T: thing::Thing> Permit<V, T> {
         &self.things
     }
 
-    /// The project that all of its things belong to.
+    /// The project that it was given in.
     pub fn project(&self) -> Option<&ProjectId> {
         self.project.as_ref()
+    }
+
+    /// The project that its things are of: another one than [`Permit::project`] where they are lent to that.
+    pub fn home(&self) -> Option<&ProjectId> {
+        self.home.as_ref().or(self.project.as_ref())
+    }
+
+    /// The project that its things are lent to, if they are.
+    pub fn workspace(&self) -> Option<ProjectId> {
+        self.home.is_some().then(|| self.project.clone()).flatten()
     }
 
     /// The project, for functions that need one.
@@ -285,6 +299,7 @@ mod tests {
         let ground = |judge: &Judge| Ground {
             things: BTreeSet::from([own.clone()]),
             project: Some(own.clone()),
+            home: None,
             purpose: None,
             retention: None,
             class: None,

@@ -383,8 +383,13 @@ impl Step {
 
 /// An approval is of what somebody else asked for, and who is named is somebody else; without that it is nobody's.
 pub(crate) fn about_another(action: Action, stated: Context) -> Context {
-    let of_another =
-        [Action::ApprovePolicy, Action::NameAdministrator, Action::ReviewBreakGlass, Action::ApproveSupport];
+    let of_another = [
+        Action::ApprovePolicy,
+        Action::NameAdministrator,
+        Action::ReviewBreakGlass,
+        Action::ApproveSupport,
+        Action::AnswerApplication,
+    ];
     let target = of_another.contains(&action).then(|| SOMEBODY.to_owned());
     Context { target, ..stated }
 }

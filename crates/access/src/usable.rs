@@ -1,8 +1,8 @@
 //! Whether content may be used for what its project states, beside what the policies say of who asks.
 
 use crate::thing::Thing;
-use crate::{Access, Ask, Error, Place, Unusable};
-use base::{Id, ProjectId};
+use crate::{Access, Ask, Caller, Error, Place, Unusable, Using};
+use base::{Id, ProjectId, UserId};
 use policy::Action;
 use std::collections::BTreeSet;
 
@@ -12,13 +12,13 @@ const NOT_KNOWN: &str = "use-not-known";
 const USES: &[Action] = &[Action::StartRun, Action::ViewVariants, Action::DownloadObject];
 
 impl Access {
-    /// Whether the things of a question may be used now, whoever asks. It is no decision: nothing is recorded, nothing given.
+    /// Whether the things of a question may be used now. It is no decision: nothing is recorded, nothing given.
     ///
     /// # Errors
     /// Nobody can say now.
-    pub async fn is_usable<T: Thing>(&self, ask: &Ask<T>) -> Result<bool, Error> {
-        let Some(place) = self.place_of_all::<T>(ask).await? else { return Ok(false) };
-        Ok(self.refusals(ask, &place).await?.is_empty())
+    pub async fn is_usable<T: Thing>(&self, caller: &Caller, ask: &Ask<T>) -> Result<bool, Error> {
+        let Some((place, _)) = self.place_of_all::<T>(ask).await? else { return Ok(false) };
+        Ok(self.refusals(caller, ask, &place).await?.is_empty())
     }
 
     /// The same for a decision: the rules, for the record, and what is said.
@@ -27,10 +27,11 @@ impl Access {
     /// for those that renew a permit. What cannot be read allows nothing, and is on record as any other refusal.
     pub(crate) async fn unusable<T: Thing>(
         &self,
+        caller: &Caller,
         ask: &Ask<T>,
         place: &Place,
     ) -> Option<(Vec<String>, Error)> {
-        let why = match self.refusals(ask, place).await {
+        let why = match self.refusals(caller, ask, place).await {
             Ok(why) if why.is_empty() => return None,
             Ok(why) => why,
             Err(cause) => return Some((vec![NOT_KNOWN.to_owned()], cause)),
@@ -42,9 +43,14 @@ impl Access {
     }
 
     /// Why the things may not be used, if it is their content that is asked for.
-    async fn refusals<T: Thing>(&self, ask: &Ask<T>, place: &Place) -> Result<Vec<Unusable>, Error> {
+    async fn refusals<T: Thing>(
+        &self,
+        caller: &Caller,
+        ask: &Ask<T>,
+        place: &Place,
+    ) -> Result<Vec<Unusable>, Error> {
         let things: Vec<String> = ask.things.iter().map(|id| id.as_str().to_owned()).collect();
-        self.against_use(ask.action, place.project.as_ref(), &things).await
+        self.against_use(ask.action, place.project.as_ref(), &things, caller.person()).await
     }
 
     /// What stands against an action that opens content, on these things of a project; of no thing, on its terms alone.
@@ -53,9 +59,10 @@ impl Access {
         action: Action,
         project: Option<&ProjectId>,
         things: &[String],
+        by: Option<&UserId>,
     ) -> Result<Vec<Unusable>, Error> {
         let Some(project) = project.filter(|_| USES.contains(&action)) else { return Ok(Vec::new()) };
         let facts = self.inner.facts.get().ok_or(Error::NotFound)?;
-        facts.usable(project, things).await.map_err(Error::Facts)
+        facts.usable(Using { action, project, things, by }).await.map_err(Error::Facts)
     }
 }

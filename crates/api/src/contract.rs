@@ -2,7 +2,7 @@
 
 use crate::{
     administrator, archive, backup, consent, exception, identity, keys, oidc, passkey, passport, password,
-    people, policy, project, record, rights, run, service, site, subject, usage, variant,
+    people, policy, project, record, rights, run, service, sharing, site, subject, usage, variant,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -95,6 +95,7 @@ pub fn shape(route: &str) -> Option<Shape> {
                 of_things,
                 of_rights,
                 of_exceptions,
+                of_sharing,
                 of_record,
                 of_keys,
                 of_passkeys,
@@ -135,6 +136,25 @@ fn of_exceptions(route: &str) -> Option<Shape> {
         "support approve" => takes::<exception::NewApproval>().gives::<exception::Support>(),
         "support end" => gives::<exception::Support>(),
         "support show" => gives::<exception::SupportShown>(),
+        _ => return None,
+    })
+}
+
+fn of_sharing(route: &str) -> Option<Shape> {
+    Some(match route {
+        "dataset list" => gives::<Vec<sharing::Dataset>>(),
+        "dataset publish" => takes::<sharing::NewDataset>().gives::<sharing::Checked>(),
+        "dataset close" => gives::<sharing::Dataset>(),
+        "dataset verify" => gives::<sharing::Verified>(),
+        "sample lent" => gives::<Vec<sharing::LentSample>>(),
+        "application list" => gives::<Vec<sharing::Application>>(),
+        "application make" => takes::<sharing::NewApplication>().gives::<sharing::Application>(),
+        "application change" => takes::<sharing::ApplicationChange>().gives::<sharing::Application>(),
+        "application answer" => takes::<sharing::ApplicationAnswer>().gives::<sharing::Application>(),
+        "application import" => takes::<sharing::PeopleList>().gives::<sharing::PeopleChanged>(),
+        "agreement list" => gives::<Vec<sharing::Agreement>>(),
+        "agreement add" => takes::<sharing::NewAgreement>().gives::<sharing::Agreement>(),
+        "agreement end" => gives::<sharing::Agreement>(),
         _ => return None,
     })
 }
@@ -183,7 +203,7 @@ fn of_things(route: &str) -> Option<Shape> {
         "run show" => gives::<run::Run>().asks::<run::Since>(),
         "run cancel" => gives::<()>(),
         "variant query" => takes::<variant::Query>().gives::<variant::Answer>(),
-        "report show" => Shape::NOTHING.bytes("text/html"),
+        "report show" => Shape::NOTHING.bytes("text/html").asks::<variant::Whose>(),
         _ => return None,
     })
 }

@@ -44,6 +44,7 @@ pub mod route;
 pub mod run;
 mod schema;
 pub mod service;
+pub mod sharing;
 pub mod site;
 pub mod subject;
 pub mod trail;

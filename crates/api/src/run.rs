@@ -81,6 +81,10 @@ pub struct NewRun {
     /// Parameters of the workflow that differ from their defaults.
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
+    /// The project to run in, where another one lends the sample to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Of<ProjectId>>")]
+    pub workspace: Option<ProjectId>,
 }
 
 /// `run show`, of somebody who has seen the run already.

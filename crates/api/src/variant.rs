@@ -33,6 +33,19 @@ pub struct Query {
     pub limit: Option<usize>,
     /// Rows to skip.
     pub offset: usize,
+    /// The project whose results are asked for, where another one lends the sample to it.
+    #[schemars(with = "Option<crate::schema::Of<base::ProjectId>>")]
+    pub workspace: Option<base::ProjectId>,
+}
+
+/// `report show`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "ReportOf")]
+pub struct Whose {
+    /// The project whose report is asked for, where another one lends the sample to it.
+    #[schemars(with = "Option<crate::schema::Of<base::ProjectId>>")]
+    pub workspace: Option<base::ProjectId>,
 }
 
 /// The answer.

@@ -101,7 +101,8 @@ impl Archive {
         permit.live()?;
         let names_objects = T::KIND == thing::Object::KIND;
         let named = |id: &ObjectId| permit.things().iter().any(|thing| thing.as_str() == id.as_str());
-        let shown = |o: &Object| o.project.as_ref() == permit.project() && (!names_objects || named(&o.id));
+        let here = |o: &Object| [permit.project(), permit.home()].contains(&o.project.as_ref());
+        let shown = |o: &Object| here(o) && (!names_objects || named(&o.id));
         Ok(self.records(ids).await?.into_iter().filter(shown).collect())
     }
 

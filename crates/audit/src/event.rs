@@ -273,6 +273,33 @@ pub enum What {
     },
     /// A steward took back what was approved of a use.
     UseRevoked {},
+    /// A dataset was published, or closed.
+    DatasetStands {
+        /// `published` or `closed`.
+        state: String,
+        /// How many samples are in it.
+        samples: u64,
+        /// Of how many persons.
+        persons: u64,
+    },
+    /// An application to use a dataset stands otherwise than before.
+    ApplicationStands {
+        /// `asked`, `approved`, `denied`, `renewal-asked`, `reported`, `people-changed` or `ended`.
+        state: String,
+        /// Until when it is asked for, or holds.
+        until: Timestamp,
+        /// How many people it names.
+        people: u64,
+    },
+    /// An agreement with a party was registered, or ended before its day.
+    AgreementStands {
+        /// `live` or `ended`.
+        state: String,
+        /// `DUA` or `BAA`.
+        contract: String,
+        /// Until when it holds.
+        until: Timestamp,
+    },
     /// A site's own policies were proposed.
     PolicyProposed {
         /// The digest of the set that they would make.
@@ -568,6 +595,9 @@ impl What {
             Self::UseReviewed {} => "use-reviewed",
             Self::UseApproved { .. } => "use-approved",
             Self::UseRevoked {} => "use-revoked",
+            Self::DatasetStands { .. } => "dataset-stands",
+            Self::ApplicationStands { .. } => "application-stands",
+            Self::AgreementStands { .. } => "agreement-stands",
             Self::PolicyProposed { .. } => "policy-proposed",
             Self::PolicyWithdrawn { .. } => "policy-withdrawn",
             Self::PolicyChanged { .. } => "policy-changed",

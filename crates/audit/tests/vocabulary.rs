@@ -168,6 +168,23 @@ fn all() -> Vec<Event> {
         asked(person(), What::IdentityRecorded {}),
         asked(person(), What::UseReviewed {}),
         asked(person(), What::UseRevoked {}),
+        asked(person(), What::DatasetStands { state: "published".into(), samples: 2, persons: 2 }),
+        asked(
+            person(),
+            What::ApplicationStands {
+                state: "approved".into(),
+                until: base::Timestamp::UNIX_EPOCH,
+                people: 2,
+            },
+        ),
+        asked(
+            person(),
+            What::AgreementStands {
+                state: "live".into(),
+                contract: "DUA".into(),
+                until: base::Timestamp::UNIX_EPOCH,
+            },
+        ),
         asked(
             person(),
             What::BreakGlassOpened { until: base::Timestamp::UNIX_EPOCH, sealed_reason: Some("AAAA".into()) },

@@ -6,10 +6,10 @@ use access::{Access, OneTimeToken};
 use archive::restored::{self, Kept};
 use archive::store::Store;
 use audit::{Actor, Audit, Event, What};
-use base::{Fault, Kind, Timestamp, UserId};
+use base::{Boxed, Fault, Kind, Timestamp, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use db::Db;
+use db::{Db, Tx};
 use keys::restored::Known;
 use keys::wrap::WrappingKey;
 use ledger::VerifierKey;
@@ -177,6 +177,9 @@ pub fn put_back_database(set: &Set, key: &SessionKey, into: &Path) -> Result<(),
 /// Records the restore and takes away what must not come back. `newer` says whether a newer ledger was given,
 /// `sealing` is the number of the sealing that the restore made.
 ///
+/// What rooms above this one take away in the transaction of a restore.
+pub type Rest = dyn for<'a> Fn(&'a Tx) -> Boxed<'a, Result<(), db::Error>> + Send + Sync;
+
 /// 1. The restore is on record, durably. Crash here: nothing opens the folder; it is done again.
 /// 2. One transaction that carries out that record: keys of what was shredded since, records of what was
 ///    deleted or withdrawn, holds, roles, sessions. Crash before its commit: the same.
@@ -186,6 +189,7 @@ pub async fn settle(
     (newer, sealing): (bool, u64),
     administrator: &str,
     (audit, db, access): (&Audit, &Db, &Access),
+    rest: &Rest,
 ) -> Result<Restored, Error> {
     let named = administrator;
     let administrator = access.keeper(named).await?;
@@ -221,6 +225,7 @@ pub async fn settle(
     access.forget_again(&tx, &tombs.credentials, &tombs.services, &tombs.withdrawn).await?;
     let consents = subjects::restored::withdraw_again(&tx, &tombs.consents).await?;
     subjects::restored::revoke_again(&tx, &tombs.revoked).await?;
+    rest(&tx).await?;
     let epochs: Vec<Known> = tombs.epochs.iter().filter_map(known).collect();
     keys::restored::note_epochs(&tx, &epochs).await?;
     let lost = restored::unknown(&tx, &tombs.sealed).await?;

@@ -168,6 +168,10 @@ registry! {
     ConsentId = "cns", "a" "consent";
     /// That a project takes certain visas.
     VisaMappingId = "vsm", "a" "mapping of visas";
+    /// An application to use a dataset.
+    ApplicationId = "apl", "an" "application";
+    /// An agreement with a party.
+    AgreementId = "agr", "an" "agreement";
 }
 
 #[cfg(test)]

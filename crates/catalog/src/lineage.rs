@@ -5,7 +5,7 @@ use crate::{Catalog, Error};
 use access::Permit;
 use access::thing::Thing;
 use access::verb::Seals;
-use base::{Id, ObjectId, RunId, SampleId};
+use base::{Id, ObjectId, ProjectId, RunId, SampleId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -66,11 +66,16 @@ impl Catalog {
         Ok(())
     }
 
-    /// The results about a sample, oldest first: ids and kinds alone, so that a decision can name
-    /// them.
-    pub async fn results_of_sample(&self, sample: &SampleId) -> std::result::Result<Vec<Result>, Error> {
+    /// The results about a sample in a project, its own or one that it is lent to, oldest first: ids and kinds alone, so that
+    /// a decision can name them.
+    pub async fn results_of_sample(
+        &self,
+        sample: &SampleId,
+        project: &ProjectId,
+    ) -> std::result::Result<Vec<Result>, Error> {
         let rows = result::Entity::find()
             .filter(result::Column::Sample.eq(sample.as_str()))
+            .filter(result::Column::Project.eq(project.as_str()))
             .order_by_asc(result::Column::CreatedAt)
             .all(self.db.reader())
             .await?;

@@ -6,7 +6,7 @@ use crate::table::{package, package_file, readset, sample, subject};
 use crate::{Catalog, Error};
 use access::Permit;
 use access::thing;
-use access::verb::{View, Write};
+use access::verb::{Verb, View, Write};
 use base::{Id, ObjectId, PackageId, ProjectId, ReadsetId, SampleId, Sensitive, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
@@ -116,6 +116,22 @@ impl Catalog {
         read_package(&Words::of(&self.db)?, self.db.reader(), row).await
     }
 
+    /// What the generator said of the objects that the permit covers, in hexadecimal; an object that came in otherwise is
+    /// left out.
+    pub async fn generator_digests<V: Verb>(
+        &self,
+        permit: &Permit<V, thing::Object>,
+    ) -> Result<BTreeMap<ObjectId, String>, Error> {
+        permit.live()?;
+        let those = package_file::Column::Object.is_in(permit.things().iter().map(Id::as_str));
+        let rows = package_file::Entity::find().filter(those).all(self.db.reader()).await?;
+        let read = |row: package_file::Model| {
+            let object = row.object.ok_or(Error::Record)?.parse().map_err(|_| Error::Record)?;
+            Ok((object, row.digest))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
     /// The names that sheets gave the files of the permit's project: package, number and name.
     pub async fn file_names(
         &self,
@@ -162,7 +178,7 @@ impl Catalog {
         let mut number = 0;
         for row in rows {
             let subject = self.subject(tx, project, row, &mut fresh).await?;
-            let sample = self.sample_of(tx, project, &subject, row).await?;
+            let sample = self.sample_in(tx, project, &subject, row).await?;
             refuse_second_readset(tx, sample.as_str(), &row.lane, row.row).await?;
             let readset = ReadsetId::mint(&*self.entropy);
             for (mate, (name, digest)) in (1..).zip(&row.files) {
@@ -300,7 +316,7 @@ impl Catalog {
         Ok(id)
     }
 
-    async fn sample_of(
+    async fn sample_in(
         &self,
         tx: &Tx,
         project: &ProjectId,

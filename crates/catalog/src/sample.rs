@@ -1,7 +1,7 @@
 //! Subjects, samples and readsets.
 
 use crate::sealed::{SEALED, Words};
-use crate::table::{readset, sample, subject};
+use crate::table::{readset, result, sample, subject};
 use crate::{Catalog, Error};
 use access::Permit;
 use access::thing;
@@ -10,7 +10,7 @@ use access::verb::{Split, Verb, View};
 use base::{Id, ObjectId, ProjectId, ReadsetId, SampleId, Sensitive, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use db::sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 /// A sample whose reads have arrived.
 #[derive(Debug, Clone)]
@@ -129,23 +129,64 @@ impl Catalog {
         Ok(samples)
     }
 
-    /// One sample of the permit's project.
+    /// One sample of the permit's project, or of that which lends its things to it.
     pub async fn sample<V: Verb, T: Thing>(
         &self,
         permit: &Permit<V, T>,
         id: &SampleId,
     ) -> Result<Sample, Error> {
-        let project = permit.in_project()?;
+        permit.live()?;
+        let project = permit.home().ok_or(Error::NotFound)?;
         let row = sample::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
         let row = row.filter(|row| row.project == project.as_str()).ok_or(Error::NotFound)?;
         let read = self.with_readsets(row).await?;
         if read.readsets.is_empty() { Err(Error::NotFound) } else { Ok(read) }
     }
 
+    /// A sample that another project lends to the permit's; none when there is no such sample with reads. Who calls has asked
+    /// whether it is lent, and shows no label.
+    pub async fn lent_sample(
+        &self,
+        permit: &Permit<View, thing::Project>,
+        id: &SampleId,
+    ) -> Result<Option<Sample>, Error> {
+        permit.live()?;
+        let row = sample::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(self.with_readsets(row).await?).filter(|read| !read.readsets.is_empty()))
+    }
+
     /// The objects that hold a sample's reads: ids alone, so that a decision can name them.
     pub async fn read_objects(&self, id: &SampleId) -> Result<Vec<ObjectId>, Error> {
         let readsets = self.readsets(id.as_str()).await?;
         Ok(readsets.into_iter().flat_map(|r| r.objects).collect())
+    }
+
+    /// The sample that a thing is of by its id: a sample itself, a readset, an object of reads, a result. None for anything
+    /// else. For decisions.
+    pub async fn sample_of(&self, id: &str) -> Result<Option<SampleId>, Error> {
+        let connection = self.db.reader();
+        let found = match id.get(..4).unwrap_or_default() {
+            "smp_" => Some(id.to_owned()),
+            "rds_" => readset::Entity::find_by_id(id).one(connection).await?.map(|row| row.sample),
+            "obj_" => match result::Entity::find_by_id(id).one(connection).await? {
+                Some(row) => Some(row.sample),
+                None => {
+                    let either = Condition::any()
+                        .add(readset::Column::Object1.eq(id))
+                        .add(readset::Column::Object2.eq(id));
+                    readset::Entity::find().filter(either).one(connection).await?.map(|row| row.sample)
+                }
+            },
+            _ => None,
+        };
+        found.map(|id| id.parse().map_err(|_| Error::Record)).transpose()
+    }
+
+    /// The project that a sample is of; none when there is no such sample. For decisions.
+    pub async fn home_of(&self, id: &SampleId) -> Result<Option<ProjectId>, Error> {
+        let row = sample::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
+        row.map(|row| row.project.parse().map_err(|_| Error::Record)).transpose()
     }
 
     async fn with_readsets(&self, row: sample::Model) -> Result<Sample, Error> {

@@ -59,6 +59,15 @@ pub const MIGRATIONS: &[Migration] = &[
             "ALTER TABLE catalog_project ADD COLUMN incidental TEXT",
         ],
     },
+    // Of which sample an object of reads is, and what its generator said of it.
+    Migration {
+        step: "catalog-4",
+        sql: &[
+            "CREATE INDEX catalog_readset_object_1 ON catalog_readset (object_1)",
+            "CREATE INDEX catalog_readset_object_2 ON catalog_readset (object_2)",
+            "CREATE INDEX catalog_package_file_object ON catalog_package_file (object)",
+        ],
+    },
 ];
 
 db::entity!(project, "catalog_project", {

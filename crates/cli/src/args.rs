@@ -2,10 +2,11 @@
 
 use crate::app::App;
 use crate::{
-    Failure, access, account, administrator, archive, audit, backup, break_glass, completion, consent,
-    contract, controls, database, demo, doctor, door, init, intake, keys, ledger, login, member, object,
-    passkey, passport, password, policy, project, receipt, reference, remote, report, run, sample, serve,
-    service, sessions, site, subject, support, tool, usage, variant, visa, witness,
+    Failure, access, account, administrator, agreement, application, archive, audit, backup, break_glass,
+    completion, consent, contract, controls, database, dataset, demo, doctor, door, init, intake, keys,
+    ledger, login, member, object, passkey, passport, password, policy, project, receipt, reference, remote,
+    report, run, sample, serve, service, sessions, site, subject, support, tool, usage, variant, visa,
+    witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -117,6 +118,12 @@ pub enum Command {
     #[command(subcommand)]
     Use(consent::Use),
     #[command(subcommand)]
+    Dataset(dataset::Dataset),
+    #[command(subcommand)]
+    Application(application::Application),
+    #[command(subcommand)]
+    Agreement(agreement::Agreement),
+    #[command(subcommand)]
     Subject(subject::Subject),
     #[command(subcommand)]
     Intake(intake::Intake),
@@ -191,6 +198,9 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Administrator(args) => args.run(app),
         Command::Consent(args) => args.run(app),
         Command::Use(args) => args.run(app),
+        Command::Dataset(args) => args.run(app),
+        Command::Application(args) => args.run(app),
+        Command::Agreement(args) => args.run(app),
         Command::Subject(args) => args.run(app),
         Command::Support(args) => args.run(app),
         Command::Member(args) => args.run(app),

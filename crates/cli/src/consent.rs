@@ -7,7 +7,9 @@ use api::consent::{
 };
 use base::{ProjectId, Sha256, SubjectId, Timestamp};
 use clap::{Args, Subcommand};
+use policy::terms::{Disease, Terms};
 use sha2::Digest;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -39,6 +41,7 @@ pub enum Use {
     Show(ShowUse),
     Approve(Approve),
     Revoke(Revoke),
+    Combine(Combine),
 }
 
 impl Use {
@@ -47,6 +50,7 @@ impl Use {
             Self::Show(args) => args.run(app),
             Self::Approve(args) => args.run(app),
             Self::Revoke(args) => args.run(app),
+            Self::Combine(args) => args.run(app),
         }
     }
 }
@@ -131,6 +135,34 @@ impl Revoke {
             app.console.say("revoked; nothing is used on the strength of an approval any more");
         }
         tell(app, shown)
+    }
+}
+
+/// Say what data of several terms may be used for together: the stricter of them, or why they contradict each other.
+///
+/// Nothing is asked of a site. Diseases are compared as they are written: one that lies within another is not known.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra use combine \"DUO:0000042 DUO:0000045\" \"DUO:0000007=MONDO:0005148\"\n\nRole: none. Ends with exit code 5 when they contradict each other."
+)]
+pub struct Combine {
+    /// Terms of one of them: DUO codes with their values, in one argument
+    #[arg(required = true, num_args = 2..)]
+    terms: Vec<String>,
+}
+
+impl Combine {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let wrong = |error: policy::Error| Error::Terms(error.to_string());
+        let read = |text: &String| Terms::parse(text).map_err(|error| Error::Usage(error.to_string()));
+        let all = self.terms.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let Some((first, rest)) = all.split_first() else { return Ok(()) };
+        let known = BTreeMap::<Disease, BTreeSet<Disease>>::new();
+        let both = first.combine(rest, &known).map_err(wrong)?.to_string();
+        if app.console.is_json() {
+            return app.console.json(&serde_json::json!({"terms": both.split(' ').collect::<Vec<_>>()}));
+        }
+        app.console.line(&both)
     }
 }
 
@@ -365,7 +397,7 @@ fn statement(one: &ConsentStatement) -> Vec<String> {
 }
 
 /// The digest that was given, or that of the file that was named.
-fn digest_of(document: &str) -> Result<Sha256, Failure> {
+pub(crate) fn digest_of(document: &str) -> Result<Sha256, Failure> {
     if let Some(digest) = document.strip_prefix("sha256:") {
         let wrong = || Error::Usage("a SHA-256 has 64 hexadecimal digits".into());
         return Ok(digest.parse().map_err(|_| wrong())?);

@@ -217,6 +217,18 @@ pub enum Error {
     /// A file where a folder belongs.
     #[error("`{}` is not a folder", .0.display())]
     NotAFolder(PathBuf),
+    /// Not among what a list shows.
+    #[error("{0} is not among those that you are shown")]
+    NotListed(String),
+    /// Files that are not what their generator said.
+    #[error("{0} files are not what their generator said, or cannot be read")]
+    Differing(usize),
+    /// What keeps a dataset from being published.
+    #[error("{0} findings keep the dataset from being published")]
+    Unpublishable(usize),
+    /// Data-use terms that are none, or contradict each other.
+    #[error("{0}")]
+    Terms(String),
     /// A defect of the host.
     #[error("{0}")]
     Host(String),
@@ -248,7 +260,7 @@ impl Fault for Error {
             | Self::NotAKey(_)
             | Self::NotAFolder(_)
             | Self::NotAnId(_) => Kind::Invalid,
-            Self::NoSite | Self::NoRemote(_) => Kind::NotFound,
+            Self::NoSite | Self::NoRemote(_) | Self::NotListed(_) => Kind::NotFound,
             Self::NotSignedIn
             | Self::RemotesExposed(_)
             | Self::UnknownPin(_)
@@ -261,6 +273,8 @@ impl Fault for Error {
             | Self::NameTaken { .. }
             | Self::Exists(_)
             | Self::Open(_)
+            | Self::Unpublishable(_)
+            | Self::Terms(_)
             | Self::RunEnded(_) => Kind::Conflict,
             Self::NoPassphrase
             | Self::NoShares(_)
@@ -280,6 +294,7 @@ impl Fault for Error {
             | Self::Locks(_)
             | Self::NotHeld(_)
             | Self::NotPlayed(_)
+            | Self::Differing(_)
             | Self::Backup => Kind::Integrity,
             Self::Answer(_) | Self::Host(_) => Kind::Internal,
         }
@@ -343,6 +358,10 @@ impl Fault for Error {
             Self::EmptyFile(_) => "CLI-056",
             Self::NotAKey(_) => "CLI-060",
             Self::NotAFolder(_) => "CLI-061",
+            Self::NotListed(_) => "CLI-062",
+            Self::Differing(_) => "CLI-063",
+            Self::Unpublishable(_) => "CLI-064",
+            Self::Terms(_) => "CLI-065",
             Self::Backup => "CLI-035",
             Self::Locks(_) => "CLI-036",
             Self::Unread(_) => "CLI-037",
@@ -404,6 +423,12 @@ impl Fault for Error {
             Self::NotPlayed(_) => {
                 "the line of each says what stopped it; `sequestra doctor` says what this machine lacks"
             }
+            Self::NotListed(_) => "`dataset list` and `application list` show what there is",
+            Self::Differing(_) => {
+                "`archive check` tells whether stored bytes are damaged; data that came in otherwise than its generator said is asked for again"
+            }
+            Self::Unpublishable(_) => "mend what is named, or leave the samples out with `--sample`",
+            Self::Terms(_) => "docs/spec/data-use.md has the terms and how they combine",
             Self::NotHeld(_) => "the evidence of each says what was expected and what was seen",
             other => {
                 return other.hint_of_file().or_else(|| other.hint_of_remote()).map(str::to_owned);

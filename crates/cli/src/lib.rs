@@ -19,14 +19,16 @@
 //!   how it opens
 //! * [`console`], `text`, `file`: what people and programs read, and files that are whole
 //! * `error`: what can go wrong on this side
-//! * one module a noun: `init`, `login`, `sessions`, `site`, `account`, `project`, `administrator`, `member`, `break_glass`, `support_session`, `support` (with `bundle`), `visa`, `passport`, `consent` (with `use`), `usage`, `subject`, `intake`, `sample`,
+//! * one module a noun: `init`, `login`, `sessions`, `site`, `account`, `project`, `administrator`, `member`, `break_glass`, `support_session`, `support` (with `bundle`), `visa`, `passport`, `consent` (with `use`), `dataset`, `application`, `agreement`, `usage`, `subject`, `intake`, `sample`,
 //!   `object` (with `keep`), `archive`, `backup`, `tool`, `reference`, `run`, `variant`, `report`, `receipt`,
 //!   `audit`, `ledger`, `witness`, `serve`, `door`, `remote`, `contract`, `keys`, `controls`, `doctor`, `demo`, `completion`
 
 mod access;
 mod account;
 mod administrator;
+mod agreement;
 mod app;
+mod application;
 mod archive;
 mod args;
 mod audit;
@@ -40,6 +42,7 @@ pub mod console;
 mod contract;
 mod controls;
 mod database;
+mod dataset;
 mod demo;
 mod doctor;
 mod door;

@@ -1,10 +1,10 @@
 //! `report`: the page of a case.
 
 use crate::app::App;
-use crate::client::Body;
 use crate::file;
 use crate::{Failure, text};
-use base::SampleId;
+use api::variant::Whose;
+use base::{ProjectId, SampleId};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -33,6 +33,9 @@ impl Report {
 pub struct Show {
     /// The sample, smp_…
     sample: SampleId,
+    /// The project whose report it is, prj_…, where another one lends the sample to it [default: the sample's]
+    #[arg(long = "in", value_name = "PROJECT")]
+    workspace: Option<ProjectId>,
     /// The file to write [default: stdout, or in a terminal the sample's id with `.html`]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -40,17 +43,17 @@ pub struct Show {
 
 impl Show {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let sample = self.sample.to_string();
+        let (sample, whose) = (self.sample.to_string(), Whose { workspace: self.workspace });
         let default =
             (app.console.out_is_terminal() || app.console.is_json()).then(|| format!("{sample}.html").into());
         let out = self.out.or(default);
         let mut client = app.client()?;
         let Some(path) = out else {
-            let page = client.send("report show", &[&sample], Body::empty())?;
+            let page = client.fetch("report show", &[&sample], &whose)?;
             return app.console.bytes(&page.bytes);
         };
         let mut file = file::NewFile::create(&path)?;
-        let page = client.send("report show", &[&sample], Body::empty())?;
+        let page = client.fetch("report show", &[&sample], &whose)?;
         file.write(&page.bytes)?;
         file.keep()?;
         let bytes = page.bytes.len() as u64;

@@ -49,6 +49,9 @@ pub struct Start {
     /// A parameter of the workflow that differs from its default; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
+    /// The project to run in, prj_…, where another one lends the sample to it [default: the sample's]
+    #[arg(long = "in", value_name = "PROJECT")]
+    workspace: Option<ProjectId>,
     /// Wait until the run has ended [default in a terminal]
     #[arg(long, conflicts_with = "detach")]
     wait: bool,
@@ -63,6 +66,7 @@ impl Start {
             workflow: self.workflow,
             reference: self.reference,
             parameters: self.parameters.into_iter().collect(),
+            workspace: self.workspace,
         };
         let mut client = app.client()?;
         let started: run::Run = client.post("run start", &[&self.sample.to_string()], &body)?.json()?;

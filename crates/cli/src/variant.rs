@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::{Console, Failure, text};
 use api::variant::{Answer, Query, Variant as Row};
-use base::SampleId;
+use base::{ProjectId, SampleId};
 use clap::{Args, Subcommand};
 
 /// Called variants, filtered and ranked
@@ -71,6 +71,9 @@ pub struct Ask {
     /// Rows to skip
     #[arg(long, value_name = "ROWS", default_value_t = 0, hide_default_value = true)]
     offset: usize,
+    /// The project whose results are asked for, prj_…, where another one lends the sample to it [default: the sample's]
+    #[arg(long = "in", value_name = "PROJECT")]
+    workspace: Option<ProjectId>,
     /// Show the counts alone
     #[arg(long, conflicts_with_all = ["limit", "offset", "why"])]
     count: bool,
@@ -95,6 +98,7 @@ impl Ask {
             by_position: self.by_position,
             limit: if count { Some(0) } else { self.limit },
             offset: self.offset,
+            workspace: self.workspace,
         };
         let answer: Answer =
             app.client()?.post("variant query", &[&self.sample.to_string()], &query)?.json()?;

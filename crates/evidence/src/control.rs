@@ -49,6 +49,8 @@ pub const CONTROLS: &[Control] = &[
     identity::accounts::CONTROL,
     identity::denied::CONTROL,
     policies::uses::CONTROL,
+    policies::combined::CONTROL,
+    policies::offered::CONTROL,
     identity::withdrawn::CONTROL,
     identity::apart::CONTROL,
     identity::fresh::CONTROL,

@@ -117,6 +117,9 @@ const fn class_of(what: &What) -> Class {
             class(ENTITY, 1)
         }
         What::IdentityRecorded {} => class(ENTITY, 1),
+        What::DatasetStands { .. } | What::ApplicationStands { .. } | What::AgreementStands { .. } => {
+            class(ENTITY, 3)
+        }
         What::BreakGlassOpened { .. } | What::SupportAsked { .. } => class(ENTITY, 1),
         What::BreakGlassClosed {}
         | What::BreakGlassReviewed { .. }

@@ -142,7 +142,7 @@ impl Keys {
         binding: &Binding,
     ) -> Result<SessionKey, Error> {
         permit.covers(&binding.object)?;
-        if permit.project() != binding.project.as_ref() {
+        if permit.home() != binding.project.as_ref() {
             return Err(access::Error::NotCovered(binding.object.to_string()).into());
         }
         permit.count_unwrap()?;

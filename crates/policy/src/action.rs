@@ -105,6 +105,18 @@ actions! {
     AskSupport = "ask-support", Project Changes;
     /// Lets somebody else see the project's data for a few hours, as they asked.
     ApproveSupport = "approve-support", Project Changes;
+    /// The datasets that are offered to other projects: what they state, and whose name none of them says.
+    ViewDatasets = "view-datasets", Site Shows;
+    /// Offers samples to other projects as a dataset, and closes it.
+    PublishDataset = "publish-dataset", Project Changes;
+    /// Compares reads with what their generator said of them. Nothing of them is shown.
+    VerifyDataset = "verify-dataset", Project Shows + data;
+    /// Registers agreements with parties, and ends them.
+    KeepAgreements = "keep-agreements", Project Changes;
+    /// Asks to use a dataset of another project in this one, reports on that and gives it up.
+    ApplyForDataset = "apply-for-dataset", Project Changes;
+    /// Approves or denies who asks to use a dataset of this project. Asks for a reason.
+    AnswerApplication = "answer-application", Project Changes;
     /// Brings reads and their sheet in through the controlled door.
     Ingest = "ingest", Project Changes + data;
     /// Takes who people are out of a sheet and keeps it in the identity map.

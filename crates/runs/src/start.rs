@@ -32,7 +32,7 @@ pub struct RunSpec {
 }
 
 impl Runs {
-    /// Starts a run and returns at once. `permit` covers every read object of the sample
+    /// Starts a run in the permit's project and returns at once. `permit` covers every read object of the sample
     /// ([`catalog::Catalog::read_objects`]) under [`access::Action::StartRun`].
     ///
     /// The run goes on by a decision of its own, made anew while it works; the site's references
@@ -87,6 +87,7 @@ impl Runs {
         let work = Work {
             runs: self.clone(),
             id: id.clone(),
+            project,
             sample,
             reference,
             workflow,

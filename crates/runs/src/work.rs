@@ -12,7 +12,7 @@ use crate::{Error, Failure, Resources, Runs, Tool, Workflow};
 use access::thing::Object;
 use access::verb::Run;
 use access::{Action, Ask, Caller, Ended};
-use base::{Fault, RunId, Timestamp};
+use base::{Fault, ProjectId, RunId, Timestamp};
 use catalog::{Reference, Sample};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::EntityTrait;
@@ -33,6 +33,8 @@ type RunLease = Lease<Run, Object>;
 pub(crate) struct Work {
     pub runs: Runs,
     pub id: RunId,
+    /// Where it runs: another project than the sample's, where that lends it.
+    pub project: ProjectId,
     pub sample: Sample,
     pub reference: Reference,
     pub workflow: Workflow,
@@ -222,7 +224,7 @@ impl Work {
     /// The question whether the run may go on.
     fn ask(&self) -> Ask<Object> {
         let things = self.sample.readsets.iter().flat_map(|readset| readset.objects.iter().cloned());
-        Ask::new(Action::StartRun, things).about(self.about())
+        Ask::new(Action::StartRun, things).about(self.about()).in_workspace(Some(self.project.clone()))
     }
 
     /// Waits. What its people say meanwhile is looked at as often as a permit would be renewed; only a look that finds
@@ -236,7 +238,7 @@ impl Work {
                 looked = inner.clock.monotonic();
                 let ask = self.ask();
                 // What cannot be looked at now is looked at again; the decision before the job asks in any case.
-                if matches!(self.handle.block_on(inner.access.is_usable(&ask)), Ok(false)) {
+                if matches!(self.handle.block_on(inner.access.is_usable(&self.caller, &ask)), Ok(false)) {
                     let _ = self
                         .handle
                         .block_on(inner.access.decide::<Run, _>(&self.caller, ask))

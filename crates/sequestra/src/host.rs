@@ -266,6 +266,7 @@ pub fn fault(error: &anyhow::Error) -> Option<&dyn Fault> {
         .or_else(|| of::<backup::Error>(error))
         .or_else(|| of::<access::Error>(error))
         .or_else(|| of::<subjects::Error>(error))
+        .or_else(|| of::<sharing::Error>(error))
         .or_else(|| of::<runs::Error>(error))
         .or_else(|| of::<policy::Error>(error))
         .or_else(|| of::<witness::Error>(error))

@@ -22,6 +22,7 @@ use ledger::{Ledger, SigningKey};
 use runs::{Runs, RunsParts};
 use server::vigil::Room;
 use server::{Care, Parts, Places, Site};
+use sharing::Sharing;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use subjects::{Map, Subjects};
@@ -37,6 +38,7 @@ pub const MIGRATIONS: &[&[Migration]] = &[
     catalog::MIGRATIONS,
     runs::MIGRATIONS,
     subjects::MIGRATIONS,
+    sharing::MIGRATIONS,
 ];
 
 fn care(settings: &ArchiveSettings) -> Care {
@@ -93,7 +95,8 @@ pub async fn open(
     });
     runs.sweep().await?;
     let (subjects, map) = people(layout, &db, &keys, (&audit, &access), &entropy).await?;
-    join(&access, &site, (&catalog, &archive, &runs, &subjects), &keys).await?;
+    let sharing = Sharing::new(db.clone(), audit.clone(), access.clock(), entropy.clone());
+    join(&access, &site, (&catalog, &archive, &runs, (&subjects, &sharing)), &keys).await?;
     let site = Site::new(Parts {
         version: VERSION,
         replicas: replicas.start(&audit, &site, &clock),
@@ -107,6 +110,7 @@ pub async fn open(
         archive,
         catalog,
         subjects,
+        sharing,
         map,
         runs,
         program,
@@ -227,10 +231,11 @@ async fn catalog(db: &Db, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) ->
 
 fn places(
     site: &SiteId,
-    (catalog, archive, runs, subjects): (&Catalog, &Archive, &Runs, &Subjects),
+    (catalog, archive, runs, (subjects, sharing)): (&Catalog, &Archive, &Runs, (&Subjects, &Sharing)),
     clock: &Arc<dyn Clock>,
 ) -> Places {
     Places {
+        sharing: sharing.clone(),
         site: site.clone(),
         catalog: catalog.clone(),
         archive: archive.clone(),
@@ -256,7 +261,7 @@ async fn people(
 async fn join(
     access: &Access,
     site: &SiteId,
-    held: (&Catalog, &Archive, &Runs, &Subjects),
+    held: (&Catalog, &Archive, &Runs, (&Subjects, &Sharing)),
     keys: &Keys,
 ) -> Result<()> {
     let places = places(site, held, &access.clock());

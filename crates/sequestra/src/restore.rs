@@ -197,7 +197,11 @@ async fn settle(
     let seen = Seen::on_record(&audit, &set.head.site, None)?;
     let access = access(&db, &audit, Default::default(), &clock, &entropy, seen).await?;
     let facts = (args.ledger.is_some(), secrets.sealings);
-    let settled = restore::settle(set, tombs, facts, &args.administrator, (&audit, &db, &access)).await;
+    let now = access.clock().now();
+    let rest: &restore::Rest =
+        &move |tx| Box::pin(async move { sharing::restored::ask_again(tx, now).await.map(drop) });
+    let rooms = (&audit, &db, &access);
+    let settled = restore::settle(set, tombs, facts, &args.administrator, rooms, rest).await;
     db.close().await?;
     audit.ledger().close()?;
     Ok(settled?)

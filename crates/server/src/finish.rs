@@ -137,8 +137,8 @@ async fn load(
             None => None,
         });
     }
-    let subject = site.catalog.sample(permit, &ended.sample).await?.subject;
-    let spec = Spec { kind: "lake", subject: Some(subject), links: links(ended) };
+    let subject = site.catalog.subject_of(ended.sample.as_str()).await?;
+    let spec = Spec { kind: "lake", subject, links: links(ended) };
     let mut draft = site.archive.draft_parquet(permit, spec)?;
     let plan = Plan {
         expected_records: Some(expected),
@@ -166,8 +166,8 @@ async fn render(
     case: &Case,
 ) -> Result<Sealed, Failure> {
     let page = reports::render(case)?;
-    let subject = site.catalog.sample(permit, &ended.sample).await?.subject;
-    let spec = Spec { kind: "report", subject: Some(subject), links: links(ended) };
+    let subject = site.catalog.subject_of(ended.sample.as_str()).await?;
+    let spec = Spec { kind: "report", subject, links: links(ended) };
     let mut draft = site.archive.draft(permit, spec)?;
     blocking(move || {
         draft.write_all(page.as_bytes()).map_err(archive::Error::from)?;

@@ -393,6 +393,9 @@ fn words(what: &What) -> String {
         What::UseReviewed {} | What::UseApproved { .. } | What::UseRevoked {} | What::IdentityRecorded {} => {
             of_uses(what)
         }
+        What::DatasetStands { .. } | What::ApplicationStands { .. } | What::AgreementStands { .. } => {
+            of_sharing(what)
+        }
         What::RightsChanged { .. }
         | What::GrantLapsed { .. }
         | What::AdministratorProposed {}
@@ -494,6 +497,20 @@ fn of_uses(what: &What) -> String {
         }
         What::IdentityRecorded {} => "who this is was put into the identity map, or compared with it".into(),
         What::UseReviewed {} => "changed consent reviewed: used as it says now".into(),
+        other => other.kind().to_owned(),
+    }
+}
+
+/// The line of what is shared with other projects.
+fn of_sharing(what: &What) -> String {
+    match what {
+        What::DatasetStands { state, samples, persons } => {
+            format!("dataset {state}: {samples} samples of {persons} persons")
+        }
+        What::ApplicationStands { state, until, people } => {
+            format!("application {state}: until {until}, for {people} people")
+        }
+        What::AgreementStands { state, contract, until } => format!("{contract} {state}: until {until}"),
         other => other.kind().to_owned(),
     }
 }

@@ -12,7 +12,7 @@
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
 //! * one module a resource: `people`, `session`, `passkey`, `oidc`, `terminal`, `pages`, `service`, `policy`, `project`,
-//!   `package`, `identity`, `consent`, `seen`, `sample`, `object`, `tool`, `storage`, `reference`, `rights`, `run`, `variant`, `history`, `export`,
+//!   `dataset`, `application`, `agreement`, `package`, `identity`, `consent`, `seen`, `sample`, `object`, `tool`, `storage`, `reference`, `rights`, `run`, `variant`, `history`, `export`,
 //!   `record`, `tail`, `process`, `keys`,
 //!   `erase`, `keep`, `scrub`, `backup`
 //! * [`witnessed`]: what the site's witnesses cosigned
@@ -24,12 +24,15 @@
 
 mod administrator;
 mod admit;
+mod agreement;
+mod application;
 mod attend;
 mod backup;
 mod body;
 mod break_glass;
 mod consent;
 pub mod counts;
+mod dataset;
 mod discovered;
 pub mod door;
 mod erase;

@@ -25,7 +25,10 @@ pub(crate) async fn list(
     let sample: SampleId = id(&sample)?;
     let permit: Permit<View, SampleThing> = site.permit(&caller, Action::ViewSamples, &sample).await?;
     let mut ids = site.catalog.read_objects(&sample).await?;
-    ids.extend(site.catalog.results_of_sample(&sample).await?.into_iter().map(|result| result.object));
+    if let Some(project) = permit.project() {
+        let results = site.catalog.results_of_sample(&sample, project).await?;
+        ids.extend(results.into_iter().map(|result| result.object));
+    }
     Ok(Answer(site.archive.describe(&permit, &ids).await?.into_iter().map(wire).collect()))
 }
 

@@ -3,10 +3,10 @@
 use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
-    administrator, backup, break_glass, consent, discovered, erase, export, history, identity, keep, keys,
-    object, oidc, package, pages, passkey, passport, password, people, policy, process, project, record,
-    reference, rights, run, sample, scrub, seen, service, session, support_session, tail, terminal, tool,
-    usage, variant, volume,
+    administrator, agreement, application, backup, break_glass, consent, dataset, discovered, erase, export,
+    history, identity, keep, keys, object, oidc, package, pages, passkey, passport, password, people, policy,
+    process, project, record, reference, rights, run, sample, scrub, seen, service, session, support_session,
+    tail, terminal, tool, usage, variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -58,6 +58,7 @@ impl Handlers {
         all.of_passports();
         all.of_work();
         all.of_uses();
+        all.of_sharing();
         all.of_identities();
         all
     }
@@ -183,6 +184,23 @@ impl Handlers {
         self.set("consent withdraw", consent::withdraw);
         self.set("consent record", consent::record);
         self.set("consent review", consent::review);
+    }
+
+    /// What projects let each other use.
+    fn of_sharing(&mut self) {
+        self.set("dataset list", dataset::list);
+        self.set("dataset publish", dataset::publish);
+        self.set("dataset close", dataset::close);
+        self.set("dataset verify", dataset::verify);
+        self.set("sample lent", dataset::lent);
+        self.set("application list", application::list);
+        self.set("application make", application::make);
+        self.set("application change", application::change);
+        self.set("application answer", application::answer);
+        self.set("application import", application::import);
+        self.set("agreement list", agreement::list);
+        self.set("agreement add", agreement::add);
+        self.set("agreement end", agreement::end);
     }
 
     /// Projects and what is in them, and the site's own state.

@@ -35,7 +35,8 @@ pub(crate) async fn start(
         return Err(access::Error::NotFound.into());
     }
     let ask = Ask::<thing::Object>::new(Action::StartRun, objects)
-        .about([sample.to_string(), body.reference.to_string()]);
+        .about([sample.to_string(), body.reference.to_string()])
+        .in_workspace(body.workspace);
     let permit: Permit<RunVerb, thing::Object> = site.access.decide(&caller, ask).await?;
     let spec =
         RunSpec { workflow: body.workflow, sample, reference: body.reference, parameters: body.parameters };

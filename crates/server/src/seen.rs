@@ -88,7 +88,8 @@ pub(crate) async fn report(
     let mut ids: Vec<ObjectId> = Vec::new();
     for sample in &samples {
         ids.extend(site.catalog.read_objects(&sample.id).await?);
-        ids.extend(site.catalog.results_of_sample(&sample.id).await?.into_iter().map(|result| result.object));
+        let results = site.catalog.results_of_sample(&sample.id, &project).await?;
+        ids.extend(results.into_iter().map(|result| result.object));
     }
     let stated = site.catalog.project(&view).await?;
     Ok(Answer(SubjectReport {
@@ -116,7 +117,8 @@ async fn accesses(
     mut question: Question,
     reach: &Reach,
 ) -> Result<Accesses, Failure> {
-    question.within.clone_from(&reach.project);
+    // Everything about the person, wherever it was done: their own project decided that this one may know.
+    question.within = None;
     let (mut events, mut chains, mut cursor) = (Vec::new(), BTreeSet::new(), None);
     let (mut size, mut completeness) = (0, Completeness::More);
     for _ in 0..PAGES {

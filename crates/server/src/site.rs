@@ -3,7 +3,7 @@
 use crate::body::blocking;
 use crate::usable::Judge;
 use crate::{Failure, Witnessed};
-use access::facts::{ClassAnswer, PlaceAnswer, SubjectAnswer, UseAnswer};
+use access::facts::{ClassAnswer, LentAnswer, PlaceAnswer, SubjectAnswer, UseAnswer, Using};
 use access::thing::Thing;
 use access::verb::Verb;
 use access::{Access, Action, Ask, Caller, Facts, Permit, Place};
@@ -46,6 +46,8 @@ pub struct Parts {
     pub catalog: Catalog,
     /// What people agreed to.
     pub subjects: subjects::Subjects,
+    /// What projects let each other use.
+    pub sharing: sharing::Sharing,
     /// Who subjects are.
     pub map: subjects::Map,
     /// Tools, references and runs.
@@ -273,6 +275,8 @@ pub struct Places {
     pub runs: runs::Runs,
     /// What people agreed to.
     pub subjects: subjects::Subjects,
+    /// What projects let each other use.
+    pub sharing: sharing::Sharing,
     /// Terms and consents end.
     pub clock: Arc<dyn Clock>,
 }
@@ -312,23 +316,39 @@ impl Facts for Places {
         })
     }
 
-    fn usable<'a>(&'a self, project: &'a ProjectId, things: &'a [String]) -> UseAnswer<'a> {
+    fn usable<'a>(&'a self, using: Using<'a>) -> UseAnswer<'a> {
         Box::pin(async move {
-            let Some(stated) = self.catalog.stated(project).await? else {
+            let Some(stated) = self.catalog.stated(using.project).await? else {
                 return Err("the project is not there".into());
             };
-            let mut subjects = BTreeSet::new();
-            for thing in things {
-                subjects.extend(self.subject(thing).await?);
-            }
-            let approved = self.subjects.approved(project).await?;
+            let approved = self.subjects.approved(using.project).await?;
             let judge = Judge { stated: &stated, approved: &approved, now: self.clock.now() };
             let mut refusals = judge.of_project();
-            for subject in subjects {
-                let standing = self.subjects.standing(project, &subject).await?;
-                refusals.extend(judge.of_person(&standing));
+            let mut own = BTreeSet::new();
+            for thing in using.things {
+                let Some(subject) = self.subject(thing).await? else { continue };
+                if own.contains(&subject) {
+                    continue;
+                }
+                if self.catalog.has_subject(using.project, &subject).await? {
+                    let standing = self.subjects.standing(using.project, &subject).await?;
+                    refusals.extend(judge.of_person(&standing));
+                    own.insert(subject);
+                } else {
+                    // INVARIANT (lent-by-its-home): of somebody who is not this project's, their own project is asked.
+                    refusals.extend(self.of_lent(&using, &judge, (&subject, thing)).await?);
+                }
             }
             Ok(refusals)
+        })
+    }
+
+    fn is_lent<'a>(&'a self, workspace: &'a ProjectId, id: &'a str) -> LentAnswer<'a> {
+        Box::pin(async move {
+            match self.catalog.sample_of(id).await? {
+                Some(sample) => Ok(self.sharing.was_lent(workspace, &sample).await?),
+                None => Ok(false),
+            }
         })
     }
 

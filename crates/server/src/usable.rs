@@ -1,11 +1,12 @@
 //! Whether data may be used for what its project states: by the terms that it came under, by what its people agreed to,
 //! and by what a steward approved.
 
-use crate::{Failure, Site};
-use access::Unusable;
-use base::Timestamp;
+use crate::{Failure, Places, Site};
+use access::{Action, Unusable, Using};
+use base::{SubjectId, Timestamp};
 use catalog::{Basis, Stated};
 use policy::terms::{Answer, Day, Disease, Terms};
+use sharing::Loan;
 use std::collections::{BTreeMap, BTreeSet};
 use subjects::Standing;
 
@@ -88,6 +89,59 @@ impl Judge<'_> {
     }
 }
 
+impl Places {
+    /// Why a thing that is about somebody of another project may not be used here. The newest loan that gives something
+    /// counts, or what stands against the newest.
+    pub(crate) async fn of_lent(
+        &self,
+        using: &Using<'_>,
+        here: &Judge<'_>,
+        (subject, thing): (&SubjectId, &str),
+    ) -> Result<Vec<Unusable>, Box<dyn std::error::Error + Send + Sync>> {
+        let no = |rule, why: &str| Ok(vec![Unusable { rule, why: why.to_owned() }]);
+        if using.action == Action::DownloadObject {
+            return no("dataset-stays", "what another project lends is used where it lies");
+        }
+        let Some(sample) = self.catalog.sample_of(thing).await? else {
+            return no("dataset-not-lent", "this is of another project, and of no sample that it lends");
+        };
+        let loans = self.sharing.loans(using.project, &sample).await?;
+        let mut against = None;
+        for loan in loans {
+            match loan.against(using.by, here.now) {
+                None => return self.of_loan(&loan, here, subject).await,
+                Some(one) => against = against.or(Some(one)),
+            }
+        }
+        match against {
+            Some(one) => Ok(vec![one]),
+            None => no("dataset-not-lent", "this is of another project, and no application covers it"),
+        }
+    }
+
+    /// What the terms of a dataset and the person say of the use here.
+    ///
+    /// INVARIANT (home-is-asked): how it stands with somebody's consent is asked at home, on the basis that holds there.
+    async fn of_loan(
+        &self,
+        loan: &Loan,
+        here: &Judge<'_>,
+        subject: &SubjectId,
+    ) -> Result<Vec<Unusable>, Box<dyn std::error::Error + Send + Sync>> {
+        let home = self.catalog.stated(&loan.dataset.home).await?.ok_or("the home is not there")?;
+        let stated = Stated { basis: home.basis, terms: loan.dataset.terms.clone(), ..here.stated.clone() };
+        let judge = Judge { stated: &stated, approved: &loan.application.reasons, now: here.now };
+        let (rule, whose) = ("dataset-terms", "the terms of the dataset");
+        let mut refusals = match &loan.dataset.terms {
+            Some(terms) => judge.refusal(terms, rule, whose).into_iter().collect(),
+            None => vec![unreadable(rule, whose)],
+        };
+        let standing = self.subjects.standing(&loan.dataset.home, subject).await?;
+        refusals.extend(judge.of_person(&standing));
+        Ok(refusals)
+    }
+}
+
 /// How many projects a remark names.
 const SHOWN: usize = 5;
 
@@ -134,7 +188,7 @@ pub(crate) fn words(terms: &Terms, reasons: &[policy::terms::Reason]) -> Vec<Str
 }
 
 /// The day in UTC.
-fn day_of(now: Timestamp) -> Option<Day> {
+pub(crate) fn day_of(now: Timestamp) -> Option<Day> {
     Day::parse(now.to_string().get(..10)?)
 }
 

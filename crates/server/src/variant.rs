@@ -1,17 +1,17 @@
 //! Questions to the lake, and the report of a case.
 
 use crate::attend::Signed;
-use crate::body::{Json, blocking, id};
+use crate::body::{Asked, Json, blocking, id};
 use crate::failure::Error;
 use crate::{Failure, Site};
 use access::thing::{Object as ObjectThing, Sample as SampleThing};
 use access::verb::Read as ReadVerb;
 use access::{Action, Ask, Caller, Permit};
-use api::variant::{Answer as Found, Query, Reason, Variant};
+use api::variant::{Answer as Found, Query, Reason, Variant, Whose};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use base::{Fault, ObjectId, SampleId};
+use base::{Fault, ObjectId, ProjectId, SampleId};
 use std::collections::BTreeMap;
 use std::io::Read;
 use variants::{Filter, Options, Order, Part, Ranked};
@@ -28,7 +28,7 @@ pub(crate) async fn query(
     Json(body): Json<Query>,
 ) -> Result<Answer<Found>, Failure> {
     let sample: SampleId = id(&sample)?;
-    let (permit, lake) = newest(&site, &caller, &sample, "lake").await?;
+    let (permit, lake) = newest(&site, &caller, (&sample, body.workspace.clone()), "lake").await?;
     let filter = filter_of(&body)?;
     let order = if body.by_position { Order::Place } else { Order::Rank };
     let options = Options { limit: body.limit.unwrap_or(ROWS).min(MOST_ROWS), offset: body.offset, order };
@@ -47,9 +47,10 @@ pub(crate) async fn report(
     State(site): State<Site>,
     Signed(caller): Signed,
     Path(sample): Path<String>,
+    Asked(whose): Asked<Whose>,
 ) -> Result<Response, Failure> {
     let sample: SampleId = id(&sample)?;
-    let (permit, report) = newest(&site, &caller, &sample, "report").await?;
+    let (permit, report) = newest(&site, &caller, (&sample, whose.workspace), "report").await?;
     let mut opened = site.archive.open_object(&permit, &report).await?;
     let page = blocking(move || {
         let mut page = Vec::new();
@@ -64,13 +65,21 @@ pub(crate) async fn report(
 async fn newest(
     site: &Site,
     caller: &Caller,
-    sample: &SampleId,
+    (sample, workspace): (&SampleId, Option<ProjectId>),
     kind: &str,
 ) -> Result<(Permit<ReadVerb, ObjectThing>, ObjectId), Failure> {
-    let results = site.catalog.results_of_sample(sample).await?;
+    let project = match &workspace {
+        Some(workspace) => Some(workspace.clone()),
+        None => site.catalog.home_of(sample).await?,
+    };
+    let results = match &project {
+        Some(project) => site.catalog.results_of_sample(sample, project).await?,
+        None => Vec::new(),
+    };
     let found = results.into_iter().rev().find(|result| result.kind == kind);
     let Some(found) = found else {
-        let _: Permit<ReadVerb, SampleThing> = site.permit(caller, Action::ViewVariants, sample).await?;
+        let ask = Ask::<SampleThing>::new(Action::ViewVariants, [sample.clone()]).in_workspace(workspace);
+        let _: Permit<ReadVerb, SampleThing> = site.access.decide(caller, ask).await?;
         return Err(Error::NoResult.into());
     };
     let ask =

@@ -132,10 +132,17 @@ impl Facts for Places {
         })
     }
 
-    fn usable<'a>(&'a self, project: &'a ProjectId, things: &'a [String]) -> UseAnswer<'a> {
+    fn usable<'a>(&'a self, using: access::Using<'a>) -> UseAnswer<'a> {
         match &self.more {
-            Some(more) => more.usable(project, things),
+            Some(more) => more.usable(using),
             None => Box::pin(async { Ok(Vec::new()) }),
+        }
+    }
+
+    fn is_lent<'a>(&'a self, workspace: &'a ProjectId, id: &'a str) -> access::facts::LentAnswer<'a> {
+        match &self.more {
+            Some(more) => more.is_lent(workspace, id),
+            None => Box::pin(async { Ok(false) }),
         }
     }
 

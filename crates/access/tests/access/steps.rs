@@ -23,7 +23,7 @@ impl Facts for Bare {
         Box::pin(async { Ok(None) })
     }
 
-    fn usable<'a>(&'a self, _: &'a base::ProjectId, _: &'a [String]) -> UseAnswer<'a> {
+    fn usable<'a>(&'a self, _: access::Using<'a>) -> UseAnswer<'a> {
         Box::pin(async { Ok(Vec::new()) })
     }
 }

@@ -31,7 +31,7 @@ impl Facts for Told {
         Box::pin(async { Ok(None) })
     }
 
-    fn usable<'a>(&'a self, _: &'a ProjectId, _: &'a [String]) -> UseAnswer<'a> {
+    fn usable<'a>(&'a self, _: access::Using<'a>) -> UseAnswer<'a> {
         let refusals = self.0.refusals.lock().unwrap().clone();
         Box::pin(async move { refusals.ok_or_else(|| "a row that cannot be read".into()) })
     }

@@ -105,7 +105,10 @@ impl Site {
         let policies = policy::Policies::shipped().unwrap();
         let access = Access::new(db.clone(), audit.clone(), policies, clock, self.spine.entropy.clone());
         let facts = (ledger.is_some(), SEALING);
-        let done = restore::settle(&set, &tombs, facts, "first", (&audit, &db, &access)).await?;
+        let done = restore::settle(&set, &tombs, facts, "first", (&audit, &db, &access), &|_| {
+            Box::pin(async { Ok(()) })
+        })
+        .await?;
         restore::open_for_business(&set, into, None)?;
         // The first start compares the two, and finds nothing that was rolled back.
         let site = audit::Actor::Site(self.spine.site.clone());

@@ -173,6 +173,12 @@ impl Client {
         self.exchange(request)?.json()
     }
 
+    /// As [`Client::send`] without a body, with a query.
+    pub fn fetch(&mut self, route: &str, parts: &[&str], query: &impl Serialize) -> Result<Answer, Failure> {
+        let request = self.request(route, parts, &query_of(query)?, Body::empty())?;
+        self.exchange(request)
+    }
+
     /// As [`Client::ask`], for an answer that may take long: none if the person interrupted it.
     pub fn await_answer<T: DeserializeOwned>(
         &mut self,

@@ -66,6 +66,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     let catalogue = catalogue(&site)?;
     let things = Things::of(&site)?;
     rest(&site, &things, &catalogue)?;
+    lent(play, &site, &things.project)?;
     by_exception(play, &site, &things.project)?;
     let (stranger, token) = stranger(&site)?;
     play.does("ask every route as somebody without any role");
@@ -177,6 +178,34 @@ fn who_it_is(site: &Site, things: &Things) -> Result<()> {
         200 => Ok(()),
         status => Err(Error::unplayable(format!("`subject find` was answered with {status}"))),
     }
+}
+
+/// A dataset that one project offers and another one asks for, and the agreement beside it.
+fn lent(play: &Play, site: &Site, project: &str) -> Result<()> {
+    let workspace = site.project("research")?;
+    site.json(Who::Steward, &["dataset", "verify", project])?;
+    let words = "--name Offered --for research --granularity genome --framework none";
+    let words: Vec<&str> = ["dataset", "publish", project].into_iter().chain(words.split(' ')).collect();
+    let made = site.json(Who::Steward, &words)?;
+    let dataset = made.pointer("/dataset/id").and_then(Value::as_str).unwrap_or_default();
+    site.json(Who::Analyst, &["dataset", "list"])?;
+    let until = in_days(play, 100)?;
+    let words =
+        ["application", "make", &workspace, dataset, "--party", "control", "--person", Who::Analyst.name()];
+    let words: Vec<&str> = words.into_iter().chain(["--reason", "control", "--until", &until]).collect();
+    let asked = site.json(Who::Analyst, &words)?;
+    let asked = asked.get("id").and_then(Value::as_str).unwrap_or_default();
+    site.json(Who::Steward, &["application", "approve", project, asked, "--reason", "control"])?;
+    let document = format!("sha256:{}", "07".repeat(32));
+    let words = ["agreement", "add", project, "--kind", "DUA", "--party", "control", "--document", &document];
+    site.json(Who::Steward, &words.into_iter().chain(["--until", &until]).collect::<Vec<_>>()).map(drop)
+}
+
+/// A moment so many days away, as commands take it.
+fn in_days(play: &Play, days: i64) -> Result<String> {
+    let second = now(play).saturating_add(days.saturating_mul(24 * 3600));
+    let at = base::Timestamp::from_second(second);
+    at.map(|at| at.to_string()).map_err(|_| Error::unplayable("there is no such day"))
 }
 
 /// Data that is seen by way of exception: in an emergency, and to help.
@@ -434,6 +463,9 @@ impl Things {
             .replace("{thing}", &self.sample)
             .replace("{approval}", "apr_00000000000000000000")
             .replace("{glass}", "bgl_00000000000000000000")
+            .replace("{dataset}", "dst_00000000000000000000")
+            .replace("{application}", "apl_00000000000000000000")
+            .replace("{agreement}", "agr_00000000000000000000")
             .replace("{support}", "sup_00000000000000000000")
             .replace("{number}", "0")
             .replace("{service}", "svc_00000000000000000000")
@@ -483,6 +515,19 @@ impl Things {
             "object get" => json!({"recipient": self.recipient, "reason": "control"}),
             "object hold" | "object lift" | "object delete" | "break-glass open" | "support ask" => because(),
             "break-glass review" => json!({"justified": true, "reason": "control"}),
+            "dataset publish" => json!({
+                "name": "Offered", "purposes": ["research"], "granularity": "genome", "frameworks": ["none"],
+            }),
+            "application make" => json!({
+                "dataset": "dst_00000000000000000000", "party": "control", "people": ["viewer"],
+                "until": "2999-01-01T00:00:00Z", "reason": "control",
+            }),
+            "application change" => json!({"change": "report", "reason": "control"}),
+            "application answer" => json!({"approve": true, "reason": "control"}),
+            "application import" => json!({"list": "login\nviewer\n"}),
+            "agreement add" => json!({
+                "contract": "DUA", "party": "control", "document": "07".repeat(32), "until": "2999-01-01T00:00:00Z",
+            }),
             "archive check" => json!({"objects": [self.object]}),
             "archive scrub" => json!({"all": true}),
             "backup create" => {

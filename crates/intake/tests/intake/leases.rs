@@ -27,7 +27,7 @@ impl Facts for Places {
         Box::pin(async { Ok(None) })
     }
 
-    fn usable<'a>(&'a self, _: &'a base::ProjectId, _: &'a [String]) -> UseAnswer<'a> {
+    fn usable<'a>(&'a self, _: access::Using<'a>) -> UseAnswer<'a> {
         Box::pin(async { Ok(Vec::new()) })
     }
 }

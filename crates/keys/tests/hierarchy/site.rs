@@ -81,7 +81,7 @@ impl Facts for Places {
         Box::pin(async move { Ok(subject) })
     }
 
-    fn usable<'a>(&'a self, _: &'a base::ProjectId, _: &'a [String]) -> UseAnswer<'a> {
+    fn usable<'a>(&'a self, _: access::Using<'a>) -> UseAnswer<'a> {
         Box::pin(async { Ok(Vec::new()) })
     }
 }

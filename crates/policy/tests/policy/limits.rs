@@ -129,7 +129,7 @@ fn nobody_names_themselves_nor_approves_whom_they_proposed() {
 #[test]
 fn nobody_reviews_their_own_nor_lets_themselves_in() {
     for class in Class::ALL {
-        for action in [Action::ReviewBreakGlass, Action::ApproveSupport] {
+        for action in [Action::ReviewBreakGlass, Action::ApproveSupport, Action::AnswerApplication] {
             let mut asked = request(&[Role::DataSteward], action, *class);
             check(&asked, Some("approval-names-who-asked"));
             asked.context.target = Some("usr_other".to_owned());
@@ -171,6 +171,10 @@ fn what_is_seen_by_way_of_exception_is_not_carried_off_or_changed_by_whatever_ro
         Action::SetHold,
         Action::LiftHold,
         Action::DeleteObject,
+        Action::PublishDataset,
+        Action::KeepAgreements,
+        Action::ApplyForDataset,
+        Action::AnswerApplication,
     ];
     for action in
         Action::ALL.iter().copied().filter(|action| action.scope() == policy::action::Scope::Project)

@@ -85,7 +85,7 @@ impl Work {
     ) -> Result<(), Error> {
         let inner = &self.runs.inner;
         let id = base::Id::as_str(&self.id);
-        let mut said = inner.receipts.stop(&self.caller, &self.sample.project, id, (begun, account.decision));
+        let mut said = inner.receipts.stop(&self.caller, &self.project, id, (begun, account.decision));
         said.about = vec![self.sample.id.to_string(), self.sample.subject.to_string()];
         said.workflow =
             Some(receipt::Workflow { name: self.workflow.name.to_owned(), source: self.workflow.digest() });

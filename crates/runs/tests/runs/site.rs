@@ -52,7 +52,7 @@ impl Facts for RunPlaces {
         Box::pin(async { Ok(None) })
     }
 
-    fn usable<'a>(&'a self, _: &'a base::ProjectId, _: &'a [String]) -> UseAnswer<'a> {
+    fn usable<'a>(&'a self, _: access::Using<'a>) -> UseAnswer<'a> {
         let refusals = self.2.lock().unwrap().clone();
         Box::pin(async move { Ok(refusals) })
     }

@@ -25,6 +25,7 @@ fn in_database<T>(site: &Site, act: impl AsyncFnOnce(&Db) -> T) -> T {
             catalog::MIGRATIONS,
             runs::MIGRATIONS,
             subjects::MIGRATIONS,
+            sharing::MIGRATIONS,
         ];
         let path = site.folder.join("metadata.db");
         let db = Db::open(&path, &DbKey::new(*secrets.database), &rooms).await.unwrap();

@@ -28,6 +28,7 @@ async fn opened(site: &Site) -> (SiteSecrets, Db) {
         catalog::MIGRATIONS,
         runs::MIGRATIONS,
         subjects::MIGRATIONS,
+        sharing::MIGRATIONS,
     ];
     let key = DbKey::new(*secrets.database);
     let db = Db::open(&site.folder.join("metadata.db"), &key, &rooms).await.unwrap();

@@ -250,6 +250,7 @@ fn guides_say_what_happens() {
         ("auditor.md", 15),
         ("identity.md", 15),
         ("support.md", 20),
+        ("sharing.md", 20),
     ] {
         says_what_happens(name, least);
     }

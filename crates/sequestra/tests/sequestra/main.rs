@@ -9,6 +9,7 @@
 //! * `backup`: made, killed, checked, put back
 //! * `closed`: no record, no act
 //! * `erasure`: words end with the keys that sealed them, and the record stays
+//! * `lent`: what one project lends another, and how that ends
 //! * `keys`: what the site is sealed under, and its keys
 //! * `guide`: the transcripts of a guide are what the program prints
 //! * `browser`: the pages in a real browser
@@ -46,6 +47,7 @@ mod guide;
 mod http;
 mod identities;
 mod keys;
+mod lent;
 mod matrix;
 mod mistakes;
 mod mounted;

@@ -109,12 +109,32 @@ fn things_of(site: &Site, things: &Things, route: &Route, who: Option<&str>) -> 
         own.mapping = made.json()["id"].as_str().unwrap().to_owned();
     }
     by_exception(site, &mut own, route, who);
+    shared(site, &mut own, route, who);
     if route.name == "run cancel" && who == Some("analyst") {
         let started = things.ask(site, "run start", who);
         assert!(started.good(), "{started:?}");
         own.run = started.json()["id"].as_str().unwrap().to_owned();
     }
     own
+}
+
+/// What is offered, compared or agreed just before.
+fn shared(site: &Site, own: &mut Things, route: &Route, who: Option<&str>) {
+    match (route.name, who) {
+        // The package that a route before made visible was not compared yet.
+        ("dataset publish", Some("steward")) => {
+            drop(site.json("steward", &["dataset", "verify", &own.project]))
+        }
+        ("application make", Some("analyst")) => {
+            own.offered = crate::question::offer(site, "foreign", &own.elsewhere);
+        }
+        ("agreement end", Some("steward")) => {
+            let made = own.ask(site, "agreement add", who);
+            assert!(made.good(), "{made:?}");
+            own.agreement = text(&made.json()["id"]).to_owned();
+        }
+        _ => {}
+    }
 }
 
 /// A break-glass or a support session, in the state in which who may act on it does.
@@ -293,6 +313,10 @@ fn every_call_leaves_its_events_and_only_those() {
         "break-glass",
         "end-exception",
         "create-project",
+        "keep-agreements",
+        "publish-dataset",
+        "verify-dataset",
+        "view-samples",
         "list-own-projects",
         "map-visas",
         "name-administrator",

@@ -54,6 +54,13 @@ pub struct Things {
     pub naming: String,
     /// A mapping of visas; a fresh one for each who may end it.
     pub mapping: String,
+    /// A dataset of the project; one that another project offers, and who applied for the one and the other.
+    pub dataset: String,
+    pub offered: String,
+    pub elsewhere: String,
+    theirs: String,
+    pub application: String,
+    pub agreement: String,
     /// A break-glass, and a support session.
     pub glass: String,
     pub support: String,
@@ -86,7 +93,7 @@ impl Things {
             "--class",
             "sandbox",
             "--purpose",
-            "methods",
+            "research",
             "--term",
             "DUO:0000042",
             "--granularity",
@@ -150,6 +157,12 @@ impl Things {
             manifest: text("md5sums.txt"),
             fasta: fs::read(told().data.join("reference.fa")).unwrap(),
             recipient: fs::read_to_string(site.room.join("recipient.pub")).unwrap(),
+            dataset: String::new(),
+            offered: String::new(),
+            elsewhere: other,
+            theirs: String::new(),
+            application: String::new(),
+            agreement: "agr_00000000000000000000".into(),
             room: site.room.clone(),
             passphrase: fs::read_to_string(site.room.join("passphrase")).unwrap(),
         };
@@ -168,7 +181,30 @@ impl Things {
         let sent =
             http::call(&site.folder, Some(&site.token("analyst")), "PUT", &path, &things.reads[1]).unwrap();
         assert!(sent.good(), "{sent:?}");
+        things.lend(site);
         things
+    }
+
+    /// Two projects offer something to each other, and ask for it.
+    fn lend(&mut self, site: &Site) {
+        let more = site.room.join("more");
+        let file = |name: &str| more.join(name).to_str().unwrap().to_owned();
+        let (sheet, manifest) = (file("samplesheet.csv"), file("md5sums.txt"));
+        let put = ["intake", "put", &self.elsewhere, "--sheet", &sheet, "--manifest", &manifest];
+        site.json("foreign", &put);
+        self.dataset = offer(site, "steward", &self.project);
+        self.offered = offer(site, "foreign", &self.elsewhere);
+        let guests = "project create --name Guests --class research --purpose research --term DUO:0000042 \
+                      --granularity genome --framework none --incidental not-reported --basis board --region EU \
+                      --retention 90-days --consent NONE-6 --administrator manager";
+        let made = site.json("admin", &guests.split_whitespace().collect::<Vec<_>>());
+        let guests = made["id"].as_str().unwrap().to_owned();
+        site.json("manager", &["member", "add", &guests, "foreign", "--role", "analyst"]);
+        self.theirs = applied(site, "foreign", (&guests, &self.dataset));
+        self.application = applied(site, "analyst", (&self.project, &self.offered));
+        let words =
+            ["application", "approve", &self.elsewhere, &self.application, "--reason", "a second look"];
+        site.json("foreign", &words);
     }
 
     /// Breaks the glass; what it is called.
@@ -235,6 +271,12 @@ impl Things {
             .replace("{about}", about)
             .replace("{service}", &self.service)
             .replace("{mapping}", &self.mapping)
+            .replace("{dataset}", &self.dataset)
+            .replace("{agreement}", &self.agreement)
+            .replace(
+                "{application}",
+                if route.name == "application change" { &self.application } else { &self.theirs },
+            )
             .replace("{glass}", &self.glass)
             .replace("{support}", &self.support)
             .replace("{issuer}", "elsewhere")
@@ -326,6 +368,19 @@ impl Things {
             "object hold" | "object lift" | "object delete" | "break-glass open" | "support ask" => {
                 json!({"reason": "a second look"})
             }
+            "dataset publish" => json!({
+                "name": "Offered", "purposes": ["research"], "granularity": "genome", "frameworks": ["none"],
+            }),
+            "application make" => json!({
+                "dataset": self.offered, "party": "ror:05a28rw58", "people": ["analyst"],
+                "until": in_days(100), "reason": "a second look",
+            }),
+            "application change" => json!({"change": "report", "reason": "a second look"}),
+            "application answer" => json!({"approve": true, "reason": "a second look"}),
+            "application import" => json!({"list": "login\nforeign\n"}),
+            "agreement add" => json!({
+                "contract": "DUA", "party": "ror:05a28rw58", "document": "07".repeat(32), "until": in_days(100),
+            }),
             "break-glass review" => json!({"justified": true, "reason": "a second look"}),
             "support approve" => json!({}),
             "archive check" => json!({"objects": [self.object]}),
@@ -349,6 +404,27 @@ impl Things {
 
 fn now() -> u64 {
     base::Timestamp::now().as_second().unsigned_abs()
+}
+
+fn in_days(days: u64) -> String {
+    (base::Timestamp::now() + std::time::Duration::from_secs(days * 24 * 3600)).to_string()
+}
+
+/// Publishes a dataset of all that is in a project.
+pub fn offer(site: &Site, who: &str, project: &str) -> String {
+    site.json(who, &["dataset", "verify", project]);
+    let words = ["dataset", "publish", project, "--name", "Offered", "--for", "research", "--granularity"];
+    let made =
+        site.json(who, &words.into_iter().chain(["genome", "--framework", "none"]).collect::<Vec<_>>());
+    made["dataset"]["id"].as_str().unwrap().to_owned()
+}
+
+fn applied(site: &Site, who: &str, (workspace, dataset): (&str, &str)) -> String {
+    let until = in_days(100);
+    let words = ["application", "make", workspace, dataset, "--party", "ror:05a28rw58", "--person", who];
+    let rest = ["--until", &*until, "--reason", "a second look"];
+    let made = site.json(who, &words.into_iter().chain(rest).collect::<Vec<_>>());
+    made["id"].as_str().unwrap().to_owned()
 }
 
 /// The subject of a sample.

@@ -179,6 +179,22 @@ fn spoilt(things: &Things, text: &str) -> Vec<(&'static str, &'static str, Strin
     let path = format!("/v1/projects/{project}/use");
     let approval = json!({"reasons": [text], "until": "2999-01-01T00:00:00Z"});
     add("steward", "POST", path, fields(approval, &["reason"]));
+    let agreed = json!({
+        "contract": "DUA", "party": "p", "document": "07".repeat(32), "until": "2999-01-01T00:00:00Z",
+    });
+    let path = format!("/v1/projects/{project}/agreements");
+    add("steward", "POST", path, fields(agreed, &["contract", "party", "document"]));
+    let offer =
+        json!({"name": "n", "purposes": ["research"], "granularity": "genome", "frameworks": ["none"]});
+    let path = format!("/v1/projects/{project}/datasets");
+    add("steward", "POST", path, fields(offer, &["name", "granularity", "agreement"]));
+    let asked = json!({
+        "dataset": things.offered, "party": "p", "people": [text], "until": "2027-06-01T00:00:00Z", "reason": "r",
+    });
+    let path = format!("/v1/projects/{project}/applications");
+    add("analyst", "POST", path.clone(), fields(asked, &["party", "reason"]));
+    let path = format!("{path}/{}", things.application);
+    add("analyst", "POST", path, fields(json!({"change": "report", "reason": "r"}), &["change", "reason"]));
     let naming = json!({"project": project, "account": "late"});
     add("admin", "POST", "/v1/administrators".into(), fields(naming, &["project", "account"]));
     add("admin", "POST", "/v1/accounts".into(), fields(json!({}), &["name"]));

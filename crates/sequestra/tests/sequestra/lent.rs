@@ -1,0 +1,288 @@
+//! A dataset from its checkpoint to the end of its loan, and what it gives meanwhile.
+
+use crate::site::{PATIENT, SAMPLE, Site};
+use crate::story::sample_of;
+use serde_json::Value;
+use std::fs;
+
+const PARTY: &str = "ror:05a28rw58";
+
+/// Two projects of a site: one that lends, and one that would use what it has.
+struct Two {
+    site: Site,
+    home: String,
+    workspace: String,
+    sample: String,
+}
+
+impl Two {
+    fn new() -> Self {
+        let site = Site::copy();
+        site.start();
+        let home = site.last("analyst", &["project", "list"]);
+        for name in ["researcher", "outsider"] {
+            site.invite(name);
+        }
+        let workspace = project(&site, "research", "DUO:0000042");
+        for (name, role) in
+            [("researcher", "analyst"), ("researcher", "data-exporter"), ("outsider", "analyst")]
+        {
+            site.json("manager", &["member", "add", &workspace, name, "--role", role]);
+        }
+        let sample = sample_of(&site);
+        Self { site, home, workspace, sample }
+    }
+
+    fn offer<'a>(&'a self, verb: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+        let mut words = vec!["dataset", verb, &self.home, "--name", "Quixotic cohort", "--for", "research"];
+        words.extend(["--framework", "none"]);
+        if !more.contains(&"--granularity") {
+            words.extend(["--granularity", "genome"]);
+        }
+        words.extend(more);
+        words
+    }
+
+    /// What the checkpoint finds.
+    fn found(&self, more: &[&str]) -> Vec<(String, String)> {
+        let mut words = self.offer("check", more);
+        words.push("--json");
+        let done = self.site.run("steward", &words);
+        let told: Value = serde_json::from_str(&done.out).unwrap();
+        let all = told["findings"].as_array().cloned().unwrap_or_default();
+        assert_eq!(done.exit, if all.is_empty() { 0 } else { 5 }, "{} {}", done.out, done.err);
+        all.iter().map(|one| (text(&one["what"]), text(&one["why"]))).collect()
+    }
+
+    fn refused(&self, who: &str, words: &[&str], code: &str, why: &str) {
+        let done = self.site.run(who, words);
+        assert!(
+            done.exit != 0 && done.err.contains(code) && done.err.contains(why),
+            "{words:?}: {}",
+            done.err
+        );
+    }
+
+    fn query(&self, project: Option<&str>) -> Vec<String> {
+        let mut words = vec!["variant", "query", "--sample", &self.sample];
+        words.extend(project.iter().flat_map(|project| ["--in", *project]));
+        words.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Asks for variants in the workspace, and is refused for this.
+    fn no_more(&self, why: &str) {
+        let words = self.query(Some(&self.workspace));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.refused("researcher", &words, "ACCESS-086", why);
+    }
+
+    fn given(&self) -> u64 {
+        let words = self.query(Some(&self.workspace));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.site.json("researcher", &words)["total"].as_u64().unwrap()
+    }
+
+    fn apply(&self, dataset: &str) -> Vec<String> {
+        let words =
+            ["application", "make", &self.workspace, dataset, "--party", PARTY, "--person", "researcher"];
+        let rest = ["--until", "in 200 days", "--reason", "a second cohort"];
+        let until = base::Timestamp::now() + std::time::Duration::from_secs(200 * 24 * 3600);
+        let until = until.to_string();
+        let all = words.iter().chain(&rest).map(|word| word.replace("in 200 days", &until));
+        all.collect()
+    }
+
+    fn asked(&self, dataset: &str) -> String {
+        let words = self.apply(dataset);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        text(&self.site.json("researcher", &words)["id"])
+    }
+}
+
+fn project(site: &Site, purpose: &str, term: &str) -> String {
+    let create = format!(
+        "project create --name Workspace --class research --purpose {purpose} --term {term} --granularity genome \
+         --framework none --incidental not-reported --basis board --region EU --retention 90-days --consent NONE-5 \
+         --administrator manager"
+    );
+    text(&site.json("admin", &create.split_whitespace().collect::<Vec<_>>())["id"])
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_dataset_is_lent_where_it_lies_and_taken_back_at_once() {
+    let two = Two::new();
+    let site = &two.site;
+    // Nothing is published that was not compared, and nothing less than it is.
+    let missing = two.found(&[]);
+    assert!(missing.len() == 2 && missing.iter().all(|(what, _)| what == "digest"), "{missing:?}");
+    two.refused("steward", &two.offer("publish", &[]), "SHARING-003", "never compared");
+    let verified = site.json("steward", &["dataset", "verify", &two.home]);
+    assert_eq!(
+        (verified["matching"].as_u64(), verified["differing"].as_array().unwrap().len()),
+        (Some(2), 0)
+    );
+    assert_eq!(two.found(&[]), []);
+    let less = two.found(&["--granularity", "panel"]);
+    assert!(matches!(less.as_slice(), [(what, _)] if what == "granularity"), "{less:?}");
+    let looser = two.found(&["--term", "DUO:0000004"]);
+    assert!(matches!(looser.as_slice(), [(what, _)] if what == "terms"), "{looser:?}");
+    let sold = two.found(&["--for", "commercial", "--term", "DUO:0000042", "--term", "DUO:0000046"]);
+    assert!(matches!(sold.as_slice(), [(what, _)] if what == "purpose"), "{sold:?}");
+    let named = two.found(&["--name", "of zorbina@ward.example"]);
+    assert!(matches!(named.as_slice(), [(what, _)] if what == "identifiers"), "{named:?}");
+    let published = site.json("steward", &two.offer("publish", &["--agreement", "DUA"]));
+    let dataset = text(&published["dataset"]["id"]);
+    let listed = site.run("outsider", &["dataset", "list"]).out;
+    assert!(listed.contains(&dataset) && !listed.contains(SAMPLE) && !listed.contains(PATIENT), "{listed}");
+
+    // An application that could never hold is refused at once.
+    let care = project(site, "methods", "DUO:0000042");
+    site.json("manager", &["member", "add", &care, "researcher", "--role", "analyst"]);
+    let words = two.apply(&dataset);
+    let words: Vec<&str> =
+        words.iter().map(|word| if *word == two.workspace { care.as_str() } else { word }).collect();
+    two.refused("researcher", &words, "SHARING-004", "not offered for methods");
+    let ancestry = project(site, "research", "DUO:0000011");
+    site.json("manager", &["member", "add", &ancestry, "researcher", "--role", "analyst"]);
+    let asked = two.asked(&dataset);
+    let start = ["run", "start", "germline", "--sample", &two.sample, "--reference"];
+    let reference = site.last("approver", &["reference", "list"]);
+    let start: Vec<&str> = start.into_iter().chain([&*reference, "--in", &two.workspace, "--wait"]).collect();
+    let absent = site.run("researcher", &start);
+    assert_eq!(absent.exit, 3, "nothing was approved yet: {}", absent.err);
+
+    // A steward answers; the agreement that the dataset asks for is still missing.
+    let answer = ["application", "approve", &two.home, &asked, "--reason", "committee of 3 May"];
+    site.json("steward", &answer);
+    two.refused("researcher", &start, "ACCESS-086", "no DUA with");
+    let until = (base::Timestamp::now() + std::time::Duration::from_secs(100 * 24 * 3600)).to_string();
+    let document = format!("sha256:{}", "07".repeat(32));
+    let words = ["agreement", "add", &two.home, "--kind", "DUA", "--party", PARTY, "--document", &document];
+    let agreed = site.json("steward", &words.into_iter().chain(["--until", &until]).collect::<Vec<_>>());
+    two.refused("outsider", &start, "ACCESS-086", "does not name you");
+    let lent = site.json("researcher", &["dataset", "samples", &two.workspace]);
+    assert_eq!((lent[0]["id"].as_str(), lent[0]["dataset"].as_str()), (Some(&*two.sample), Some(&*dataset)));
+    assert!(!lent.to_string().contains(SAMPLE) && !lent.to_string().contains(PATIENT), "{lent}");
+    assert_eq!(site.json("outsider", &["dataset", "samples", &two.workspace]), serde_json::json!([]));
+    let done = site.json("researcher", &start);
+    assert_eq!(
+        (done["state"].as_str(), done["project"].as_str()),
+        (Some("done"), Some(&*two.workspace)),
+        "{done}"
+    );
+
+    // What it made is the workspace's, the same as at home, and for those alone whom the application names.
+    let words = two.query(None);
+    let own = site.json("viewer", &words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(two.given(), own["total"].as_u64().unwrap());
+    let words = two.query(Some(&two.workspace));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    two.refused("outsider", &words, "ACCESS-086", "does not name you");
+    assert_eq!(site.run("viewer", &words).exit, 3, "the home's people are not the workspace's");
+    let report = site.room.join("lent.html");
+    let words = ["report", "show", &two.sample, "--in", &two.workspace, "--out", report.to_str().unwrap()];
+    assert_eq!(site.run("researcher", &words).exit, 0);
+    let page = fs::read_to_string(&report).unwrap();
+    assert!(!page.contains(SAMPLE) && !page.contains(PATIENT));
+    assert_eq!(site.run("researcher", &["sample", "show", &two.sample]).exit, 3);
+    let results = done["results"].as_array().unwrap();
+    let variants = results.iter().find(|one| one["kind"] == "variants").unwrap();
+    let key = site.room.join("recipient.pub");
+    let get = ["object", "get", variants["object"].as_str().unwrap(), "--recipient", key.to_str().unwrap()];
+    let get: Vec<&str> = get.into_iter().chain(["--reason", "home", "--out", "/dev/null"]).collect();
+    two.refused("researcher", &get, "ACCESS-086", "used where it lies");
+
+    // The person's own chain has it, and how it stands at home counts.
+    let subject = text(&lent[0]["subject"]);
+    let seen = site.json("auditor", &["audit", "who-saw", &subject]);
+    let by = seen["accesses"].as_array().unwrap().iter().filter(|one| one["name"] == "researcher");
+    let did: Vec<String> = by.map(|one| text(&one["did"])).collect();
+    assert!(did.iter().any(|words| words.starts_with("had a workflow run")), "{seen}");
+    assert_eq!(seen["complete"], true);
+    site.json("steward", &["consent", "withdraw", &subject]);
+    two.no_more("the person forbids all use");
+    let record = ["consent", "record", &subject, "--form", "broad-1", "--document", &document, "--term"];
+    site.json("steward", &record.into_iter().chain(["DUO:0000042"]).collect::<Vec<_>>());
+    site.json("steward", &["consent", "review", &subject]);
+    two.given();
+
+    // Whoever may end it does, and the next question is refused.
+    site.json("steward", &["agreement", "end", &two.home, agreed["id"].as_str().unwrap()]);
+    two.no_more("no DUA with");
+    let words = ["agreement", "add", &two.home, "--kind", "DUA", "--party", PARTY, "--document", &document];
+    site.json("steward", &words.into_iter().chain(["--until", &until]).collect::<Vec<_>>());
+    two.given();
+    site.json("steward", &["application", "deny", &two.home, &asked, "--reason", "it was misused"]);
+    two.no_more("the application is denied");
+    let again = two.asked(&dataset);
+    site.json("steward", &["application", "approve", &two.home, &again, "--reason", "mended"]);
+    two.given();
+    site.json("steward", &["dataset", "close", &two.home, &dataset]);
+    two.no_more("its home closed the dataset");
+    site.assert_sound();
+}
+
+#[test]
+fn terms_together_and_lists_of_others() {
+    let two = Two::new();
+    let site = &two.site;
+    site.json("steward", &["dataset", "verify", &two.home]);
+    // A dataset for research about origins, and one for research about health: one workspace cannot have both.
+    let origins = two.offer("publish", &["--term", "DUO:0000011"]);
+    let origins = text(&site.json("steward", &origins)["dataset"]["id"]);
+    let health = two.offer("publish", &["--term", "DUO:0000006"]);
+    let health = text(&site.json("steward", &health)["dataset"]["id"]);
+    let first = two.asked(&health);
+    let answer = ["application", "approve", &two.home, &first, "--reason", "committee"];
+    let left = site.json("steward", &["application", "show", &two.home, &first]);
+    assert_eq!(left["reasons"].as_array().unwrap().len(), 1, "research that states no subject: {left}");
+    assert!(left["use"].as_array().unwrap().contains(&"research".into()), "{left}");
+    let seen = site.json("researcher", &["application", "show", &two.workspace, &first]);
+    assert_eq!(seen.get("reasons"), None, "what is left to the home's steward is theirs");
+    site.json("steward", &answer);
+    let words = two.apply(&origins);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    two.refused("researcher", &words, "SHARING-004", &health);
+    let alone = site.run("researcher", &["use", "combine", "DUO:0000006", "DUO:0000011"]);
+    assert_eq!(alone.exit, 5, "{}", alone.err);
+    let stricter =
+        site.run("researcher", &["use", "combine", "DUO:0000042 DUO:0000045", "DUO:0000006 DUO:0000046"]);
+    assert_eq!(stricter.out.trim(), "DUO:0000006 DUO:0000018");
+
+    // A list of who is authorized is shown, and applied as it was shown.
+    let list = site.room.join("authorized.csv");
+    let import = |more: &[&str]| {
+        let mut words = vec!["application", "import", &two.home, &first, "--list", list.to_str().unwrap()];
+        words.extend(["--study", "phs000178"]);
+        words.extend(more);
+        words.push("--json");
+        site.run("steward", &words)
+    };
+    fs::write(&list, "login,status,phsid\noutsider,active,phs000178.v1.p1.c1\nstranger,active,phs000178\nviewer,active,phs9\n")
+        .unwrap();
+    let shown: Value = serde_json::from_str(&import(&[]).out).unwrap();
+    assert_eq!(
+        (&shown["added"], &shown["removed"]),
+        (&serde_json::json!(["outsider"]), &serde_json::json!(["researcher"]))
+    );
+    assert_eq!(
+        (&shown["unknown"], &shown["applied"]),
+        (&serde_json::json!(["stranger"]), &Value::Bool(false))
+    );
+    let digest = text(&shown["digest"]);
+    assert!(import(&["--confirm", &"0".repeat(64)]).err.contains("SHARING-007"));
+    fs::write(&list, "login,status,phsid\noutsider,active,phs000178\n").unwrap();
+    assert!(import(&["--confirm", &digest]).err.contains("SHARING-007"), "another list was confirmed");
+    let shown: Value = serde_json::from_str(&import(&[]).out).unwrap();
+    let done = import(&["--confirm", &text(&shown["digest"])]);
+    assert_eq!(done.exit, 0, "{}", done.err);
+    let now = site.json("steward", &["application", "show", &two.home, &first]);
+    assert_eq!(now["people"][0]["name"], "outsider");
+    assert_eq!(site.run("researcher", &["whoami"]).exit, 0, "their account is as it was");
+    fs::write(&list, "name\noutsider\n").unwrap();
+    assert!(import(&[]).err.contains("SHARING-002"));
+}

@@ -1,0 +1,457 @@
+//! Who asks to use a dataset in another project, and how that stands.
+
+use crate::agreement::check_party;
+use crate::dataset::invalid;
+use crate::sealed::{REASONS, Words};
+use crate::table::{application, person};
+use crate::{Error, Sharing, kept, moment};
+use access::Permit;
+use access::thing::Project;
+use access::verb::{Manage, View};
+use audit::What;
+use base::{ApplicationId, DatasetId, Id, ProjectId, Timestamp, UserId};
+use db::Tx;
+use db::sea_orm::ActiveValue::Set;
+use db::sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use std::collections::BTreeSet;
+
+/// People whom one application names at most.
+const MOST: usize = 200;
+/// Seconds that an approval lasts at most, and after which a report is due: 366 and 365 days.
+const LONGEST: i64 = 366 * 24 * 3600;
+pub(crate) const REPORT_AFTER: i64 = 365 * 24 * 3600;
+/// Seconds that a report may be late.
+pub(crate) const REPORT_WITHIN: i64 = 30 * 24 * 3600;
+
+/// How an application stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Nobody answered yet.
+    Asked,
+    /// A steward said yes.
+    Approved,
+    /// The same, and it is asked for longer.
+    RenewalAsked,
+    /// A steward said no, at first or later.
+    Denied,
+    /// The applicant gave it up.
+    Ended,
+}
+
+impl State {
+    const ALL: [Self; 5] = [Self::Asked, Self::Approved, Self::RenewalAsked, Self::Denied, Self::Ended];
+
+    /// The word as written in answers and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Approved => "approved",
+            Self::RenewalAsked => "renewal-asked",
+            Self::Denied => "denied",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// Whether what was approved is in force.
+    pub const fn is_approved(self) -> bool {
+        matches!(self, Self::Approved | Self::RenewalAsked)
+    }
+
+    const fn is_open(self) -> bool {
+        matches!(self, Self::Asked | Self::Approved | Self::RenewalAsked)
+    }
+}
+
+/// An application to be made.
+#[derive(Debug, Clone)]
+pub struct NewApplication {
+    /// What it asks for.
+    pub dataset: DatasetId,
+    /// Whom they belong to: 1 to 64 letters, digits or `. _ : / -`.
+    pub party: String,
+    /// Who uses it.
+    pub people: BTreeSet<UserId>,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// An application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// Its id.
+    pub id: ApplicationId,
+    /// What it asks for.
+    pub dataset: DatasetId,
+    /// The project that answers.
+    pub home: ProjectId,
+    /// The project that it is used in.
+    pub workspace: ProjectId,
+    /// Who asked.
+    pub applicant: UserId,
+    /// Whom they belong to.
+    pub party: String,
+    /// Who uses it.
+    pub people: BTreeSet<UserId>,
+    /// How it stands.
+    pub state: State,
+    /// Until when it is asked for.
+    pub asked_until: Timestamp,
+    /// Until when it was approved, if it was.
+    pub until: Option<Timestamp>,
+    /// What the approval covers of what terms leave to a person.
+    pub reasons: BTreeSet<String>,
+    /// When it was approved first.
+    pub approved: Option<Timestamp>,
+    /// When it was reported on last.
+    pub reported: Option<Timestamp>,
+}
+
+impl Application {
+    /// When the next report is due, if it was ever approved.
+    pub fn report_due(&self) -> Option<Timestamp> {
+        let last = self.approved?.max(self.reported.unwrap_or(Timestamp::UNIX_EPOCH));
+        Timestamp::from_second(last.as_second().saturating_add(REPORT_AFTER)).ok()
+    }
+
+    /// Whether a report is so late that nothing is given until there is one.
+    pub fn is_report_overdue(&self, now: Timestamp) -> bool {
+        self.report_due().is_some_and(|due| now.as_second() >= due.as_second().saturating_add(REPORT_WITHIN))
+    }
+}
+
+/// What an applicant changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Asks for it until then; until that is answered it holds as before.
+    Renew(Timestamp),
+    /// Reports on it; the words stand in the record.
+    Report,
+    /// Gives it up.
+    End,
+}
+
+impl Sharing {
+    /// Asks for a dataset, to use it in the permit's project. Whoever calls has looked whether it could hold.
+    ///
+    /// 1. The event is on record. 2. The application is stored. Crash in between: nothing is asked.
+    pub async fn apply(
+        &self,
+        permit: &Permit<Manage, Project>,
+        new: NewApplication,
+    ) -> Result<Application, Error> {
+        let workspace = permit.in_project()?;
+        check_party(&new.party)?;
+        check_people(&new.people)?;
+        self.check_until(new.until)?;
+        let dataset = self.dataset(&new.dataset).await?;
+        if !dataset.is_open() {
+            return Err(Error::Stands { what: "dataset", stands: "closed" });
+        }
+        if dataset.home == *workspace {
+            return Err(invalid("workspace", "the dataset is this project's own"));
+        }
+        let applicant = permit.caller().user().cloned().ok_or(access::Error::NotSignedIn)?;
+        let id = ApplicationId::mint(&*self.entropy);
+        let made = Application {
+            id,
+            dataset: new.dataset,
+            home: dataset.home,
+            workspace: workspace.clone(),
+            applicant,
+            party: new.party,
+            people: new.people,
+            state: State::Asked,
+            asked_until: whole(new.until)?,
+            until: None,
+            reasons: BTreeSet::new(),
+            approved: None,
+            reported: None,
+        };
+        let tx = self.db.begin(permit.decision()).await?;
+        if self.open_one(&tx, &made).await? {
+            return Err(Error::Stands {
+                what: "dataset",
+                stands: "asked for or lent to this project already",
+            });
+        }
+        let position = self.tell(permit, &made, made.state.as_str()).await?;
+        let row = application::ActiveModel { position: Set(kept(position.try_into())?), ..self.row(&made)? };
+        application::Entity::insert(row).exec_without_returning(&*tx).await?;
+        put_people(&tx, &made).await?;
+        permit.live()?;
+        tx.commit().await?;
+        Ok(made)
+    }
+
+    /// What a steward of the permit's project says to an application: yes until a day, for what terms leave to a person, or
+    /// no. No is said at any time.
+    pub async fn answer(
+        &self,
+        permit: &Permit<Manage, Project>,
+        id: &ApplicationId,
+        yes: Option<(Timestamp, BTreeSet<String>)>,
+    ) -> Result<Application, Error> {
+        let tx = self.db.begin(permit.decision()).await?;
+        let mut found = self.read(&*tx, id).await?;
+        if found.home != *permit.in_project()? {
+            return Err(Error::NotFound);
+        }
+        match yes {
+            Some(_) if !matches!(found.state, State::Asked | State::RenewalAsked) => {
+                return Err(Error::Stands { what: "application", stands: stands(found.state) });
+            }
+            Some((until, reasons)) => {
+                self.check_until(until)?;
+                found.until = Some(whole(until)?);
+                found.approved = found.approved.or(Some(whole(self.clock.now())?));
+                found.reasons = reasons;
+                found.state = State::Approved;
+            }
+            None if !found.state.is_open() => {
+                return Err(Error::Stands { what: "application", stands: stands(found.state) });
+            }
+            None => found.state = State::Denied,
+        }
+        self.store(permit, tx, found, None).await
+    }
+
+    /// What the applicant's project changes.
+    pub async fn change(
+        &self,
+        permit: &Permit<Manage, Project>,
+        id: &ApplicationId,
+        change: Change,
+    ) -> Result<Application, Error> {
+        let tx = self.db.begin(permit.decision()).await?;
+        let mut found = self.read(&*tx, id).await?;
+        if found.workspace != *permit.in_project()? {
+            return Err(Error::NotFound);
+        }
+        let fits = match change {
+            Change::End => found.state.is_open(),
+            Change::Renew(_) | Change::Report => found.state.is_approved(),
+        };
+        if !fits {
+            return Err(Error::Stands { what: "application", stands: stands(found.state) });
+        }
+        let mut word = None;
+        match change {
+            Change::Renew(until) => {
+                self.check_until(until)?;
+                found.asked_until = whole(until)?;
+                found.state = State::RenewalAsked;
+            }
+            Change::Report => {
+                found.reported = Some(whole(self.clock.now())?);
+                word = Some("reported");
+            }
+            Change::End => found.state = State::Ended,
+        }
+        self.store(permit, tx, found, word).await
+    }
+
+    /// Names other people, as a steward of the permit's project was told by whoever authorizes them.
+    pub async fn name_people(
+        &self,
+        permit: &Permit<Manage, Project>,
+        id: &ApplicationId,
+        people: BTreeSet<UserId>,
+    ) -> Result<Application, Error> {
+        let tx = self.db.begin(permit.decision()).await?;
+        let mut found = self.read(&*tx, id).await?;
+        if found.home != *permit.in_project()? {
+            return Err(Error::NotFound);
+        }
+        if !found.state.is_open() {
+            return Err(Error::Stands { what: "application", stands: stands(found.state) });
+        }
+        if people.len() > MOST {
+            return Err(invalid("list of people", "200 are expected at most"));
+        }
+        found.people = people;
+        person::Entity::delete_many().filter(person::Column::Application.eq(id.as_str())).exec(&*tx).await?;
+        put_people(&tx, &found).await?;
+        self.store(permit, tx, found, Some("people-changed")).await
+    }
+
+    /// The applications that the permit's project made or answers, the newest first.
+    pub async fn applications(&self, permit: &Permit<View, Project>) -> Result<Vec<Application>, Error> {
+        let project = permit.in_project()?.as_str();
+        let ours = Condition::any()
+            .add(application::Column::Home.eq(project))
+            .add(application::Column::Workspace.eq(project));
+        self.which(ours).await
+    }
+
+    /// An application by its id. For decisions, so it takes no permit: it shows nothing of anybody's data.
+    pub async fn application(&self, id: &ApplicationId) -> Result<Application, Error> {
+        self.read(self.db.reader(), id).await
+    }
+
+    /// Those whose approval is in force in a workspace, whether or not it gives anything now.
+    pub async fn approved_in(&self, workspace: &ProjectId) -> Result<Vec<Application>, Error> {
+        let here = Condition::all()
+            .add(application::Column::Workspace.eq(workspace.as_str()))
+            .add(application::Column::State.is_in([State::Approved.as_str(), State::RenewalAsked.as_str()]));
+        self.which(here).await
+    }
+
+    pub(crate) async fn which(&self, which: Condition) -> Result<Vec<Application>, Error> {
+        let rows = application::Entity::find()
+            .filter(which)
+            .order_by_desc(application::Column::Position)
+            .all(self.db.reader())
+            .await?;
+        let mut all = Vec::with_capacity(rows.len());
+        for row in rows {
+            all.push(self.with_people(self.db.reader(), row).await?);
+        }
+        Ok(all)
+    }
+
+    async fn read(
+        &self,
+        connection: &impl db::sea_orm::ConnectionTrait,
+        id: &ApplicationId,
+    ) -> Result<Application, Error> {
+        let row = application::Entity::find_by_id(id.as_str()).one(connection).await?;
+        self.with_people(connection, row.ok_or(Error::NotFound)?).await
+    }
+
+    async fn with_people(
+        &self,
+        connection: &impl db::sea_orm::ConnectionTrait,
+        row: application::Model,
+    ) -> Result<Application, Error> {
+        let of_it = person::Column::Application.eq(row.id.clone());
+        let people = person::Entity::find().filter(of_it).all(connection).await?;
+        let words = Words::of(&self.db)?;
+        let reasons = match &row.reasons {
+            Some(sealed) => words.open(REASONS, &row.id, sealed)?.lines().map(str::to_owned).collect(),
+            None => BTreeSet::new(),
+        };
+        Ok(Application {
+            id: kept(row.id.parse())?,
+            dataset: kept(row.dataset.parse())?,
+            home: kept(row.home.parse())?,
+            workspace: kept(row.workspace.parse())?,
+            applicant: kept(row.applicant.parse())?,
+            party: row.party,
+            people: people.into_iter().map(|row| kept(row.account.parse())).collect::<Result<_, _>>()?,
+            state: State::ALL.into_iter().find(|one| one.as_str() == row.state).ok_or(Error::Record)?,
+            asked_until: moment(row.asked_until)?,
+            until: row.valid_until.map(moment).transpose()?,
+            reasons,
+            approved: row.approved.map(moment).transpose()?,
+            reported: row.reported.map(moment).transpose()?,
+        })
+    }
+
+    async fn open_one(&self, tx: &Tx, new: &Application) -> Result<bool, Error> {
+        let same = Condition::all()
+            .add(application::Column::Workspace.eq(new.workspace.as_str()))
+            .add(application::Column::Dataset.eq(new.dataset.as_str()));
+        let rows = application::Entity::find().filter(same).all(&**tx).await?;
+        Ok(rows.iter().any(|row| State::ALL.iter().any(|one| one.is_open() && one.as_str() == row.state)))
+    }
+
+    /// Records how it stands now, and stores it. What takes away is stored whatever becomes of the permit meanwhile.
+    async fn store(
+        &self,
+        permit: &Permit<Manage, Project>,
+        tx: Tx,
+        now: Application,
+        word: Option<&str>,
+    ) -> Result<Application, Error> {
+        self.tell(permit, &now, word.unwrap_or(now.state.as_str())).await?;
+        application::Entity::update(self.row(&now)?).exec(&*tx).await?;
+        if now.state.is_approved() {
+            permit.live()?;
+        }
+        tx.commit().await?;
+        Ok(now)
+    }
+
+    async fn tell(
+        &self,
+        permit: &Permit<Manage, Project>,
+        one: &Application,
+        state: &str,
+    ) -> Result<u64, Error> {
+        let until = one.until.filter(|_| one.state == State::Approved).unwrap_or(one.asked_until);
+        let what =
+            What::ApplicationStands { state: state.to_owned(), until, people: one.people.len() as u64 };
+        let about =
+            [one.id.to_string(), one.dataset.to_string(), one.home.to_string(), one.workspace.to_string()];
+        let event = permit.event(what).in_project(Some(permit.in_project()?.clone())).about(about);
+        Ok(self.audit.gate(&event).await?.position)
+    }
+
+    /// All of it but its position.
+    fn row(&self, one: &Application) -> Result<application::ActiveModel, Error> {
+        let id = one.id.to_string();
+        let reasons = match one.reasons.is_empty() {
+            true => None,
+            false => {
+                let text = one.reasons.iter().cloned().collect::<Vec<_>>().join("\n");
+                Some(Words::of(&self.db)?.seal(REASONS, &id, &text)?)
+            }
+        };
+        Ok(application::ActiveModel {
+            dataset: Set(one.dataset.to_string()),
+            home: Set(one.home.to_string()),
+            workspace: Set(one.workspace.to_string()),
+            applicant: Set(one.applicant.to_string()),
+            party: Set(one.party.clone()),
+            state: Set(one.state.as_str().to_owned()),
+            asked_until: Set(one.asked_until.as_second()),
+            valid_until: Set(one.until.map(|until| until.as_second())),
+            reasons: Set(reasons),
+            approved: Set(one.approved.map(|at| at.as_second())),
+            reported: Set(one.reported.map(|at| at.as_second())),
+            id: Set(id),
+            ..Default::default()
+        })
+    }
+
+    fn check_until(&self, until: Timestamp) -> Result<(), Error> {
+        let left = until.as_second().saturating_sub(self.clock.now().as_second());
+        if left <= 0 {
+            return Err(invalid("end", "it has passed"));
+        }
+        if left > LONGEST {
+            return Err(invalid("end", "an application holds for 366 days at most, and is renewed"));
+        }
+        Ok(())
+    }
+}
+
+async fn put_people(tx: &Tx, one: &Application) -> Result<(), Error> {
+    for account in &one.people {
+        let (application, account) = (one.id.to_string(), account.to_string());
+        let row = person::ActiveModel { application: Set(application), account: Set(account) };
+        person::Entity::insert(row).exec_without_returning(&**tx).await?;
+    }
+    Ok(())
+}
+
+fn check_people(people: &BTreeSet<UserId>) -> Result<(), Error> {
+    if people.is_empty() || people.len() > MOST {
+        return Err(invalid("list of people", "1 to 200 are expected"));
+    }
+    Ok(())
+}
+
+fn whole(time: Timestamp) -> Result<Timestamp, Error> {
+    moment(time.as_second())
+}
+
+const fn stands(state: State) -> &'static str {
+    match state {
+        State::Asked => "not answered yet",
+        State::Approved => "approved already",
+        State::RenewalAsked => "approved, and its renewal not answered yet",
+        State::Denied => "denied",
+        State::Ended => "ended",
+    }
+}
