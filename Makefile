@@ -37,6 +37,8 @@ VENV := $(CACHE)/venv
 CRYPT4GH := 1.8.6
 OPENAPI := 0.9.0
 CANAILLE := 0.3.6
+# A relay of mail to send notifications to.
+AIOSMTPD := 1.4.6
 
 # Measurements, as room:example, and :release where a figure is compared with a bound of the processor.
 BENCHES := screen:recall keys:rewrap policy:decide access:record sequestra:sealed_run sequestra:held sequestra:beside ledger:rate:release seal:throughput:release
@@ -91,15 +93,15 @@ packages:
 	"$${install[@]}" >/dev/null 2>&1 || { "$${apt[@]}" update && "$${install[@]}" >/dev/null; }
 
 venv: packages
-	@version='import importlib.metadata as m; print(m.version("crypt4gh"), m.version("openapi-spec-validator"), m.version("canaille"))'
-	if [ "$$("$(VENV)/bin/python" -c "$$version" 2>/dev/null || true)" = "$(CRYPT4GH) $(OPENAPI) $(CANAILLE)" ]; then exit 0; fi
-	echo "make: installing crypt4gh $(CRYPT4GH), openapi-spec-validator $(OPENAPI) and canaille $(CANAILLE) for tests into $(VENV)" >&2
+	@version='import importlib.metadata as m; print(m.version("crypt4gh"), m.version("openapi-spec-validator"), m.version("canaille"), m.version("aiosmtpd"))'
+	if [ "$$("$(VENV)/bin/python" -c "$$version" 2>/dev/null || true)" = "$(CRYPT4GH) $(OPENAPI) $(CANAILLE) $(AIOSMTPD)" ]; then exit 0; fi
+	echo "make: installing crypt4gh $(CRYPT4GH), openapi-spec-validator $(OPENAPI), canaille $(CANAILLE) and aiosmtpd $(AIOSMTPD) for tests into $(VENV)" >&2
 	python=/usr/bin/python3
 	[ -x "$$python" ] || python=python3
 	"$$python" -m venv --clear "$(VENV)"
 	"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check \
 		"crypt4gh==$(CRYPT4GH)" "openapi-spec-validator==$(OPENAPI)" \
-		"canaille[front,oidc,server]==$(CANAILLE)"
+		"canaille[front,oidc,server]==$(CANAILLE)" "aiosmtpd==$(AIOSMTPD)"
 
 rust:
 	@if ! command -v cargo >/dev/null; then
@@ -123,6 +125,7 @@ lint: rust
 test: deps lint
 	@export SEQUESTRA_CRYPT4GH="$${SEQUESTRA_CRYPT4GH:-$(VENV)/bin/crypt4gh}"
 	export SEQUESTRA_CANAILLE="$${SEQUESTRA_CANAILLE:-$(VENV)/bin/canaille}"
+	export SEQUESTRA_AIOSMTPD="$${SEQUESTRA_AIOSMTPD:-$(VENV)/bin/aiosmtpd}"
 	# Examples are measurements: linting compiled them.
 	cargo test --locked --workspace --lib --bins --tests
 	cargo test --locked --workspace --doc

@@ -17,6 +17,7 @@ pub(crate) const fn verb_of(action: Action) -> &'static str {
         | Action::ViewReceipt
         | Action::SearchAudit
         | Action::ViewTools
+        | Action::TestNotification
         | Action::ViewStorage
         | Action::ViewReferences
         | Action::SearchAuditSite

@@ -1,8 +1,8 @@
 //! What each route takes and gives, by its name in [`crate::ROUTES`].
 
 use crate::{
-    administrator, archive, backup, consent, exception, identity, keys, oidc, passkey, passport, password,
-    people, policy, project, record, rights, run, service, sharing, site, subject, usage, variant,
+    administrator, archive, backup, consent, exception, identity, keys, notify, oidc, passkey, passport,
+    password, people, policy, project, record, rights, run, service, sharing, site, subject, usage, variant,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -211,6 +211,8 @@ fn of_things(route: &str) -> Option<Shape> {
 fn of_record(route: &str) -> Option<Shape> {
     Some(match route {
         "usage show" => gives::<usage::Usage>().asks::<subject::Within>(),
+        "notify list" => gives::<Vec<notify::Destination>>(),
+        "notify test" => gives::<notify::Tested>(),
         "archive stat" => gives::<archive::Storage>(),
         "archive check" => takes::<archive::Check>().gives::<Vec<archive::Checked>>(),
         "archive scrub" => takes::<archive::Scrub>().gives::<archive::Scrubbed>(),

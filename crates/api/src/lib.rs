@@ -18,6 +18,7 @@
 //! * [`archive`]: the store of objects: holds, deletion, checks
 //! * [`backup`]: backups, step by step
 //! * [`keys`]: the site's keys
+//! * [`notify`]: who hears of what happens
 //! * [`site`]: the process itself
 //! * [`contract`]: what each route takes and gives; [`openapi`]: the same for others' tools
 
@@ -29,6 +30,7 @@ pub mod contract;
 pub mod exception;
 pub mod identity;
 pub mod keys;
+pub mod notify;
 pub mod oidc;
 pub mod openapi;
 pub mod passkey;

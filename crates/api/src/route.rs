@@ -194,6 +194,8 @@ routes! {
     "object lift" = "POST" "/v1/objects/{object}/lift" "lift-hold";
     "object delete" = "POST" "/v1/objects/{object}/delete" "delete-object";
     "usage show" = "GET" "/v1/usage" "view-storage";
+    "notify list" = "GET" "/v1/notifications" "view-site-status";
+    "notify test" = "POST" "/v1/notifications/{destination}/test" "test-notification";
     "archive stat" = "GET" "/v1/archive" "view-storage";
     "archive check" = "POST" "/v1/archive/check" "check-storage";
     "archive scrub" = "POST" "/v1/archive/scrub" "check-storage";

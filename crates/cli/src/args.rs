@@ -4,9 +4,9 @@ use crate::app::App;
 use crate::{
     Failure, access, account, administrator, agreement, application, archive, audit, backup, break_glass,
     completion, consent, contract, controls, database, dataset, demo, doctor, door, init, intake, keys,
-    ledger, login, member, object, passkey, passport, password, policy, project, receipt, reference, remote,
-    report, run, sample, serve, service, sessions, site, subject, support, tool, usage, variant, visa,
-    witness,
+    ledger, login, member, notify, object, passkey, passport, password, policy, project, receipt, reference,
+    remote, report, run, sample, serve, service, sessions, site, subject, support, tool, usage, variant,
+    visa, witness,
 };
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
@@ -132,6 +132,8 @@ pub enum Command {
     #[command(subcommand)]
     Object(object::Object),
     #[command(subcommand)]
+    Notify(notify::Notify),
+    #[command(subcommand)]
     Usage(usage::Usage),
     #[command(subcommand)]
     Archive(archive::Archive),
@@ -210,6 +212,7 @@ pub fn dispatch(command: Command, app: &mut App<'_>) -> Result<(), Failure> {
         Command::Intake(args) => args.run(app),
         Command::Sample(args) => args.run(app),
         Command::Object(args) => args.run(app),
+        Command::Notify(args) => args.run(app),
         Command::Archive(args) => args.run(app),
         Command::Backup(args) => args.run(app),
         Command::Database(args) => args.run(app),

@@ -229,6 +229,9 @@ pub enum Error {
     /// Data-use terms that are none, or contradict each other.
     #[error("{0}")]
     Terms(String),
+    /// A test message that nobody took.
+    #[error("the receiver did not take it: {0}")]
+    NotTaken(String),
     /// A defect of the host.
     #[error("{0}")]
     Host(String),
@@ -286,6 +289,7 @@ impl Fault for Error {
             | Self::Write { .. }
             | Self::Output(_)
             | Self::Unread(_)
+            | Self::NotTaken(_)
             | Self::Lacking => Kind::Unavailable,
             Self::WrongPin { .. }
             | Self::Unsound
@@ -362,6 +366,7 @@ impl Fault for Error {
             Self::Differing(_) => "CLI-063",
             Self::Unpublishable(_) => "CLI-064",
             Self::Terms(_) => "CLI-065",
+            Self::NotTaken(_) => "CLI-066",
             Self::Backup => "CLI-035",
             Self::Locks(_) => "CLI-036",
             Self::Unread(_) => "CLI-037",
@@ -417,6 +422,9 @@ impl Fault for Error {
             }
             Self::Backup => {
                 "make another one in a new folder, on another medium; keep this one as long as it has what no other has"
+            }
+            Self::NotTaken(_) => {
+                "look at `[mail]` and `[[notify]]` in `site.toml`, then lock the site and try again"
             }
             Self::Incomplete => "run `sequestra ledger verify`",
             Self::Lacking => "the lines above say how to get it",

@@ -58,6 +58,7 @@ mod keys;
 mod ledger;
 mod login;
 mod member;
+mod notify;
 mod object;
 mod passkey;
 mod passphrase;

@@ -22,6 +22,17 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// A destination of notifications in `site.toml`, or its relay, that cannot be one.
+    #[error("the notification `{name}` is not valid: {why}")]
+    Notify {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// No destination of notifications has the name.
+    #[error("no destination of notifications has this name")]
+    NoDestination,
     /// The sink does not take records now.
     #[error("the sink does not take records: {0}")]
     Sink(String),
@@ -45,7 +56,8 @@ impl Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Settings { .. } | Self::Alarm { .. } => Kind::Invalid,
+            Self::Settings { .. } | Self::Alarm { .. } | Self::Notify { .. } => Kind::Invalid,
+            Self::NoDestination => Kind::NotFound,
             Self::Sink(_) | Self::Mark(_) => Kind::Unavailable,
             Self::Diverged(_) => Kind::Integrity,
             Self::Audit(e) => e.kind(),
@@ -59,6 +71,8 @@ impl Fault for Error {
             Self::Mark(_) => "FEED-003",
             Self::Diverged(_) => "FEED-004",
             Self::Alarm { .. } => "FEED-005",
+            Self::Notify { .. } => "FEED-006",
+            Self::NoDestination => "FEED-007",
             Self::Audit(e) => e.code(),
         }
     }
@@ -67,6 +81,8 @@ impl Fault for Error {
         match self {
             Self::Settings { .. } => Some("see `[[audit.stream]]` in docs/spec/audit.md".into()),
             Self::Alarm { .. } => Some("see `[[alarm]]` in docs/spec/alarm.md".into()),
+            Self::Notify { .. } => Some("see `[mail]` and `[[notify]]` in docs/spec/notify.md".into()),
+            Self::NoDestination => Some("`sequestra notify list` shows them".into()),
             Self::Sink(_) => {
                 Some("the stream goes on by itself when the sink is back; nothing is lost".into())
             }

@@ -11,10 +11,12 @@
 //! * [`ocsf`]: an event as a record
 //! * [`stream`]: the loop from the ledger to a sink
 //! * [`alarm`]: the second channel, which needs no ledger: what a person has to hear at once
+//! * [`notify`]: what people want to hear of, by mail or HTTP, in ids and our own words
 //! * [`tls`]: TLS to a receiver that is known; the program reaches its witnesses by it, too
 //! * inside: `sink` with `file`, `syslog` and `post`; `mark`, the acknowledged position
 
 pub mod alarm;
+pub mod notify;
 pub mod ocsf;
 pub mod settings;
 pub mod stream;
@@ -29,5 +31,6 @@ mod syslog;
 
 pub use alarm::{Alarms, Cause};
 pub use error::Error;
+pub use notify::Notifications;
 pub use settings::Settings;
 pub use stream::{Status, Stream};

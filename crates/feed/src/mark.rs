@@ -13,6 +13,8 @@ pub(crate) struct Mark {
     path: PathBuf,
     /// The first position that is not acknowledged.
     pub next: u64,
+    /// Events that the receiver refused for good.
+    pub lost: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,6 +23,12 @@ struct Kept {
     next: u64,
     /// The hash of the leaf before it: another ledger is not taken for this one.
     leaf: Option<Sha256>,
+    #[serde(default, skip_serializing_if = "is_none")]
+    lost: u64,
+}
+
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Mark {
@@ -30,7 +38,9 @@ impl Mark {
         let path = folder.join(format!("{name}.json"));
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self { path, next: 0 }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { path, next: 0, lost: 0 });
+            }
             Err(error) => return Err(Error::Mark(error)),
         };
         let kept: Kept = serde_json::from_slice(&bytes).map_err(|e| Error::Mark(e.into()))?;
@@ -40,12 +50,26 @@ impl Mark {
                 return Err(Error::Diverged(last));
             }
         }
-        Ok(Self { path, next: kept.next })
+        Ok(Self { path, next: kept.next, lost: kept.lost })
+    }
+
+    /// As [`Mark::load`], but none yet begins with what is recorded from now on.
+    pub fn load_or_begin(folder: &Path, name: &str, ledger: &Ledger) -> Result<Self, Error> {
+        let mut mark = Self::load(folder, name, ledger)?;
+        if mark.path.exists() {
+            return Ok(mark);
+        }
+        let size = ledger.size();
+        let Some(last) = size.checked_sub(1) else { return Ok(mark) };
+        let there = ledger.read(last).map_err(|_| Error::Diverged(last))?;
+        mark.advance(size, Sha256(there.hash.0))?;
+        Ok(mark)
     }
 
     /// Everything before `next` is acknowledged; `leaf` is the hash of the last of it.
     pub fn advance(&mut self, next: u64, leaf: Sha256) -> Result<(), Error> {
-        let text = serde_json::to_vec(&Kept { next, leaf: Some(leaf) }).map_err(|e| Error::Mark(e.into()))?;
+        let kept = Kept { next, leaf: Some(leaf), lost: self.lost };
+        let text = serde_json::to_vec(&kept).map_err(|e| Error::Mark(e.into()))?;
         base::durable::replace(&self.path, &text).map_err(Error::Mark)?;
         self.next = next;
         Ok(())

@@ -35,7 +35,7 @@ impl Post {
         Ok(Self { way, token: token(settings)? })
     }
 
-    pub async fn deliver(&mut self, batch: &[Record]) -> Result<(), Error> {
+    pub async fn deliver(&self, batch: &[Record]) -> Result<(), Error> {
         let body = lines(batch);
         let status = match &self.way {
             Way::Secure(peer) => self.exchange(peer.connect().await?, peer.place(), body).await?,

@@ -74,7 +74,11 @@ impl Peer {
 
     /// A connection with the receiver at its other end.
     pub async fn connect(&self) -> Result<TlsStream<TcpStream>, Error> {
-        let stream = self.place.connect().await.map_err(Error::sink)?;
+        self.over(self.place.connect().await.map_err(Error::sink)?).await
+    }
+
+    /// TLS on a connection that is there.
+    pub(crate) async fn over(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Error> {
         self.connector.connect(self.name.clone(), stream).await.map_err(Error::sink)
     }
 }

@@ -153,6 +153,8 @@ actions! {
     RegisterReference = "register-reference", Site Changes;
     /// Lists references with their digests.
     ViewReferences = "view-references", Site Shows;
+    /// Has a message sent to a destination of notifications that says that it is a test.
+    TestNotification = "test-notification", Site Shows;
     /// How many objects and bytes the store holds, and how it is with them.
     ViewStorage = "view-storage", Site Shows;
     /// Reads stored bytes through, without opening them, and quarantines what is damaged.

@@ -65,6 +65,8 @@ fn of_site(layout: &Layout, settings: &Settings) -> Vec<Finding> {
         Err(error) => findings.push(refused("site", name, &error)),
     };
     sends("alarms", settings.alarm.len(), feed::Alarms::check(&settings.alarm));
+    let notify = feed::notify::check_all(settings.mail.as_ref(), &settings.notify);
+    sends("notifications", settings.notify.len(), notify);
     sends("streams", settings.audit.stream.len(), feed::settings::check_all(&settings.audit.stream));
     findings.extend(issuers(layout, settings));
     findings.extend(provider(layout, settings));

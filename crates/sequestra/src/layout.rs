@@ -62,6 +62,12 @@ pub struct Settings {
     /// Who hears of what cannot wait.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alarm: Vec<feed::alarm::Destination>,
+    /// The relay that takes mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<feed::notify::Mail>,
+    /// Who hears of what happens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<feed::notify::Destination>,
     /// Copies of the ledger elsewhere, `[[replica]]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replica: Vec<replica::Settings>,
@@ -108,6 +114,8 @@ impl Settings {
             passports: Default::default(),
             room: Default::default(),
             alarm: Vec::new(),
+            mail: None,
+            notify: Vec::new(),
             door: None,
             metrics: None,
             log: None,
@@ -346,6 +354,11 @@ impl Layout {
     /// The positions that the sinks of the streams acknowledged.
     pub fn streams(&self) -> PathBuf {
         self.root.join("streams")
+    }
+
+    /// The positions up to which receivers of notifications took everything.
+    pub fn notifications(&self) -> PathBuf {
+        self.root.join("notifications")
     }
 
     /// The alarms that stood, one a line.

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::layout::{ArchiveSettings, Layout, RoomSettings, Settings};
 use crate::replicas::Replicas;
 use crate::store;
-use crate::streams::Streams;
+use crate::streams;
 use access::Access;
 use access::oidc::Provider;
 use anyhow::{Context, Result};
@@ -69,7 +69,7 @@ pub async fn open(
     let reserved = Reserved::open(&layout.ledger(), mib(settings.room.reserve_mib))?;
     let room = room(layout, &settings.room, reserved.watch());
     let (audit, attest, replicas) = open_ledger(layout, &settings, key, reserved, &clock).await?;
-    let streams = Streams::open(layout, &settings, &audit, &clock)?;
+    let (streams, told) = streams::open(layout, &settings, &audit, (&clock, &entropy))?;
     let (db, seen) = reconciled(layout, &secrets, &audit, &settings).await?;
 
     let access = access(&db, &audit, settings.policy.clone(), &clock, &entropy, seen).await?;
@@ -97,7 +97,7 @@ pub async fn open(
     let (subjects, map) = people(layout, &db, &keys, (&audit, &access), &entropy).await?;
     let sharing = Sharing::new(db.clone(), audit.clone(), access.clock(), entropy.clone());
     join(&access, &site, (&catalog, &archive, &runs, (&subjects, &sharing)), &keys).await?;
-    let site = Site::new(Parts {
+    let site = attached(Site::new(Parts {
         version: VERSION,
         replicas: replicas.start(&audit, &site, &clock),
         id: site,
@@ -116,6 +116,7 @@ pub async fn open(
         program,
         witnessed: attest.shown(),
         streams: streams.start(),
+        notify: told.start(),
         alarms,
         room,
         uploads: server::Uploads::default(),
@@ -124,9 +125,14 @@ pub async fn open(
         idle_minutes: settings.idle_minutes,
         care: care(&settings.archive),
         clock_corrected: settings.clock_corrected,
-    });
-    site.runs.attach(Arc::new(site.clone()));
+    }));
     Ok((site, attest))
+}
+
+/// The site, with what follows its runs.
+fn attached(site: Site) -> Site {
+    site.runs.attach(Arc::new(site.clone()));
+    site
 }
 
 /// The keys, and what is asked again while they are open.

@@ -176,6 +176,7 @@ fn alone(mut settings: Settings) -> Result<(Settings, Option<String>)> {
     settings.witnessing = Witnessing::default();
     settings.replica.clear();
     settings.alarm.clear();
+    settings.notify.clear();
     settings.audit.stream.clear();
     settings.archive.s3 = None;
     settings.database = None;

@@ -1,11 +1,12 @@
-//! The standing streams of `site.toml`: opened before anything is recorded, running while the site is open.
+//! The standing streams of `site.toml`, and its notifications: opened before anything is recorded, running while the site is open.
 
 use crate::layout::{Layout, Settings};
 use crate::open::VERSION;
 use anyhow::Result;
 use audit::{Actor, Audit};
-use base::Clock;
-use feed::{Status, Stream};
+use base::{Clock, Entropy};
+use feed::notify::{Follower, Sender};
+use feed::{Notifications, Status, Stream};
 use server::Site;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,16 @@ use tokio::sync::watch;
 
 /// How long the end of the process waits for sinks to take the last events.
 const LAST: Duration = Duration::from_secs(2);
+
+/// Opens both.
+pub fn open(
+    layout: &Layout,
+    settings: &Settings,
+    audit: &Audit,
+    own: (&Arc<dyn Clock>, &Arc<dyn Entropy>),
+) -> Result<(Streams, Told)> {
+    Ok((Streams::open(layout, settings, audit, own.0)?, Told::open(layout, settings, audit, own)?))
+}
 
 /// Streams that do not run yet.
 pub struct Streams(Vec<Stream>);
@@ -37,6 +48,35 @@ impl Streams {
             named
         };
         self.0.into_iter().map(start).collect()
+    }
+}
+
+/// Notifications that are not made yet.
+pub struct Told(Notifications, Vec<Follower>);
+
+impl Told {
+    /// Opens what `site.toml` names. A receiver that is away is no reason not to open; settings that cannot be, and a
+    /// ledger that is not the one that was followed, are.
+    pub fn open(
+        layout: &Layout,
+        settings: &Settings,
+        audit: &Audit,
+        own: (&Arc<dyn Clock>, &Arc<dyn Entropy>),
+    ) -> Result<Self> {
+        let site = Actor::Site(settings.site.clone());
+        let sender = Sender { site, pages: settings.pages.as_ref().map(|pages| pages.origin.clone()) };
+        let (mail, all) = (settings.mail.as_ref(), &settings.notify);
+        let folder = layout.notifications();
+        let (shown, followers) = Notifications::open(mail, all, &folder, audit, &sender, own)?;
+        Ok(Self(shown, followers))
+    }
+
+    /// Lets them follow the record, each by itself.
+    pub fn start(self) -> Notifications {
+        for follower in self.1 {
+            tokio::spawn(follower.run());
+        }
+        self.0
     }
 }
 

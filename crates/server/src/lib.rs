@@ -13,7 +13,7 @@
 //! * `finish`: what follows a run: the lake part and the report of the case
 //! * one module a resource: `people`, `session`, `passkey`, `oidc`, `terminal`, `pages`, `service`, `policy`, `project`,
 //!   `dataset`, `application`, `agreement`, `package`, `identity`, `consent`, `seen`, `sample`, `object`, `tool`, `storage`, `reference`, `rights`, `run`, `variant`, `history`, `export`,
-//!   `record`, `tail`, `process`, `keys`,
+//!   `record`, `tail`, `notify`, `process`, `keys`,
 //!   `erase`, `keep`, `scrub`, `backup`
 //! * [`witnessed`]: what the site's witnesses cosigned
 //! * [`vigil`]: what the site looks at by itself, so that somebody hears of it
@@ -46,6 +46,7 @@ mod keep;
 mod keys;
 pub mod log;
 pub mod measured;
+mod notify;
 mod object;
 mod observe;
 mod oidc;

@@ -4,9 +4,9 @@ use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
     administrator, agreement, application, backup, break_glass, consent, dataset, discovered, erase, export,
-    history, identity, keep, keys, object, oidc, package, pages, passkey, passport, password, people, policy,
-    process, project, record, reference, rights, run, sample, scrub, seen, service, session, support_session,
-    tail, terminal, tool, usage, variant, volume,
+    history, identity, keep, keys, notify, object, oidc, package, pages, passkey, passport, password, people,
+    policy, process, project, record, reference, rights, run, sample, scrub, seen, service, session,
+    support_session, tail, terminal, tool, usage, variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -240,6 +240,8 @@ impl Handlers {
         self.set("object lift", keep::lift);
         self.set("object delete", keep::delete);
         self.set("usage show", usage::show);
+        self.set("notify list", notify::list);
+        self.set("notify test", notify::test);
         self.set("archive stat", scrub::stat);
         self.set("archive check", scrub::check);
         self.set("archive scrub", scrub::scrub);

@@ -58,6 +58,8 @@ pub struct Parts {
     pub witnessed: Arc<Mutex<Witnessed>>,
     /// The standing streams of events: their names, and how far they are.
     pub streams: Vec<(String, watch::Receiver<feed::Status>)>,
+    /// Who hears of what happens.
+    pub notify: feed::Notifications,
     /// The second channel.
     pub alarms: feed::Alarms,
     /// The room on the site's disks.

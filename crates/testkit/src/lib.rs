@@ -6,12 +6,13 @@
 //! [`crash`] stops a process of such a site at every call to the file system. The program `soak` is
 //! that process, and runs the long campaigns: `make soak`. [`fuzz`] drives parsers of untrusted bytes, and
 //! [`flip`] changes stored bits. [`rgw`] is a real object store with object lock, [`proxy`] what may go wrong on the
-//! way to one. [`canaille`] is a real OpenID provider. [`vault`] is a key service that answers as recorded, [`tls`] a client that takes any key.
+//! way to one. [`canaille`] is a real OpenID provider, [`aiosmtpd`] a real relay of mail. [`vault`] is a key service that answers as recorded, [`tls`] a client that takes any key.
 //! [`lockable_folder`] finds a file system whose files the kernel can be told to keep. [`postgres`] is a real database
 //! server, and [`postgres::database`] a database on it or in a file, as the environment says: the tests of rooms run on
 //! both.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot set up its site has failed")]
 
+pub mod aiosmtpd;
 pub mod authenticator;
 pub mod browser;
 pub mod canaille;

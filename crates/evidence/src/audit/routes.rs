@@ -48,6 +48,9 @@ const SHEET: &str = "patient,mrn,sample,lane,fastq_1,fastq_2\nC-1,QX-4471,C-1-B,
 const ISSUER: &str = "[[passports.issuer]]\nname = \"elsewhere\"\nissuer = \"https://visas.example.org/\"\n\
     keys.file = \"visas.jwks\"\nsources = [\"https://dac.example.org/\"]\n";
 
+/// A destination of notifications where nobody listens.
+const NOTIFIED: &str = "[[notify]]\nname = \"nobody\"\nto = \"http://127.0.0.1:1/\"\n";
+
 /// An event as it lies in the ledger.
 struct Event {
     position: u64,
@@ -63,6 +66,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     // Somebody has to be trusted before a project can take their visas; nobody asks for the keys.
     site.lock()?;
     site.set(ISSUER)?;
+    site.set(NOTIFIED)?;
     let catalogue = catalogue(&site)?;
     let things = Things::of(&site)?;
     rest(&site, &things, &catalogue)?;
@@ -125,6 +129,8 @@ fn rest(site: &Site, things: &Things, catalogue: &Catalogue) -> Result<()> {
         (Who::Steward, "object hold"),
         (Who::Steward, "object lift"),
         (Who::Steward, "object delete"),
+        (Who::Administrator, "notify list"),
+        (Who::Administrator, "notify test"),
         (Who::Administrator, "archive stat"),
         (Who::Administrator, "archive scrub"),
         (Who::Administrator, "backup create"),
@@ -471,6 +477,7 @@ impl Things {
             .replace("{service}", "svc_00000000000000000000")
             .replace("{mapping}", "vsm_00000000000000000000")
             .replace("{issuer}", "elsewhere")
+            .replace("{destination}", "nobody")
             .replace("{name}", "viewer")
             + &query
     }

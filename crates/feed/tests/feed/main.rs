@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod alarms;
+mod notify;
 mod receivers;
 
 use audit::{Actor, Audit, Event, Outcome, What};

@@ -1,6 +1,7 @@
 //! Words that tell of a person are put into every field that takes words, and looked for in everything that goes to
 //! somebody who must not learn them.
 
+use crate::notified::Notified;
 use crate::site::{FILES, PATIENT, SAMPLE, Site, made_data};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
@@ -121,9 +122,11 @@ fn what_tells_of_a_person_is_on_no_channel_to_others() {
     let settings = site.folder.join("site.toml");
     let stream = site.room.join("stream.jsonl");
     let alarms = site.room.join("alarms.jsonl");
+    let notified = Notified::open(&site);
     let added = format!(
-        "\n[[audit.stream]]\nname = \"siem\"\nto = \"file:{}\"\nlag_seconds = 1\n\
+        "{}\n[[audit.stream]]\nname = \"siem\"\nto = \"file:{}\"\nlag_seconds = 1\n\
          \n[[alarm]]\nname = \"desk\"\nto = \"file:{}\"\n",
+        notified.settings(),
         stream.display(),
         alarms.display()
     );
@@ -143,6 +146,9 @@ fn what_tells_of_a_person_is_on_no_channel_to_others() {
     words_of_people(&site, &project, &subject, &sample);
     refusals(&site, &project, &sample, (&sheet, &manifest), &mut channels);
     to_helpers(&site, &run, &mut channels);
+    let (mail, hook) = notified.heard(&site, &run);
+    channels.take("mail", mail.as_bytes());
+    channels.take("hook", hook.as_bytes());
     site.lock();
     channels.take("stream", &fs::read(&stream).unwrap());
     channels.take("alarms", &fs::read(&alarms).unwrap_or_default());
@@ -152,8 +158,19 @@ fn what_tells_of_a_person_is_on_no_channel_to_others() {
     channels.take("database", &fs::read(site.folder.join("metadata.db")).unwrap());
 
     assert_eq!(channels.hits(), Vec::<String>::new());
-    let many =
-        ["stream", "processes", "run", "ledger", "objects", "database", "bundle", "audit search", "receipt"];
+    let many = [
+        "stream",
+        "processes",
+        "run",
+        "ledger",
+        "objects",
+        "database",
+        "bundle",
+        "audit search",
+        "receipt",
+        "mail",
+        "hook",
+    ];
     for channel in many {
         assert!(channels.0.get(channel).is_some_and(|bytes| bytes.len() > 500), "{channel} is empty");
     }

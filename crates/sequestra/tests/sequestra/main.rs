@@ -51,6 +51,7 @@ mod lent;
 mod matrix;
 mod mistakes;
 mod mounted;
+mod notified;
 mod oidc;
 mod outward;
 mod password;

@@ -280,6 +280,7 @@ impl Things {
             .replace("{glass}", &self.glass)
             .replace("{support}", &self.support)
             .replace("{issuer}", "elsewhere")
+            .replace("{destination}", "hook")
             .replace("{passkey}", "crd_00000000000000000000")
             .replace("{session}", "sgn_00000000000000000000")
             .replace(
@@ -490,7 +491,8 @@ pub fn trusting(site: &Site) {
     let file = site.folder.join("site.toml");
     let settings = fs::read_to_string(&file).unwrap()
         + "[[passports.issuer]]\nname = \"elsewhere\"\nissuer = \"https://visas.example.org/\"\n\
-           keys.file = \"visas.jwks\"\nsources = [\"https://dac.example.org/\"]\nbroker = true\n";
+           keys.file = \"visas.jwks\"\nsources = [\"https://dac.example.org/\"]\nbroker = true\n\
+           [[notify]]\nname = \"hook\"\nto = \"http://127.0.0.1:1/\"\n";
     fs::write(file, settings).unwrap();
 }
 

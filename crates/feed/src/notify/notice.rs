@@ -1,0 +1,135 @@
+//! From an event to what is told of it.
+
+use crate::notify::{Destination, Word};
+use audit::{Audit, Event, Outcome, Recorded, What};
+use base::{Id, ObjectId, ProjectId, RunId, Timestamp};
+
+/// Ids that are told of one event.
+const IDS: usize = 4;
+/// The rules of a refused use: as the record has them.
+const REVIEW: &str = "use-under-review";
+const USE: &[&str] = &[
+    "use-terms",
+    "consent-terms",
+    "consent-missing",
+    "consent-withdrawn",
+    "consent-ended",
+    "consent-not-yet",
+];
+
+/// What is told of one event: our words, numbers and ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Notice {
+    pub word: Word,
+    pub position: u64,
+    pub time: Timestamp,
+    pub project: Option<ProjectId>,
+    pub about: Vec<String>,
+}
+
+impl Notice {
+    /// What `destination` is told of an event, if anything.
+    pub fn of(audit: &Audit, recorded: &Recorded, destination: &Destination) -> Option<Self> {
+        let event = &recorded.event;
+        if destination.project.is_some() && destination.project != event.project {
+            return None;
+        }
+        let (word, about) = told(audit, event)?;
+        let notice = || Self {
+            word,
+            position: recorded.position,
+            time: recorded.time,
+            project: event.project.clone(),
+            about: ids(about),
+        };
+        destination.what.contains(&word).then(notice)
+    }
+
+    /// The command that shows it to whoever may see it.
+    pub fn look(&self) -> String {
+        let project = self.project.as_ref().map(ToString::to_string);
+        let id = match self.word {
+            Word::RunEnded | Word::RunFailed => self.about.first().cloned(),
+            Word::PolicyProposed | Word::AdministratorProposed => None,
+            // A role on the site.
+            Word::GrantLapsed if project.is_none() => return "sequestra account list".to_owned(),
+            _ => project,
+        };
+        let id = id.map(|id| format!(" {id}")).unwrap_or_default();
+        format!("sequestra {}{id}", self.word.look())
+    }
+
+    /// Whether the other says the same of another event.
+    pub fn repeats(&self, other: &Self) -> bool {
+        (self.word, &self.project, &self.about) == (other.word, &other.project, &other.about)
+    }
+}
+
+fn told(audit: &Audit, event: &Event) -> Option<(Word, Vec<String>)> {
+    let about = event.about.clone();
+    let word = match &event.what {
+        What::Outcome { decision, result, .. } => {
+            let asked = audit.recorded(*decision).ok()?;
+            // The run's own decision names it; the request that began the run could not yet.
+            let run = run_of(&asked.event)?;
+            let word = if *result == Outcome::Done { Word::RunEnded } else { Word::RunFailed };
+            return Some((word, vec![run]));
+        }
+        What::Decision { allowed: false, policies, .. } => {
+            let by = |rule: &str| policies.iter().any(|one| one == rule);
+            if let Some(run) = run_of(event) {
+                return Some((Word::RunFailed, vec![run]));
+            }
+            match (by(REVIEW), USE.iter().any(|rule| by(rule))) {
+                (true, _) => Word::UseUnderReview,
+                (false, true) => Word::UseRefused,
+                (false, false) => return None,
+            }
+        }
+        What::ConsentGiven { .. } => Word::ConsentGiven,
+        What::ConsentWithdrawn {} => Word::ConsentWithdrawn,
+        What::SupportAsked { .. } => Word::SupportAsked,
+        What::BreakGlassOpened { .. } => Word::BreakGlassOpened,
+        What::GrantLapsed { .. } => Word::GrantLapsed,
+        What::AdministratorProposed {} => Word::AdministratorProposed,
+        What::PolicyProposed { .. } => Word::PolicyProposed,
+        _ => return None,
+    };
+    Some((word, about))
+}
+
+/// The run whose own decision this is.
+fn run_of(event: &Event) -> Option<String> {
+    let starts = matches!(&event.what, What::Decision { action, .. } if action == "start-run");
+    let run = event.about.iter().find(|id| id.parse::<RunId>().is_ok());
+    run.filter(|_| starts).cloned()
+}
+
+/// INVARIANT (ids-alone): what is told of a thing is an id that the registry knows the shape of, whatever an event holds.
+fn ids(mut about: Vec<String>) -> Vec<String> {
+    // Whoever reads it knows runs and samples sooner than objects.
+    about.sort_by_key(|id| id.starts_with(ObjectId::PREFIX));
+    about.into_iter().filter(|text| is_id(text)).take(IDS).collect()
+}
+
+fn is_id(text: &str) -> bool {
+    let Some((prefix, rest)) = text.split_once('_') else { return false };
+    let known = base::id::PREFIXES.iter().any(|(known, _)| *known == prefix);
+    // Any kind's check of the letters is every kind's.
+    known && format!("{}_{rest}", RunId::PREFIX).parse::<RunId>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::{SampleId, SystemEntropy};
+
+    #[test]
+    fn only_ids_are_told() {
+        let id = SampleId::mint(&SystemEntropy).to_string();
+        let words = ["CASE-0100", "zorbina@ward.example", "smp_short", "xxx_00000000000000000000", ""];
+        let about = words.iter().map(|word| (*word).to_owned()).chain([id.clone()]).collect();
+        assert_eq!(ids(about), std::slice::from_ref(&id));
+        assert_eq!(ids(vec![id; 9]).len(), IDS);
+    }
+}
