@@ -187,8 +187,7 @@ impl Access {
         self.standing(caller).await?;
         // Before anything is asked: what follows stands on these policies or on newer ones.
         let epoch = self.inner.judge.epoch();
-        let (place, home) = self.place_of_all::<T>(&ask).await?.unzip();
-        let home = home.flatten();
+        let (place, home) = self.place_of_all::<T>(&ask).await?;
         // What is not in its project is, to a service account, as what is not there.
         let Some(place) = place.filter(|place| caller.acting().is_none_or(|acting| acting.may_know(place)))
         else {
@@ -272,28 +271,26 @@ impl Access {
     pub(crate) async fn place_of_all<T: Thing>(
         &self,
         ask: &Ask<T>,
-    ) -> Result<Option<(Place, Option<ProjectId>)>, Error> {
+    ) -> Result<(Option<Place>, Option<ProjectId>), Error> {
         let mut common: Option<Place> = None;
         for thing in &ask.things {
-            let Some(place) = self.place_of(thing.as_str()).await? else { return Ok(None) };
+            let Some(place) = self.place_of(thing.as_str()).await? else { return Ok((None, None)) };
             match &common {
                 Some(first) if *first != place => return Err(Error::MixedProjects),
                 _ => common = Some(place),
             }
         }
-        let Some(place) = common else { return Ok(None) };
-        let Some(workspace) = ask.workspace.as_ref().filter(|own| place.project.as_ref() != Some(*own))
-        else {
-            return Ok(Some((place, None)));
+        let home = common.as_ref().and_then(|place| place.project.clone());
+        let Some(workspace) = ask.workspace.as_ref().filter(|own| home.as_ref() != Some(*own)) else {
+            return Ok((common, None));
         };
-        let Some(facts) = self.inner.facts.get() else { return Ok(None) };
+        let Some(facts) = self.inner.facts.get() else { return Ok((None, None)) };
         for thing in &ask.things {
             if !facts.is_lent(workspace, thing.as_str()).await.map_err(Error::Facts)? {
-                return Ok(None);
+                return Ok((None, None));
             }
         }
-        let here = self.place_of(workspace.as_str()).await?;
-        Ok(here.map(|here| (here, place.project)))
+        Ok((self.place_of(workspace.as_str()).await?, home))
     }
 
     fn ask_policy<T: Thing>(

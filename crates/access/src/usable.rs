@@ -17,7 +17,7 @@ impl Access {
     /// # Errors
     /// Nobody can say now.
     pub async fn is_usable<T: Thing>(&self, caller: &Caller, ask: &Ask<T>) -> Result<bool, Error> {
-        let Some((place, _)) = self.place_of_all::<T>(ask).await? else { return Ok(false) };
+        let (Some(place), _) = self.place_of_all::<T>(ask).await? else { return Ok(false) };
         Ok(self.refusals(caller, ask, &place).await?.is_empty())
     }
 

@@ -146,7 +146,7 @@ fn of_sharing(route: &str) -> Option<Shape> {
         "dataset publish" => takes::<sharing::NewDataset>().gives::<sharing::Checked>(),
         "dataset close" => gives::<sharing::Dataset>(),
         "dataset verify" => gives::<sharing::Verified>(),
-        "sample lent" => gives::<Vec<sharing::LentSample>>(),
+        "dataset samples" => gives::<Vec<sharing::LentSample>>(),
         "application list" => gives::<Vec<sharing::Application>>(),
         "application make" => takes::<sharing::NewApplication>().gives::<sharing::Application>(),
         "application change" => takes::<sharing::ApplicationChange>().gives::<sharing::Application>(),

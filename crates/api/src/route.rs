@@ -176,7 +176,7 @@ routes! {
     "dataset publish" = "POST" "/v1/projects/{project}/datasets" "publish-dataset";
     "dataset close" = "POST" "/v1/projects/{project}/datasets/{dataset}/close" "publish-dataset";
     "dataset verify" = "POST" "/v1/samples/{sample}/verify" "verify-dataset";
-    "sample lent" = "GET" "/v1/projects/{project}/lent" "view-samples";
+    "dataset samples" = "GET" "/v1/projects/{project}/lent" "view-samples";
     "application list" = "GET" "/v1/projects/{project}/applications" "view-project";
     "application make" = "POST" "/v1/projects/{project}/applications" "apply-for-dataset";
     "application change" = "POST" "/v1/projects/{project}/applications/{application}" "apply-for-dataset";

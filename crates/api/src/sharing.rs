@@ -100,6 +100,7 @@ pub struct Dataset {
 
 /// `dataset verify`: what was compared of one sample.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "DatasetVerified")]
 pub struct Verified {
     /// Files whose bytes are what their generator said.
     pub matching: u64,

@@ -19,12 +19,13 @@ use access::Permit;
 use access::thing::{self, Project};
 use access::verb::{Manage, Verb, Write};
 use audit::{Event, What};
-use base::{Id, ObjectId, Retention, Timestamp};
+use base::{Id, ObjectId, Retention, SubjectId, Timestamp};
 use db::Tx;
 use db::sea_orm::sea_query::Expr;
 use db::sea_orm::{
     ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -314,12 +315,15 @@ impl Archive {
         &self,
         permit: &Permit<V, Project>,
         ids: &[ObjectId],
+        people: &BTreeSet<SubjectId>,
     ) -> Result<Option<Keeps>, Error> {
         let project = permit.in_project()?;
+        let theirs = |object: &Object| object.subject.as_ref().is_some_and(|one| people.contains(one));
+        let own = |object: &Object| object.project.as_ref() == Some(project) || theirs(object);
         let mut versions = Vec::new();
         for id in ids {
             let found = self.all_versions(id).await?;
-            if found.is_empty() || found.iter().any(|object| object.project.as_ref() != Some(project)) {
+            if found.is_empty() || !found.iter().all(own) {
                 return Err(Error::NotFound);
             }
             versions.extend(found);

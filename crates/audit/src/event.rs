@@ -589,15 +589,12 @@ impl What {
             Self::SupportAsked { .. } => "support-asked",
             Self::SupportApproved { .. } => "support-approved",
             Self::SupportEnded {} => "support-ended",
-            Self::ConsentGiven { .. } => "consent-given",
-            Self::ConsentWithdrawn {} => "consent-withdrawn",
-            Self::IdentityRecorded {} => "identity-recorded",
-            Self::UseReviewed {} => "use-reviewed",
-            Self::UseApproved { .. } => "use-approved",
-            Self::UseRevoked {} => "use-revoked",
-            Self::DatasetStands { .. } => "dataset-stands",
-            Self::ApplicationStands { .. } => "application-stands",
-            Self::AgreementStands { .. } => "agreement-stands",
+            Self::ConsentGiven { .. } | Self::ConsentWithdrawn {} | Self::IdentityRecorded {} => {
+                self.kind_of_use()
+            }
+            Self::UseReviewed {} | Self::UseApproved { .. } | Self::UseRevoked {} => self.kind_of_use(),
+            Self::DatasetStands { .. } | Self::ApplicationStands { .. } => self.kind_of_use(),
+            Self::AgreementStands { .. } => self.kind_of_use(),
             Self::PolicyProposed { .. } => "policy-proposed",
             Self::PolicyWithdrawn { .. } => "policy-withdrawn",
             Self::PolicyChanged { .. } => "policy-changed",
@@ -628,6 +625,23 @@ impl What {
             Self::SiteStopped { .. } => "site-stopped",
             Self::DatabaseMoved { .. } => "database-moved",
             Self::ReceiptIssued { .. } => "receipt-issued",
+        }
+    }
+
+    /// The same of what people agreed to, and of what is lent on the strength of it.
+    const fn kind_of_use(&self) -> &'static str {
+        match self {
+            Self::ConsentGiven { .. } => "consent-given",
+            Self::ConsentWithdrawn {} => "consent-withdrawn",
+            Self::IdentityRecorded {} => "identity-recorded",
+            Self::UseReviewed {} => "use-reviewed",
+            Self::UseApproved { .. } => "use-approved",
+            Self::UseRevoked {} => "use-revoked",
+            Self::DatasetStands { .. } => "dataset-stands",
+            Self::ApplicationStands { .. } => "application-stands",
+            Self::AgreementStands { .. } => "agreement-stands",
+            // A name that no event has: a test compares every event's with its stored form.
+            _ => "",
         }
     }
 }

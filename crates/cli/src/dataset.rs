@@ -119,7 +119,7 @@ pub struct Samples {
 
 impl Samples {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let all: Vec<LentSample> = app.client()?.get("sample lent", &[&self.project.to_string()])?;
+        let all: Vec<LentSample> = app.client()?.get("dataset samples", &[&self.project.to_string()])?;
         if app.console.is_json() {
             return app.console.json(&all);
         }

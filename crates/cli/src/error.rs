@@ -432,9 +432,7 @@ impl Fault for Error {
                 "the line of each says what stopped it; `sequestra doctor` says what this machine lacks"
             }
             Self::NotListed(_) => "`dataset list` and `application list` show what there is",
-            Self::Differing(_) => {
-                "`archive check` tells whether stored bytes are damaged; data that came in otherwise than its generator said is asked for again"
-            }
+            Self::Differing(_) => "`archive check` tells whether stored bytes are damaged",
             Self::Unpublishable(_) => "mend what is named, or leave the samples out with `--sample`",
             Self::Terms(_) => "docs/spec/data-use.md has the terms and how they combine",
             Self::NotHeld(_) => "the evidence of each says what was expected and what was seen",

@@ -11,12 +11,16 @@ use base::{DeletionId, Id, ObjectId, ProjectId, SubjectId, Timestamp};
 use db::Tx;
 use db::sea_orm::ActiveValue::{Set, Unchanged};
 use db::sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+
+/// Ids of one list in a question to the database.
+const AT_ONCE: usize = 500;
 
 /// What is to be erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +45,10 @@ pub type HoldAnswer<'a> = Pin<
     >,
 >;
 
+/// The answer of [`Holds::is_own`].
+pub type OwnAnswer<'a> =
+    Pin<Box<dyn Future<Output = Result<bool, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>>;
+
 /// Knows whether something forbids an erasure: a legal hold, a retention floor. Implemented by the
 /// rooms that keep those.
 pub trait Holds: Send + Sync {
@@ -52,11 +60,17 @@ pub trait Holds: Send + Sync {
         erasure: &'a Erasure,
         objects: &'a [ObjectId],
     ) -> HoldAnswer<'a>;
+
+    /// Whether a subject is one of the project's. Results that a project made of somebody whom another one lends are sealed
+    /// under that one's key as well, and do not make it this project's. An error means "not known", and refuses.
+    fn is_own<'a>(&'a self, project: &'a ProjectId, subject: &'a SubjectId) -> OwnAnswer<'a>;
 }
 
 /// An erasure that nothing forbade when it was asked. Made by [`Keys::clear_erasure`] alone.
 pub struct Cleared {
     erasure: Erasure,
+    /// The subjects whose keys go.
+    subjects: BTreeSet<String>,
     objects: Vec<ObjectId>,
 }
 
@@ -113,12 +127,42 @@ impl Keys {
         let Some(holds) = self.inner.holds.get() else {
             return Err(Error::Held("nobody here knows of holds and retention floors"));
         };
-        let objects = objects_of(self.inner.db.reader(), &erasure).await?;
+        let subjects = self.own_subjects(&**holds, &erasure).await?;
+        let objects = objects_of(self.inner.db.reader(), &erasure, &subjects).await?;
         match holds.held(permit, &erasure, &objects).await {
-            Ok(None) => Ok(Cleared { erasure, objects }),
+            Ok(None) => Ok(Cleared { erasure, subjects, objects }),
             Ok(Some(why)) => Err(Error::Held(why)),
             Err(_) => Err(Error::Held("it could not be learnt whether a hold or a floor forbids it")),
         }
+    }
+
+    /// The subjects whose keys an erasure destroys: the one that it is about, or those of the project with anything sealed.
+    ///
+    /// INVARIANT (own-alone): a project that was lent something of somebody destroys nobody's key but its own people's.
+    async fn own_subjects(&self, holds: &dyn Holds, erasure: &Erasure) -> Result<BTreeSet<String>, Error> {
+        let unknown = |_| Error::Held("it could not be learnt whose people these are");
+        if let Erasure::Subject { project, subject } = erasure {
+            return match holds.is_own(project, subject).await.map_err(unknown)? {
+                true => Ok(BTreeSet::from([subject.to_string()])),
+                false => Err(access::Error::NotCovered(subject.to_string()).into()),
+            };
+        }
+        let sealed: Vec<Option<String>> = session::Entity::find()
+            .select_only()
+            .column(session::Column::Subject)
+            .distinct()
+            .filter(of_scope(erasure.scope()))
+            .into_tuple()
+            .all(self.inner.db.reader())
+            .await?;
+        let mut own = BTreeSet::new();
+        for subject in sealed.into_iter().flatten() {
+            let id: SubjectId = subject.parse().map_err(|_| Error::Unwrap)?;
+            if holds.is_own(erasure.project(), &id).await.map_err(unknown)? {
+                own.insert(subject);
+            }
+        }
+        Ok(own)
     }
 
     /// Destroys the keys. [`Keys::forget_shredded`] follows the commit.
@@ -128,30 +172,16 @@ impl Keys {
         tx: &Tx,
         cleared: &Cleared,
     ) -> Result<Shredded, Error> {
-        let Cleared { erasure, objects: asked } = cleared;
+        let Cleared { erasure, subjects, objects: asked } = cleared;
         permit.covers(erasure.project())?;
-        let rows: Vec<(String, Option<String>, Option<String>)> = session::Entity::find()
-            .select_only()
-            .columns([session::Column::Object, session::Column::Project, session::Column::Subject])
-            .filter(of_scope(erasure.scope()))
-            .order_by_asc(session::Column::Object)
-            .into_tuple()
-            .all(&**tx)
-            .await?;
-        if rows.iter().any(|row| row.1.as_deref() != Some(erasure.project().as_str())) {
-            // A subject's key that also wraps what is in another project is not this permit's.
-            return Err(access::Error::NotCovered(erasure.scope().to_owned()).into());
-        }
-        let mut scopes: BTreeSet<String> = rows.iter().filter_map(|row| row.2.clone()).collect();
+        let objects = objects_of(&**tx, erasure, subjects).await?;
+        let mut scopes = subjects.clone();
         scopes.insert(erasure.scope().to_owned());
         let mut destroyed = Vec::new();
         for scope in scopes {
             destroyed.push((scope.clone(), self.destroy(permit, tx, &scope).await?));
         }
-        session::Entity::delete_many().filter(of_scope(erasure.scope())).exec(&**tx).await?;
-        let mut objects: Vec<ObjectId> =
-            rows.iter().map(|row| row.0.parse()).collect::<Result<_, _>>().map_err(|_| Error::Unwrap)?;
-        objects.dedup();
+        session::Entity::delete_many().filter(wrapped_by(erasure, subjects)).exec(&**tx).await?;
         if objects != *asked {
             // What came after the question was never asked about.
             return Err(Error::Held("objects came or went while it was asked whether anything forbids it"));
@@ -231,13 +261,27 @@ async fn last_backup(tx: &Tx, now: Timestamp) -> Result<Option<Timestamp>, Error
     Ok(last)
 }
 
-/// The objects whose session keys an erasure's scope wraps.
-async fn objects_of(connection: &impl ConnectionTrait, erasure: &Erasure) -> Result<Vec<ObjectId>, Error> {
+/// What an erasure's keys wrap: all of its scope, and what other projects made of its subjects.
+fn wrapped_by(erasure: &Erasure, subjects: &BTreeSet<String>) -> Condition {
+    let mut any = Condition::any().add(of_scope(erasure.scope()));
+    let own: Vec<&String> = subjects.iter().collect();
+    for some in own.chunks(AT_ONCE) {
+        any = any.add(session::Column::Subject.is_in(some.iter().map(|one| one.as_str())));
+    }
+    any
+}
+
+/// The objects whose session keys an erasure's keys wrap.
+async fn objects_of(
+    connection: &impl ConnectionTrait,
+    erasure: &Erasure,
+    subjects: &BTreeSet<String>,
+) -> Result<Vec<ObjectId>, Error> {
     let rows: Vec<String> = session::Entity::find()
         .select_only()
         .column(session::Column::Object)
         .distinct()
-        .filter(of_scope(erasure.scope()))
+        .filter(wrapped_by(erasure, subjects))
         .order_by_asc(session::Column::Object)
         .into_tuple()
         .all(connection)

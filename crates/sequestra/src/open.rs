@@ -23,6 +23,7 @@ use runs::{Runs, RunsParts};
 use server::vigil::Room;
 use server::{Care, Parts, Places, Site};
 use sharing::Sharing;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use subjects::{Map, Subjects};
@@ -73,12 +74,11 @@ pub async fn open(
     let (db, seen) = reconciled(layout, &secrets, &audit, &settings).await?;
 
     let access = access(&db, &audit, settings.policy.clone(), &clock, &entropy, seen).await?;
-    let access = fit(access, &settings, layout, &clock)?;
+    let (access, program) = (fit(access, &settings, layout, &clock)?, own_program()?);
     let keys = keys(&db, secrets.roots, (&safe, &sealed), credential, &entropy).await?;
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
     let catalog = catalog(&db, &clock, &entropy).await?;
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
     let runs = Runs::new(RunsParts {
         db: db.clone(),
         audit: audit.clone(),
@@ -94,9 +94,8 @@ pub async fn open(
         settings: how_to_run(),
     });
     runs.sweep().await?;
-    let (subjects, map) = people(layout, &db, &keys, (&audit, &access), &entropy).await?;
-    let sharing = Sharing::new(db.clone(), audit.clone(), access.clock(), entropy.clone());
-    join(&access, &site, (&catalog, &archive, &runs, (&subjects, &sharing)), &keys).await?;
+    let (people, map) = people(layout, &db, &keys, (&audit, &access), &entropy).await?;
+    join(&access, &site, (&catalog, &archive, &runs, &people), &keys).await?;
     let site = attached(Site::new(Parts {
         version: VERSION,
         replicas: replicas.start(&audit, &site, &clock),
@@ -109,8 +108,8 @@ pub async fn open(
         safe,
         archive,
         catalog,
-        subjects,
-        sharing,
+        subjects: people.subjects,
+        sharing: people.sharing,
         map,
         runs,
         program,
@@ -237,18 +236,28 @@ async fn catalog(db: &Db, clock: &Arc<dyn Clock>, entropy: &Arc<dyn Entropy>) ->
 
 fn places(
     site: &SiteId,
-    (catalog, archive, runs, (subjects, sharing)): (&Catalog, &Archive, &Runs, (&Subjects, &Sharing)),
+    (catalog, archive, runs, people): (&Catalog, &Archive, &Runs, &People),
     clock: &Arc<dyn Clock>,
 ) -> Places {
     Places {
-        sharing: sharing.clone(),
+        sharing: people.sharing.clone(),
         site: site.clone(),
         catalog: catalog.clone(),
         archive: archive.clone(),
         runs: runs.clone(),
-        subjects: subjects.clone(),
+        subjects: people.subjects.clone(),
         clock: clock.clone(),
     }
+}
+
+fn own_program() -> Result<PathBuf> {
+    std::env::current_exe().context("cannot find this program's own file")
+}
+
+/// What people agreed to, and what projects let each other use on the strength of it.
+struct People {
+    subjects: Subjects,
+    sharing: Sharing,
 }
 
 /// What people agreed to, and who they are: a map that is gone or older than the database knows refuses the start.
@@ -258,22 +267,25 @@ async fn people(
     keys: &Keys,
     (audit, access): (&Audit, &Access),
     entropy: &Arc<dyn Entropy>,
-) -> Result<(Subjects, Map)> {
+) -> Result<(People, Map)> {
     let map = Map::open(&layout.identities(), db, keys, audit, entropy).await?;
-    Ok((Subjects::new(db.clone(), audit.clone(), access.clock(), entropy.clone()), map))
+    let parts = || (db.clone(), audit.clone(), access.clock(), entropy.clone());
+    let ((db, audit, clock, entropy), other) = (parts(), parts());
+    let subjects = Subjects::new(db, audit, clock, entropy);
+    Ok((People { subjects, sharing: Sharing::new(other.0, other.1, other.2, other.3) }, map))
 }
 
 /// What decisions ask, and the site's own policies: before the first decision. And what keys ask before they are shredded.
 async fn join(
     access: &Access,
     site: &SiteId,
-    held: (&Catalog, &Archive, &Runs, (&Subjects, &Sharing)),
+    held: (&Catalog, &Archive, &Runs, &People),
     keys: &Keys,
 ) -> Result<()> {
     let places = places(site, held, &access.clock());
     access.attach(Arc::new(places), Arc::new(keys.clone()));
     access.follow_policies().await?;
-    server::holds::Floors::attach(keys, held.1);
+    server::holds::Floors::attach(keys, held.1, held.0);
     Ok(())
 }
 

@@ -63,9 +63,14 @@ pub(crate) async fn make(
     if !against.is_empty() {
         return Err(sharing::Error::CannotHold(against).into());
     }
+    let members: Vec<UserId> =
+        site.access.members(&view).await?.into_iter().map(|grant| grant.account).collect();
+    let members = site.access.names_of(&members).await?;
     let mut people = BTreeSet::new();
     for name in &body.people {
-        people.insert(site.access.account_named(&permit, name).await?.id);
+        // Whoever is no member here is told of as whoever has no account.
+        let found = members.iter().find(|one| one.name == *name && !one.closed);
+        people.insert(found.ok_or_else(|| access::Error::no_account(name))?.id.clone());
     }
     let new = sharing::NewApplication { dataset: body.dataset, party: body.party, people, until: body.until };
     let asked = site.sharing.apply(&permit, new).await?;

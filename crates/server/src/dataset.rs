@@ -12,7 +12,7 @@ use archive::open::Opened;
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use base::{DatasetId, Id, ObjectId, ProjectId, SampleId, Timestamp};
+use base::{DatasetId, Fault, Id, Kind, ObjectId, ProjectId, SampleId, Timestamp};
 use catalog::{Basis, Framework, Granularity, Purpose, Sample, Stated, StatedUse};
 use intake::manifest::{Digest, Hasher};
 use policy::terms::{Answer as TermsAnswer, Day, Disease, Terms};
@@ -97,8 +97,8 @@ pub(crate) async fn verify(
             (Some(expected), Ok(opened)) => {
                 through(&site, &mut permit, opened, expected.hasher(), &mut verified.bytes).await?
             }
-            // What is damaged, or was never described, is not what its generator said.
-            (_, Err(archive::Error::Access(refused))) => return Err(refused.into()),
+            // What is damaged or gone, or was never described, is not what its generator said.
+            (_, Err(error)) if !lasts(&error) => return Err(error.into()),
             _ => None,
         };
         let matches = found.is_some() && found == expected;
@@ -109,6 +109,11 @@ pub(crate) async fn verify(
         }
     }
     Ok(Answer(verified))
+}
+
+/// Whether a failure to open something is of the thing, and no lack of a right or of a store for a while.
+fn lasts(error: &archive::Error) -> bool {
+    matches!(error.kind(), Kind::Integrity | Kind::NotFound | Kind::Conflict)
 }
 
 /// The digest of what can be read, by permits that are renewed on the way; none where it cannot be read to its end.

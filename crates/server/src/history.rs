@@ -386,16 +386,13 @@ fn words(what: &What) -> String {
         }
         What::Linked {} => "linked".into(),
         What::JobStarted { .. } | What::JobEnded { .. } => of_jobs(what),
-        What::ReplicaDiffers { replica, found } => format!("REPLICA {replica} of the ledger: {found}"),
-        What::StreamLags { stream, next } => format!("stream {stream} lags: events from {next} on wait"),
-        What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
-        What::ConsentGiven { .. } | What::ConsentWithdrawn {} => of_uses(what),
-        What::UseReviewed {} | What::UseApproved { .. } | What::UseRevoked {} | What::IdentityRecorded {} => {
-            of_uses(what)
+        What::ReplicaDiffers { .. } | What::StreamLags { .. } | What::StreamCaughtUp { .. } => {
+            of_copies(what)
         }
-        What::DatasetStands { .. } | What::ApplicationStands { .. } | What::AgreementStands { .. } => {
-            of_sharing(what)
-        }
+        What::ConsentGiven { .. } | What::ConsentWithdrawn {} | What::IdentityRecorded {} => of_uses(what),
+        What::UseReviewed {} | What::UseApproved { .. } | What::UseRevoked {} => of_uses(what),
+        What::DatasetStands { .. } | What::ApplicationStands { .. } => of_sharing(what),
+        What::AgreementStands { .. } => of_sharing(what),
         What::RightsChanged { .. }
         | What::GrantLapsed { .. }
         | What::AdministratorProposed {}
@@ -410,8 +407,7 @@ fn words(what: &What) -> String {
         | What::PolicyChanged { .. }
         | What::PolicyChecked { .. }
         | What::PolicyDisagreed { .. } => of_policies(what),
-        What::RoomLow { free } => format!("LITTLE ROOM, {free} bytes free: nothing is changed"),
-        What::RoomBack { free } => format!("room again, {free} bytes free"),
+        What::RoomLow { .. } | What::RoomBack { .. } => of_copies(what),
         What::WitnessSilent { .. } | What::WitnessReturned { .. } => of_witnesses(what),
         What::SiteStopped { cause } => format!("site STOPPED by itself: {cause}"),
         What::DatabaseMoved { to, rows } => format!("metadata database moved to a {to}: {rows} rows"),
@@ -497,6 +493,18 @@ fn of_uses(what: &What) -> String {
         }
         What::IdentityRecorded {} => "who this is was put into the identity map, or compared with it".into(),
         What::UseReviewed {} => "changed consent reviewed: used as it says now".into(),
+        other => other.kind().to_owned(),
+    }
+}
+
+/// The line of where the record goes, and of the room for it.
+fn of_copies(what: &What) -> String {
+    match what {
+        What::ReplicaDiffers { replica, found } => format!("REPLICA {replica} of the ledger: {found}"),
+        What::StreamLags { stream, next } => format!("stream {stream} lags: events from {next} on wait"),
+        What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
+        What::RoomLow { free } => format!("LITTLE ROOM, {free} bytes free: nothing is changed"),
+        What::RoomBack { free } => format!("room again, {free} bytes free"),
         other => other.kind().to_owned(),
     }
 }

@@ -192,7 +192,7 @@ impl Handlers {
         self.set("dataset publish", dataset::publish);
         self.set("dataset close", dataset::close);
         self.set("dataset verify", dataset::verify);
-        self.set("sample lent", dataset::lent);
+        self.set("dataset samples", dataset::lent);
         self.set("application list", application::list);
         self.set("application make", application::make);
         self.set("application change", application::change);

@@ -212,23 +212,23 @@ async fn what_a_version_keeps_forbids_to_shred_all_of_it() {
     let site = Site::at(clock.clone(), None).await;
     let (id, name) = put(&site, b"content").await;
     let archive = &site.spine.archive;
-    let ids = std::slice::from_ref(&id);
+    let (ids, nobody) = (std::slice::from_ref(&id), std::collections::BTreeSet::new());
     let viewer: Permit<View, Project> = site.spine.view(&site.members).await;
-    assert_eq!(archive.keeps(&viewer, ids).await.unwrap(), Some(Keeps::Floor));
+    assert_eq!(archive.keeps(&viewer, ids, &nobody).await.unwrap(), Some(Keeps::Floor));
     clock.advance(100 * DAY);
     // The permit is of a moment; the objects' floor is past.
     let viewer: Permit<View, Project> = site.spine.view(&site.members).await;
-    assert_eq!(archive.keeps(&viewer, ids).await.unwrap(), None);
+    assert_eq!(archive.keeps(&viewer, ids, &nobody).await.unwrap(), None);
     // The store goes by what it was told, whatever record and clock of this host say.
     let later = base::Clock::now(&*clock) + DAY;
     archive.store().lock(&name, &Lock { until: Some(later), hold: false }).unwrap();
-    assert_eq!(archive.keeps(&viewer, ids).await.unwrap(), Some(Keeps::Floor));
+    assert_eq!(archive.keeps(&viewer, ids, &nobody).await.unwrap(), Some(Keeps::Floor));
     archive.store().lock(&name, &HELD).unwrap();
-    assert_eq!(archive.keeps(&viewer, ids).await.unwrap(), Some(Keeps::Hold));
+    assert_eq!(archive.keeps(&viewer, ids, &nobody).await.unwrap(), Some(Keeps::Hold));
     sql(&site.spine.db, "UPDATE archive_object SET held = 1").await;
     let tx = site.spine.db.begin(viewer.decision()).await.unwrap();
     assert!(archive.held_in(&tx, ids).await.unwrap());
     drop(tx);
     let stranger = [base::Id::mint(&base::SystemEntropy)];
-    assert!(matches!(archive.keeps(&viewer, &stranger).await, Err(Error::NotFound)));
+    assert!(matches!(archive.keeps(&viewer, &stranger, &nobody).await, Err(Error::NotFound)));
 }

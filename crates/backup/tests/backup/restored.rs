@@ -6,10 +6,10 @@ use access::verb::Manage;
 use access::{Access, Action, Ask, Permit};
 use audit::{Audit, Found, What};
 use backup::{Error, Place, Recovery, Set, restore};
-use base::{Clock, ObjectId, Role};
+use base::{Clock, ObjectId, ProjectId, Role, SubjectId};
 use db::sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
 use db::{Db, DbKey};
-use keys::shred::HoldAnswer;
+use keys::shred::{HoldAnswer, OwnAnswer};
 use keys::wrap::WrappingKey;
 use keys::{Erasure, Holds, Roots};
 use ledger::{Ledger, SigningKey};
@@ -28,6 +28,10 @@ impl Holds for Nothing {
         _: &'a [ObjectId],
     ) -> HoldAnswer<'a> {
         Box::pin(async { Ok(None) })
+    }
+
+    fn is_own<'a>(&'a self, _: &'a ProjectId, _: &'a SubjectId) -> OwnAnswer<'a> {
+        Box::pin(async { Ok(true) })
     }
 }
 

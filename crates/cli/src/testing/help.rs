@@ -54,6 +54,8 @@ fn every_route_has_its_command() {
             "service mine" => vec!["service", "list"],
             "session revoke" | "account sign-out" => vec!["session", "end"],
             "account sessions" => vec!["session", "list"],
+            "application answer" => vec!["application", "approve"],
+            "application change" => vec!["application", "renew"],
             "account preview" => vec!["account", "grant"],
             "member preview" => vec!["member", "add"],
             "access explain-site" => vec!["access", "explain"],

@@ -21,7 +21,7 @@ pub const CONTROL: Control = Control {
 };
 
 /// What every account may do.
-const EVERYBODY: [&str; 3] = ["list-own-projects", "view-tools", "view-references"];
+const EVERYBODY: [&str; 4] = ["list-own-projects", "view-datasets", "view-tools", "view-references"];
 
 /// Policies that cannot be a site's own, and the code of their refusal.
 const UNUSABLE: [(&str, &str, &str); 6] = [

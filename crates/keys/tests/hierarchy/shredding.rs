@@ -6,15 +6,17 @@ use access::verb::Manage;
 use access::{Action, Permit};
 use audit::field::{SealedField, Whose, Words};
 use audit::{FieldSealer, What};
-use base::{DeletionId, Id, ObjectId, ProjectId, Sensitive, SystemEntropy, Timestamp};
+use base::{DeletionId, Id, ObjectId, ProjectId, Sensitive, SubjectId, SystemEntropy, Timestamp};
+use db::sea_orm::ConnectionTrait;
 use keys::restored::{Known, note_epochs};
-use keys::shred::HoldAnswer;
+use keys::shred::{HoldAnswer, OwnAnswer};
 use keys::{Binding, Erasure, Error, Holds};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+/// What a test says of holds, and who is another project's.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Option<Result<&'static str, ()>>>>);
+struct Told(Arc<Mutex<Option<Result<&'static str, ()>>>>, Arc<Mutex<Vec<SubjectId>>>);
 
 impl Holds for Told {
     fn held<'a>(
@@ -31,6 +33,11 @@ impl Holds for Told {
                 Some(Err(())) => Err("not known".into()),
             }
         })
+    }
+
+    fn is_own<'a>(&'a self, _: &'a ProjectId, subject: &'a SubjectId) -> OwnAnswer<'a> {
+        let own = !self.1.lock().unwrap().contains(subject);
+        Box::pin(async move { Ok(own) })
     }
 }
 
@@ -122,6 +129,53 @@ async fn a_subject_is_shredded_and_nothing_else() {
     let tx = site.db.begin(permit.decision()).await.unwrap();
     let again = site.keys.create_subject_key(&permit, &tx, &gone).await;
     assert!(matches!(again, Err(Error::Shredded(_))), "a shredded scope gets no new key");
+}
+
+#[tokio::test]
+async fn a_project_that_was_lent_somebody_destroys_nobody_elses_key() {
+    let site = TestSite::new().await;
+    let told = Told::default();
+    site.keys.attach_holds(Arc::new(told.clone()));
+    let (own, lent) = (site.subject().await, site.subject().await);
+    let (ours, made) = (site.store(Some(&own), 1).await, site.store(Some(&lent), 1).await);
+    *told.1.lock().unwrap() = vec![lent.clone()];
+    let of = |subject: &SubjectId| Whose { project: site.other.clone(), subject: Some(subject.clone()) };
+    let erasure = Erasure::Subject { project: site.project.clone(), subject: lent.clone() };
+    assert!(matches!(shred(&site, erasure).await, Err(Error::Access(_))), "not this project's to erase");
+    let done = shred(&site, Erasure::Project(site.project.clone())).await.unwrap();
+    let scopes: Vec<&str> = done.scopes.iter().map(|(scope, _)| scope.as_str()).collect();
+    assert!(scopes.contains(&own.as_str()) && !scopes.contains(&lent.as_str()), "{scopes:?}");
+    for (binding, _) in ours.iter().chain(&made) {
+        assert!(matches!(opened(&site, binding).await, Err(Error::Shredded(_))));
+    }
+    // What their own project says of them opens as ever.
+    assert_eq!(said(&site, &of(&lent), "words").await.unwrap().subject, Some(lent));
+    assert!(said(&site, &of(&own), "words").await.is_none());
+}
+
+#[tokio::test]
+async fn whoever_is_erased_at_home_is_erased_where_they_were_lent() {
+    for whole in [false, true] {
+        let site = TestSite::new().await;
+        site.keys.attach_holds(Arc::new(Told::default()));
+        let subject = site.subject().await;
+        let mut stored = site.store(Some(&subject), 2).await;
+        stored.sort_by_key(|one| one.0.object.clone());
+        // As a run in another project leaves it.
+        let elsewhere = &stored[0].0.object;
+        let moved =
+            format!("UPDATE keys_session SET project = '{}' WHERE object = '{elsewhere}'", site.other);
+        site.db.reader().execute_unprepared(&moved).await.unwrap();
+        let erasure = match whole {
+            true => Erasure::Project(site.project.clone()),
+            false => Erasure::Subject { project: site.project.clone(), subject },
+        };
+        let done = shred(&site, erasure).await.unwrap();
+        assert_eq!(done.objects, stored.iter().map(|one| one.0.object.clone()).collect::<Vec<_>>());
+        for (binding, _) in &stored {
+            assert!(matches!(opened(&site, binding).await, Err(Error::Shredded(_))));
+        }
+    }
 }
 
 #[tokio::test]

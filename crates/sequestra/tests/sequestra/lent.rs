@@ -34,7 +34,10 @@ impl Two {
     }
 
     fn offer<'a>(&'a self, verb: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-        let mut words = vec!["dataset", verb, &self.home, "--name", "Quixotic cohort", "--for", "research"];
+        let mut words = vec!["dataset", verb, &self.home, "--for", "research"];
+        if !more.contains(&"--name") {
+            words.extend(["--name", "Quixotic cohort"]);
+        }
         words.extend(["--framework", "none"]);
         if !more.contains(&"--granularity") {
             words.extend(["--granularity", "genome"]);
@@ -192,8 +195,8 @@ fn a_dataset_is_lent_where_it_lies_and_taken_back_at_once() {
     let results = done["results"].as_array().unwrap();
     let variants = results.iter().find(|one| one["kind"] == "variants").unwrap();
     let key = site.room.join("recipient.pub");
-    let get = ["object", "get", variants["object"].as_str().unwrap(), "--recipient", key.to_str().unwrap()];
-    let get: Vec<&str> = get.into_iter().chain(["--reason", "home", "--out", "/dev/null"]).collect();
+    let get = ["object", "get", variants["object"].as_str().unwrap(), "--to", key.to_str().unwrap()];
+    let get: Vec<&str> = get.into_iter().chain(["--reason", "home"]).collect();
     two.refused("researcher", &get, "ACCESS-086", "used where it lies");
 
     // The person's own chain has it, and how it stands at home counts.

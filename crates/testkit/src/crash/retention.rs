@@ -11,9 +11,9 @@ use anyhow::{Context, Result, ensure};
 use archive::Archive;
 use archive::store::{Lock, Name};
 use audit::What;
-use base::{Id, ObjectId, Sensitive};
+use base::{Id, ObjectId, ProjectId, Sensitive, SubjectId};
 use db::sea_orm::{ConnectionTrait, Statement};
-use keys::shred::HoldAnswer;
+use keys::shred::{HoldAnswer, OwnAnswer};
 use keys::{Erasure, Holds};
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -156,6 +156,10 @@ impl Holds for Held {
             let records = archive.ok_or("the spine is closed")?.describe(permit, objects).await?;
             Ok(records.iter().any(|record| record.held).then_some("an object is under a legal hold"))
         })
+    }
+
+    fn is_own<'a>(&'a self, _: &'a ProjectId, _: &'a SubjectId) -> OwnAnswer<'a> {
+        Box::pin(async { Ok(true) })
     }
 }
 

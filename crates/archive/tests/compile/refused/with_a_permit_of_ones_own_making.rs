@@ -11,6 +11,7 @@ fn forge(object: ObjectId, caller: access::Caller, clock: Arc<dyn Clock>) -> Per
     Permit {
         things: BTreeSet::from([object]),
         project: None,
+        home: None,
         purpose: None,
         retention: None,
         class: None,
