@@ -10,7 +10,7 @@ use base::{Boxed, Fault, Kind, Timestamp, UserId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use db::{Db, Tx};
-use keys::restored::Known;
+use keys::restored::{Known, PeopleOf};
 use keys::wrap::WrappingKey;
 use ledger::VerifierKey;
 use seal::SessionKey;
@@ -180,6 +180,14 @@ pub fn put_back_database(set: &Set, key: &SessionKey, into: &Path) -> Result<(),
 /// What rooms above this one take away in the transaction of a restore.
 pub type Rest = dyn for<'a> Fn(&'a Tx) -> Boxed<'a, Result<(), db::Error>> + Send + Sync;
 
+/// What rooms beside and above this one do for a restore.
+pub struct Others<'a> {
+    /// Whose people subjects are.
+    pub people: &'a PeopleOf,
+    /// What else is taken away.
+    pub rest: &'a Rest,
+}
+
 /// 1. The restore is on record, durably. Crash here: nothing opens the folder; it is done again.
 /// 2. One transaction that carries out that record: keys of what was shredded since, records of what was
 ///    deleted or withdrawn, holds, roles, sessions. Crash before its commit: the same.
@@ -189,7 +197,7 @@ pub async fn settle(
     (newer, sealing): (bool, u64),
     administrator: &str,
     (audit, db, access): (&Audit, &Db, &Access),
-    rest: &Rest,
+    others: Others<'_>,
 ) -> Result<Restored, Error> {
     let named = administrator;
     let administrator = access.keeper(named).await?;
@@ -212,7 +220,7 @@ pub async fn settle(
     let event = Event::new(Actor::Site(site), what).about(about);
     let position = audit.gate(&event).await?.position;
     let tx = db.begin(position).await?;
-    let shredded = keys::restored::bury_scopes(&tx, &tombs.shreddings).await?;
+    let shredded = keys::restored::bury_scopes(&tx, &tombs.shreddings, others.people).await?;
     let objects = &tombs.objects;
     let (deleted, holds) = restored::apply_again(&tx, objects).await?;
     let gone: Vec<_> = objects.deleted.keys().chain(&objects.withdrawn).cloned().collect();
@@ -225,7 +233,7 @@ pub async fn settle(
     access.forget_again(&tx, &tombs.credentials, &tombs.services, &tombs.withdrawn).await?;
     let consents = subjects::restored::withdraw_again(&tx, &tombs.consents).await?;
     subjects::restored::revoke_again(&tx, &tombs.revoked).await?;
-    rest(&tx).await?;
+    (others.rest)(&tx).await?;
     let epochs: Vec<Known> = tombs.epochs.iter().filter_map(known).collect();
     keys::restored::note_epochs(&tx, &epochs).await?;
     let lost = restored::unknown(&tx, &tombs.sealed).await?;

@@ -34,7 +34,7 @@ pub use lineage::{NewResult, Result as ResultRecord};
 pub use package::{FileState, NewRow, Package, PackageFile};
 pub use project::{NewProject, Project, Purpose};
 pub use reference::{Reference, ReferenceFile};
-pub use sample::{Readset, Sample, Subject};
+pub use sample::{Readset, Sample, Subject, people_of};
 pub use scope::{Basis, Framework, Granularity, Incidental, Scope};
 pub use stated::{Stated, StatedUse};
 pub use table::MIGRATIONS;

@@ -11,6 +11,7 @@ use base::{Id, ObjectId, ProjectId, ReadsetId, SampleId, Sensitive, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::BTreeSet;
 
 /// A sample whose reads have arrived.
 #[derive(Debug, Clone)]
@@ -212,6 +213,20 @@ impl Catalog {
             .await?;
         rows.into_iter().map(readset_from_row).collect()
     }
+}
+
+/// The subjects of a project, as `tx` sees them: ids alone, for a restore, before there is anybody to ask.
+pub async fn people_of(tx: &Tx, project: &ProjectId) -> Result<BTreeSet<SubjectId>, db::Error> {
+    let rows: Vec<String> = subject::Entity::find()
+        .filter(subject::Column::Project.eq(project.as_str()))
+        .select_only()
+        .column(subject::Column::Id)
+        .into_tuple()
+        .all(&**tx)
+        .await
+        .map_err(db::Error::from)?;
+    // What is no id has no key either.
+    Ok(rows.iter().filter_map(|id| id.parse().ok()).collect())
 }
 
 fn readset_from_row(row: readset::Model) -> Result<Readset, Error> {

@@ -8,10 +8,11 @@ use crate::rotate::of_scope;
 use crate::table::{backup, field, key, session, shredded};
 use crate::wrap::WrappingKey;
 use crate::{Error, Roots};
-use base::{Id, ObjectId, Timestamp};
+use base::{Boxed, Id, ObjectId, ProjectId, SubjectId, Timestamp};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use std::collections::BTreeSet;
 
 /// The table that a backup must not hold: keys of other epochs would outlive their day in it.
 pub const NOT_IN_A_BACKUP: &[&str] = &["keys_backup"];
@@ -24,32 +25,31 @@ pub fn epoch_key(roots: &Roots, root: i32, number: i32, wrapped: &[u8]) -> Resul
     WrappingKey::from_slice(&roots.at(root)?.unwrap(wrapped, &binding(number))?)
 }
 
-/// Destroys the keys of scopes that were shredded after the backup, and those of a project's subjects, with
+/// The subjects of a project, as the room that has them says.
+pub type PeopleOf =
+    dyn for<'a> Fn(&'a Tx, &'a ProjectId) -> Boxed<'a, Result<BTreeSet<SubjectId>, db::Error>> + Send + Sync;
+
+/// Destroys the keys of scopes that were shredded after the backup, and those of a project's own subjects, with
 /// every session key under them. `position` is that of the shredding. Gives how many scopes had keys.
-pub async fn bury_scopes(tx: &Tx, scopes: &[(String, u64)]) -> Result<u64, Error> {
+///
+/// INVARIANT (own-alone): a project that was lent something of somebody takes nobody's key but its own people's with it.
+pub async fn bury_scopes(tx: &Tx, scopes: &[(String, u64)], people: &PeopleOf) -> Result<u64, Error> {
     let mut buried = 0;
     for (named, position) in scopes {
-        let rows: Vec<(Option<String>, Option<String>)> = session::Entity::find()
-            .select_only()
-            .columns([session::Column::Project, session::Column::Subject])
-            .filter(of_scope(named))
-            .distinct()
-            .into_tuple()
-            .all(&**tx)
-            .await?;
-        let subjects = rows.into_iter().filter_map(|(_, subject)| subject);
-        let mut all: Vec<String> = std::iter::once(named.clone()).chain(subjects).collect();
-        all.sort();
-        all.dedup();
-        session::Entity::delete_many().filter(of_scope(named)).exec(&**tx).await?;
-        for scope in all {
-            buried += u64::from(bury(tx, &scope, *position).await?);
+        buried += u64::from(bury(tx, named, *position).await?);
+        let Ok(project) = named.parse::<ProjectId>() else { continue };
+        for subject in people(tx, &project).await? {
+            let has_key = key::Entity::find().filter(key::Column::Scope.eq(subject.as_str()));
+            if has_key.one(&**tx).await?.is_some() {
+                buried += u64::from(bury(tx, subject.as_str(), *position).await?);
+            }
         }
     }
     Ok(buried)
 }
 
 async fn bury(tx: &Tx, scope: &str, position: u64) -> Result<bool, Error> {
+    session::Entity::delete_many().filter(of_scope(scope)).exec(&**tx).await?;
     let newest = key::Entity::find()
         .filter(key::Column::Scope.eq(scope))
         .order_by_desc(key::Column::Generation)

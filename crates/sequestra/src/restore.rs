@@ -12,6 +12,7 @@ use backup::{Place, Recovery, Set, Tombs, restore};
 use base::{Clock, Entropy};
 use cli::{RestoreArgs, RestoredSite};
 use db::{Db, DbKey};
+use keys::restored::PeopleOf;
 use keys::{Credential, Custody, Provider, Reach, Safe, SiteSecrets};
 use ledger::storage::Disk;
 use ledger::{Ledger, SigningKey};
@@ -201,8 +202,9 @@ async fn settle(
     let now = access.clock().now();
     let rest: &restore::Rest =
         &move |tx| Box::pin(async move { sharing::restored::ask_again(tx, now).await.map(drop) });
-    let rooms = (&audit, &db, &access);
-    let settled = restore::settle(set, tombs, facts, &args.administrator, rooms, rest).await;
+    let people: &PeopleOf = &|tx, project| Box::pin(catalog::people_of(tx, project));
+    let (rooms, others) = ((&audit, &db, &access), restore::Others { people, rest });
+    let settled = restore::settle(set, tombs, facts, &args.administrator, rooms, others).await;
     db.close().await?;
     audit.ledger().close()?;
     Ok(settled?)

@@ -239,6 +239,8 @@ impl Sharing {
             Change::Renew(until) => {
                 self.check_until(until)?;
                 found.asked_until = whole(until)?;
+                // Whoever asks now is whose question is answered: nobody approves a renewal of their own.
+                found.applicant = permit.caller().user().cloned().ok_or(access::Error::NotSignedIn)?;
                 found.state = State::RenewalAsked;
             }
             Change::Report => {

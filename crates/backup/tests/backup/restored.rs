@@ -9,6 +9,7 @@ use backup::{Error, Place, Recovery, Set, restore};
 use base::{Clock, ObjectId, ProjectId, Role, SubjectId};
 use db::sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
 use db::{Db, DbKey};
+use keys::restored::PeopleOf;
 use keys::shred::{HoldAnswer, OwnAnswer};
 use keys::wrap::WrappingKey;
 use keys::{Erasure, Holds, Roots};
@@ -33,6 +34,19 @@ impl Holds for Nothing {
     fn is_own<'a>(&'a self, _: &'a ProjectId, _: &'a SubjectId) -> OwnAnswer<'a> {
         Box::pin(async { Ok(true) })
     }
+}
+
+/// Everybody with a key is the project's own here.
+fn others() -> restore::Others<'static> {
+    let people: &PeopleOf = &|tx, _| {
+        Box::pin(async move {
+            let all = "SELECT scope FROM keys_key WHERE scope LIKE 'sub_%'";
+            let asked = Statement::from_string(tx.get_database_backend(), all);
+            let rows = tx.query_all_raw(asked).await.map_err(db::Error::from)?;
+            Ok(rows.iter().filter_map(|row| row.try_get::<String>("", "scope").ok()?.parse().ok()).collect())
+        })
+    };
+    restore::Others { people, rest: &|_| Box::pin(async { Ok(()) }) }
 }
 
 /// The sealing of the file that comes back.
@@ -109,10 +123,7 @@ impl Site {
         let policies = policy::Policies::shipped().unwrap();
         let access = Access::new(db.clone(), audit.clone(), policies, clock, self.spine.entropy.clone());
         let facts = (ledger.is_some(), SEALING);
-        let done = restore::settle(&set, &tombs, facts, "first", (&audit, &db, &access), &|_| {
-            Box::pin(async { Ok(()) })
-        })
-        .await?;
+        let done = restore::settle(&set, &tombs, facts, "first", (&audit, &db, &access), others()).await?;
         restore::open_for_business(&set, into, None)?;
         // The first start compares the two, and finds nothing that was rolled back.
         let site = audit::Actor::Site(self.spine.site.clone());

@@ -8,7 +8,7 @@ use audit::field::{SealedField, Whose, Words};
 use audit::{FieldSealer, What};
 use base::{DeletionId, Id, ObjectId, ProjectId, Sensitive, SubjectId, SystemEntropy, Timestamp};
 use db::sea_orm::ConnectionTrait;
-use keys::restored::{Known, note_epochs};
+use keys::restored::{Known, PeopleOf, bury_scopes, note_epochs};
 use keys::shred::{HoldAnswer, OwnAnswer};
 use keys::{Binding, Erasure, Error, Holds};
 use std::sync::{Arc, Mutex};
@@ -149,6 +149,31 @@ async fn a_project_that_was_lent_somebody_destroys_nobody_elses_key() {
         assert!(matches!(opened(&site, binding).await, Err(Error::Shredded(_))));
     }
     // What their own project says of them opens as ever.
+    assert_eq!(said(&site, &of(&lent), "words").await.unwrap().subject, Some(lent));
+    assert!(said(&site, &of(&own), "words").await.is_none());
+}
+
+#[tokio::test]
+async fn a_restore_destroys_nobody_elses_key_either() {
+    let site = TestSite::new().await;
+    let (own, lent) = (site.subject().await, site.subject().await);
+    let stored: Vec<_> =
+        site.store(Some(&own), 1).await.into_iter().chain(site.store(Some(&lent), 1).await).collect();
+    let permit = site.erase().await;
+    let tx = site.db.begin(permit.decision()).await.unwrap();
+    let ours = own.clone();
+    let people: &PeopleOf = &move |_, _| {
+        let ours = ours.clone();
+        Box::pin(async move { Ok([ours].into()) })
+    };
+    assert_eq!(bury_scopes(&tx, &[(site.project.to_string(), 7)], people).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+    let mut site = site;
+    site.reopen().await;
+    for (binding, _) in &stored {
+        assert!(matches!(opened(&site, binding).await, Err(Error::Shredded(_))));
+    }
+    let of = |subject: &SubjectId| Whose { project: site.other.clone(), subject: Some(subject.clone()) };
     assert_eq!(said(&site, &of(&lent), "words").await.unwrap().subject, Some(lent));
     assert!(said(&site, &of(&own), "words").await.is_none());
 }
