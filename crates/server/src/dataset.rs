@@ -165,7 +165,7 @@ pub(crate) async fn lent(
         site.permit(&caller, Action::ViewSamples, &id(&project)?).await?;
     let mut shown = Vec::new();
     for (dataset, sample) in site.sharing.lent(&permit).await? {
-        // One that was erased at home is lent no more.
+        // One whose record is gone is passed over.
         let Some(one) = site.catalog.lent_sample(&permit, &sample).await? else { continue };
         let api::project::Sample { id, subject, sex, status, specimen_type, readsets, .. } =
             sample::wire(one);
