@@ -4,7 +4,7 @@
 //! free text in clear; every decision gets an outcome, at the latest at the next start; the
 //! history of a thing is complete by the predecessor chains, or it says that it is not.
 //!
-//! * [`event`]: what can be recorded
+//! * [`event`]: what can be recorded; `kind`: what it is called
 //! * [`write`]: gate and follow events
 //! * [`question`]: what a search asks for, and whether an event answers it
 //! * [`search`]: searches, along the chains of predecessors where the question names one
@@ -22,6 +22,7 @@ pub mod volume;
 pub mod write;
 
 mod error;
+mod kind;
 mod walk;
 
 pub use error::Error;
