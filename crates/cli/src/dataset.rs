@@ -160,9 +160,9 @@ pub struct Verify {
 
 impl Verify {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let mut samples = self.samples;
+        let (mut samples, mut client) = (self.samples, app.client()?);
         if samples.is_empty() {
-            let all: Vec<Sample> = app.client()?.get("sample list", &[&self.project.to_string()])?;
+            let all: Vec<Sample> = client.get("sample list", &[&self.project.to_string()])?;
             samples = all.into_iter().map(|one| one.id).collect();
         }
         let shown = app.console.is_watched();
@@ -174,7 +174,7 @@ impl Verify {
         }
         let mut total = Verified { matching: 0, differing: Vec::new(), bytes: 0 };
         for sample in samples {
-            let one: Verified = app.client()?.get("dataset verify", &[&sample.to_string()])?;
+            let one: Verified = client.get("dataset verify", &[&sample.to_string()])?;
             total.matching = total.matching.saturating_add(one.matching);
             total.bytes = total.bytes.saturating_add(one.bytes);
             total.differing.extend(one.differing);

@@ -269,10 +269,9 @@ async fn people(
     entropy: &Arc<dyn Entropy>,
 ) -> Result<(People, Map)> {
     let map = Map::open(&layout.identities(), db, keys, audit, entropy).await?;
-    let parts = || (db.clone(), audit.clone(), access.clock(), entropy.clone());
-    let ((db, audit, clock, entropy), other) = (parts(), parts());
-    let subjects = Subjects::new(db, audit, clock, entropy);
-    Ok((People { subjects, sharing: Sharing::new(other.0, other.1, other.2, other.3) }, map))
+    let subjects = Subjects::new(db.clone(), audit.clone(), access.clock(), entropy.clone());
+    let sharing = Sharing::new(db.clone(), audit.clone(), access.clock(), entropy.clone());
+    Ok((People { subjects, sharing }, map))
 }
 
 /// What decisions ask, and the site's own policies: before the first decision. And what keys ask before they are shredded.
