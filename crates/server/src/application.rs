@@ -328,10 +328,10 @@ async fn wire(site: &Site, one: sharing::Application, asks: bool) -> Result<Appl
         true => Fit { site, dataset: &loan.dataset, stated: stated.clone() }.said().await?.1,
         false => BTreeSet::new(),
     };
-    let mut people = Vec::new();
-    for person in &one.people {
-        people.push(account(site, person).await?);
-    }
+    let named: Vec<UserId> = one.people.iter().cloned().collect();
+    let mut people: Vec<_> =
+        site.access.names_of(&named).await?.into_iter().map(crate::people::wire).collect();
+    people.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Application {
         report_due: one.report_due(),
         applicant: account(site, &one.applicant).await?,

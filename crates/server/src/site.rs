@@ -326,7 +326,7 @@ impl Facts for Places {
             let approved = self.subjects.approved(using.project).await?;
             let judge = Judge { stated: &stated, approved: &approved, now: self.clock.now() };
             let mut refusals = judge.of_project();
-            let mut own = BTreeSet::new();
+            let (mut own, mut lent) = (BTreeSet::new(), BTreeSet::new());
             for thing in using.things {
                 let Some(subject) = self.subject(thing).await? else { continue };
                 if own.contains(&subject) {
@@ -338,7 +338,10 @@ impl Facts for Places {
                     own.insert(subject);
                 } else {
                     // INVARIANT (lent-by-its-home): of somebody who is not this project's, their own project is asked.
-                    refusals.extend(self.of_lent(&using, &judge, (&subject, thing)).await?);
+                    let sample = self.catalog.sample_of(thing).await?;
+                    if lent.insert((subject.clone(), sample.clone())) {
+                        refusals.extend(self.of_lent(&using, &judge, (&subject, sample)).await?);
+                    }
                 }
             }
             Ok(refusals)

@@ -3,7 +3,7 @@
 
 use crate::{Failure, Places, Site};
 use access::{Action, Unusable, Using};
-use base::{SubjectId, Timestamp};
+use base::{SampleId, SubjectId, Timestamp};
 use catalog::{Basis, Stated};
 use policy::terms::{Answer, Day, Disease, Terms};
 use sharing::Loan;
@@ -90,19 +90,19 @@ impl Judge<'_> {
 }
 
 impl Places {
-    /// Why a thing that is about somebody of another project may not be used here. The newest loan that gives something
+    /// Why what is about somebody of another project, and of this sample of theirs, may not be used here. The newest loan that gives something
     /// counts, or what stands against the newest.
     pub(crate) async fn of_lent(
         &self,
         using: &Using<'_>,
         here: &Judge<'_>,
-        (subject, thing): (&SubjectId, &str),
+        (subject, sample): (&SubjectId, Option<SampleId>),
     ) -> Result<Vec<Unusable>, Box<dyn std::error::Error + Send + Sync>> {
         let no = |rule, why: &str| Ok(vec![Unusable { rule, why: why.to_owned() }]);
         if using.action == Action::DownloadObject {
             return no("dataset-stays", "what another project lends is used where it lies");
         }
-        let Some(sample) = self.catalog.sample_of(thing).await? else {
+        let Some(sample) = sample else {
             return no("dataset-not-lent", "this is of another project, and of no sample that it lends");
         };
         let loans = self.sharing.loans(using.project, &sample).await?;

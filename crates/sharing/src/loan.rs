@@ -56,13 +56,15 @@ impl Loan {
 impl Sharing {
     /// Whether a sample was ever lent to a workspace.
     pub async fn was_lent(&self, workspace: &ProjectId, sample: &SampleId) -> Result<bool, Error> {
-        Ok(!self.approved_once(workspace, sample).await?.is_empty())
+        let Some(ever) = self.ever(workspace, sample).await? else { return Ok(false) };
+        Ok(application::Entity::find().filter(ever).one(self.db.reader()).await?.is_some())
     }
 
     /// Every loan of a sample to a workspace, the newest first, whether it gives anything now or not.
     pub async fn loans(&self, workspace: &ProjectId, sample: &SampleId) -> Result<Vec<Loan>, Error> {
         let mut loans = Vec::new();
-        for application in self.approved_once(workspace, sample).await? {
+        let Some(ever) = self.ever(workspace, sample).await? else { return Ok(loans) };
+        for application in self.which(ever).await? {
             loans.push(self.loan(application).await?);
         }
         Ok(loans)
@@ -96,22 +98,19 @@ impl Sharing {
         Ok(lent)
     }
 
-    async fn approved_once(
-        &self,
-        workspace: &ProjectId,
-        sample: &SampleId,
-    ) -> Result<Vec<Application>, Error> {
+    /// Which applications of a workspace for a sample were approved once; none where no dataset has it.
+    async fn ever(&self, workspace: &ProjectId, sample: &SampleId) -> Result<Option<Condition>, Error> {
         let of_sample = dataset_sample::Column::Sample.eq(sample.as_str());
         let rows = dataset_sample::Entity::find().filter(of_sample).all(self.db.reader()).await?;
         let datasets = rows.into_iter().map(|row| kept::<DatasetId, _>(row.dataset.parse()));
         let datasets = datasets.collect::<Result<Vec<_>, _>>()?;
         if datasets.is_empty() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let here = Condition::all()
             .add(application::Column::Workspace.eq(workspace.as_str()))
             .add(application::Column::Dataset.is_in(datasets.iter().map(Id::as_str)))
             .add(application::Column::Approved.is_not_null());
-        self.which(here).await
+        Ok(Some(here))
     }
 }
