@@ -10,7 +10,9 @@ use access::verb::{Split, Verb, View};
 use base::{Id, ObjectId, ProjectId, ReadsetId, SampleId, Sensitive, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use db::sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use std::collections::BTreeSet;
 
 /// A sample whose reads have arrived.
@@ -63,6 +65,11 @@ impl Catalog {
     pub async fn has_subject(&self, project: &ProjectId, subject: &SubjectId) -> Result<bool, Error> {
         let row = subject::Entity::find_by_id(subject.as_str()).one(self.db.reader()).await?;
         Ok(row.is_some_and(|row| row.project == project.as_str()))
+    }
+
+    /// The subjects of a project, ids alone: for an erasure of all of it.
+    pub async fn people(&self, project: &ProjectId) -> Result<BTreeSet<SubjectId>, Error> {
+        Ok(people_of(self.db.reader(), project).await?)
     }
 
     /// Takes a subject of the permit's project that the identity map minted: its own id is its label, by which the door
@@ -215,14 +222,17 @@ impl Catalog {
     }
 }
 
-/// The subjects of a project, as `tx` sees them: ids alone, for a restore, before there is anybody to ask.
-pub async fn people_of(tx: &Tx, project: &ProjectId) -> Result<BTreeSet<SubjectId>, db::Error> {
+/// The subjects of a project, as `connection` sees them: ids alone, for a restore, before there is anybody to ask.
+pub async fn people_of(
+    connection: &impl ConnectionTrait,
+    project: &ProjectId,
+) -> Result<BTreeSet<SubjectId>, db::Error> {
     let rows: Vec<String> = subject::Entity::find()
         .filter(subject::Column::Project.eq(project.as_str()))
         .select_only()
         .column(subject::Column::Id)
         .into_tuple()
-        .all(&**tx)
+        .all(connection)
         .await
         .map_err(db::Error::from)?;
     // What is no id has no key either.

@@ -5,6 +5,7 @@
 
 use crate::backup::binding;
 use crate::rotate::of_scope;
+use crate::shred::with_keys;
 use crate::table::{backup, field, key, session, shredded};
 use crate::wrap::WrappingKey;
 use crate::{Error, Roots};
@@ -38,11 +39,8 @@ pub async fn bury_scopes(tx: &Tx, scopes: &[(String, u64)], people: &PeopleOf) -
     for (named, position) in scopes {
         buried += u64::from(bury(tx, named, *position).await?);
         let Ok(project) = named.parse::<ProjectId>() else { continue };
-        for subject in people(tx, &project).await? {
-            let has_key = key::Entity::find().filter(key::Column::Scope.eq(subject.as_str()));
-            if has_key.one(&**tx).await?.is_some() {
-                buried += u64::from(bury(tx, subject.as_str(), *position).await?);
-            }
+        for subject in with_keys(&**tx, people(tx, &project).await?).await? {
+            buried += u64::from(bury(tx, subject.as_str(), *position).await?);
         }
     }
     Ok(buried)

@@ -7,7 +7,7 @@ use crate::{Error, Keys};
 use access::Permit;
 use access::thing::Project;
 use access::verb::Manage;
-use base::{DeletionId, Id, ObjectId, ProjectId, SubjectId, Timestamp};
+use base::{Boxed, DeletionId, Id, ObjectId, ProjectId, SubjectId, Timestamp};
 use db::Tx;
 use db::sea_orm::ActiveValue::{Set, Unchanged};
 use db::sea_orm::{
@@ -15,8 +15,6 @@ use db::sea_orm::{
     QuerySelect,
 };
 use std::collections::BTreeSet;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 /// Ids of one list in a question to the database.
@@ -36,41 +34,30 @@ pub enum Erasure {
     },
 }
 
-/// The answer of [`Holds::held`].
-pub type HoldAnswer<'a> = Pin<
-    Box<
-        dyn Future<Output = Result<Option<&'static str>, Box<dyn std::error::Error + Send + Sync>>>
-            + Send
-            + 'a,
-    >,
->;
+/// An answer of [`Holds`]. An error means "not known", and refuses.
+pub type Answer<'a, T> = Boxed<'a, Result<T, Box<dyn std::error::Error + Send + Sync>>>;
 
-/// The answer of [`Holds::is_own`].
-pub type OwnAnswer<'a> =
-    Pin<Box<dyn Future<Output = Result<bool, Box<dyn std::error::Error + Send + Sync>>> + Send + 'a>>;
-
-/// Knows whether something forbids an erasure: a legal hold, a retention floor. Implemented by the
+/// Knows whom an erasure is about, and whether something forbids it: a legal hold, a retention floor. Implemented by the
 /// rooms that keep those.
 pub trait Holds: Send + Sync {
-    /// Why the erasure is forbidden; none when nothing forbids it. An error means "not known", and
-    /// refuses.
+    /// Why nobody may destroy what these objects of the people are sealed under; none when nothing forbids it.
     fn held<'a>(
         &'a self,
         permit: &'a Permit<Manage, Project>,
-        erasure: &'a Erasure,
+        people: &'a BTreeSet<SubjectId>,
         objects: &'a [ObjectId],
-    ) -> HoldAnswer<'a>;
+    ) -> Answer<'a, Option<&'static str>>;
 
-    /// Whether a subject is one of the project's. Results that a project made of somebody whom another one lends are sealed
-    /// under that one's key as well, and do not make it this project's. An error means "not known", and refuses.
-    fn is_own<'a>(&'a self, project: &'a ProjectId, subject: &'a SubjectId) -> OwnAnswer<'a>;
+    /// Those of the project's own subjects whom an erasure is about. Results that a project made of somebody whom another
+    /// one lends are sealed under that one's key as well, and do not make it this project's.
+    fn people<'a>(&'a self, erasure: &'a Erasure) -> Answer<'a, BTreeSet<SubjectId>>;
 }
 
 /// An erasure that nothing forbade when it was asked. Made by [`Keys::clear_erasure`] alone.
 pub struct Cleared {
     erasure: Erasure,
     /// The subjects whose keys go.
-    subjects: BTreeSet<String>,
+    subjects: BTreeSet<SubjectId>,
     objects: Vec<ObjectId>,
 }
 
@@ -129,40 +116,26 @@ impl Keys {
         };
         let subjects = self.own_subjects(&**holds, &erasure).await?;
         let objects = objects_of(self.inner.db.reader(), &erasure, &subjects).await?;
-        match holds.held(permit, &erasure, &objects).await {
+        match holds.held(permit, &subjects, &objects).await {
             Ok(None) => Ok(Cleared { erasure, subjects, objects }),
             Ok(Some(why)) => Err(Error::Held(why)),
             Err(_) => Err(Error::Held("it could not be learnt whether a hold or a floor forbids it")),
         }
     }
 
-    /// The subjects whose keys an erasure destroys: the one that it is about, or those of the project with anything sealed.
+    /// The subjects whose keys an erasure destroys: the one that it is about, or those of the project with a key.
     ///
     /// INVARIANT (own-alone): a project that was lent something of somebody destroys nobody's key but its own people's.
-    async fn own_subjects(&self, holds: &dyn Holds, erasure: &Erasure) -> Result<BTreeSet<String>, Error> {
+    async fn own_subjects(&self, holds: &dyn Holds, erasure: &Erasure) -> Result<BTreeSet<SubjectId>, Error> {
         let unknown = |_| Error::Held("it could not be learnt whose people these are");
-        if let Erasure::Subject { project, subject } = erasure {
-            return match holds.is_own(project, subject).await.map_err(unknown)? {
-                true => Ok(BTreeSet::from([subject.to_string()])),
+        let people = holds.people(erasure).await.map_err(unknown)?;
+        if let Erasure::Subject { subject, .. } = erasure {
+            return match people.contains(subject) {
+                true => Ok(BTreeSet::from([subject.clone()])),
                 false => Err(access::Error::NotCovered(subject.to_string()).into()),
             };
         }
-        let sealed: Vec<Option<String>> = session::Entity::find()
-            .select_only()
-            .column(session::Column::Subject)
-            .distinct()
-            .filter(of_scope(erasure.scope()))
-            .into_tuple()
-            .all(self.inner.db.reader())
-            .await?;
-        let mut own = BTreeSet::new();
-        for subject in sealed.into_iter().flatten() {
-            let id: SubjectId = subject.parse().map_err(|_| Error::Unwrap)?;
-            if holds.is_own(erasure.project(), &id).await.map_err(unknown)? {
-                own.insert(subject);
-            }
-        }
-        Ok(own)
+        with_keys(self.inner.db.reader(), people).await
     }
 
     /// Destroys the keys. [`Keys::forget_shredded`] follows the commit.
@@ -175,7 +148,7 @@ impl Keys {
         let Cleared { erasure, subjects, objects: asked } = cleared;
         permit.covers(erasure.project())?;
         let objects = objects_of(&**tx, erasure, subjects).await?;
-        let mut scopes = subjects.clone();
+        let mut scopes: BTreeSet<String> = subjects.iter().map(SubjectId::to_string).collect();
         scopes.insert(erasure.scope().to_owned());
         let mut destroyed = Vec::new();
         for scope in scopes {
@@ -262,20 +235,42 @@ async fn last_backup(tx: &Tx, now: Timestamp) -> Result<Option<Timestamp>, Error
 }
 
 /// What an erasure's keys wrap: all of its scope, and what other projects made of its subjects.
-fn wrapped_by(erasure: &Erasure, subjects: &BTreeSet<String>) -> Condition {
+fn wrapped_by(erasure: &Erasure, subjects: &BTreeSet<SubjectId>) -> Condition {
     let mut any = Condition::any().add(of_scope(erasure.scope()));
-    let own: Vec<&String> = subjects.iter().collect();
+    let own: Vec<&SubjectId> = subjects.iter().collect();
     for some in own.chunks(AT_ONCE) {
         any = any.add(session::Column::Subject.is_in(some.iter().map(|one| one.as_str())));
     }
     any
 }
 
+/// Those of some people who have a key.
+pub(crate) async fn with_keys(
+    connection: &impl ConnectionTrait,
+    people: BTreeSet<SubjectId>,
+) -> Result<BTreeSet<SubjectId>, Error> {
+    let (people, mut have) = (Vec::from_iter(people), BTreeSet::new());
+    for some in people.chunks(AT_ONCE) {
+        let scopes: Vec<String> = key::Entity::find()
+            .select_only()
+            .column(key::Column::Scope)
+            .distinct()
+            .filter(key::Column::Scope.is_in(some.iter().map(|one| one.as_str())))
+            .into_tuple()
+            .all(connection)
+            .await?;
+        for scope in scopes {
+            have.insert(scope.parse().map_err(|_| Error::Unwrap)?);
+        }
+    }
+    Ok(have)
+}
+
 /// The objects whose session keys an erasure's keys wrap.
 async fn objects_of(
     connection: &impl ConnectionTrait,
     erasure: &Erasure,
-    subjects: &BTreeSet<String>,
+    subjects: &BTreeSet<SubjectId>,
 ) -> Result<Vec<ObjectId>, Error> {
     let rows: Vec<String> = session::Entity::find()
         .select_only()

@@ -202,7 +202,7 @@ async fn settle(
     let now = access.clock().now();
     let rest: &restore::Rest =
         &move |tx| Box::pin(async move { sharing::restored::ask_again(tx, now).await.map(drop) });
-    let people: &PeopleOf = &|tx, project| Box::pin(catalog::people_of(tx, project));
+    let people: &PeopleOf = &|tx, project| Box::pin(catalog::people_of(&**tx, project));
     let (rooms, others) = ((&audit, &db, &access), restore::Others { people, rest });
     let settled = restore::settle(set, tombs, facts, &args.administrator, rooms, others).await;
     db.close().await?;

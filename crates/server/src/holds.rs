@@ -4,9 +4,9 @@ use access::Permit;
 use access::thing::Project;
 use access::verb::Manage;
 use archive::{Archive, Keeps};
-use base::{ObjectId, ProjectId, SubjectId};
+use base::{ObjectId, SubjectId};
 use catalog::Catalog;
-use keys::shred::{HoldAnswer, OwnAnswer};
+use keys::shred::Answer;
 use keys::{Erasure, Holds, Keys};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,27 +30,29 @@ impl Holds for Floors {
     fn held<'a>(
         &'a self,
         permit: &'a Permit<Manage, Project>,
-        erasure: &'a Erasure,
+        people: &'a BTreeSet<SubjectId>,
         objects: &'a [ObjectId],
-    ) -> HoldAnswer<'a> {
+    ) -> Answer<'a, Option<&'static str>> {
         Box::pin(async move {
             // What other projects made of these people is asked about as well: their holds and floors count.
-            let mut people = BTreeSet::new();
-            for object in objects {
-                if let Some(subject) = self.archive.subject_of(object).await?
-                    && self.catalog.has_subject(erasure.project(), &subject).await?
-                {
-                    people.insert(subject);
-                }
-            }
-            Ok(self.archive.keeps(permit, objects, &people).await?.map(|keeps| match keeps {
+            Ok(self.archive.keeps(permit, objects, people).await?.map(|keeps| match keeps {
                 Keeps::Hold => "an object is under a legal hold",
                 Keeps::Floor => "the retention floor of the project has not passed",
             }))
         })
     }
 
-    fn is_own<'a>(&'a self, project: &'a ProjectId, subject: &'a SubjectId) -> OwnAnswer<'a> {
-        Box::pin(async move { Ok(self.catalog.has_subject(project, subject).await?) })
+    fn people<'a>(&'a self, erasure: &'a Erasure) -> Answer<'a, BTreeSet<SubjectId>> {
+        Box::pin(async move {
+            Ok(match erasure {
+                Erasure::Project(project) => self.catalog.people(project).await?,
+                Erasure::Subject { project, subject } => {
+                    match self.catalog.has_subject(project, subject).await? {
+                        true => [subject.clone()].into(),
+                        false => BTreeSet::new(),
+                    }
+                }
+            })
+        })
     }
 }

@@ -6,14 +6,15 @@ use access::verb::Manage;
 use access::{Access, Action, Ask, Permit};
 use audit::{Audit, Found, What};
 use backup::{Error, Place, Recovery, Set, restore};
-use base::{Clock, ObjectId, ProjectId, Role, SubjectId};
+use base::{Clock, ObjectId, Role, SubjectId};
 use db::sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
 use db::{Db, DbKey};
 use keys::restored::PeopleOf;
-use keys::shred::{HoldAnswer, OwnAnswer};
+use keys::shred::Answer;
 use keys::wrap::WrappingKey;
 use keys::{Erasure, Holds, Roots};
 use ledger::{Ledger, SigningKey};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,14 +26,19 @@ impl Holds for Nothing {
     fn held<'a>(
         &'a self,
         _: &'a Permit<Manage, Project>,
-        _: &'a Erasure,
+        _: &'a BTreeSet<SubjectId>,
         _: &'a [ObjectId],
-    ) -> HoldAnswer<'a> {
+    ) -> Answer<'a, Option<&'static str>> {
         Box::pin(async { Ok(None) })
     }
 
-    fn is_own<'a>(&'a self, _: &'a ProjectId, _: &'a SubjectId) -> OwnAnswer<'a> {
-        Box::pin(async { Ok(true) })
+    fn people<'a>(&'a self, erasure: &'a Erasure) -> Answer<'a, BTreeSet<SubjectId>> {
+        Box::pin(async move {
+            match erasure {
+                Erasure::Subject { subject, .. } => Ok([subject.clone()].into()),
+                Erasure::Project(_) => Err("no test asks for it".into()),
+            }
+        })
     }
 }
 

@@ -9,25 +9,35 @@ use audit::{FieldSealer, What};
 use base::{DeletionId, Id, ObjectId, ProjectId, Sensitive, SubjectId, SystemEntropy, Timestamp};
 use db::sea_orm::ConnectionTrait;
 use keys::restored::{Known, PeopleOf, bury_scopes, note_epochs};
-use keys::shred::{HoldAnswer, OwnAnswer};
+use keys::shred::Answer;
 use keys::{Binding, Erasure, Error, Holds};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// What a test says of holds, and who is another project's.
+/// What a test says of holds, and who is the project's own.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Option<Result<&'static str, ()>>>>, Arc<Mutex<Vec<SubjectId>>>);
+struct Told {
+    held: Arc<Mutex<Option<Result<&'static str, ()>>>>,
+    own: BTreeSet<SubjectId>,
+}
+
+impl Told {
+    fn own(own: &[&SubjectId]) -> Arc<Self> {
+        Arc::new(Self { own: own.iter().copied().cloned().collect(), ..Self::default() })
+    }
+}
 
 impl Holds for Told {
     fn held<'a>(
         &'a self,
         _: &'a Permit<Manage, Project>,
-        _: &'a Erasure,
+        _: &'a BTreeSet<SubjectId>,
         _: &'a [ObjectId],
-    ) -> HoldAnswer<'a> {
-        let told = *self.0.lock().unwrap();
+    ) -> Answer<'a, Option<&'static str>> {
+        let held = *self.held.lock().unwrap();
         Box::pin(async move {
-            match told {
+            match held {
                 None => Ok(None),
                 Some(Ok(why)) => Ok(Some(why)),
                 Some(Err(())) => Err("not known".into()),
@@ -35,9 +45,13 @@ impl Holds for Told {
         })
     }
 
-    fn is_own<'a>(&'a self, _: &'a ProjectId, subject: &'a SubjectId) -> OwnAnswer<'a> {
-        let own = !self.1.lock().unwrap().contains(subject);
-        Box::pin(async move { Ok(own) })
+    fn people<'a>(&'a self, erasure: &'a Erasure) -> Answer<'a, BTreeSet<SubjectId>> {
+        let asked = |one: &SubjectId| match erasure {
+            Erasure::Project(_) => true,
+            Erasure::Subject { subject, .. } => subject == one,
+        };
+        let people = self.own.iter().filter(|one| asked(one)).cloned().collect();
+        Box::pin(async move { Ok(people) })
     }
 }
 
@@ -68,13 +82,13 @@ async fn what_may_be_held_is_not_shredded() {
     let told = Told::default();
     site.keys.attach_holds(Arc::new(told.clone()));
     for answer in [Ok("a legal hold"), Err(())] {
-        *told.0.lock().unwrap() = Some(answer);
+        *told.held.lock().unwrap() = Some(answer);
         assert!(matches!(shred(&site, erasure()).await, Err(Error::Held(_))), "{answer:?}");
     }
     let foreign = shred(&site, Erasure::Project(site.other.clone())).await;
     assert!(matches!(foreign, Err(Error::Access(_))), "another project than the permit's");
     site.assert_open(&stored).await;
-    *told.0.lock().unwrap() = None;
+    *told.held.lock().unwrap() = None;
     let permit = site.erase().await;
     let cleared = site.keys.clear_erasure(&permit, erasure()).await.unwrap();
     let stored: Vec<_> = stored.into_iter().chain(site.store(None, 1).await).collect();
@@ -90,8 +104,8 @@ async fn what_may_be_held_is_not_shredded() {
 #[tokio::test]
 async fn a_subject_is_shredded_and_nothing_else() {
     let mut site = TestSite::new().await;
-    site.keys.attach_holds(Arc::new(Told::default()));
     let (gone, stays) = (site.subject().await, site.subject().await);
+    site.keys.attach_holds(Told::own(&[&gone, &stays]));
     let (mut erased, mut kept) = (site.store(Some(&gone), 3).await, site.store(Some(&stays), 2).await);
     kept.extend(site.store(None, 2).await);
     let manage = site.on_site(Action::ManageKeys).await;
@@ -117,7 +131,7 @@ async fn a_subject_is_shredded_and_nothing_else() {
     for reopened in [false, true] {
         if reopened {
             site.reopen().await;
-            site.keys.attach_holds(Arc::new(Told::default()));
+            site.keys.attach_holds(Told::own(&[&gone, &stays]));
         }
         for (binding, _) in &erased {
             assert!(matches!(opened(&site, binding).await, Err(Error::Shredded(_))));
@@ -134,17 +148,16 @@ async fn a_subject_is_shredded_and_nothing_else() {
 #[tokio::test]
 async fn a_project_that_was_lent_somebody_destroys_nobody_elses_key() {
     let site = TestSite::new().await;
-    let told = Told::default();
-    site.keys.attach_holds(Arc::new(told.clone()));
-    let (own, lent) = (site.subject().await, site.subject().await);
+    let (own, lent, bare) = (site.subject().await, site.subject().await, site.subject().await);
+    site.keys.attach_holds(Told::own(&[&own, &bare]));
     let (ours, made) = (site.store(Some(&own), 1).await, site.store(Some(&lent), 1).await);
-    *told.1.lock().unwrap() = vec![lent.clone()];
     let of = |subject: &SubjectId| Whose { project: site.other.clone(), subject: Some(subject.clone()) };
     let erasure = Erasure::Subject { project: site.project.clone(), subject: lent.clone() };
     assert!(matches!(shred(&site, erasure).await, Err(Error::Access(_))), "not this project's to erase");
     let done = shred(&site, Erasure::Project(site.project.clone())).await.unwrap();
     let scopes: Vec<&str> = done.scopes.iter().map(|(scope, _)| scope.as_str()).collect();
     assert!(scopes.contains(&own.as_str()) && !scopes.contains(&lent.as_str()), "{scopes:?}");
+    assert!(scopes.contains(&bare.as_str()), "theirs, though nothing of them is left: {scopes:?}");
     for (binding, _) in ours.iter().chain(&made) {
         assert!(matches!(opened(&site, binding).await, Err(Error::Shredded(_))));
     }
@@ -182,8 +195,8 @@ async fn a_restore_destroys_nobody_elses_key_either() {
 async fn whoever_is_erased_at_home_is_erased_where_they_were_lent() {
     for whole in [false, true] {
         let site = TestSite::new().await;
-        site.keys.attach_holds(Arc::new(Told::default()));
         let subject = site.subject().await;
+        site.keys.attach_holds(Told::own(&[&subject]));
         let mut stored = site.store(Some(&subject), 2).await;
         stored.sort_by_key(|one| one.0.object.clone());
         // As a run in another project leaves it.
@@ -206,8 +219,8 @@ async fn whoever_is_erased_at_home_is_erased_where_they_were_lent() {
 #[tokio::test]
 async fn a_project_takes_its_subjects_and_its_sealed_words_with_it() {
     let site = TestSite::new().await;
-    site.keys.attach_holds(Arc::new(Told::default()));
     let subject = site.subject().await;
+    site.keys.attach_holds(Told::own(&[&subject]));
     let mut erased = site.store(Some(&subject), 2).await;
     erased.extend(site.store(None, 1).await);
     let whose = |project: &ProjectId| Whose { project: project.clone(), subject: None };
@@ -240,8 +253,8 @@ async fn a_project_takes_its_subjects_and_its_sealed_words_with_it() {
 #[tokio::test]
 async fn words_about_a_subject_end_with_its_key_and_name_the_certificate() {
     let mut site = TestSite::new().await;
-    site.keys.attach_holds(Arc::new(Told::default()));
     let (subject, stays) = (site.subject().await, site.subject().await);
+    site.keys.attach_holds(Told::own(&[&subject, &stays]));
     let (object, kept) = (site.store(Some(&subject), 1).await, site.store(Some(&stays), 1).await);
     // As a decision records them: under the key of the one subject that the object is about.
     let mut fields = Vec::new();

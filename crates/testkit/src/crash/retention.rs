@@ -11,9 +11,9 @@ use anyhow::{Context, Result, ensure};
 use archive::Archive;
 use archive::store::{Lock, Name};
 use audit::What;
-use base::{Id, ObjectId, ProjectId, Sensitive, SubjectId};
+use base::{Id, ObjectId, Sensitive, SubjectId};
 use db::sea_orm::{ConnectionTrait, Statement};
-use keys::shred::{HoldAnswer, OwnAnswer};
+use keys::shred::Answer;
 use keys::{Erasure, Holds};
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -148,9 +148,9 @@ impl Holds for Held {
     fn held<'a>(
         &'a self,
         permit: &'a Permit<Manage, Project>,
-        _: &'a Erasure,
+        _: &'a BTreeSet<SubjectId>,
         objects: &'a [ObjectId],
-    ) -> HoldAnswer<'a> {
+    ) -> Answer<'a, Option<&'static str>> {
         let archive = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Box::pin(async move {
             let records = archive.ok_or("the spine is closed")?.describe(permit, objects).await?;
@@ -158,8 +158,13 @@ impl Holds for Held {
         })
     }
 
-    fn is_own<'a>(&'a self, _: &'a ProjectId, _: &'a SubjectId) -> OwnAnswer<'a> {
-        Box::pin(async { Ok(true) })
+    fn people<'a>(&'a self, erasure: &'a Erasure) -> Answer<'a, BTreeSet<SubjectId>> {
+        Box::pin(async move {
+            match erasure {
+                Erasure::Subject { subject, .. } => Ok([subject.clone()].into()),
+                Erasure::Project(_) => Err("no test asks for it".into()),
+            }
+        })
     }
 }
 
