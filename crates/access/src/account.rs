@@ -230,6 +230,23 @@ impl Access {
         })
     }
 
+    /// The open account with this sign-in name, if it holds a role in `project`: whoever asks learns of nobody else.
+    pub async fn member_named(
+        &self,
+        permit: &Permit<Manage, crate::thing::Project>,
+        project: &ProjectId,
+        name: &str,
+    ) -> Result<Option<UserId>, Error> {
+        permit.live()?;
+        let account = match self.find_account(name).await {
+            Ok(account) => account,
+            Err(Error::NotFound) => return Ok(None),
+            Err(other) => return Err(other),
+        };
+        let here = |grant: &crate::Grant| grant.project.as_ref() == Some(project);
+        Ok(self.live_grants(&account.id).await?.iter().any(here).then_some(account.id))
+    }
+
     /// The account with this sign-in name, before a decision whose target it is. Gives the id
     /// alone; whether it exists is shown to those who may manage a project's members or accounts.
     pub async fn resolve_account(&self, name: &str) -> Result<UserId, Error> {

@@ -208,7 +208,7 @@ pub struct Application {
     /// Whom they belong to.
     pub party: String,
     /// Who uses it.
-    pub people: Vec<Account>,
+    pub people: Vec<Listed>,
     /// How it stands: `asked`, `approved`, `renewal-asked`, `denied`, `ended`.
     pub state: String,
     /// Until when it is asked for.
@@ -236,7 +236,7 @@ pub struct Application {
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PeopleList {
-    /// The list, as CSV with the columns `login`, `status`, `phsid`, `expires`.
+    /// The list, as CSV with the columns `login`, `status`, `phsid`, `expires`; the last two may be absent.
     pub list: String,
     /// Only rows of this study.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -247,14 +247,27 @@ pub struct PeopleList {
     pub confirm: Option<Sha256>,
 }
 
+/// Somebody whom an application names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Listed {
+    /// Their sign-in name.
+    pub name: String,
+    /// Until when a list authorizes them, if it said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Moment>")]
+    pub until: Option<Timestamp>,
+}
+
 /// What a list of people changes, or changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PeopleChanged {
     /// Who is named now and was not.
-    pub added: Vec<String>,
+    pub added: Vec<Listed>,
+    /// Who stays, until another day than before.
+    pub changed: Vec<Listed>,
     /// Who was and is no more. Their accounts stay as they are.
     pub removed: Vec<String>,
-    /// Names of the list without an account here.
+    /// Names of the list that nobody with a role in the workspace has.
     pub unknown: Vec<String>,
     /// What stands for this difference.
     #[schemars(with = "Hex<64>")]

@@ -13,6 +13,7 @@ use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use policy::terms::Terms;
+use std::collections::BTreeSet;
 
 closed_words! {
     /// What a project's data may be used for; every decision in the project carries it.
@@ -224,6 +225,14 @@ impl Catalog {
             })
         })
         .transpose()
+    }
+
+    /// The laws that a project is under, as far as it says; for what another project lends it, so it takes no permit.
+    pub async fn frameworks_of(&self, project: &ProjectId) -> Result<BTreeSet<Framework>, Error> {
+        let row = project::Entity::find_by_id(project.as_str()).one(self.db.reader()).await?;
+        let row = row.ok_or(Error::NotFound)?;
+        let stated = scope(row.granularity.as_deref(), row.frameworks.as_deref(), row.incidental.as_deref())?;
+        Ok(stated.into_iter().flat_map(|scope| scope.frameworks).collect())
     }
 
     /// The strictest class that a project of the site has; none without projects. It names none of

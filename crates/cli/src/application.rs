@@ -2,9 +2,9 @@
 
 use crate::app::App;
 use crate::{Error, Failure, ends, file, text};
-use api::people::Account;
 use api::sharing::{
-    Application as Shown, ApplicationAnswer, ApplicationChange, NewApplication, PeopleChanged, PeopleList,
+    Application as Shown, ApplicationAnswer, ApplicationChange, Listed, NewApplication, PeopleChanged,
+    PeopleList,
 };
 use base::{ApplicationId, DatasetId, ProjectId, Sha256, Timestamp};
 use clap::{Args, Subcommand};
@@ -118,7 +118,7 @@ fn tell(app: &mut App<'_>, one: &Shown) -> Result<(), Failure> {
     if app.console.is_json() {
         return app.console.json(one);
     }
-    let names = |all: &[Account]| all.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(" ");
+    let names = |all: &[Listed]| all.iter().map(named).collect::<Vec<_>>().join(", ");
     for (name, value) in [
         ("id", one.id.to_string()),
         ("dataset", one.dataset.to_string()),
@@ -140,6 +140,11 @@ fn tell(app: &mut App<'_>, one: &Shown) -> Result<(), Failure> {
         app.console.line(&format!("left to you  {reason}"))?;
     }
     Ok(())
+}
+
+fn named(one: &Listed) -> String {
+    let until = one.until.map(|until| format!(" (until {until})"));
+    format!("{}{}", one.name, until.unwrap_or_default())
 }
 
 /// Ask to use a dataset in a project of yours, for what that project states, by named people.
@@ -299,8 +304,8 @@ fn change(
 
 /// Take over who may use a dataset from a list of authorized people, as dbGaP gives it to repositories.
 ///
-/// Without `--confirm` it shows who would be added and taken out, and which names have no account here. No account is made,
-/// closed or changed.
+/// Without `--confirm` it shows who would be added (+), stay until another day (*) and be taken out (-), and which names hold
+/// no role in the workspace (?). No account is made, closed or changed.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra application import prj_… apl_… --list authorized.csv --study phs000178\n  \
@@ -310,7 +315,7 @@ fn change(
 pub struct Import {
     #[command(flatten)]
     which: Which,
-    /// The list: CSV with the column login, and status, phsid, expires where they are
+    /// The list: CSV with the columns login and status, and phsid and expires where they are
     #[arg(long, value_name = "FILE")]
     list: PathBuf,
     /// Only rows of this study, such as phs000178
@@ -331,16 +336,25 @@ impl Import {
         if app.console.is_json() {
             return app.console.json(&made);
         }
-        for (sign, names) in [("+", &made.added), ("-", &made.removed), ("?", &made.unknown)] {
-            for name in names {
-                app.console.line(&format!("{sign} {name}"))?;
-            }
+        let signed =
+            |sign: &str, all: &[Listed]| all.iter().map(|one| format!("{sign} {}", named(one))).collect();
+        let bare = |sign: &str, all: &[String]| all.iter().map(|name| format!("{sign} {name}")).collect();
+        let lines: [Vec<String>; 4] = [
+            signed("+", &made.added),
+            signed("*", &made.changed),
+            bare("-", &made.removed),
+            bare("?", &made.unknown),
+        ];
+        for line in lines.iter().flatten() {
+            app.console.line(line)?;
         }
-        let said = match (made.applied, made.added.len().saturating_add(made.removed.len())) {
-            (true, _) => "applied; accounts are as they were".to_owned(),
-            (false, 0) => "nobody comes or goes; names with ? have no account here".to_owned(),
-            (false, _) => format!("nothing was changed; to apply it: --confirm {}", made.digest),
-        };
+        let said =
+            match (made.applied, made.added.is_empty() && made.changed.is_empty() && made.removed.is_empty())
+            {
+                (true, _) => "applied; accounts are as they were".to_owned(),
+                (false, true) => "nothing changes; names with ? hold no role in the workspace".to_owned(),
+                (false, false) => format!("nothing was changed; to apply it: --confirm {}", made.digest),
+            };
         app.console.say(&said);
         Ok(())
     }

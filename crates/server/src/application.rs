@@ -11,15 +11,16 @@ use access::thing::Project as ProjectThing;
 use access::verb::{Manage, View};
 use access::{Action, Ask, Caller, Permit};
 use api::sharing::{
-    Application, ApplicationAnswer, ApplicationChange, NewApplication, PeopleChanged, PeopleList,
+    Application, ApplicationAnswer, ApplicationChange, Listed, NewApplication, PeopleChanged, PeopleList,
 };
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use base::{ApplicationId, ProjectId, Role, Sensitive, UserId};
-use catalog::{Framework, Project, Stated};
+use base::{ApplicationId, Class, DatasetId, ProjectId, Role, Sensitive, UserId};
+use catalog::{Framework, Stated};
 use policy::terms::{Answer as TermsAnswer, Terms};
-use sharing::{Change, Dataset, Difference, State as Stands, list};
+use sharing::list::{self, Named};
+use sharing::{Approval, Change, Dataset, Difference, State as Stands};
 use std::collections::{BTreeMap, BTreeSet};
 use subjects::Standing;
 
@@ -58,8 +59,10 @@ pub(crate) async fn make(
     if !dataset.is_open() {
         return Err(access::Error::NotFound.into());
     }
-    let against =
-        Fit { site: &site, dataset: &dataset, stated: workspace.states() }.against(&workspace).await?;
+    let fit = Fit::of(&site, &dataset, &workspace.id).await?;
+    let mut against = fit.against();
+    against.extend(fit.forbidden().await?.0);
+    against.extend(fit.conflicts(|other| format!("those of {other}")));
     if !against.is_empty() {
         return Err(sharing::Error::CannotHold(against).into());
     }
@@ -111,19 +114,20 @@ pub(crate) async fn answer(
         return Ok(Answer(wire(&site, site.sharing.answer(&permit, &asked.id, None).await?, true).await?));
     }
     let dataset = site.sharing.dataset(&asked.dataset).await?;
-    let stated = stated_of(&site, &asked.workspace).await?;
-    let fit = Fit { site: &site, dataset: &dataset, stated };
-    let (forbidden, open) = fit.said().await?;
-    if open != body.reasons.into_iter().collect() {
+    let fit = Fit::of(&site, &dataset, &asked.workspace).await?;
+    let (forbidden, reasons) = fit.forbidden().await?;
+    if reasons != body.reasons.into_iter().collect() {
         return Err(sharing::Error::OtherReasons.into());
     }
-    let mut against = forbidden;
-    against.extend(fit.conflicts(&asked.workspace).await?);
+    let mut against = fit.against();
+    against.extend(forbidden);
+    // What else is lent to the workspace is between it and others.
+    against.extend(fit.conflicts(|_| "those of something else that is used there".to_owned()));
     if !against.is_empty() {
         return Err(sharing::Error::CannotHold(against).into());
     }
-    let until = body.until.unwrap_or(asked.asked_until);
-    let approved = site.sharing.answer(&permit, &asked.id, Some((until, open))).await?;
+    let (until, beside) = (body.until.unwrap_or(asked.asked_until), fit.beside());
+    let approved = site.sharing.answer(&permit, &asked.id, Some(Approval { until, reasons, beside })).await?;
     Ok(Answer(wire(&site, approved, true).await?))
 }
 
@@ -138,15 +142,17 @@ pub(crate) async fn import(
     let why = "the list of who is authorized".to_owned();
     let (permit, asked) = about(&site, &caller, (&project, &application), why).await?;
     let names = list::authorized(&body.list, body.study.as_deref(), permit.now())?;
-    let people: Vec<UserId> = asked.people.iter().cloned().collect();
-    let now: BTreeMap<String, UserId> =
-        site.access.names_of(&people).await?.into_iter().map(|one| (one.name, one.id)).collect();
+    let people: Vec<UserId> = asked.people.keys().cloned().collect();
+    let mut now = BTreeMap::new();
+    for one in site.access.names_of(&people).await? {
+        let until = asked.people.get(&one.id).copied().flatten();
+        now.insert(one.name, (one.id, until));
+    }
     let mut accounts = BTreeMap::new();
-    for name in &names {
-        if let Ok(found) = site.access.account_named(&permit, name).await
-            && !found.closed
-        {
-            accounts.insert(found.name, found.id);
+    for name in names.keys() {
+        // Whoever is not of the workspace could use nothing there, and is told of as whoever has no account.
+        if let Some(found) = site.access.member_named(&permit, &asked.workspace, name).await? {
+            accounts.insert(name.clone(), found);
         }
     }
     let made = Difference::between(&now, &names, &accounts);
@@ -155,12 +161,14 @@ pub(crate) async fn import(
         return Err(sharing::Error::OtherDifference.into());
     }
     if body.confirm.is_some() {
-        let kept = now.iter().filter(|(name, _)| !made.removed.contains_key(*name));
-        let named = kept.chain(&made.added).map(|(_, id)| id.clone()).collect();
-        site.sharing.name_people(&permit, &asked.id, named).await?;
+        site.sharing.name_people(&permit, &asked.id, made.applied(&now)).await?;
     }
+    let listed = |people: BTreeMap<String, Named>| {
+        people.into_iter().map(|(name, (_, until))| Listed { name, until }).collect()
+    };
     Ok(Answer(PeopleChanged {
-        added: made.added.into_keys().collect(),
+        added: listed(made.added),
+        changed: listed(made.changed),
         removed: made.removed.into_keys().collect(),
         unknown: made.unknown.into_iter().collect(),
         digest,
@@ -207,44 +215,69 @@ async fn stated_of(site: &Site, workspace: &ProjectId) -> Result<Stated, Failure
     Ok(site.catalog.stated(workspace).await?.ok_or(access::Error::NotFound)?)
 }
 
-/// A dataset, and what a workspace would use it for.
+/// A dataset, the workspace that would use it, and what that was lent besides.
 struct Fit<'a> {
     site: &'a Site,
     dataset: &'a Dataset,
     stated: Stated,
+    place: access::Place,
+    frameworks: BTreeSet<Framework>,
+    others: Vec<Dataset>,
 }
 
-impl Fit<'_> {
-    /// Why it could never hold.
-    async fn against(&self, workspace: &Project) -> Result<Vec<String>, Failure> {
-        let (dataset, mut found) = (self.dataset, Vec::new());
-        if workspace.class < dataset.class {
-            found.push(format!("class: {} data is not used in a {} project", dataset.class, workspace.class));
+impl<'a> Fit<'a> {
+    async fn of(site: &'a Site, dataset: &'a Dataset, workspace: &ProjectId) -> Result<Self, Failure> {
+        let mut others = Vec::new();
+        for held in site.sharing.approved_in(workspace).await? {
+            if held.dataset != dataset.id {
+                others.push(site.sharing.dataset(&held.dataset).await?);
+            }
         }
-        if workspace.region != dataset.region {
-            let (own, its) = (&workspace.region, &dataset.region);
+        let place = site.catalog.place_in(workspace).await?.ok_or(access::Error::NotFound)?;
+        let frameworks = site.catalog.frameworks_of(workspace).await?;
+        Ok(Self { site, dataset, stated: stated_of(site, workspace).await?, place, frameworks, others })
+    }
+
+    fn beside(&self) -> BTreeSet<DatasetId> {
+        self.others.iter().map(|one| one.id.clone()).collect()
+    }
+
+    /// Why the workspace is not one for it.
+    fn against(&self) -> Vec<String> {
+        let (dataset, mut found) = (self.dataset, Vec::new());
+        let class = self.place.class.unwrap_or(Class::Sandbox);
+        if class < dataset.class {
+            found.push(format!("class: {} data is not used in a {class} project", dataset.class));
+        }
+        let (own, its) = (self.place.region.as_deref().unwrap_or_default(), &dataset.region);
+        if own != its {
             found.push(format!("region: the data stays in {its}, and the workspace is in {own}"));
         }
-        let laws = workspace.scope.iter().flat_map(|scope| &scope.frameworks).collect::<BTreeSet<_>>();
-        let missing = dataset.frameworks.iter().filter(|law| **law != Framework::None && !laws.contains(law));
+        let missing = dataset
+            .frameworks
+            .iter()
+            .filter(|law| **law != Framework::None && !self.frameworks.contains(law));
         found.extend(missing.map(|law| format!("frameworks: the workspace is not under {}", law.as_str())));
-        let purpose = workspace.purpose.as_str();
-        if !dataset.purposes.contains(purpose) {
+        let purpose = self.place.purpose.as_deref().unwrap_or_default();
+        let offered = |word: &str| dataset.purposes.contains(word);
+        if !offered(purpose) {
             found.push(format!("purpose: it is not offered for {purpose}"));
         }
-        let stated = workspace.stated.words(workspace.purpose);
-        let offered = dataset.purposes.contains(sharing::dataset::COMMERCIAL);
-        if stated.iter().any(|word| word == "commercial") && !offered {
+        if self.uses().iter().any(|word| word == "commercial") && !offered(sharing::dataset::COMMERCIAL) {
             found.push("purpose: it is not offered for commercial use".to_owned());
         }
-        found.extend(self.said().await?.0);
-        found.extend(self.conflicts(&workspace.id).await?);
-        Ok(found)
+        found
+    }
+
+    /// The words that the workspace states its use in, beside its purpose.
+    fn uses(&self) -> Vec<String> {
+        let purpose = self.place.purpose.iter().filter_map(|word| word.parse().ok());
+        purpose.flat_map(|purpose| self.stated.stated.words(purpose)).collect()
     }
 
     /// What its terms and its people's forbid of the use that the workspace states, and what they leave to a person. Only
     /// what the dataset's own terms forbid keeps an application from being made: of a person who forbids it nothing is used.
-    async fn said(&self) -> Result<(Vec<String>, BTreeSet<String>), Failure> {
+    async fn forbidden(&self) -> Result<(Vec<String>, BTreeSet<String>), Failure> {
         let (mut forbidden, mut open) = (Vec::new(), BTreeSet::new());
         match &self.dataset.terms {
             None => forbidden.push("terms: those of the dataset cannot be read".to_owned()),
@@ -287,50 +320,35 @@ impl Fit<'_> {
     }
 
     /// Whether what the workspace uses has anything in common: its own terms, those of the datasets that it has, and these.
-    async fn conflicts(&self, workspace: &ProjectId) -> Result<Vec<String>, Failure> {
-        let mut together = vec![(workspace.to_string(), self.stated.terms.clone())];
-        for held in self.site.sharing.approved_in(workspace).await? {
-            if held.dataset != self.dataset.id {
-                let other = self.site.sharing.dataset(&held.dataset).await?;
-                together.push((other.id.to_string(), other.terms));
-            }
-        }
-        let mut all = match &self.dataset.terms {
-            Some(terms) => terms.clone(),
-            None => return Ok(Vec::new()),
-        };
-        for (whose, terms) in together {
-            let Some(terms) = terms else {
-                return Ok(vec![format!("terms: those of {whose} cannot be read")]);
-            };
-            match all.combine([&terms], &nothing_known()) {
+    fn conflicts(&self, named: impl Fn(&DatasetId) -> String) -> Vec<String> {
+        let Some(mut all) = self.dataset.terms.clone() else { return Vec::new() };
+        let own = ("those of the workspace".to_owned(), &self.stated.terms);
+        let others = self.others.iter().map(|other| (named(&other.id), &other.terms));
+        for (whose, terms) in std::iter::once(own).chain(others) {
+            let Some(terms) = terms else { return vec![format!("terms: {whose} cannot be read")] };
+            match all.combine([terms], &nothing_known()) {
                 Ok(both) => all = both,
-                Err(conflict) => {
-                    return Ok(vec![format!("terms: together with those of {whose}: {conflict}")]);
-                }
+                Err(conflict) => return vec![format!("terms: together with {whose}: {conflict}")],
             }
         }
-        Ok(Vec::new())
+        Vec::new()
     }
 }
 
 async fn wire(site: &Site, one: sharing::Application, asks: bool) -> Result<Application, Failure> {
     let now = site.access.clock().now();
     let loan = site.sharing.loan(one.clone()).await?;
-    // Somebody whom it names, if it names anybody.
-    let against = loan.against(one.people.first(), now);
+    let against = loan.against_all(now);
     let waits = matches!(one.state, Stands::Asked | Stands::RenewalAsked);
-    let stated = stated_of(site, &one.workspace).await?;
-    let purpose = site.catalog.place_in(&one.workspace).await?.and_then(|place| place.purpose);
-    let own = purpose.iter().filter_map(|word| word.parse().ok()).flat_map(|word| stated.stated.words(word));
-    let use_ = purpose.iter().cloned().chain(own).collect();
-    let reasons = match asks && waits {
-        true => Fit { site, dataset: &loan.dataset, stated: stated.clone() }.said().await?.1,
-        false => BTreeSet::new(),
-    };
-    let named: Vec<UserId> = one.people.iter().cloned().collect();
-    let mut people: Vec<_> =
-        site.access.names_of(&named).await?.into_iter().map(crate::people::wire).collect();
+    let fit = Fit::of(site, &loan.dataset, &one.workspace).await?;
+    let use_ = fit.place.purpose.iter().cloned().chain(fit.uses()).collect();
+    let reasons = if asks && waits { fit.forbidden().await?.1 } else { BTreeSet::new() };
+    let named: Vec<UserId> = one.people.keys().cloned().collect();
+    let mut people = Vec::new();
+    for account in site.access.names_of(&named).await? {
+        let until = one.people.get(&account.id).copied().flatten();
+        people.push(Listed { name: account.name, until });
+    }
     people.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Application {
         report_due: one.report_due(),

@@ -161,10 +161,16 @@ pub(crate) async fn lent(
     Signed(caller): Signed,
     Path(project): Path<String>,
 ) -> Result<Answer<Vec<LentSample>>, Failure> {
-    let permit: Permit<View, ProjectThing> =
-        site.permit(&caller, Action::ViewSamples, &id(&project)?).await?;
+    let project: ProjectId = id(&project)?;
+    let permit: Permit<View, ProjectThing> = site.permit(&caller, Action::ViewSamples, &project).await?;
     let mut shown = Vec::new();
     for (dataset, sample) in site.sharing.lent(&permit).await? {
+        // What could not be used is not shown: somebody who withdrew is nobody's business any more.
+        let use_ =
+            Ask::<SampleThing>::new(Action::StartRun, [sample.clone()]).in_workspace(Some(project.clone()));
+        if !site.access.is_usable(&caller, &use_).await? {
+            continue;
+        }
         // One whose record is gone is passed over.
         let Some(one) = site.catalog.lent_sample(&permit, &sample).await? else { continue };
         let api::project::Sample { id, subject, sex, status, specimen_type, readsets, .. } =

@@ -64,6 +64,7 @@ pub async fn vigil(site: Site) {
         policies(&site, look).await;
         if look % LAPSES == 0 {
             let _ = site.access.record_lapses(&site.actor()).await;
+            let _ = site.sharing.record_due(&site.actor()).await;
             crate::administrator::heed(&site).await;
             crate::break_glass::heed(&site).await;
         }

@@ -13,7 +13,7 @@ use base::{ApplicationId, DatasetId, Id, ProjectId, Timestamp, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// People whom one application names at most.
 const MOST: usize = 200;
@@ -47,6 +47,17 @@ impl State {
             Self::Asked => "asked",
             Self::Approved => "approved",
             Self::RenewalAsked => "renewal-asked",
+            Self::Denied => "denied",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// As people read it.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Asked => "not answered yet",
+            Self::Approved => "approved already",
+            Self::RenewalAsked => "approved, and its renewal not answered yet",
             Self::Denied => "denied",
             Self::Ended => "ended",
         }
@@ -90,8 +101,8 @@ pub struct Application {
     pub applicant: UserId,
     /// Whom they belong to.
     pub party: String,
-    /// Who uses it.
-    pub people: BTreeSet<UserId>,
+    /// Who uses it, each until a day of their own where a list of authorized people gave one.
+    pub people: BTreeMap<UserId, Option<Timestamp>>,
     /// How it stands.
     pub state: State,
     /// Until when it is asked for.
@@ -113,10 +124,32 @@ impl Application {
         Timestamp::from_second(last.as_second().saturating_add(REPORT_AFTER)).ok()
     }
 
+    /// What the record says of it: the word for how it stands, or for what was done.
+    pub(crate) fn stands(&self, word: &str) -> What {
+        let until = self.until.filter(|_| self.state == State::Approved).unwrap_or(self.asked_until);
+        What::ApplicationStands { state: word.to_owned(), until, people: self.people.len() as u64 }
+    }
+
+    /// What that is about.
+    pub(crate) fn about(&self) -> [String; 4] {
+        [self.id.to_string(), self.dataset.to_string(), self.home.to_string(), self.workspace.to_string()]
+    }
+
     /// Whether a report is so late that nothing is given until there is one.
     pub fn is_report_overdue(&self, now: Timestamp) -> bool {
         self.report_due().is_some_and(|due| now.as_second() >= due.as_second().saturating_add(REPORT_WITHIN))
     }
+}
+
+/// What a steward says yes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// Until when.
+    pub until: Timestamp,
+    /// What terms leave to a person, as it was shown.
+    pub reasons: BTreeSet<String>,
+    /// The other datasets that the workspace was lent when it was looked at whether they go together.
+    pub beside: BTreeSet<DatasetId>,
 }
 
 /// What an applicant changes.
@@ -159,7 +192,7 @@ impl Sharing {
             workspace: workspace.clone(),
             applicant,
             party: new.party,
-            people: new.people,
+            people: new.people.into_iter().map(|person| (person, None)).collect(),
             state: State::Asked,
             asked_until: whole(new.until)?,
             until: None,
@@ -183,13 +216,14 @@ impl Sharing {
         Ok(made)
     }
 
-    /// What a steward of the permit's project says to an application: yes until a day, for what terms leave to a person, or
-    /// no. No is said at any time.
+    /// What a steward of the permit's project says to an application: yes, or no. No is said at any time.
+    ///
+    /// INVARIANT (nobody-lends-to-themselves): who is named in an application does not say yes to it.
     pub async fn answer(
         &self,
         permit: &Permit<Manage, Project>,
         id: &ApplicationId,
-        yes: Option<(Timestamp, BTreeSet<String>)>,
+        yes: Option<Approval>,
     ) -> Result<Application, Error> {
         let tx = self.db.begin(permit.decision()).await?;
         let mut found = self.read(&*tx, id).await?;
@@ -198,9 +232,15 @@ impl Sharing {
         }
         match yes {
             Some(_) if !matches!(found.state, State::Asked | State::RenewalAsked) => {
-                return Err(Error::Stands { what: "application", stands: stands(found.state) });
+                return Err(Error::Stands { what: "application", stands: found.state.words() });
             }
-            Some((until, reasons)) => {
+            Some(Approval { until, reasons, beside }) => {
+                if permit.caller().person().is_none_or(|by| found.people.contains_key(by)) {
+                    return Err(Error::OwnUse);
+                }
+                if self.beside(&tx, &found).await? != beside {
+                    return Err(Error::Stands { what: "workspace", stands: "lent something else meanwhile" });
+                }
                 self.check_until(until)?;
                 found.until = Some(whole(until)?);
                 found.approved = found.approved.or(Some(whole(self.clock.now())?));
@@ -208,7 +248,7 @@ impl Sharing {
                 found.state = State::Approved;
             }
             None if !found.state.is_open() => {
-                return Err(Error::Stands { what: "application", stands: stands(found.state) });
+                return Err(Error::Stands { what: "application", stands: found.state.words() });
             }
             None => found.state = State::Denied,
         }
@@ -232,7 +272,7 @@ impl Sharing {
             Change::Renew(_) | Change::Report => found.state.is_approved(),
         };
         if !fits {
-            return Err(Error::Stands { what: "application", stands: stands(found.state) });
+            return Err(Error::Stands { what: "application", stands: found.state.words() });
         }
         let mut word = None;
         match change {
@@ -252,12 +292,13 @@ impl Sharing {
         self.store(permit, tx, found, word).await
     }
 
-    /// Names other people, as a steward of the permit's project was told by whoever authorizes them.
+    /// Names other people, as a steward of the permit's project was told by whoever authorizes them. Nobody adds
+    /// themselves.
     pub async fn name_people(
         &self,
         permit: &Permit<Manage, Project>,
         id: &ApplicationId,
-        people: BTreeSet<UserId>,
+        people: BTreeMap<UserId, Option<Timestamp>>,
     ) -> Result<Application, Error> {
         let tx = self.db.begin(permit.decision()).await?;
         let mut found = self.read(&*tx, id).await?;
@@ -265,10 +306,14 @@ impl Sharing {
             return Err(Error::NotFound);
         }
         if !found.state.is_open() {
-            return Err(Error::Stands { what: "application", stands: stands(found.state) });
+            return Err(Error::Stands { what: "application", stands: found.state.words() });
         }
         if people.len() > MOST {
             return Err(invalid("list of people", "200 are expected at most"));
+        }
+        let longer = |by: &UserId| people.get(by).is_some_and(|until| found.people.get(by) != Some(until));
+        if permit.caller().person().is_none_or(longer) {
+            return Err(Error::OwnUse);
         }
         found.people = people;
         person::Entity::delete_many().filter(person::Column::Application.eq(id.as_str())).exec(&*tx).await?;
@@ -292,10 +337,16 @@ impl Sharing {
 
     /// Those whose approval is in force in a workspace, whether or not it gives anything now.
     pub async fn approved_in(&self, workspace: &ProjectId) -> Result<Vec<Application>, Error> {
-        let here = Condition::all()
-            .add(application::Column::Workspace.eq(workspace.as_str()))
-            .add(application::Column::State.is_in([State::Approved.as_str(), State::RenewalAsked.as_str()]));
-        self.which(here).await
+        self.which(in_force().add(application::Column::Workspace.eq(workspace.as_str()))).await
+    }
+
+    /// The datasets that a workspace is lent besides that of one application.
+    async fn beside(&self, tx: &Tx, one: &Application) -> Result<BTreeSet<DatasetId>, Error> {
+        let here = in_force()
+            .add(application::Column::Workspace.eq(one.workspace.as_str()))
+            .add(application::Column::Dataset.ne(one.dataset.as_str()));
+        let rows = application::Entity::find().filter(here).all(&**tx).await?;
+        rows.into_iter().map(|row| kept(row.dataset.parse())).collect()
     }
 
     pub(crate) async fn which(&self, which: Condition) -> Result<Vec<Application>, Error> {
@@ -320,7 +371,7 @@ impl Sharing {
         self.with_people(connection, row.ok_or(Error::NotFound)?).await
     }
 
-    async fn with_people(
+    pub(crate) async fn with_people(
         &self,
         connection: &impl db::sea_orm::ConnectionTrait,
         row: application::Model,
@@ -339,7 +390,7 @@ impl Sharing {
             workspace: kept(row.workspace.parse())?,
             applicant: kept(row.applicant.parse())?,
             party: row.party,
-            people: people.into_iter().map(|row| kept(row.account.parse())).collect::<Result<_, _>>()?,
+            people: people.into_iter().map(named).collect::<Result<_, _>>()?,
             state: State::ALL.into_iter().find(|one| one.as_str() == row.state).ok_or(Error::Record)?,
             asked_until: moment(row.asked_until)?,
             until: row.valid_until.map(moment).transpose()?,
@@ -380,13 +431,8 @@ impl Sharing {
         one: &Application,
         state: &str,
     ) -> Result<u64, Error> {
-        let until = one.until.filter(|_| one.state == State::Approved).unwrap_or(one.asked_until);
-        let what =
-            What::ApplicationStands { state: state.to_owned(), until, people: one.people.len() as u64 };
-        let about =
-            [one.id.to_string(), one.dataset.to_string(), one.home.to_string(), one.workspace.to_string()];
-        let event = permit.event(what).in_project(Some(permit.in_project()?.clone())).about(about);
-        Ok(self.audit.gate(&event).await?.position)
+        let event = permit.event(one.stands(state)).in_project(Some(permit.in_project()?.clone()));
+        Ok(self.audit.gate(&event.about(one.about())).await?.position)
     }
 
     /// All of it but its position.
@@ -429,12 +475,25 @@ impl Sharing {
 }
 
 async fn put_people(tx: &Tx, one: &Application) -> Result<(), Error> {
-    for account in &one.people {
-        let (application, account) = (one.id.to_string(), account.to_string());
-        let row = person::ActiveModel { application: Set(application), account: Set(account) };
+    for (account, until) in &one.people {
+        let row = person::ActiveModel {
+            application: Set(one.id.to_string()),
+            account: Set(account.to_string()),
+            valid_until: Set(until.map(|until| until.as_second())),
+        };
         person::Entity::insert(row).exec_without_returning(&**tx).await?;
     }
     Ok(())
+}
+
+fn named(row: person::Model) -> Result<(UserId, Option<Timestamp>), Error> {
+    Ok((kept(row.account.parse())?, row.valid_until.map(moment).transpose()?))
+}
+
+/// Of applications: those whose approval is in force.
+pub(crate) fn in_force() -> Condition {
+    let states = [State::Approved.as_str(), State::RenewalAsked.as_str()];
+    Condition::all().add(application::Column::State.is_in(states))
 }
 
 fn check_people(people: &BTreeSet<UserId>) -> Result<(), Error> {
@@ -446,14 +505,4 @@ fn check_people(people: &BTreeSet<UserId>) -> Result<(), Error> {
 
 fn whole(time: Timestamp) -> Result<Timestamp, Error> {
     moment(time.as_second())
-}
-
-const fn stands(state: State) -> &'static str {
-    match state {
-        State::Asked => "not answered yet",
-        State::Approved => "approved already",
-        State::RenewalAsked => "approved, and its renewal not answered yet",
-        State::Denied => "denied",
-        State::Ended => "ended",
-    }
 }

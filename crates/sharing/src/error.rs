@@ -39,6 +39,9 @@ pub enum Error {
     /// The list is not the one whose difference was shown, or people changed since.
     #[error("the list makes another difference than the one that was confirmed")]
     OtherDifference,
+    /// Somebody would lend to themselves.
+    #[error("nobody says yes to an application that names them, nor adds themselves to one")]
+    OwnUse,
     /// A stored record is not readable.
     #[error("a record of what is shared is not readable")]
     Record,
@@ -78,6 +81,7 @@ impl Fault for Error {
             | Self::Stands { .. }
             | Self::OtherReasons
             | Self::OtherDifference => Kind::Conflict,
+            Self::OwnUse => Kind::Denied,
             Self::Record => Kind::Integrity,
             Self::Access(e) => e.kind(),
             Self::Audit(e) => e.kind(),
@@ -95,6 +99,7 @@ impl Fault for Error {
             Self::OtherReasons => "SHARING-006",
             Self::OtherDifference => "SHARING-007",
             Self::Record => "SHARING-008",
+            Self::OwnUse => "SHARING-009",
             Self::Access(e) => e.code(),
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
@@ -117,6 +122,7 @@ impl Fault for Error {
             Self::OtherDifference => {
                 Some("run it without `--confirm` and look at the difference again".into())
             }
+            Self::OwnUse => Some("another data steward of the dataset's home answers".into()),
             Self::Record => Some("nothing is lent by it meanwhile; restore the database from a backup".into()),
             Self::Access(e) => e.hint(),
             Self::Audit(e) => e.hint(),

@@ -9,12 +9,14 @@
 //! * [`application`]: who asks to use one in another project, and how that stands
 //! * [`agreement`]: contracts with parties
 //! * [`loan`]: what an application gives now
+//! * [`due`]: what falls due by itself
 //! * [`list`]: lists of authorized people, as others give them
 //! * [`restored`]: what of it a restored copy does not vouch for
 
 pub mod agreement;
 pub mod application;
 pub mod dataset;
+pub mod due;
 pub mod list;
 pub mod loan;
 pub mod restored;
@@ -25,7 +27,7 @@ mod sealed;
 mod table;
 
 pub use agreement::{Agreement, Contract, NewAgreement};
-pub use application::{Application, Change, NewApplication, State};
+pub use application::{Application, Approval, Change, NewApplication, State};
 pub use dataset::{Dataset, NewDataset};
 pub use error::Error;
 pub use list::Difference;

@@ -21,6 +21,13 @@ pub struct Loan {
 }
 
 impl Loan {
+    /// Why it gives nothing to anybody now, if it does not.
+    pub fn against_all(&self, now: Timestamp) -> Option<Unusable> {
+        let people = self.application.people.iter();
+        let longest = people.max_by_key(|(_, until)| until.unwrap_or(Timestamp::MAX));
+        self.against(longest.map(|(person, _)| person), now)
+    }
+
     /// Why it gives nothing now to whoever asks, if it does not. Nobody in particular may ask for what is known of the
     /// workspace as a whole.
     pub fn against(&self, by: Option<&UserId>, now: Timestamp) -> Option<Unusable> {
@@ -30,7 +37,7 @@ impl Loan {
             Some(Unusable { rule, why })
         };
         if !application.state.is_approved() {
-            return no("dataset-not-lent", &format!("the application is {}", application.state.as_str()));
+            return no("dataset-not-lent", &format!("the application is {}", application.state.words()));
         }
         let Some(until) = application.until.filter(|until| *until > now) else {
             let until = application.until.map(|until| until.to_string()).unwrap_or_default();
@@ -46,10 +53,13 @@ impl Loan {
             let contract = dataset.contract.map(|contract| contract.as_str()).unwrap_or_default();
             return no("agreement-ended", &format!("no {contract} with {} holds", application.party));
         }
-        if by.is_none_or(|by| !application.people.contains(by)) {
-            return no("application-not-yours", &format!("it holds until {until}, and does not name you"));
+        match by.and_then(|by| application.people.get(by)) {
+            None => no("application-not-yours", &format!("it holds until {until}, and does not name you")),
+            Some(Some(own)) if *own <= now => {
+                no("application-ended", &format!("it holds until {until}, and named you until {own}"))
+            }
+            Some(_) => None,
         }
-        None
     }
 }
 

@@ -13,9 +13,10 @@ use catalog::{Framework, Granularity, Purpose};
 use db::sea_orm::{ConnectionTrait, Statement};
 use policy::terms::Terms;
 use sharing::{
-    Application, Change, Contract, Dataset, Error, NewAgreement, NewApplication, NewDataset, Sharing, State,
+    Application, Approval, Change, Contract, Dataset, Error, NewAgreement, NewApplication, NewDataset,
+    Sharing, State,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::{Members, Spine};
@@ -94,8 +95,22 @@ impl Site {
 
     async fn approve(&self, id: &ApplicationId, days: u32) -> Result<Application, Error> {
         let permit = self.may(&self.home, Role::DataSteward, Action::AnswerApplication).await;
+        self.sharing.answer(&permit, id, Some(self.yes(days))).await
+    }
+
+    fn yes(&self, days: u32) -> Approval {
         let reasons = BTreeSet::from(["an ethics approval [DUO:0000021]".to_owned()]);
-        self.sharing.answer(&permit, id, Some((self.in_days(days), reasons))).await
+        Approval { until: self.in_days(days), reasons, beside: BTreeSet::new() }
+    }
+
+    /// What the record says of an application, in its order.
+    fn told(&self, id: &ApplicationId) -> Vec<String> {
+        let events = self.spine.audit.history(id.as_str()).unwrap().events.into_iter();
+        let state = |one: audit::Recorded| match one.event.what {
+            What::ApplicationStands { state, .. } => Some(state),
+            _ => None,
+        };
+        events.filter_map(state).collect()
     }
 
     async fn deny(&self, id: &ApplicationId) -> Result<Application, Error> {
@@ -145,8 +160,10 @@ async fn nothing_is_lent_before_a_steward_of_the_home_says_so() {
     assert!(!site.sharing.was_lent(&site.workspace.project, &site.sample).await.unwrap());
     // The workspace does not answer itself, and its neighbour does not speak for it.
     let permit = site.may(&site.workspace, Role::DataSteward, Action::AnswerApplication).await;
-    let yes = Some((site.in_days(10), BTreeSet::new()));
-    assert!(matches!(site.sharing.answer(&permit, &asked.id, yes).await, Err(Error::NotFound)));
+    assert!(matches!(
+        site.sharing.answer(&permit, &asked.id, Some(site.yes(10))).await,
+        Err(Error::NotFound)
+    ));
     let permit = site.may(&site.home, Role::Analyst, Action::ApplyForDataset).await;
     assert!(matches!(site.sharing.change(&permit, &asked.id, Change::End).await, Err(Error::NotFound)));
     let approved = site.approve(&asked.id, 90).await.unwrap();
@@ -157,15 +174,7 @@ async fn nothing_is_lent_before_a_steward_of_the_home_says_so() {
     assert!(site.sharing.loans(&site.home.project, &site.sample).await.unwrap().is_empty());
     let other = SampleId::mint(&SystemEntropy);
     assert!(!site.sharing.was_lent(&site.workspace.project, &other).await.unwrap());
-    let events = site.spine.audit.history(asked.id.as_str()).unwrap().events;
-    let states: Vec<String> = events
-        .into_iter()
-        .filter_map(|one| match one.event.what {
-            What::ApplicationStands { state, .. } => Some(state),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(states, ["asked", "approved"]);
+    assert_eq!(site.told(&asked.id), ["asked", "approved"]);
 }
 
 #[tokio::test]
@@ -316,7 +325,7 @@ async fn people_are_named_by_the_home_as_others_authorize_them() {
     let (_, lent) = site.lent().await;
     let other = UserId::mint(&SystemEntropy);
     let foreign = site.may(&site.workspace, Role::DataSteward, Action::AnswerApplication).await;
-    let named = BTreeSet::from([other.clone()]);
+    let named = BTreeMap::from([(other.clone(), None)]);
     assert!(matches!(
         site.sharing.name_people(&foreign, &lent.id, named.clone()).await,
         Err(Error::NotFound)
@@ -325,9 +334,78 @@ async fn people_are_named_by_the_home_as_others_authorize_them() {
     site.sharing.name_people(&permit, &lent.id, named).await.unwrap();
     assert_eq!(site.against(&site.person).await, Some("application-not-yours"));
     assert_eq!(site.against(&other).await, None);
+    // Each until their own day, where the list has one.
+    let named = BTreeMap::from([(other.clone(), Some(site.in_days(10))), (site.person.clone(), None)]);
+    site.sharing.name_people(&permit, &lent.id, named).await.unwrap();
+    site.clock.advance(DAY * 10);
+    assert_eq!(site.against(&other).await, Some("application-ended"));
+    assert_eq!(site.against(&site.person).await, None);
     // Nobody may be left: then nobody uses it.
-    site.sharing.name_people(&permit, &lent.id, BTreeSet::new()).await.unwrap();
+    site.sharing.name_people(&permit, &lent.id, BTreeMap::new()).await.unwrap();
     assert_eq!(site.against(&other).await, Some("application-not-yours"));
+}
+
+#[tokio::test]
+async fn nobody_lends_to_themselves() {
+    let site = Site::new().await;
+    let steward = site.home.with(Role::DataSteward).person().unwrap().clone();
+    let dataset = site.offer(|_| {}).await.unwrap();
+    let mut new = NewApplication {
+        dataset: dataset.id.clone(),
+        party: "ror:05a28rw58".into(),
+        people: BTreeSet::from([site.person.clone(), steward.clone()]),
+        until: site.in_days(100),
+    };
+    let permit = site.may(&site.workspace, Role::Analyst, Action::ApplyForDataset).await;
+    let asked = site.sharing.apply(&permit, new.clone()).await.unwrap();
+    assert!(matches!(site.approve(&asked.id, 90).await, Err(Error::OwnUse)));
+    // No is theirs to say.
+    site.deny(&asked.id).await.unwrap();
+    new.people.remove(&steward);
+    let permit = site.may(&site.workspace, Role::Analyst, Action::ApplyForDataset).await;
+    let asked = site.sharing.apply(&permit, new).await.unwrap();
+    site.approve(&asked.id, 90).await.unwrap();
+    let permit = site.may(&site.home, Role::DataSteward, Action::AnswerApplication).await;
+    let named = BTreeMap::from([(steward.clone(), None)]);
+    assert!(matches!(site.sharing.name_people(&permit, &asked.id, named).await, Err(Error::OwnUse)));
+    assert_eq!(site.against(&steward).await, Some("application-not-yours"));
+}
+
+#[tokio::test]
+async fn what_was_lent_meanwhile_is_looked_at_again() {
+    let site = Site::new().await;
+    let (first, second) = (site.offer(|_| {}).await.unwrap(), site.offer(|_| {}).await.unwrap());
+    let (one, other) = (site.apply(&first.id).await.unwrap(), site.apply(&second.id).await.unwrap());
+    site.approve(&one.id, 90).await.unwrap();
+    assert!(matches!(site.approve(&other.id, 90).await, Err(Error::Stands { what: "workspace", .. })));
+    let permit = site.may(&site.home, Role::DataSteward, Action::AnswerApplication).await;
+    let seen = Approval { beside: BTreeSet::from([first.id.clone()]), ..site.yes(90) };
+    site.sharing.answer(&permit, &other.id, Some(seen)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_falls_due_is_on_record_once() {
+    let site = Site::new().await;
+    let (_, lent) = site.lent().await;
+    let actor = audit::Actor::Site(site.spine.site.clone());
+    let due = || site.sharing.record_due(&actor);
+    assert_eq!(due().await.unwrap(), 0);
+    site.clock.advance(DAY * 90);
+    assert_eq!((due().await.unwrap(), due().await.unwrap()), (1, 0));
+    site.change(&lent.id, Change::Renew(site.in_days(366))).await.unwrap();
+    site.approve(&lent.id, 366).await.unwrap();
+    assert_eq!(due().await.unwrap(), 0, "another day has another end");
+    site.clock.advance(DAY * 244);
+    assert_eq!(due().await.unwrap(), 0);
+    site.clock.advance(DAY);
+    assert_eq!((due().await.unwrap(), due().await.unwrap()), (1, 0), "30 days before");
+    site.change(&lent.id, Change::Report).await.unwrap();
+    assert_eq!(due().await.unwrap(), 0);
+    let told = ["asked", "approved", "lapsed", "renewal-asked", "approved", "report-due", "reported"];
+    assert_eq!(site.told(&lent.id), told);
+    site.change(&lent.id, Change::End).await.unwrap();
+    site.clock.advance(DAY * 400);
+    assert_eq!(due().await.unwrap(), 0, "what was given up is due no more");
 }
 
 #[tokio::test]

@@ -531,7 +531,7 @@ impl Things {
             }),
             "application change" => json!({"change": "report", "reason": "control"}),
             "application answer" => json!({"approve": true, "reason": "control"}),
-            "application import" => json!({"list": "login\nviewer\n"}),
+            "application import" => json!({"list": "login,status\nviewer,active\n"}),
             "agreement add" => json!({
                 "contract": "DUA", "party": "control", "document": "07".repeat(32), "until": "2999-01-01T00:00:00Z",
             }),

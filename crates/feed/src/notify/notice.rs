@@ -15,6 +15,12 @@ const USE: &[&str] = &[
     "consent-withdrawn",
     "consent-ended",
     "consent-not-yet",
+    "dataset-not-lent",
+    "dataset-closed",
+    "dataset-terms",
+    "application-ended",
+    "report-overdue",
+    "agreement-ended",
 ];
 
 /// What is told of one event: our words, numbers and ids.
@@ -31,7 +37,8 @@ impl Notice {
     /// What `destination` is told of an event, if anything.
     pub fn of(audit: &Audit, recorded: &Recorded, destination: &Destination) -> Option<Self> {
         let event = &recorded.event;
-        if destination.project.is_some() && destination.project != event.project {
+        let project = destination.project.as_ref().filter(|project| concerns(event, project));
+        if destination.project.is_some() && project.is_none() {
             return None;
         }
         let (word, about) = told(audit, event)?;
@@ -39,7 +46,7 @@ impl Notice {
             word,
             position: recorded.position,
             time: recorded.time,
-            project: event.project.clone(),
+            project: project.or(event.project.as_ref()).cloned(),
             about: ids(about),
         };
         destination.what.contains(&word).then(notice)
@@ -88,6 +95,13 @@ fn told(audit: &Audit, event: &Event) -> Option<(Word, Vec<String>)> {
         }
         What::ConsentGiven { .. } => Word::ConsentGiven,
         What::ConsentWithdrawn {} => Word::ConsentWithdrawn,
+        What::ApplicationStands { state, .. } => match state.as_str() {
+            "asked" | "renewal-asked" => Word::ApplicationAsked,
+            "approved" | "denied" => Word::ApplicationAnswered,
+            "lapsed" | "ended" => Word::ApplicationEnded,
+            "report-due" => Word::ReportDue,
+            _ => return None,
+        },
         What::SupportAsked { .. } => Word::SupportAsked,
         What::BreakGlassOpened { .. } => Word::BreakGlassOpened,
         What::GrantLapsed { .. } => Word::GrantLapsed,
@@ -96,6 +110,12 @@ fn told(audit: &Audit, event: &Event) -> Option<(Word, Vec<String>)> {
         _ => return None,
     };
     Some((word, about))
+}
+
+/// Whether an event is of a project: its own, or, of an application, of one of the two between which it is.
+fn concerns(event: &Event, project: &ProjectId) -> bool {
+    let between = matches!(event.what, What::ApplicationStands { .. });
+    event.project.as_ref() == Some(project) || between && event.about.iter().any(|id| id == project.as_str())
 }
 
 /// The run whose own decision this is.

@@ -44,6 +44,14 @@ words! {
     ConsentGiven = "consent-given", "a consent was recorded", "consent list";
     /// Somebody forbade all use of their data.
     ConsentWithdrawn = "consent-withdrawn", "a person forbade all use of their data", "consent list";
+    /// Another project asks to use a dataset, or to use it for longer.
+    ApplicationAsked = "application-asked", "an application waits for a data steward's answer", "application list";
+    /// A data steward answered an application.
+    ApplicationAnswered = "application-answered", "an application was answered", "application list";
+    /// What an application let people use ended: its day passed, or it was given up.
+    ApplicationEnded = "application-ended", "an application ended", "application list";
+    /// The yearly report on what another project lends is due within 30 days.
+    ReportDue = "report-due", "a report on what another project lends is due", "application list";
     /// Somebody asked for a support session.
     SupportAsked = "support-asked", "a support session waits for approval", "support list";
     /// Somebody opened a project's data to themselves in an emergency.

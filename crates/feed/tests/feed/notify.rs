@@ -4,7 +4,8 @@ use crate::Trail;
 use crate::receivers::{Identity, Taken, collector, secure_collector, somewhere};
 use audit::{Event, Outcome, What};
 use base::{
-    Clock, Entropy, Id, ObjectId, ProjectId, RunId, SampleId, Sha256, SupportId, SystemEntropy, UserId,
+    ApplicationId, Clock, Entropy, Id, ObjectId, ProjectId, RunId, SampleId, Sha256, SupportId,
+    SystemEntropy, UserId,
 };
 use feed::notify::settings::Address;
 use feed::notify::{Destination, Mail, Sender, Status, Word};
@@ -297,6 +298,44 @@ async fn a_hook_gets_lines_of_ids_of_what_it_asked_for() {
     assert_eq!((&lines[2]["about"], &lines[2]["project"]), (&vec![asked].into(), &own.as_str().into()));
     let all = serde_json::to_string(&lines).unwrap();
     assert!(WORDS.iter().all(|word| !all.contains(word)), "{all}");
+    receiver.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_projects_hear_of_an_application_between_them() {
+    let trail = Trail::new(3).await;
+    let (at, taken) = (somewhere(), Taken::default());
+    let receiver = collector(at, &taken, 0, 0);
+    let ids = [0; 3].map(|_| ProjectId::mint(&SystemEntropy));
+    let [home, workspace, elsewhere] = &ids;
+    let of = |name: &str, project: &ProjectId| Destination {
+        project: Some(project.clone()),
+        ..to(name, &format!("http://{at}/in"))
+    };
+    let all = [of("home", home), of("workspace", workspace), of("elsewhere", elsewhere)];
+    let told = trail.told(None, &all).unwrap();
+    let application = ApplicationId::mint(&SystemEntropy).to_string();
+    let about = [application.clone(), home.to_string(), workspace.to_string()];
+    for state in ["asked", "approved", "people-changed", "report-due", "reported", "lapsed"] {
+        let what = What::ApplicationStands { state: state.into(), until: trail.clock.now(), people: 1 };
+        trail.records(Some(workspace), &about, what).await;
+    }
+    trail.support(elsewhere).await;
+    until("all is taken", || told.all.list().iter().all(|one| one.status.taken.is_some())).await;
+    let lines = taken.lock().unwrap().clone();
+    let heard = |project: &ProjectId| -> Vec<String> {
+        let own = lines.iter().filter(|line| line["project"] == project.as_str());
+        own.map(|line| line["notification"].as_str().unwrap().to_owned()).collect()
+    };
+    let words = ["application-asked", "application-answered", "report-due", "application-ended"];
+    assert_eq!(
+        (heard(home), heard(workspace)),
+        (words.map(str::to_owned).to_vec(), words.map(str::to_owned).to_vec())
+    );
+    assert_eq!(heard(elsewhere), ["support-asked"]);
+    let line = lines.iter().find(|line| line["project"] == home.as_str()).unwrap();
+    assert_eq!(line["look"], format!("sequestra application list {home}"));
+    assert!(line["about"].as_array().unwrap().contains(&application.as_str().into()), "{line}");
     receiver.kill().await;
 }
 

@@ -208,6 +208,8 @@ fn a_dataset_is_lent_where_it_lies_and_taken_back_at_once() {
     assert_eq!(seen["complete"], true);
     site.json("steward", &["consent", "withdraw", &subject]);
     two.no_more("the person forbids all use");
+    let lent = site.json("researcher", &["dataset", "samples", &two.workspace]);
+    assert_eq!(lent, serde_json::json!([]), "who withdrew is not shown");
     let record = ["consent", "record", &subject, "--form", "broad-1", "--document", &document, "--term"];
     site.json("steward", &record.into_iter().chain(["DUO:0000042"]).collect::<Vec<_>>());
     site.json("steward", &["consent", "review", &subject]);
@@ -265,26 +267,25 @@ fn terms_together_and_lists_of_others() {
         words.push("--json");
         site.run("steward", &words)
     };
-    fs::write(&list, "login,status,phsid\noutsider,active,phs000178.v1.p1.c1\nstranger,active,phs000178\nviewer,active,phs9\n")
+    fs::write(&list, "login,status,phsid\noutsider,active,phs000178.v1.p1.c1\nstranger,active,phs000178\nviewer,active,phs000178\nmanager,active,phs9\n")
         .unwrap();
     let shown: Value = serde_json::from_str(&import(&[]).out).unwrap();
     assert_eq!(
         (&shown["added"], &shown["removed"]),
-        (&serde_json::json!(["outsider"]), &serde_json::json!(["researcher"]))
+        (&serde_json::json!([{"name": "outsider"}]), &serde_json::json!(["researcher"]))
     );
-    assert_eq!(
-        (&shown["unknown"], &shown["applied"]),
-        (&serde_json::json!(["stranger"]), &Value::Bool(false))
-    );
+    // Who has an account and no role in the workspace is told of as who has none.
+    let unknown = serde_json::json!(["stranger", "viewer"]);
+    assert_eq!((&shown["unknown"], &shown["applied"]), (&unknown, &Value::Bool(false)));
     let digest = text(&shown["digest"]);
     assert!(import(&["--confirm", &"0".repeat(64)]).err.contains("SHARING-007"));
-    fs::write(&list, "login,status,phsid\noutsider,active,phs000178\n").unwrap();
+    fs::write(&list, "login,status,phsid,expires\noutsider,active,phs000178,2999-06-30\n").unwrap();
     assert!(import(&["--confirm", &digest]).err.contains("SHARING-007"), "another list was confirmed");
     let shown: Value = serde_json::from_str(&import(&[]).out).unwrap();
     let done = import(&["--confirm", &text(&shown["digest"])]);
     assert_eq!(done.exit, 0, "{}", done.err);
     let now = site.json("steward", &["application", "show", &two.home, &first]);
-    assert_eq!(now["people"][0]["name"], "outsider");
+    assert_eq!(now["people"], serde_json::json!([{"name": "outsider", "until": "2999-06-30T23:59:59Z"}]));
     assert_eq!(site.run("researcher", &["whoami"]).exit, 0, "their account is as it was");
     fs::write(&list, "name\noutsider\n").unwrap();
     assert!(import(&[]).err.contains("SHARING-002"));

@@ -378,7 +378,7 @@ impl Things {
             }),
             "application change" => json!({"change": "report", "reason": "a second look"}),
             "application answer" => json!({"approve": true, "reason": "a second look"}),
-            "application import" => json!({"list": "login\nforeign\n"}),
+            "application import" => json!({"list": "login,status\nforeign,active\n"}),
             "agreement add" => json!({
                 "contract": "DUA", "party": "ror:05a28rw58", "document": "07".repeat(32), "until": in_days(100),
             }),
