@@ -249,6 +249,7 @@ pub struct PeopleList {
 
 /// Somebody whom an application names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ApplicationPerson")]
 pub struct Listed {
     /// Their sign-in name.
     pub name: String,

@@ -5,7 +5,7 @@ use crate::sink::{Record, lines};
 use crate::tls::Peer;
 use crate::{Error, Settings};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1::handshake;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::rt::{Read, Write};
@@ -63,9 +63,11 @@ impl Post {
         let answer = async {
             let response = sender.send_request(request).await.map_err(Error::sink)?;
             let status = response.status();
-            // Read to its end, so that the status is not that of half an answer.
-            Limited::new(response.into_body(), ANSWER).collect().await.map_err(Error::sink)?;
-            Ok(status)
+            // Read to its end, so that the status is not that of half an answer. A long one says no more than a short one.
+            match Limited::new(response.into_body(), ANSWER).collect().await {
+                Err(error) if !error.is::<LengthLimitError>() => Err(Error::sink(error)),
+                _ => Ok(status),
+            }
         };
         let answer = answer.await;
         connection.abort();

@@ -6,7 +6,7 @@ use intake::Error;
 use intake::offer::Offer;
 use intake::split::{Asked, Day, Split, Texts};
 use std::collections::BTreeMap;
-use subjects::map::SAMPLE;
+use subjects::map::{Known, SAMPLE};
 
 const HEAD: &str = "patient,sample,lane,fastq_1,fastq_2,sex,Patient Name,MRN,DOB,phone,ward,dx";
 /// What must be in nothing that comes out: values of the sheet below, in pieces too.
@@ -40,7 +40,8 @@ fn written(split: &Split) -> (Result<Texts, Error>, Vec<SubjectId>) {
             (1..).zip(own).map(|(number, fact)| (fact.value.clone(), format!("{subject}-{number}"))).collect()
         })
         .collect();
-    (split.write(&subjects, &samples), subjects)
+    let known = vec![Vec::new(); subjects.len()];
+    (split.write(&subjects, &samples, &known), subjects)
 }
 
 fn refusal(text: &str, asked: &Asked) -> (String, &'static str) {
@@ -88,6 +89,30 @@ fn what_comes_out_names_nobody_and_the_door_takes_it() {
         assert!(known.contains(&value), "{value}");
     }
     assert!(!known.contains(&"G12"));
+}
+
+#[test]
+fn what_an_earlier_sheet_said_of_a_person_counts() {
+    let text = "patient,sample,lane,fastq_1,fastq_2,MRN,dx\n\
+        C-1,quibbleton1,L001,a_R1.fq.gz,a_R2.fq.gz,QX-4471,G12\n";
+    let split = Split::parse(text.as_bytes(), &asked(&["dx"], None)).unwrap();
+    let subjects = [SubjectId::mint(&SystemEntropy)];
+    let of = |value: &str| Known {
+        kind: "person-name".into(),
+        column: Sensitive::default(),
+        value: Sensitive::new(value.to_owned()),
+        shown: None,
+    };
+    let write = |known: Vec<Known>| split.write(&subjects, &[BTreeMap::new()], &[known]);
+    for harmless in ["Yorick", "G12x", "G12 ward"] {
+        assert!(write(vec![of(harmless)]).is_ok(), "{harmless}");
+    }
+    let error = write(vec![of("Zorbina Quibbleton")]).unwrap_err();
+    assert!(
+        error.to_string().contains("row 1, column 2:") && !error.to_string().contains("uibble"),
+        "{error}"
+    );
+    assert!(split.write(&subjects, &[BTreeMap::new()], &[]).is_err(), "what is known has to be said");
 }
 
 #[test]

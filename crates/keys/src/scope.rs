@@ -10,6 +10,7 @@ use base::{Boxed, Class, Id, ProjectId, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -195,6 +196,11 @@ impl Keys {
 
     pub(crate) fn cached(&self, id: &str) -> Option<Arc<Scope>> {
         self.inner.scopes.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Wipes the keys of subjects whose transaction was given up.
+    pub fn forget_unborn(&self, subjects: &BTreeSet<SubjectId>) {
+        subjects.iter().for_each(|subject| self.forget(subject.as_str()));
     }
 
     /// Wipes what is held of a scope, once its last user is done.

@@ -46,6 +46,13 @@ pub(crate) fn tokens(name: &str) -> Vec<String> {
     words
 }
 
+/// A text in lower case without accents, as names of columns are compared.
+pub fn unaccented(lower: &str) -> String {
+    let mut plain = String::with_capacity(lower.len());
+    lower.chars().for_each(|c| fold(c, &mut plain));
+    plain
+}
+
 fn fold(c: char, into: &mut String) {
     match c {
         'à'..='å' | 'ā' | 'ă' | 'ą' => into.push('a'),
@@ -100,6 +107,7 @@ const WHOLE: &[(&str, Reason)] = &[
     ("mothername", PersonName),
     ("fathername", PersonName),
     ("born", BirthDate),
+    ("yob", BirthDate),
     ("birth", BirthDate),
     ("ne", BirthDate),
     ("fodt", BirthDate),
@@ -280,6 +288,9 @@ const INSIDE: &[(&str, Reason)] = &[
     ("dateofbirth", BirthDate),
     ("birthdate", BirthDate),
     ("yearofbirth", BirthDate),
+    ("birthyear", BirthDate),
+    ("yearborn", BirthDate),
+    ("bornyear", BirthDate),
     ("datebirth", BirthDate),
     ("geburt", BirthDate),
     ("datedenaissance", BirthDate),
@@ -367,6 +378,11 @@ mod tests {
                 "Geburtsdatum",
                 "date_de_naissance",
                 "födelsedatum",
+                "birth_year",
+                "Birth Year",
+                "birthYear",
+                "year born",
+                "yob",
             ],
             Some(BirthDate),
         );

@@ -12,7 +12,9 @@ use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use base::{ProjectId, Sensitive, SubjectId};
+use db::Tx;
 use intake::split::{self, Day, Heading};
+use subjects::map::Learned;
 
 /// Most bytes of an issuer's name.
 const LONGEST_ISSUER: usize = 64;
@@ -32,7 +34,12 @@ pub(crate) async fn split(
     let split = split::Split::parse(sheet.as_bytes(), &asked).map_err(refused)?;
     let tx = site.begin(&permit).await?;
     let mut learned = site.map.meet(&permit, &tx, &issuer, split.people()).await?;
-    let texts = split.write(&learned.subjects, &learned.samples).map_err(refused)?;
+    let texts = split.write(&learned.subjects, &learned.samples, &learned.known).map_err(refused);
+    if dry_run || texts.is_err() {
+        // Nobody comes of it, and no key of theirs stays in memory.
+        site.keys.forget_unborn(&learned.fresh);
+    }
+    let texts = texts?;
     let changed: Vec<String> = learned.changed.iter().map(ToString::to_string).collect();
     let mut done = SplitDone {
         columns: split.headings().into_iter().map(wire).collect(),
@@ -45,14 +52,27 @@ pub(crate) async fn split(
         return Ok(made(done, Vec::<String>::new()));
     }
     if !learned.is_known() {
-        for subject in &learned.fresh {
-            site.catalog.name_subject(&permit, &tx, subject).await?;
+        let stored = store(&site, &permit, tx, &mut learned).await;
+        if stored.is_err() {
+            site.keys.forget_unborn(&learned.fresh);
         }
-        site.map.learn(&permit, &tx, &mut learned).await?;
-        tx.commit().await?;
+        stored?;
     }
     (done.clean, done.table) = (Some(texts.clean), Some(texts.table));
     Ok(made(done, changed))
+}
+
+async fn store(
+    site: &Site,
+    permit: &Permit<Split, Project>,
+    tx: Tx,
+    learned: &mut Learned,
+) -> Result<(), Failure> {
+    for subject in &learned.fresh {
+        site.catalog.name_subject(permit, &tx, subject).await?;
+    }
+    site.map.learn(permit, &tx, learned).await?;
+    Ok(tx.commit().await?)
 }
 
 pub(crate) async fn identify(

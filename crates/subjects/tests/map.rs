@@ -241,6 +241,9 @@ async fn what_was_erased_goes_and_its_number_is_free() {
     let (subjects, _) = site.split(&[her(), person(2, "QX-2", &[])]).await.unwrap();
     // As shredding does; the process knows the key still.
     site.execute(&format!("DELETE FROM keys_key WHERE scope = '{}'", subjects[0])).await;
+    // Before its rows go, a number leads to nobody.
+    assert!(matches!(site.find("ward", NUMBER_OF_HERS).await, Err(Error::NotFound)));
+    assert!(!site.map().has(&site.members.project, &subjects[0]).await.unwrap());
     assert_eq!(site.map().forget_erased().await.unwrap(), 1);
     assert!(matches!(site.who(&subjects[0]).await, Err(Error::NotFound)));
     assert!(!site.map().has(&site.members.project, &subjects[0]).await.unwrap());
@@ -264,7 +267,8 @@ async fn what_the_metadata_never_committed_is_never_read() {
     site.map().learn(&permit, &tx, &mut learned).await.unwrap();
     drop(tx);
     let lost = learned.subjects[0].clone();
-    assert!(site.map().has(&site.members.project, &lost).await.unwrap());
+    assert!(!site.map().has(&site.members.project, &lost).await.unwrap());
+    assert!(matches!(site.find("ward", NUMBER_OF_HERS).await, Err(Error::NotFound)));
     let (subjects, fresh) = site.split(&[her()]).await.unwrap();
     assert!(subjects[0] != lost && fresh.contains(&subjects[0]));
     assert!(!site.map().has(&site.members.project, &lost).await.unwrap());

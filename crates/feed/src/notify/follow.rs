@@ -49,7 +49,9 @@ pub struct Follower {
     digest: Digest,
     /// When what waits goes out.
     due: Option<Pin<Box<Sleep>>>,
-    again: Duration,
+    /// How long the receiver is waited for, and the ledger where it cannot be read.
+    again: Backoff,
+    unread: Backoff,
     status: watch::Sender<Status>,
 }
 
@@ -65,7 +67,8 @@ impl Follower {
         let status = watch::Sender::new(Status { lost: mark.lost, ..Status::default() });
         let (seen, digest) = ((mark.next, None), Digest::default());
         let destination = Arc::new(destination);
-        Ok(Self { destination, way, audit, clock, mark, seen, digest, due: None, again: AGAIN, status })
+        let (again, unread) = (Backoff::default(), Backoff::default());
+        Ok(Self { destination, way, audit, clock, mark, seen, digest, due: None, again, unread, status })
     }
 
     /// How far it is, as it changes.
@@ -75,14 +78,23 @@ impl Follower {
 
     /// Follows until the ledger is gone.
     pub async fn run(mut self) {
-        let mut grown = self.audit.ledger().watch();
+        let (mut grown, mut stuck) = (self.audit.ledger().watch(), false);
         loop {
             let size = *grown.borrow_and_update();
             if let Err(error) = self.look(size).await {
                 let why = format!("{} ({})", base::fault::chain(&error), error.code());
+                // What was gathered before the place that cannot be read does not wait for it.
+                if self.due.as_ref().is_some_and(|due| due.is_elapsed()) {
+                    self.hand_over().await;
+                }
                 self.status.send_modify(|status| status.failure = Some(why));
-                tokio::time::sleep(self.wait()).await;
+                tokio::time::sleep(self.unread.next()).await;
+                stuck = true;
                 continue;
+            }
+            if std::mem::take(&mut stuck) {
+                self.unread = Backoff::default();
+                self.status.send_modify(|status| status.failure = None);
             }
             let changed = match &mut self.due {
                 Some(due) if due.is_elapsed() => {
@@ -150,7 +162,7 @@ impl Follower {
             let taken = if failure.is_none() { Some(now) } else { status.taken };
             *status = Status { waiting: 0, since: None, failure, lost, taken };
         });
-        (self.digest, self.due, self.again) = (Digest::default(), None, AGAIN);
+        (self.digest, self.due, self.again) = (Digest::default(), None, Backoff::default());
     }
 
     fn keep(&mut self) -> Result<(), Error> {
@@ -161,14 +173,24 @@ impl Follower {
     }
 
     fn later(&mut self, why: String) {
-        self.due = Some(Box::pin(tokio::time::sleep(self.wait())));
+        self.due = Some(Box::pin(tokio::time::sleep(self.again.next())));
         self.status.send_modify(|status| status.failure = Some(why));
     }
+}
 
-    /// How long it waits now; the next time, twice as long.
-    fn wait(&mut self) -> Duration {
-        let wait = self.again;
-        self.again = self.again.saturating_mul(2).min(AT_MOST);
+/// How long is waited after a failure: the next time, twice as long.
+struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self(AGAIN)
+    }
+}
+
+impl Backoff {
+    fn next(&mut self) -> Duration {
+        let wait = self.0;
+        self.0 = self.0.saturating_mul(2).min(AT_MOST);
         wait
     }
 }
@@ -185,7 +207,7 @@ fn notices(
     for record in read {
         last = Some(Sha256(record.hash.0));
         let hit = Hit::parse(record.position, record.leaf)?;
-        out.extend(Notice::of(audit, &hit.recorded, destination));
+        out.extend(Notice::of(audit, &hit.recorded, destination)?);
     }
     Ok((out, last))
 }

@@ -1,9 +1,9 @@
 //! A message of mail (RFC 5322): plain text in ASCII, with nothing in it that somebody typed.
 
-use crate::notify::Sender;
 use crate::notify::notice::Notice;
+use crate::notify::{Sender, Word};
 use base::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// What a message is of.
@@ -19,14 +19,14 @@ pub(crate) struct Letter<'a> {
 /// A burst of events, as it is told.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Digest {
-    /// The first of them, each with how often it is repeated.
+    /// The first of each kind, each with how often it is repeated.
     pub told: Vec<(Notice, u64)>,
-    /// Events beyond these.
-    pub more: u64,
+    /// Events beyond these, by kind.
+    pub more: BTreeMap<Word, u64>,
 }
 
-/// Events that one message names.
-const MOST: usize = 100;
+/// Events of one kind that one message names: a flood of one kind takes no other's place.
+const EACH: usize = 20;
 
 impl Digest {
     pub fn is_empty(&self) -> bool {
@@ -35,15 +35,19 @@ impl Digest {
 
     /// How many events it is of.
     pub fn events(&self) -> u64 {
-        self.told.iter().fold(self.more, |sum, (_, times)| sum.saturating_add(*times))
+        let told = self.told.iter().map(|(_, times)| times);
+        told.chain(self.more.values()).fold(0, |sum: u64, times| sum.saturating_add(*times))
     }
 
     pub fn add(&mut self, notice: Notice) {
-        let room = self.told.len() < MOST;
+        let room = self.told.iter().filter(|(told, _)| told.word == notice.word).count() < EACH;
         match self.told.iter_mut().find(|(told, _)| told.repeats(&notice)) {
             Some((_, times)) => *times = times.saturating_add(1),
             None if room => self.told.push((notice, 1)),
-            None => self.more = self.more.saturating_add(1),
+            None => {
+                let more = self.more.entry(notice.word).or_default();
+                *more = more.saturating_add(1);
+            }
         }
     }
 
@@ -54,7 +58,7 @@ impl Digest {
         };
         let projects: BTreeSet<_> = self.told.iter().map(|(notice, _)| notice.project.as_ref()).collect();
         match projects.first() {
-            Some(Some(project)) if projects.len() == 1 && self.more == 0 => {
+            Some(Some(project)) if projects.len() == 1 && self.more.is_empty() => {
                 format!("Sequestra: {events} in {project}")
             }
             _ => format!("Sequestra: {events}"),
@@ -80,8 +84,8 @@ impl Letter<'_> {
                 notice.look()
             );
         }
-        if digest.more > 0 {
-            let _ = write!(body, "and {} more\r\n\r\n", digest.more);
+        for (word, more) in &digest.more {
+            let _ = write!(body, "and {more} more: {}\r\n\r\n", word.phrase());
         }
         self.with(&digest.subject(), &body)
     }
@@ -173,12 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_one_message_of_bounded_length() {
+    fn a_flood_is_one_message_of_bounded_length_and_takes_nobody_elses_place() {
         let project = ProjectId::mint(&SystemEntropy);
         let mut digest = Digest::default();
         for position in 0..500 {
             digest.add(notice(&project, position));
         }
-        assert_eq!((digest.told.len(), digest.more, digest.events()), (MOST, 400, 500));
+        assert_eq!(digest.more, BTreeMap::from([(Word::RunFailed, 480)]));
+        digest.add(Notice { word: Word::SupportAsked, ..notice(&project, 500) });
+        assert_eq!((digest.told.len(), digest.events()), (EACH + 1, 501));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::notify::{Destination, Word};
 use audit::{Audit, Event, Outcome, Recorded, What};
-use base::{Id, ObjectId, ProjectId, RunId, Timestamp};
+use base::{Id, ObjectId, ProjectId, ReferenceId, RunId, Timestamp};
 
 /// Ids that are told of one event.
 const IDS: usize = 4;
@@ -35,13 +35,20 @@ pub(crate) struct Notice {
 
 impl Notice {
     /// What `destination` is told of an event, if anything.
-    pub fn of(audit: &Audit, recorded: &Recorded, destination: &Destination) -> Option<Self> {
+    ///
+    /// # Errors
+    /// What it is about cannot be read now.
+    pub fn of(
+        audit: &Audit,
+        recorded: &Recorded,
+        destination: &Destination,
+    ) -> Result<Option<Self>, audit::Error> {
         let event = &recorded.event;
         let project = destination.project.as_ref().filter(|project| concerns(event, project));
         if destination.project.is_some() && project.is_none() {
-            return None;
+            return Ok(None);
         }
-        let (word, about) = told(audit, event)?;
+        let Some((word, about)) = told(audit, event)? else { return Ok(None) };
         let notice = || Self {
             word,
             position: recorded.position,
@@ -49,7 +56,7 @@ impl Notice {
             project: project.or(event.project.as_ref()).cloned(),
             about: ids(about),
         };
-        destination.what.contains(&word).then(notice)
+        Ok(destination.what.contains(&word).then(notice))
     }
 
     /// The command that shows it to whoever may see it.
@@ -72,16 +79,18 @@ impl Notice {
     }
 }
 
-fn told(audit: &Audit, event: &Event) -> Option<(Word, Vec<String>)> {
+fn told(audit: &Audit, event: &Event) -> Result<Option<(Word, Vec<String>)>, audit::Error> {
+    let What::Outcome { decision, result, .. } = &event.what else { return Ok(at_once(event)) };
+    // The run's own decision names it; the request that began the run could not yet.
+    let run = run_of(&audit.recorded(*decision)?.event);
+    let word = if *result == Outcome::Done { Word::RunEnded } else { Word::RunFailed };
+    Ok(run.map(|run| (word, vec![run])))
+}
+
+/// What an event says by itself.
+fn at_once(event: &Event) -> Option<(Word, Vec<String>)> {
     let about = event.about.clone();
     let word = match &event.what {
-        What::Outcome { decision, result, .. } => {
-            let asked = audit.recorded(*decision).ok()?;
-            // The run's own decision names it; the request that began the run could not yet.
-            let run = run_of(&asked.event)?;
-            let word = if *result == Outcome::Done { Word::RunEnded } else { Word::RunFailed };
-            return Some((word, vec![run]));
-        }
         What::Decision { allowed: false, policies, .. } => {
             let by = |rule: &str| policies.iter().any(|one| one == rule);
             if let Some(run) = run_of(event) {
@@ -118,11 +127,11 @@ fn concerns(event: &Event, project: &ProjectId) -> bool {
     event.project.as_ref() == Some(project) || between && event.about.iter().any(|id| id == project.as_str())
 }
 
-/// The run whose own decision this is.
+/// The run whose own decision this is: it names the reference as well, and what is decided for its lake and report does not.
 fn run_of(event: &Event) -> Option<String> {
     let starts = matches!(&event.what, What::Decision { action, .. } if action == "start-run");
-    let run = event.about.iter().find(|id| id.parse::<RunId>().is_ok());
-    run.filter(|_| starts).cloned()
+    let own = starts && event.about.iter().any(|id| id.parse::<ReferenceId>().is_ok());
+    event.about.iter().find(|id| id.parse::<RunId>().is_ok()).filter(|_| own).cloned()
 }
 
 /// INVARIANT (ids-alone): what is told of a thing is an id that the registry knows the shape of, whatever an event holds.

@@ -10,8 +10,13 @@ use outbound::Place;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
-/// How long a whole dialog may take.
+/// How long one answer is waited for, the last one, after which the relay has the message (RFC 5321, 4.5.3.2.6), and a
+/// whole dialog.
 const PATIENCE: Duration = Duration::from_secs(30);
+const TAKING: Duration = Duration::from_secs(600);
+const WHOLE: Duration = Duration::from_secs(900);
+/// Codes that say that the login is wrong, whatever they are an answer to: that can be mended, and the message offered again.
+const LOGIN: [u16; 4] = [530, 534, 535, 538];
 /// Bytes of one line of an answer, and lines of one answer.
 const LINE: u64 = 1000;
 const LINES: usize = 100;
@@ -124,7 +129,7 @@ impl Relay {
 
     /// Hands over a message. What is given back is the relay's last word.
     pub async fn send(&self, from: &str, to: &str, message: &str) -> Result<Reply, Failed> {
-        tokio::time::timeout(PATIENCE, self.speak(from, to, message))
+        tokio::time::timeout(WHOLE, self.speak(from, to, message))
             .await
             .map_err(|_| Error::sink("it did not answer in time"))?
     }
@@ -164,10 +169,11 @@ impl Relay {
             let proof = STANDARD.encode(format!("\0{user}\0{}", password.reveal()));
             dialog.said(&format!("AUTH PLAIN {proof}"), 235).await?;
         }
-        dialog.asked(&format!("MAIL FROM:<{from}>"), 250).await?;
-        dialog.asked(&format!("RCPT TO:<{to}>"), 250).await?;
-        dialog.asked("DATA", 354).await?;
-        let taken = dialog.asked(&stuffed(message), 250).await?;
+        dialog.asked(&format!("MAIL FROM:<{from}>"), &[250], PATIENCE).await?;
+        // 251: it goes on to another machine.
+        dialog.asked(&format!("RCPT TO:<{to}>"), &[250, 251], PATIENCE).await?;
+        dialog.asked("DATA", &[354], PATIENCE).await?;
+        let taken = dialog.asked(&stuffed(message), &[250], TAKING).await?;
         // It has the message: how it says farewell changes nothing.
         let _ = dialog.write("QUIT").await;
         Ok(taken)
@@ -228,22 +234,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialog<S> {
     }
 
     async fn heard(&mut self, expected: u16) -> Result<(), Failed> {
-        let reply = self.reply().await?;
+        let reply = self.reply(PATIENCE).await?;
         if reply.code == expected { Ok(()) } else { Err(Failed::Later(reply)) }
     }
 
     /// Says something of the message itself: 5xx to that is for good.
-    async fn asked(&mut self, line: &str, expected: u16) -> Result<Reply, Failed> {
+    async fn asked(&mut self, line: &str, expected: &[u16], patience: Duration) -> Result<Reply, Failed> {
         self.write(line).await?;
-        let reply = self.reply().await?;
+        let reply = self.reply(patience).await?;
         match reply.code {
-            code if code == expected => Ok(reply),
+            code if expected.contains(&code) => Ok(reply),
+            code if LOGIN.contains(&code) => Err(Failed::Later(reply)),
             500..=599 => Err(Failed::Refused(reply)),
             _ => Err(Failed::Later(reply)),
         }
     }
 
-    async fn reply(&mut self) -> Result<Reply, Error> {
+    async fn reply(&mut self, patience: Duration) -> Result<Reply, Error> {
+        let late = |_| Error::sink("it did not answer in time");
+        tokio::time::timeout(patience, self.lines()).await.map_err(late)?
+    }
+
+    async fn lines(&mut self) -> Result<Reply, Error> {
         let mut texts = Vec::new();
         for _ in 0..LINES {
             let line = self.line().await?;
@@ -315,6 +327,10 @@ mod tests {
         assert!(matches!(&refused, Failed::Refused(reply) if reply.numbers() == "550 5.1.1"));
         let later = heard("250 a\r\n250 \r\n451 4.3.0 later\r\n").await.unwrap_err();
         assert!(matches!(later, Failed::Later(_)));
+        let login = heard("250 a\r\n530 5.7.0 who are you\r\n").await.unwrap_err();
+        assert!(matches!(login, Failed::Later(_)), "the settings can be mended");
+        let sent_on = heard("250 a\r\n250 \r\n251 elsewhere\r\n354 go\r\n250 taken\r\n").await;
+        assert!(sent_on.is_ok());
         // Not of the message: it may be mended.
         assert!(matches!(heard("550 no greeting\r\n").await, Err(Failed::Later(_))));
         for none in ["25", "abc \r\n", "250-\r\n", &"x".repeat(1001)] {

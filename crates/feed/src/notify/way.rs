@@ -63,7 +63,10 @@ impl Way {
             To::Mail { .. } => self.mail(Some(digest)).await.map(drop),
             To::Post(post) => {
                 let each = digest.told.iter().map(|(notice, times)| self.body(notice, *times));
-                let more = (digest.more > 0).then(|| json!({"notification": "more", "events": digest.more}));
+                let more = digest
+                    .more
+                    .iter()
+                    .map(|(word, more)| json!({"notification": "more", "of": word.as_str(), "events": more}));
                 self.post(post, each.chain(more).collect()).await
             }
         }

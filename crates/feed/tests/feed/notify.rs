@@ -4,7 +4,7 @@ use crate::Trail;
 use crate::receivers::{Identity, Taken, collector, secure_collector, somewhere};
 use audit::{Event, Outcome, What};
 use base::{
-    ApplicationId, Clock, Entropy, Id, ObjectId, ProjectId, RunId, SampleId, Sha256, SupportId,
+    ApplicationId, Clock, Entropy, Id, ObjectId, ProjectId, ReferenceId, RunId, SampleId, Sha256, SupportId,
     SystemEntropy, UserId,
 };
 use feed::notify::settings::Address;
@@ -86,7 +86,12 @@ impl Trail {
         };
         let named: Vec<String> = things.iter().cloned().chain([run.clone()]).collect();
         self.records(Some(project), &named, outcome(asked, Outcome::Done)).await;
-        let own = self.records(Some(project), &named, decision("start-run", true, &[])).await;
+        let of_it = named.iter().cloned().chain([ReferenceId::mint(&SystemEntropy).to_string()]);
+        let of_it: Vec<String> = of_it.collect();
+        let own = self.records(Some(project), &of_it, decision("start-run", true, &[])).await;
+        // What is decided for its lake and its report is no end of it.
+        let after = self.records(Some(project), &named, decision("start-run", true, &[])).await;
+        self.records(Some(project), &named, outcome(after, Outcome::Done)).await;
         let renewed = self.records(Some(project), &things, decision("start-run", true, &[])).await;
         self.records(Some(project), &named, outcome(own, result)).await;
         self.records(Some(project), &things, outcome(renewed, result)).await;

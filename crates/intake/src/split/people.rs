@@ -61,6 +61,10 @@ const fn is_number(goes: Goes) -> bool {
     matches!(goes, Goes::Map(Reason::RecordNumber))
 }
 
+fn said(facts: &BTreeSet<Fact>) -> impl Iterator<Item = (&str, &str)> {
+    facts.iter().map(|fact| (fact.kind, fact.value.reveal().as_str()))
+}
+
 impl<'a> Reader<'a> {
     /// Takes a row; gives the person that it speaks of.
     fn row(&mut self, row: usize, cells: &'a [String]) -> Option<usize> {
@@ -151,7 +155,7 @@ impl<'a> Reader<'a> {
 
     /// Looks at every cell that would go into a text, now that all is known of its person.
     fn judge(&mut self, table: &Table, of_row: &[usize]) -> Result<BTreeSet<usize>, Error> {
-        let own: Vec<Own> = self.people.iter().map(|person| Own::of(person.facts.iter())).collect();
+        let own: Vec<Own> = self.people.iter().map(|person| Own::of(said(&person.facts))).collect();
         let (all, nobody) = (Own::of_all(&own), Own::default());
         let mut relabelled = BTreeSet::new();
         for (position, (name, goes)) in (1..).zip(self.columns.iter().zip(self.goes)) {

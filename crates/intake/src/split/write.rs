@@ -2,11 +2,13 @@
 
 use super::age;
 use super::fault::{SplitFault, SplitProblem, unless};
+use super::own::Own;
 use super::{Day, Goes, Split};
 use crate::{Error, Sheet};
 use base::{Sensitive, SubjectId};
 use screen::Reason;
 use std::collections::{BTreeMap, BTreeSet};
+use subjects::map::Known;
 
 /// What a sheet became. Neither says who anybody is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +23,7 @@ type Rows = Vec<Vec<String>>;
 
 impl Split {
     /// Writes the texts, for people who are these subjects, in the order of [`Split::people`], with what stands in the
-    /// place of samples' own labels.
+    /// place of samples' own labels, and with what the map knew of each before.
     ///
     /// # Errors
     /// [`Error::Split`] with all that is wrong with the texts, or with dates of birth where ages are asked for.
@@ -29,7 +31,9 @@ impl Split {
         &self,
         subjects: &[SubjectId],
         samples: &[BTreeMap<Sensitive<String>, String>],
+        known: &[Vec<Known>],
     ) -> Result<Texts, Error> {
+        self.compare(known)?;
         let (mut clean, mut table) = (Rows::new(), Rows::new());
         let mut faults = Vec::new();
         clean
@@ -103,6 +107,30 @@ impl Split {
         }));
         row.extend(age);
         row
+    }
+
+    /// Compares what goes into a text with what the map knew of its person before: another sheet may have said it.
+    fn compare(&self, known: &[Vec<Known>]) -> Result<(), Error> {
+        let own = |known: &Vec<Known>| {
+            Own::of(known.iter().map(|one| (one.kind.as_str(), one.value.reveal().as_str())))
+        };
+        let own: Vec<Own> = known.iter().map(own).collect();
+        let mut faults = Vec::new();
+        for ((at, cells), person) in self.table.iter().enumerate().zip(&self.met.of_row) {
+            let own = own.get(*person).ok_or_else(|| SplitFault::whole(SplitProblem::Empty))?;
+            for (position, (goes, cell)) in (1..).zip(self.goes.iter().zip(cells)) {
+                let what = match goes {
+                    Goes::Clean | Goes::Both => SplitProblem::OwnName,
+                    Goes::Table | Goes::Ages => SplitProblem::Own,
+                    Goes::Sample if !self.met.relabelled.contains(&at) => SplitProblem::Own,
+                    _ => continue,
+                };
+                if own.is_in(cell) {
+                    faults.push(SplitFault::at(at + 1, position, what));
+                }
+            }
+        }
+        unless(faults)
     }
 
     /// The column whose dates become ages, and the day at which.

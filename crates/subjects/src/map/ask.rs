@@ -8,6 +8,7 @@ use access::thing::{Project, Subject};
 use access::verb::Identify;
 use base::{Id, ProjectId, Sensitive, SubjectId};
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use std::collections::BTreeSet;
 
 /// One thing that is known of somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +23,25 @@ pub struct Known {
     pub shown: Option<String>,
 }
 
+impl From<Kept> for Known {
+    fn from(Kept { kind, column, value, shown }: Kept) -> Self {
+        Self { kind, column: column.into(), value: value.into(), shown }
+    }
+}
+
 impl Map {
     /// Whether the map of a project has a subject. For the door, so it takes no permit: it names nobody.
     pub async fn has(&self, project: &ProjectId, subject: &SubjectId) -> Result<bool, Error> {
         let theirs = identity::Entity::find()
             .filter(identity::Column::Subject.eq(subject.as_str()))
             .filter(identity::Column::Project.eq(project.as_str()));
-        Ok(theirs.one(self.own.reader()).await?.is_some())
+        Ok(theirs.one(self.own.reader()).await?.is_some() && self.lives(subject).await?)
+    }
+
+    /// Whether a subject has a key: not one that was erased, whose rows go a moment later, nor one who never came to be.
+    async fn lives(&self, subject: &SubjectId) -> Result<bool, Error> {
+        let one = BTreeSet::from([subject.clone()]);
+        Ok(self.keys.without_key(self.db.reader(), &one).await?.is_empty())
     }
 
     /// Who the permit's subject is.
@@ -39,8 +52,7 @@ impl Map {
         let mut known = Vec::with_capacity(rows.len());
         for row in rows.into_iter().filter(|row| row.project == project.as_str()) {
             let text = self.keys.open_identity(permit, self.db.reader(), subject, &row.sealed).await?;
-            let Kept { kind, column, value, shown } = Kept::read(&text)?;
-            known.push(Known { kind, column: column.into(), value: value.into(), shown });
+            known.push(Kept::read(&text)?.into());
         }
         if known.is_empty() { Err(Error::NotFound) } else { Ok(known) }
     }
@@ -55,6 +67,7 @@ impl Map {
         let lookup = self.found_by.lookup(permit.in_project()?, issuer, &plain(number.reveal()));
         let row = identity::Entity::find().filter(identity::Column::Lookup.eq(lookup));
         let row = row.one(self.own.reader()).await?.ok_or(Error::NotFound)?;
-        row.subject.parse().map_err(|_| Error::Entry)
+        let subject = row.subject.parse().map_err(|_| Error::Entry)?;
+        if self.lives(&subject).await? { Ok(subject) } else { Err(Error::NotFound) }
     }
 }

@@ -1,6 +1,6 @@
 //! What a sheet says of people: found again, or minted, and stored.
 
-use super::{Kept, Map, plain, remove, rows_of};
+use super::{Kept, Known, Map, plain, remove, rows_of};
 use crate::Error;
 use crate::table::{identity, map};
 use access::Permit;
@@ -61,6 +61,8 @@ pub struct Learned {
     pub subjects: Vec<SubjectId>,
     /// What stands in the place of samples' own labels, for each person.
     pub samples: Vec<BTreeMap<Sensitive<String>, String>>,
+    /// What the map knew of each before.
+    pub known: Vec<Vec<Known>>,
     /// Those that are new.
     pub fresh: BTreeSet<SubjectId>,
     /// Those of whom the map learns something.
@@ -93,6 +95,7 @@ impl Map {
         let mut learned = Learned {
             subjects: Vec::new(),
             samples: Vec::new(),
+            known: Vec::new(),
             fresh: BTreeSet::new(),
             rows: Vec::new(),
             changed: BTreeSet::new(),
@@ -199,6 +202,7 @@ impl Map {
             });
             learned.changed.insert(subject.clone());
         }
+        learned.known.push(news.known.into_iter().map(Known::from).collect());
         learned.subjects.push(subject);
         learned.samples.push(news.samples);
         Ok(())
@@ -221,7 +225,8 @@ impl Map {
     /// Stores who they are. `tx` is committed by the caller, at once.
     ///
     /// 1. The events are on record. 2. The map commits, at the position of the last. 3. The metadata database is told in
-    ///    `tx` how far the map is. Crash before its commit: the rows of new subjects have no key, and go.
+    ///    `tx` how far the map is. Crash before its commit: the rows of new subjects have no key, and go; what was learnt of
+    ///    subjects whom the map had stays, as its event says.
     pub async fn learn(
         &self,
         permit: &Permit<Split, Project>,
