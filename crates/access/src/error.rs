@@ -532,8 +532,8 @@ impl Error {
             Self::LastPasskey => Some("enrol another first, or nobody could sign in any more".into()),
             Self::NothingEnrolled => Some("enrol a passkey on the site's page `/enrol`".into()),
             Self::NotUsable(_) => Some(
-                "`use show PROJECT` says why; what terms leave to a person a data steward approves (`use approve`), and keeps consents \
-                 (`consent list`)"
+                "`use show PROJECT` has the terms, and `application list PROJECT` what other projects lend; what terms leave to a \
+                 person a data steward approves (`use approve`), and keeps consents (`consent list`)"
                     .into(),
             ),
             Self::PasskeyNeeded => Some(

@@ -205,6 +205,9 @@ pub struct Application {
     pub use_: Vec<String>,
     /// Who asked.
     pub applicant: Account,
+    /// Why, for data stewards of its home.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Whom they belong to.
     pub party: String,
     /// Who uses it.

@@ -56,6 +56,12 @@ impl<'a> App<'a> {
         }
     }
 
+    /// A failure after its answer was shown: with `--json` that is the one document.
+    pub fn after_answer(&self, error: impl Into<Failure>) -> Failure {
+        let failure = error.into();
+        if self.console.is_json() { Failure::Told(Box::new(failure)) } else { failure }
+    }
+
     /// A client that is signed in, if the site is open; it stays locked otherwise.
     pub fn client_if_open(&mut self) -> Result<Option<Client>, Failure> {
         let reached = match self.place()? {

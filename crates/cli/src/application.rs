@@ -59,7 +59,7 @@ impl List {
         let rows: Vec<_> = all
             .into_iter()
             .map(|one| {
-                let gives = if one.gives { "yes".to_owned() } else { text::or_dash(one.why_not) };
+                let gives = gives(&one);
                 let until = one.until.unwrap_or(one.asked_until).to_string();
                 vec![
                     one.id.to_string(),
@@ -126,13 +126,14 @@ fn tell(app: &mut App<'_>, one: &Shown) -> Result<(), Failure> {
         ("used in", one.workspace.to_string()),
         ("for", one.use_.join(" ")),
         ("who asked", one.applicant.name.clone()),
+        ("why", text::or_dash(one.reason.clone())),
         ("party", one.party.clone()),
         ("people", names(&one.people)),
         ("state", one.state.clone()),
         ("asked until", one.asked_until.to_string()),
         ("until", text::or_dash(one.until)),
         ("report due", text::or_dash(one.report_due)),
-        ("gives", if one.gives { "yes".to_owned() } else { text::or_dash(one.why_not.clone()) }),
+        ("gives", gives(one)),
     ] {
         app.console.line(&format!("{name:<12} {value}"))?;
     }
@@ -140,6 +141,14 @@ fn tell(app: &mut App<'_>, one: &Shown) -> Result<(), Failure> {
         app.console.line(&format!("left to you  {reason}"))?;
     }
     Ok(())
+}
+
+/// Whether it gives anything now, or why not.
+fn gives(one: &Shown) -> String {
+    match &one.why_not {
+        None => "yes".to_owned(),
+        Some(why) => format!("no: {why}"),
+    }
 }
 
 fn named(one: &Listed) -> String {
@@ -187,7 +196,8 @@ impl Make {
 
 /// Let an application use the dataset until a day.
 ///
-/// What terms leave to a person is approved as it is shown. Nobody answers what they asked for themselves.
+/// What terms leave to a person is approved as it is shown, with `--yes`. Nobody answers what they asked for, or are named in,
+/// themselves.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra application approve prj_… apl_… --until 2027-06-30 --reason \"data access committee, 3 May\"\n\n\
@@ -202,11 +212,19 @@ pub struct Approve {
     /// Why; recorded sealed
     #[arg(long)]
     reason: String,
+    /// Approve all that terms leave to you; without it, where there is any, that is shown and nothing is approved
+    #[arg(long)]
+    yes: bool,
 }
 
 impl Approve {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let shown = self.which.find(app)?;
+        if !self.yes && !shown.reasons.is_empty() {
+            tell(app, &shown)?;
+            let why = "nothing was approved: give `--yes` to approve all that terms leave to you".to_owned();
+            return Err(app.after_answer(Error::Usage(why)));
+        }
         for reason in &shown.reasons {
             app.console.say(&format!("approved as well: {reason}"));
         }
@@ -297,7 +315,8 @@ fn change(
     let [project, application] = which.parts();
     let body = ApplicationChange { change: change.to_owned(), until, reason };
     let now: Shown = app.client()?.post("application change", &[&project, &application], &body)?.json()?;
-    let due = now.report_due.map(|due| format!("; the next report is due at {due}")).unwrap_or_default();
+    let due = now.report_due.filter(|_| now.state != "ended");
+    let due = due.map(|due| format!("; the next report is due at {due}")).unwrap_or_default();
     app.console.say(&format!("{}{due}", now.state));
     if app.console.is_json() { app.console.json(&now) } else { Ok(()) }
 }

@@ -55,9 +55,10 @@ impl Open {
         }
         app.console.line(opened.id.as_str())?;
         app.console.say(&format!(
-            "you are viewer in {} until {}; an alarm went out, and a data steward reviews it within 72 hours",
+            "you are viewer in {} until {}; the alarm is on, and a data steward reviews it within 72 hours",
             opened.project, opened.until
         ));
+        app.console.say("tell a data steward yourself where the site sends no alarms (`[[alarm]]`)");
         app.console.say("close it as soon as you can: `break-glass close`");
         Ok(())
     }

@@ -94,16 +94,14 @@ pub struct Approve {
 }
 
 impl Approve {
-    /// What is sent is what was shown: the site refuses it when something else is open by then.
+    /// What is sent is what is open now; the site refuses it when something else is open by then.
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let project = self.project.to_string();
         let now: UseShown = app.client()?.get("use show", &[&project])?;
         if !self.yes {
             tell(app, now)?;
-            return Err(Error::Usage(
-                "nothing was approved: give `--yes` to approve all that is left to a person".into(),
-            )
-            .into());
+            let why = "nothing was approved: give `--yes` to approve all that is left to a person".to_owned();
+            return Err(app.after_answer(Error::Usage(why)));
         }
         let open = now.reasons.into_iter().filter(|one| !one.forbids && !one.approved);
         let reasons = open.map(|one| one.why).collect();

@@ -52,6 +52,7 @@ impl List {
                 vec![
                     one.id.to_string(),
                     one.name,
+                    if one.closed.is_some() { "closed" } else { "offered" }.to_owned(),
                     one.purposes.join(" "),
                     one.terms.join(" "),
                     samples,
@@ -59,7 +60,7 @@ impl List {
                 ]
             })
             .collect();
-        app.console.table(&["DATASET", "NAME", "FOR", "TERMS", "SAMPLES", "PERSONS"], &rows)
+        app.console.table(&["DATASET", "NAME", "STATE", "FOR", "TERMS", "SAMPLES", "PERSONS"], &rows)
     }
 }
 
@@ -86,23 +87,23 @@ fn tell(app: &mut App<'_>, one: &Shown) -> Result<(), Failure> {
     if app.console.is_json() {
         return app.console.json(one);
     }
-    let persons = format!("{} of {} persons", text::count(one.samples), text::count(one.persons));
     for (name, value) in [
         ("id", one.id.to_string()),
         ("name", one.name.clone()),
         ("home", one.project.to_string()),
-        ("samples", persons),
+        ("samples", text::count(one.samples)),
+        ("persons", text::count(one.persons)),
         ("for", one.purposes.join(" ")),
         ("terms", one.terms.join(" ")),
-        ("shows", format!("a {}", one.granularity)),
-        ("laws", one.frameworks.join(" ")),
+        ("granularity", one.granularity.clone()),
+        ("frameworks", one.frameworks.join(" ")),
         ("agreement", text::or_dash(one.agreement.clone())),
         ("class", one.class.clone()),
         ("region", one.region.clone()),
         ("published", one.published.to_string()),
         ("closed", text::or_dash(one.closed)),
     ] {
-        app.console.line(&format!("{name:<10} {value}"))?;
+        app.console.line(&format!("{name:<11} {value}"))?;
     }
     Ok(())
 }
@@ -193,7 +194,7 @@ impl Verify {
         }
         match total.differing.len() {
             0 => Ok(()),
-            many => Err(after(app, crate::Error::Differing(many))),
+            many => Err(app.after_answer(crate::Error::Differing(many))),
         }
     }
 }
@@ -281,14 +282,8 @@ fn send(app: &mut App<'_>, offer: Offer, check: bool) -> Result<(), Failure> {
             app.console.say("nothing keeps it from being published");
             Ok(())
         }
-        many => Err(after(app, crate::Error::Unpublishable(many))),
+        many => Err(app.after_answer(crate::Error::Unpublishable(many))),
     }
-}
-
-/// A failure after its answer was shown: with `--json` that is the one document.
-fn after(app: &App<'_>, error: crate::Error) -> Failure {
-    let failure = Failure::from(error);
-    if app.console.is_json() { Failure::Told(Box::new(failure)) } else { failure }
 }
 
 /// Close a dataset: nobody applies for it, and who uses it does so no more from the next decision on.

@@ -31,6 +31,10 @@ pub trait Host {
     /// Looks at what this machine offers. Changes nothing; `site` is looked at too, when given.
     fn doctor(&self, site: Option<&Path>) -> anyhow::Result<Diagnosis>;
 
+    /// The machines that the settings of `site` name, as they stand there: none of anything that is sent to support. What cannot
+    /// be read names none.
+    fn hosts(&self, site: &Path) -> Vec<String>;
+
     /// Runs the whole story on a throw-away site, printing each command to `console`. Stops what
     /// it started, and removes the site unless it was asked to keep it.
     fn demo(&self, args: &DemoArgs, console: &mut Console) -> anyhow::Result<()>;

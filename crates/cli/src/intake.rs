@@ -118,6 +118,9 @@ impl Split {
     /// The two files are begun before the site is asked: what it stores, it can give again.
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let sheet = file::read_text(&self.sheet)?;
+        if self.clean.is_some() && self.clean == self.table {
+            return Err(Error::Usage("the clean sheet and the table go into two files".into()).into());
+        }
         let (clean, table) = (begin(self.clean.as_deref())?, begin(self.table.as_deref())?);
         let Self { issuer, keep, age_at, dry_run, .. } = self;
         let body = NewSplit { sheet, issuer, keep, age_at, dry_run };

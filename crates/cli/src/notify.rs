@@ -76,6 +76,6 @@ impl Test {
         } else if tested.taken {
             app.console.line(&format!("taken: {}", tested.answer))?;
         }
-        if tested.taken { Ok(()) } else { Err(Error::NotTaken(tested.answer).into()) }
+        if tested.taken { Ok(()) } else { Err(app.after_answer(Error::NotTaken(tested.answer))) }
     }
 }

@@ -139,6 +139,13 @@ fn known(app: &App<'_>, folder: Option<&Path>) -> Vec<(Known, String)> {
     let short = host.split('.').next().unwrap_or(host);
     let names = [host, short].into_iter().filter(|name| !name.is_empty() && *name != "localhost");
     known.extend(names.map(|name| (Known::Host, name.to_owned())));
+    known.extend(
+        folder
+            .map(|folder| app.host.hosts(folder))
+            .unwrap_or_default()
+            .into_iter()
+            .map(|host| (Known::Host, host)),
+    );
     known
 }
 
@@ -175,7 +182,7 @@ fn runs(client: &mut Client, asked: &[Asked]) -> Result<Vec<Value>, Failure> {
     Ok(all)
 }
 
-/// The last lines, the first of which may be cut.
+/// The last lines. One that was cut is left out: what announces a value may be what it lacks.
 fn process_log(site: &Path) -> Result<Vec<String>, Failure> {
     let path = site.join("run").join("process.log");
     let (mut log, length) = file::open_plain(&path)?;
@@ -185,5 +192,6 @@ fn process_log(site: &Path) -> Result<Vec<String>, Failure> {
         .map_err(|error| file::unreadable(&path, error))?;
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
-    Ok(lines.iter().skip(lines.len().saturating_sub(LINES)).map(|line| (*line).to_owned()).collect())
+    let skip = usize::from(length > TAIL).max(lines.len().saturating_sub(LINES));
+    Ok(lines.iter().skip(skip).map(|line| (*line).to_owned()).collect())
 }

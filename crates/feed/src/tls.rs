@@ -79,7 +79,16 @@ impl Peer {
 
     /// TLS on a connection that is there.
     pub(crate) async fn over(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Error> {
-        self.connector.connect(self.name.clone(), stream).await.map_err(Error::sink)
+        self.connector.connect(self.name.clone(), stream).await.map_err(|error| {
+            // What it says of a certificate names who is spoken to, and more people see that than see the settings.
+            let of_tls = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+            match of_tls {
+                Some(rustls::Error::InvalidCertificate(_)) => {
+                    Error::sink("its certificate is not that of who is expected")
+                }
+                _ => Error::sink(error),
+            }
+        })
     }
 }
 

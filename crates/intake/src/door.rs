@@ -162,25 +162,24 @@ impl Door {
         }
     }
 
-    /// Refuses patients that are said to be subjects and that the map of this project does not have.
+    /// Refuses patients that are said to be subjects and that the map of this project does not have, and those whom it has
+    /// under another label.
     ///
     /// INVARIANT (minted-by-split): a label of that form is a subject's id, and the catalog has it as its own label.
+    /// INVARIANT (one-subject): whom the map knows comes in under that id alone, or what they said would be of somebody else.
     async fn minted(&self, permit: &Permit<Write, Project>, offer: &Offer) -> Result<(), Error> {
         let project = permit.in_project()?;
         let mut faults = Vec::new();
         for row in &offer.rows {
             let label = row.subject.reveal();
-            if !label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sub_")) {
-                continue;
-            }
-            let minted = match label.parse() {
-                Ok(subject) => self.map.has(project, &subject).await?,
-                Err(_) => false,
+            let is_id = label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("sub_"));
+            let what = match label.parse() {
+                Ok(subject) if is_id && self.map.has(project, &subject).await? => continue,
+                _ if is_id => SheetProblem::NotMinted,
+                _ if self.map.knows(project, label).await? => SheetProblem::InMap,
+                _ => continue,
             };
-            if !minted {
-                let (row, column) = (Some(row.row), Some("patient".to_owned()));
-                faults.push(SheetFault { row, column, what: SheetProblem::NotMinted });
-            }
+            faults.push(SheetFault { row: Some(row.row), column: Some("patient".to_owned()), what });
         }
         if faults.is_empty() { Ok(()) } else { Err(faults.into()) }
     }

@@ -30,6 +30,11 @@ impl MapKeys {
         DbKey::new(*self.file)
     }
 
+    /// Where a number or a code of somebody is looked up whoever issued it. No issuer has an empty name.
+    pub fn code(&self, project: &ProjectId, code: &str) -> Vec<u8> {
+        self.lookup(project, "", code)
+    }
+
     /// Where a record number of an issuer is looked up, in one project.
     pub fn lookup(&self, project: &ProjectId, issuer: &str, number: &str) -> Vec<u8> {
         let mut hash = blake3::Hasher::new_keyed(&self.numbers);

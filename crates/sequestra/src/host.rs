@@ -84,6 +84,14 @@ impl Host for Program {
         doctor::diagnose(site)
     }
 
+    fn hosts(&self, site: &Path) -> Vec<String> {
+        let file = Layout::at(site).map(|layout| layout.settings_file());
+        let text = file.ok().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+        let mut hosts = Vec::new();
+        named(&toml::from_str(&text).unwrap_or(toml::Value::Boolean(false)), &mut hosts);
+        hosts
+    }
+
     fn demo(&self, args: &DemoArgs, console: &mut Console) -> Result<()> {
         demo::run(args, console).map_err(told)
     }
@@ -274,4 +282,46 @@ pub fn fault(error: &anyhow::Error) -> Option<&dyn Fault> {
         .or_else(|| of::<feed::Error>(error))
         .or_else(|| of::<crypto::Error>(error))
         .or_else(|| of::<server::failure::Error>(error))
+}
+
+/// The machines in every text of some settings: whatever stands where an address has one.
+fn named(settings: &toml::Value, hosts: &mut Vec<String>) {
+    match settings {
+        toml::Value::String(text) => hosts.extend(host_of(text)),
+        toml::Value::Array(all) => all.iter().for_each(|one| named(one, hosts)),
+        toml::Value::Table(all) => all.iter().for_each(|(_, one)| named(one, hosts)),
+        _ => {}
+    }
+}
+
+/// Of `scheme://user@HOST:port/path` and of `user@HOST`.
+fn host_of(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let place = rest.split(['/', '?']).next()?;
+    let (user, place) = place.rsplit_once('@').unwrap_or(("", place));
+    let is_place = !scheme.is_empty() || !user.is_empty();
+    let host = match place.strip_prefix('[') {
+        Some(literal) => literal.split(']').next()?,
+        None => place.split(':').next()?,
+    };
+    let own = ["localhost", "127.0.0.1", "::1", ""].contains(&host);
+    (is_place && !own).then(|| host.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_machine_in_the_settings_is_known() {
+        let settings: toml::Value = toml::from_str(
+            "region = 'EU'\n[database]\nserver = 'postgres://seq@db.klinikum.at:5432/sequestra'\n[mail]\nfrom = 'a@ward.at'\n\
+             [[alarm]]\nto = 'https://[2001:db8::7]:8443/in'\n[[alarm]]\nto = 'http://127.0.0.1:9/'\n[s3]\nurl = 'http://pg1:9000'",
+        )
+        .unwrap();
+        let mut hosts = Vec::new();
+        named(&settings, &mut hosts);
+        hosts.sort();
+        assert_eq!(hosts, ["2001:db8::7", "db.klinikum.at", "pg1", "ward.at"]);
+    }
 }

@@ -52,7 +52,8 @@ pub(crate) async fn make(
 ) -> Result<Response, Failure> {
     let project: ProjectId = id(&project)?;
     let about = [body.dataset.to_string()];
-    let permit = ask(&site, &caller, (Action::ApplyForDataset, &project), &about, body.reason).await?;
+    let why = Sensitive::new(body.reason);
+    let permit = ask(&site, &caller, (Action::ApplyForDataset, &project), &about, why.clone()).await?;
     let view: Permit<View, ProjectThing> = site.permit(&caller, Action::ViewProject, &project).await?;
     let workspace = site.catalog.project(&view).await?;
     let dataset = site.sharing.dataset(&body.dataset).await?;
@@ -75,7 +76,8 @@ pub(crate) async fn make(
         let found = members.iter().find(|one| one.name == *name && !one.closed);
         people.insert(found.ok_or_else(|| access::Error::no_account(name))?.id.clone());
     }
-    let new = sharing::NewApplication { dataset: body.dataset, party: body.party, people, until: body.until };
+    let NewApplication { dataset, party, until, .. } = body;
+    let new = sharing::NewApplication { dataset, party, people, until, why };
     let asked = site.sharing.apply(&permit, new).await?;
     let ids = [asked.id.to_string()];
     Ok(made(wire(&site, asked, false).await?, ids))
@@ -89,10 +91,11 @@ pub(crate) async fn change(
 ) -> Result<Answer<Application>, Failure> {
     let (project, application): (ProjectId, ApplicationId) = (id(&project)?, id(&application)?);
     let about = [application.to_string()];
-    let permit = ask(&site, &caller, (Action::ApplyForDataset, &project), &about, body.reason).await?;
+    let why = Sensitive::new(body.reason);
+    let permit = ask(&site, &caller, (Action::ApplyForDataset, &project), &about, why.clone()).await?;
     let refuse = |why: &str| Error::Value { field: "change", why: why.to_owned(), how: None };
     let change = match (body.change.as_str(), body.until) {
-        ("renew", Some(until)) => Change::Renew(until),
+        ("renew", Some(until)) => Change::Renew(until, why),
         ("report", None) => Change::Report,
         ("end", None) => Change::End,
         ("renew", None) => return Err(refuse("a renewal says until when").into()),
@@ -203,11 +206,11 @@ async fn ask(
     caller: &Caller,
     (action, project): (Action, &ProjectId),
     about: &[String],
-    reason: String,
+    reason: Sensitive<String>,
 ) -> Result<Permit<Manage, ProjectThing>, Failure> {
     let ask = Ask::<ProjectThing>::new(action, [project.clone()])
         .about(about.iter().cloned())
-        .because(Some(Sensitive::new(reason)));
+        .because(Some(reason));
     Ok(site.access.decide(caller, ask).await?)
 }
 
@@ -263,7 +266,9 @@ impl<'a> Fit<'a> {
         if !offered(purpose) {
             found.push(format!("purpose: it is not offered for {purpose}"));
         }
-        if self.uses().iter().any(|word| word == "commercial") && !offered(sharing::dataset::COMMERCIAL) {
+        if self.uses().iter().any(|word| word == sharing::dataset::COMMERCIAL)
+            && !offered(sharing::dataset::COMMERCIAL)
+        {
             found.push("purpose: it is not offered for commercial use".to_owned());
         }
         found
@@ -338,7 +343,7 @@ impl<'a> Fit<'a> {
 async fn wire(site: &Site, one: sharing::Application, asks: bool) -> Result<Application, Failure> {
     let now = site.access.clock().now();
     let loan = site.sharing.loan(one.clone()).await?;
-    let against = loan.against_all(now);
+    let (against, said) = (loan.against_all(now), format!("{}: ", one.id));
     let waits = matches!(one.state, Stands::Asked | Stands::RenewalAsked);
     let fit = Fit::of(site, &loan.dataset, &one.workspace).await?;
     let use_ = fit.place.purpose.iter().cloned().chain(fit.uses()).collect();
@@ -364,7 +369,8 @@ async fn wire(site: &Site, one: sharing::Application, asks: bool) -> Result<Appl
         asked_until: one.asked_until,
         until: one.until,
         gives: against.is_none(),
-        why_not: against.map(|one| one.why),
+        why_not: against.map(|one| one.why.trim_start_matches(&said).to_owned()),
+        reason: one.why.filter(|_| asks).map(Sensitive::into_revealed),
         reasons: reasons.into_iter().collect(),
     })
 }

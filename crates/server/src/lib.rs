@@ -30,6 +30,7 @@ mod attend;
 mod backup;
 mod body;
 mod break_glass;
+mod checkpoint;
 mod consent;
 pub mod counts;
 mod dataset;

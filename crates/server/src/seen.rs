@@ -29,6 +29,7 @@ const fn did(action: Action) -> &'static str {
         Action::Ingest => "brought in",
         Action::StartRun => "had a workflow run on",
         Action::DownloadObject => "had released",
+        Action::VerifyDataset => "compared, with what its generator said, reads of",
         Action::SearchAudit | Action::SearchAuditSite => "looked up who did what with",
         Action::SplitIdentity => "took out of a sheet who is behind",
         Action::ReIdentify => "asked who is behind",

@@ -11,12 +11,14 @@ use access::thing::{self, Project};
 use access::verb::{Manage, View};
 use access::{Action, Ask, Permit, Progress, Support};
 use api::exception::{self as wired, Decided, NewApproval, NewException, SupportShown};
-use audit::{Completeness, Question, What};
+use audit::{Completeness, Question, Recorded, What};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use base::{Id, ProjectId, Sensitive, SupportId};
 
+/// Events of one page of the walk.
+const PAGE: usize = 10_000;
 /// Most decisions of one answer: beyond, it says that there are more.
 const MOST: usize = 10_000;
 
@@ -109,22 +111,29 @@ async fn decided(
         within: Some(project.clone()),
         ..Question::default()
     };
-    let page = blocking(move || audit.search(&question, None, MOST)).await??;
-    let mut decisions: Vec<Decided> = page
-        .hits
-        .into_iter()
-        .map(|hit| hit.recorded)
-        .filter(|one| seen.covers(&actor, one.position, one.time))
-        .filter_map(|one| match one.event.what {
-            What::Decision { action, allowed, .. } => {
-                let things = one.event.about;
-                Some(Decided { position: one.position, at: one.time, action, allowed, things })
+    blocking(move || {
+        let (mut decisions, mut cursor) = (Vec::new(), None);
+        // Whatever they did since is walked past: nobody hides a session behind what came after it.
+        loop {
+            let page = audit.search(&question, cursor, PAGE)?;
+            let under = page.hits.into_iter().map(|hit| hit.recorded);
+            let under = under.filter(|one| seen.covers(&actor, one.position, one.time));
+            decisions.extend(under.filter_map(of_decision));
+            match page.next {
+                Some(next) if decisions.len() < MOST => cursor = Some(next),
+                _ => {
+                    decisions.sort_by_key(|one: &Decided| one.position);
+                    return Ok((decisions, page.completeness));
+                }
             }
-            _ => None,
-        })
-        .collect();
-    decisions.sort_by_key(|one| one.position);
-    Ok((decisions, page.completeness))
+        }
+    })
+    .await?
+}
+
+fn of_decision(one: Recorded) -> Option<Decided> {
+    let What::Decision { action, allowed, .. } = one.event.what else { return None };
+    Some(Decided { position: one.position, at: one.time, action, allowed, things: one.event.about })
 }
 
 async fn wire(site: &Site, session: Support) -> Result<wired::Support, Failure> {

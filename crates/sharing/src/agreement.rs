@@ -140,6 +140,10 @@ impl Sharing {
     ) -> Result<Agreement, Error> {
         let home = permit.in_project()?;
         let found = self.agreement(home, id).await?;
+        let ended = Error::Stands { what: "agreement", stands: "ended already" };
+        if found.ended.is_some() {
+            return Err(ended);
+        }
         let tx = self.db.begin(permit.decision()).await?;
         self.agreed(permit, id, "ended", (found.contract, found.until)).await?;
         let changed = agreement::Entity::update_many()
@@ -149,7 +153,7 @@ impl Sharing {
             .exec(&*tx)
             .await?;
         if changed.rows_affected == 0 {
-            return Err(Error::Stands { what: "agreement", stands: "ended already" });
+            return Err(ended);
         }
         tx.commit().await?;
         self.agreement(home, id).await

@@ -2,14 +2,14 @@
 
 use crate::agreement::check_party;
 use crate::dataset::invalid;
-use crate::sealed::{REASONS, Words};
+use crate::sealed::{REASONS, WHY, Words};
 use crate::table::{application, person};
 use crate::{Error, Sharing, kept, moment};
 use access::Permit;
 use access::thing::Project;
 use access::verb::{Manage, View};
 use audit::What;
-use base::{ApplicationId, DatasetId, Id, ProjectId, Timestamp, UserId};
+use base::{ApplicationId, DatasetId, Id, ProjectId, Sensitive, Timestamp, UserId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
@@ -17,9 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// People whom one application names at most.
 const MOST: usize = 200;
-/// Seconds that an approval lasts at most, and after which a report is due: 366 and 365 days.
+/// Seconds that an approval lasts at most: 366 days.
 const LONGEST: i64 = 366 * 24 * 3600;
-pub(crate) const REPORT_AFTER: i64 = 365 * 24 * 3600;
+/// Seconds after the first approval or the last report when the next report is due: 365 days.
+const REPORT_AFTER: i64 = 365 * 24 * 3600;
 /// Seconds that a report may be late.
 pub(crate) const REPORT_WITHIN: i64 = 30 * 24 * 3600;
 
@@ -84,6 +85,8 @@ pub struct NewApplication {
     pub people: BTreeSet<UserId>,
     /// Until when.
     pub until: Timestamp,
+    /// Why, for who answers.
+    pub why: Sensitive<String>,
 }
 
 /// An application.
@@ -115,6 +118,8 @@ pub struct Application {
     pub approved: Option<Timestamp>,
     /// When it was reported on last.
     pub reported: Option<Timestamp>,
+    /// Why it was asked for last, for who answers.
+    pub why: Option<Sensitive<String>>,
 }
 
 impl Application {
@@ -153,10 +158,10 @@ pub struct Approval {
 }
 
 /// What an applicant changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Asks for it until then; until that is answered it holds as before.
-    Renew(Timestamp),
+    /// Asks for it until then, and why; until that is answered it holds as before.
+    Renew(Timestamp, Sensitive<String>),
     /// Reports on it; the words stand in the record.
     Report,
     /// Gives it up.
@@ -199,12 +204,13 @@ impl Sharing {
             reasons: BTreeSet::new(),
             approved: None,
             reported: None,
+            why: Some(new.why),
         };
         let tx = self.db.begin(permit.decision()).await?;
         if self.open_one(&tx, &made).await? {
             return Err(Error::Stands {
                 what: "dataset",
-                stands: "asked for or lent to this project already",
+                stands: "asked for by this project already, or was lent to it (`application renew`, or `end` that one)",
             });
         }
         let position = self.tell(permit, &made, made.state.as_str()).await?;
@@ -216,7 +222,7 @@ impl Sharing {
         Ok(made)
     }
 
-    /// What a steward of the permit's project says to an application: yes, or no. No is said at any time.
+    /// What a steward of the permit's project says to an application: yes, or no. No is said as long as it is open.
     ///
     /// INVARIANT (nobody-lends-to-themselves): who is named in an application does not say yes to it.
     pub async fn answer(
@@ -269,15 +275,16 @@ impl Sharing {
         }
         let fits = match change {
             Change::End => found.state.is_open(),
-            Change::Renew(_) | Change::Report => found.state.is_approved(),
+            Change::Renew(..) | Change::Report => found.state.is_approved(),
         };
         if !fits {
             return Err(Error::Stands { what: "application", stands: found.state.words() });
         }
         let mut word = None;
         match change {
-            Change::Renew(until) => {
+            Change::Renew(until, why) => {
                 self.check_until(until)?;
+                found.why = Some(why);
                 found.asked_until = whole(until)?;
                 // Whoever asks now is whose question is answered: nobody approves a renewal of their own.
                 found.applicant = permit.caller().user().cloned().ok_or(access::Error::NotSignedIn)?;
@@ -337,15 +344,20 @@ impl Sharing {
 
     /// Those whose approval is in force in a workspace, whether or not it gives anything now.
     pub async fn approved_in(&self, workspace: &ProjectId) -> Result<Vec<Application>, Error> {
-        self.which(in_force().add(application::Column::Workspace.eq(workspace.as_str()))).await
+        self.which(self.in_force_in(workspace)).await
+    }
+
+    fn in_force_in(&self, workspace: &ProjectId) -> Condition {
+        approved()
+            .add(application::Column::Workspace.eq(workspace.as_str()))
+            .add(application::Column::ValidUntil.gt(self.clock.now().as_second()))
     }
 
     /// The datasets that a workspace is lent besides that of one application.
     async fn beside(&self, tx: &Tx, one: &Application) -> Result<BTreeSet<DatasetId>, Error> {
-        let here = in_force()
-            .add(application::Column::Workspace.eq(one.workspace.as_str()))
-            .add(application::Column::Dataset.ne(one.dataset.as_str()));
-        let rows = application::Entity::find().filter(here).all(&**tx).await?;
+        let others =
+            self.in_force_in(&one.workspace).add(application::Column::Dataset.ne(one.dataset.as_str()));
+        let rows = application::Entity::find().filter(others).all(&**tx).await?;
         rows.into_iter().map(|row| kept(row.dataset.parse())).collect()
     }
 
@@ -397,6 +409,7 @@ impl Sharing {
             reasons,
             approved: row.approved.map(moment).transpose()?,
             reported: row.reported.map(moment).transpose()?,
+            why: row.why.map(|sealed| words.open(WHY, &row.id, &sealed)).transpose()?.map(Sensitive::new),
         })
     }
 
@@ -445,6 +458,7 @@ impl Sharing {
                 Some(Words::of(&self.db)?.seal(REASONS, &id, &text)?)
             }
         };
+        let why = one.why.as_ref().map(|why| Words::of(&self.db)?.seal(WHY, &id, why.reveal()));
         Ok(application::ActiveModel {
             dataset: Set(one.dataset.to_string()),
             home: Set(one.home.to_string()),
@@ -457,6 +471,7 @@ impl Sharing {
             reasons: Set(reasons),
             approved: Set(one.approved.map(|at| at.as_second())),
             reported: Set(one.reported.map(|at| at.as_second())),
+            why: Set(why.transpose()?),
             id: Set(id),
             ..Default::default()
         })
@@ -490,8 +505,8 @@ fn named(row: person::Model) -> Result<(UserId, Option<Timestamp>), Error> {
     Ok((kept(row.account.parse())?, row.valid_until.map(moment).transpose()?))
 }
 
-/// Of applications: those whose approval is in force.
-pub(crate) fn in_force() -> Condition {
+/// Of applications: those that were approved, and neither denied nor given up since; their day may have passed.
+pub(crate) fn approved() -> Condition {
     let states = [State::Approved.as_str(), State::RenewalAsked.as_str()];
     Condition::all().add(application::Column::State.is_in(states))
 }

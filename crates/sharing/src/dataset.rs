@@ -1,7 +1,7 @@
 //! Samples that a project offers to others, and under what terms.
 
 use crate::sealed::{NAME, Words};
-use crate::table::{dataset, dataset_sample};
+use crate::table::{application, dataset, dataset_sample};
 use crate::{Contract, Error, Sharing, kept, moment};
 use access::Permit;
 use access::thing::{Project, Site};
@@ -11,7 +11,7 @@ use base::{Class, DatasetId, Id, ProjectId, SampleId, Timestamp};
 use catalog::{Framework, Granularity, Purpose};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::Expr;
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use db::sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use policy::terms::Terms;
 use std::collections::BTreeSet;
 
@@ -88,7 +88,7 @@ impl NewDataset {
         let mut found = Vec::new();
         if self.frameworks.contains(&Framework::Bulk) && self.persons > BULK && self.contract.is_none() {
             found.push(format!(
-                "agreement: genomes of {} persons under 28 CFR part 202 are lent under an agreement",
+                "genomes of {} persons are bulk data under 28 CFR part 202, and are lent under an agreement",
                 self.persons
             ));
         }
@@ -175,6 +175,10 @@ impl Sharing {
         if found.home != *home {
             return Err(Error::NotFound);
         }
+        let closed = Error::Stands { what: "dataset", stands: "closed already" };
+        if !found.is_open() {
+            return Err(closed);
+        }
         let tx = self.db.begin(permit.decision()).await?;
         let what = What::DatasetStands {
             state: "closed".to_owned(),
@@ -190,17 +194,34 @@ impl Sharing {
             .exec(&*tx)
             .await?;
         if changed.rows_affected == 0 {
-            return Err(Error::Stands { what: "dataset", stands: "closed already" });
+            return Err(closed);
         }
         tx.commit().await?;
         self.dataset(id).await
     }
 
-    /// The datasets that are offered, the newest first. They name nobody.
-    pub async fn offered(&self, permit: &Permit<View, Site>) -> Result<Vec<Dataset>, Error> {
+    /// The datasets that are offered, and the closed ones that are of these projects or that they asked for, the newest first.
+    /// They name nobody.
+    pub async fn offered(
+        &self,
+        permit: &Permit<View, Site>,
+        projects: &BTreeSet<ProjectId>,
+    ) -> Result<Vec<Dataset>, Error> {
         permit.live()?;
+        let projects: Vec<&str> = projects.iter().map(Id::as_str).collect();
+        let asked = application::Entity::find()
+            .filter(application::Column::Workspace.is_in(projects.clone()))
+            .select_only()
+            .column(application::Column::Dataset)
+            .into_tuple::<String>()
+            .all(self.db.reader())
+            .await?;
+        let shown = Condition::any()
+            .add(dataset::Column::Closed.is_null())
+            .add(dataset::Column::Home.is_in(projects))
+            .add(dataset::Column::Id.is_in(asked));
         let rows = dataset::Entity::find()
-            .filter(dataset::Column::Closed.is_null())
+            .filter(shown)
             .order_by_desc(dataset::Column::Position)
             .all(self.db.reader())
             .await?;
@@ -223,7 +244,7 @@ impl Sharing {
 }
 
 fn from_row(words: &Words, row: dataset::Model) -> Result<Dataset, Error> {
-    let split = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let split = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     Ok(Dataset {
         name: words.open(NAME, &row.id, &row.name)?,
         id: kept(row.id.parse())?,

@@ -1,6 +1,6 @@
 //! What falls due by itself: ends that have come, and reports that are due soon.
 
-use crate::application::{REPORT_WITHIN, in_force};
+use crate::application::{REPORT_WITHIN, approved};
 use crate::table::application;
 use crate::{Application, Error, Sharing};
 use audit::{Actor, Event};
@@ -15,7 +15,7 @@ impl Sharing {
     /// An event is recorded before it is noted that it was: what a crash leaves between is recorded twice.
     pub async fn record_due(&self, actor: &Actor) -> Result<u64, Error> {
         let now = self.clock.now();
-        let rows = application::Entity::find().filter(in_force()).all(self.db.reader()).await?;
+        let rows = application::Entity::find().filter(approved()).all(self.db.reader()).await?;
         let mut count = 0;
         for row in rows {
             let told = (row.told_end, row.told_report);

@@ -118,7 +118,7 @@ impl Fault for Error {
                     .into(),
             ),
             Self::Stands { .. } => Some("`application list` and `dataset list` show how it stands".into()),
-            Self::OtherReasons => Some("look again: `application list`".into()),
+            Self::OtherReasons => Some("look again: `application show PROJECT APPLICATION`".into()),
             Self::OtherDifference => {
                 Some("run it without `--confirm` and look at the difference again".into())
             }

@@ -21,7 +21,7 @@ pub fn authorized(
     // INVARIANT (unread-authorizes-nobody): a row with another number of fields than the head cannot be told apart.
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let columns = Columns::of(reader.headers().map_err(|_| invalid("list", "it is no CSV"))?, study)?;
-    let (mut people, mut said) = (BTreeMap::new(), BTreeMap::new());
+    let (mut people, mut said, mut of_study) = (BTreeMap::new(), BTreeMap::new(), false);
     for (number, row) in (2..).zip(reader.records()) {
         let line = |why: &str| invalid("list", &format!("line {number} {why}"));
         let row = row.map_err(|_| line("cannot be read, or has another number of columns than the first"))?;
@@ -31,12 +31,17 @@ pub fn authorized(
         if let Some((_, earlier)) = earlier.filter(|(before, _)| *before != active) {
             return Err(line(&format!("says otherwise than line {earlier} of the same person and study")));
         }
+        of_study |= row.is_of(study);
         if active && row.is_of(study) && row.until.is_none_or(|until| until > now) {
             let until = people.entry(row.login.to_owned()).or_insert(row.until);
             *until = (*until).zip(row.until).map(|(one, other)| one.max(other));
         }
     }
-    Ok(people)
+    match study {
+        // A study that was mistyped would take everybody out.
+        Some(study) if !of_study => Err(invalid("list", &format!("no row is of {study}"))),
+        _ => Ok(people),
+    }
 }
 
 /// Where the columns stand that are read.
@@ -77,10 +82,13 @@ impl Columns {
         if login.is_empty() {
             return Err("names nobody");
         }
+        if login.contains([',', '\n', '\r']) {
+            return Err("has a quote that does not end");
+        }
         // INVARIANT (unread-ends): a day that cannot be read authorizes nobody, and is said.
         let until = match field(self.expires) {
             "" => None,
-            day => Some(day_of(day).ok_or("has an `expires` that is no day such as 2027-06-30")?),
+            day => Some(end_of(day).ok_or("has an `expires` that is no day such as 2027-06-30")?),
         };
         let active = field(Some(self.status)).eq_ignore_ascii_case("active");
         Ok(Row { login, active, phsid: field(self.phsid), until })
@@ -98,9 +106,13 @@ fn is_of(phsid: &str, study: &str) -> bool {
     phsid.strip_prefix(study).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// The end of a day, or a moment.
-fn day_of(text: &str) -> Option<Timestamp> {
-    text.parse().ok().or_else(|| format!("{}T23:59:59Z", text.get(..10)?).parse().ok())
+/// The end of `2027-06-30`, also with `00:00:00` behind it as spreadsheets have it, or a moment.
+fn end_of(text: &str) -> Option<Timestamp> {
+    let day = text.strip_suffix(" 00:00:00").unwrap_or(text);
+    match day.len() {
+        10 => format!("{day}T23:59:59Z").parse().ok(),
+        _ => text.parse().ok(),
+    }
 }
 
 /// Somebody of an application: their account, and until when a list authorizes them.
@@ -220,10 +232,14 @@ mod tests {
             ("login,status\nada,active\n", Some("phs000178")),
             ("login,status\n,active\n", None),
             ("login,status,expires\nada,active,soon\n", None),
+            ("login,status,expires\nada,active,2027-06-30x\n", None),
+            ("login,status,expires\nada,active,2027-06-30 12:00:00\n", None),
             ("login,status,expires\nada,active\n", None),
             ("login,status\nada,active,2027-06-30\n", None),
             ("login,status\nada,active\nada,inactive\n", None),
             ("login,status,phsid\nada,inactive,phs1.v1\nada,active,phs1.v1\n", None),
+            ("login,status\n\"ada,active\nbo,active\n", None),
+            ("login,status,phsid\nada,active,phs1.v1\n", Some("phs2")),
             ("", None),
         ] {
             assert!(authorized(list, study, now()).is_err(), "{list}");

@@ -5,6 +5,7 @@ use db::{Cell, Columns, Db};
 use std::sync::Arc;
 
 pub(crate) const NAME: &str = "sharing_dataset.name";
+pub(crate) const WHY: &str = "sharing_application.why";
 pub(crate) const REASONS: &str = "sharing_application.reasons";
 
 /// Opens values of rows, and seals them.

@@ -35,6 +35,7 @@ pub const MIGRATIONS: &[Migration] = &[
             "ALTER TABLE sharing_person ADD COLUMN valid_until BIGINT",
             "ALTER TABLE sharing_application ADD COLUMN told_end BIGINT",
             "ALTER TABLE sharing_application ADD COLUMN told_report BIGINT",
+            "ALTER TABLE sharing_application ADD COLUMN why TEXT",
         ],
     },
 ];
@@ -90,6 +91,8 @@ db::entity!(application, "sharing_application", {
     /// The end, and the day of a report, that the record was told of last.
     pub told_end: Option<i64>,
     pub told_report: Option<i64>,
+    /// Why it was asked for last, sealed.
+    pub why: Option<String>,
 });
 
 db::entity!(person, "sharing_person", {

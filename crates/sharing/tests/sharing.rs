@@ -87,6 +87,7 @@ impl Site {
             party: "ror:05a28rw58".into(),
             people: BTreeSet::from([self.person.clone()]),
             until: self.in_days(100),
+            why: Sensitive::new("a quixotic study".into()),
         };
         self.sharing
             .apply(&self.may(&self.workspace, Role::Analyst, Action::ApplyForDataset).await, new)
@@ -184,7 +185,7 @@ async fn each_condition_ends_it_by_itself() {
     site.clock.advance(DAY * 90);
     assert_eq!(site.against(&site.person).await, Some("application-ended"));
     // A renewal is a new question, and the old answer holds to its day.
-    let again = site.change(&lent.id, Change::Renew(site.in_days(300))).await.unwrap();
+    let again = site.change(&lent.id, Change::Renew(site.in_days(300), Sensitive::default())).await.unwrap();
     assert_eq!(again.state, State::RenewalAsked);
     assert_eq!(site.against(&site.person).await, Some("application-ended"));
     site.approve(&lent.id, 366).await.unwrap();
@@ -199,8 +200,11 @@ async fn each_condition_ends_it_by_itself() {
     site.deny(&lent.id).await.unwrap();
     assert_eq!(site.against(&site.person).await, Some("dataset-not-lent"));
     assert!(matches!(site.deny(&lent.id).await, Err(Error::Stands { stands: "denied", .. })));
-    for change in [Change::End, Change::Report, Change::Renew(site.in_days(1))] {
-        assert!(matches!(site.change(&lent.id, change).await, Err(Error::Stands { .. })), "{change:?}");
+    for change in [Change::End, Change::Report, Change::Renew(site.in_days(1), Sensitive::default())] {
+        assert!(
+            matches!(site.change(&lent.id, change.clone()).await, Err(Error::Stands { .. })),
+            "{change:?}"
+        );
     }
     assert!(matches!(site.approve(&lent.id, 1).await, Err(Error::Stands { .. })));
 }
@@ -220,7 +224,9 @@ async fn who_gives_it_up_or_closes_it_ends_it() {
     let permit = site.may(&site.home, Role::DataSteward, Action::PublishDataset).await;
     site.sharing.close(&permit, &dataset.id).await.unwrap();
     assert_eq!(site.against(&site.person).await, Some("dataset-closed"));
+    let before = site.spine.audit.history(dataset.id.as_str()).unwrap().events.len();
     assert!(matches!(site.sharing.close(&permit, &dataset.id).await, Err(Error::Stands { .. })));
+    assert_eq!(site.spine.audit.history(dataset.id.as_str()).unwrap().events.len(), before);
     let other = site.offer(|_| {}).await.unwrap();
     site.sharing.close(&permit, &other.id).await.unwrap();
     assert!(matches!(site.apply(&other.id).await, Err(Error::Stands { stands: "closed", .. })));
@@ -242,7 +248,9 @@ async fn a_loan_stands_on_the_agreement_that_its_dataset_asks_for() {
     let permit = site.may(&site.home, Role::DataSteward, Action::KeepAgreements).await;
     site.sharing.end_agreement(&permit, &own).await.unwrap();
     assert_eq!(site.against(&site.person).await, Some("agreement-ended"));
+    let before = site.spine.audit.history(own.as_str()).unwrap().events.len();
     assert!(matches!(site.sharing.end_agreement(&permit, &own).await, Err(Error::Stands { .. })));
+    assert_eq!(site.spine.audit.history(own.as_str()).unwrap().events.len(), before, "nothing was ended");
     site.agree("ror:05a28rw58", None).await.unwrap();
     assert_eq!(site.against(&site.person).await, None);
     site.clock.advance(DAY * 50);
@@ -298,6 +306,7 @@ async fn what_has_the_wrong_shape_is_refused() {
         party: "ror:05a28rw58".into(),
         people: BTreeSet::from([site.person.clone()]),
         until: site.in_days(366),
+        why: Sensitive::default(),
     };
     let bad: [fn(&Site, &mut NewApplication); 5] = [
         |_, new| new.party = "two words".into(),
@@ -355,6 +364,7 @@ async fn nobody_lends_to_themselves() {
         party: "ror:05a28rw58".into(),
         people: BTreeSet::from([site.person.clone(), steward.clone()]),
         until: site.in_days(100),
+        why: Sensitive::default(),
     };
     let permit = site.may(&site.workspace, Role::Analyst, Action::ApplyForDataset).await;
     let asked = site.sharing.apply(&permit, new.clone()).await.unwrap();
@@ -381,6 +391,10 @@ async fn what_was_lent_meanwhile_is_looked_at_again() {
     let permit = site.may(&site.home, Role::DataSteward, Action::AnswerApplication).await;
     let seen = Approval { beside: BTreeSet::from([first.id.clone()]), ..site.yes(90) };
     site.sharing.answer(&permit, &other.id, Some(seen)).await.unwrap();
+    // What has ended goes with nothing any more.
+    site.clock.advance(DAY * 90);
+    site.change(&other.id, Change::Renew(site.in_days(90), Sensitive::default())).await.unwrap();
+    site.approve(&other.id, 90).await.unwrap();
 }
 
 #[tokio::test]
@@ -392,7 +406,7 @@ async fn what_falls_due_is_on_record_once() {
     assert_eq!(due().await.unwrap(), 0);
     site.clock.advance(DAY * 90);
     assert_eq!((due().await.unwrap(), due().await.unwrap()), (1, 0));
-    site.change(&lent.id, Change::Renew(site.in_days(366))).await.unwrap();
+    site.change(&lent.id, Change::Renew(site.in_days(366), Sensitive::default())).await.unwrap();
     site.approve(&lent.id, 366).await.unwrap();
     assert_eq!(due().await.unwrap(), 0, "another day has another end");
     site.clock.advance(DAY * 244);
@@ -429,14 +443,17 @@ async fn a_restored_copy_asks_again() {
 #[tokio::test]
 async fn names_and_reasons_lie_sealed_and_what_was_changed_lends_nothing() {
     let site = Site::new().await;
-    let (dataset, _) = site.lent().await;
-    let rows = "SELECT name AS text FROM sharing_dataset UNION ALL SELECT reasons FROM sharing_application";
+    let (dataset, lent) = site.lent().await;
+    let rows = "SELECT name AS text FROM sharing_dataset UNION ALL SELECT reasons FROM sharing_application \
+                UNION ALL SELECT why FROM sharing_application";
     let reader = site.spine.db.reader();
     let asked = Statement::from_string(reader.get_database_backend(), rows);
     let found = reader.query_all_raw(asked).await.unwrap();
     let found: Vec<String> = found.iter().map(|row| row.try_get("", "text").unwrap()).collect();
-    assert_eq!(found.len(), 2);
-    assert!(found.iter().all(|text| !text.contains("Quixotic") && !text.contains("ethics")), "{found:?}");
+    assert_eq!(found.len(), 3);
+    assert!(found.iter().all(|text| !text.contains("uixotic") && !text.contains("ethics")), "{found:?}");
+    let why = site.sharing.application(&lent.id).await.unwrap().why.unwrap();
+    assert_eq!(why.reveal(), "a quixotic study");
     let spoil = "UPDATE sharing_dataset SET terms = 'DUO:0000004 DUO:0000042'";
     site.spine.db.reader().execute_unprepared(spoil).await.unwrap();
     assert_eq!(site.sharing.dataset(&dataset.id).await.unwrap().terms, None);

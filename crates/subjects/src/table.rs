@@ -24,14 +24,23 @@ pub const MIGRATIONS: &[Migration] = &[
 ];
 
 /// The steps to today's tables of the identity map, which is a file of its own.
-pub(crate) const OF_THE_MAP: &[Migration] = &[Migration {
-    step: "subjects-map-1",
-    sql: &[
-        "CREATE TABLE subjects_identity (subject TEXT NOT NULL, number INTEGER NOT NULL, project TEXT NOT NULL, \
-         position BIGINT NOT NULL, lookup {bytes}, sealed {bytes} NOT NULL, PRIMARY KEY (subject, number))",
-        "CREATE UNIQUE INDEX subjects_identity_lookup ON subjects_identity (lookup)",
-    ],
-}];
+pub(crate) const OF_THE_MAP: &[Migration] = &[
+    Migration {
+        step: "subjects-map-1",
+        sql: &[
+            "CREATE TABLE subjects_identity (subject TEXT NOT NULL, number INTEGER NOT NULL, project TEXT NOT NULL, \
+             position BIGINT NOT NULL, lookup {bytes}, sealed {bytes} NOT NULL, PRIMARY KEY (subject, number))",
+            "CREATE UNIQUE INDEX subjects_identity_lookup ON subjects_identity (lookup)",
+        ],
+    },
+    Migration {
+        step: "subjects-map-2",
+        sql: &[
+            "ALTER TABLE subjects_identity ADD COLUMN code {bytes}",
+            "CREATE INDEX subjects_identity_code ON subjects_identity (code)",
+        ],
+    },
+];
 
 db::entity!(
     /// How far the map was written, as the metadata database knows.
@@ -56,6 +65,8 @@ db::entity!(
     /// Of a record number: where it is found.
     pub lookup: Option<Vec<u8>>,
     pub sealed: Vec<u8>,
+    /// Of what a sheet may call a patient by: the same without an issuer, so that the door knows it.
+    pub code: Option<Vec<u8>>,
 });
 
 db::entity!(statement, "subjects_statement", {

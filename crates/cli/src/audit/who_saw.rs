@@ -36,7 +36,8 @@ impl WhoSaw {
             tell(app.console, &seen)?;
         }
         if seen.broken {
-            return Err(Failure::from(Error::Incomplete).with_findings(seen.why_not.into_iter().collect()));
+            let broken = Failure::from(Error::Incomplete).with_findings(seen.why_not.into_iter().collect());
+            return Err(app.after_answer(broken));
         }
         Ok(())
     }

@@ -273,6 +273,10 @@ impl Host for Site {
         Ok(Diagnosis { findings: vec![finding("bwa", crate::host::State::Missing)] })
     }
 
+    fn hosts(&self, _: &Path) -> Vec<String> {
+        Vec::new()
+    }
+
     fn demo(&self, _: &DemoArgs, console: &mut Console) -> anyhow::Result<()> {
         console.line("story")?;
         let problem = api::Problem {

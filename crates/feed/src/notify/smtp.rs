@@ -7,6 +7,7 @@ use base::Sensitive;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use outbound::Place;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
@@ -182,6 +183,10 @@ impl Relay {
 
 fn login(mail: &Mail) -> Result<Option<Login>, String> {
     let (Some(user), Some(file)) = (&mail.user, &mail.password_file) else { return Ok(None) };
+    let about = std::fs::metadata(file).map_err(|e| format!("its password: {e}"))?;
+    if !about.is_file() || about.mode() & 0o077 != 0 {
+        return Err("others can read or write its password: `chmod 600` the file".to_owned());
+    }
     let text = std::fs::read_to_string(file).map_err(|e| format!("its password: {e}"))?;
     let password = text.lines().next().unwrap_or_default().to_owned();
     if password.is_empty() || password.contains('\0') || user.contains('\0') {

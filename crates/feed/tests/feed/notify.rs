@@ -11,6 +11,7 @@ use feed::notify::settings::Address;
 use feed::notify::{Destination, Mail, Sender, Status, Word};
 use feed::{Error, Notifications};
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -163,6 +164,16 @@ async fn a_burst_is_one_mail_of_ids_under_tls_with_a_login() {
     let trail = Trail::new(3).await;
     let password = trail.folder.path().join("password");
     std::fs::write(&password, "t0p-s3cret\n").unwrap();
+    let mode = |mode| std::fs::set_permissions(&password, PermissionsExt::from_mode(mode)).unwrap();
+    mode(0o640);
+    let open = Mail {
+        user: Some("site".into()),
+        password_file: Some(password.clone()),
+        ..mail("smtp+tls://127.0.0.1:9".into())
+    };
+    let open = Mail { pin: Some(Identity::KNOWN.pin()), ..open };
+    assert!(trail.told(Some(&open), &[team()]).is_err(), "others can read it");
+    mode(0o600);
     let project = ProjectId::mint(&SystemEntropy);
     // What was recorded before a destination is there is not told.
     trail.support(&project).await;

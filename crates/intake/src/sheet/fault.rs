@@ -97,6 +97,11 @@ pub enum SheetProblem {
     /// A subject's id that the identity map of the project does not have.
     #[error("it begins with `sub_`, and the identity map of this project has no such subject")]
     NotMinted,
+    /// Somebody whom the identity map of the project knows by this.
+    #[error(
+        "the identity map of this project knows somebody by it; use the clean sheet that `intake split` wrote"
+    )]
+    InMap,
     /// There are more faults than are told.
     #[error("{count} more faults are not listed")]
     More {

@@ -59,6 +59,25 @@ async fn an_id_comes_in_only_if_the_map_of_its_project_minted_it() {
     assert_eq!(site.put(&of(subject.as_str())).await.unwrap().len(), 1);
 }
 
+/// Somebody would come in a second time, as somebody else of whom nothing was said.
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_map_knows_comes_in_under_their_id_alone() {
+    let site = Site::new().await;
+    let subject = minted(&site, &site.members).await;
+    for patient in ["QX-4471", "qx-4471"] {
+        let error = site.begin(&of(patient)).await.map(drop).unwrap_err();
+        assert_eq!(error.code(), "INTAKE-001");
+        let told = error.to_string();
+        assert!(told.contains("row 1, column `patient`") && told.contains("intake split"), "{told}");
+        assert!(!told.contains(patient) && !told.contains(subject.as_str()), "{told}");
+    }
+    // A code of nobody, and what another project's map knows.
+    site.begin(&of("C-1")).await.unwrap();
+    let other = Site::new().await;
+    minted(&other, &other.spine.project(base::Class::Research).await).await;
+    other.begin(&of("QX-4471")).await.map(drop).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_withdraws_while_their_files_come_in_stays_out() {
     let site = Site::new().await;

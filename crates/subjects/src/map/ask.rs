@@ -38,6 +38,18 @@ impl Map {
         Ok(theirs.one(self.own.reader()).await?.is_some() && self.lives(subject).await?)
     }
 
+    /// Whether the map of a project knows somebody by this number or code, whoever issued it. For the door, as above.
+    pub async fn knows(&self, project: &ProjectId, code: &str) -> Result<bool, Error> {
+        let code = self.found_by.code(project, &plain(code));
+        let rows = identity::Entity::find().filter(identity::Column::Code.eq(code)).all(self.own.reader());
+        for row in rows.await? {
+            if self.lives(&row.subject.parse().map_err(|_| Error::Entry)?).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether a subject has a key: not one that was erased, whose rows go a moment later, nor one who never came to be.
     async fn lives(&self, subject: &SubjectId) -> Result<bool, Error> {
         let one = BTreeSet::from([subject.clone()]);

@@ -7,7 +7,7 @@ use access::Permit;
 use access::thing::Project;
 use access::verb::Split;
 use audit::What;
-use base::{Id, Sensitive, SubjectId};
+use base::{Id, ProjectId, Sensitive, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::OnConflict;
@@ -199,6 +199,7 @@ impl Map {
                 position: Set(0),
                 lookup: Set(own),
                 sealed: Set(sealed),
+                code: Set(self.code_of(permit.in_project()?, kept)),
             });
             learned.changed.insert(subject.clone());
         }
@@ -206,6 +207,12 @@ impl Map {
         learned.subjects.push(subject);
         learned.samples.push(news.samples);
         Ok(())
+    }
+
+    /// Where the door finds what a sheet may call a patient by.
+    fn code_of(&self, project: &ProjectId, kept: &Kept) -> Option<Vec<u8>> {
+        let called = [NUMBER, LABEL].contains(&kept.kind.as_str());
+        called.then(|| self.found_by.code(project, &plain(&kept.value)))
     }
 
     async fn known(
