@@ -245,10 +245,15 @@ fn terms_together_and_lists_of_others() {
     let answer = ["application", "approve", &two.home, &first, "--reason", "committee"];
     let left = site.json("steward", &["application", "show", &two.home, &first]);
     assert_eq!(left["reasons"].as_array().unwrap().len(), 1, "research that states no subject: {left}");
+    assert_eq!(left["reason"], "a second cohort");
     assert!(left["use"].as_array().unwrap().contains(&"research".into()), "{left}");
     let seen = site.json("researcher", &["application", "show", &two.workspace, &first]);
-    assert_eq!(seen.get("reasons"), None, "what is left to the home's steward is theirs");
-    site.json("steward", &answer);
+    let theirs = ["reasons", "reason"].map(|field| seen.get(field));
+    assert_eq!(theirs, [None, None], "what is left to the home's steward, and said to them, is theirs");
+    two.refused("steward", &answer, "CLI-001", "give `--yes`");
+    let one = site.run("steward", &[&answer[..], &["--json"]].concat());
+    assert!(serde_json::from_str::<Value>(&one.out).is_ok(), "one document: {}", one.out);
+    site.json("steward", &[&answer[..], &["--yes"]].concat());
     let words = two.apply(&origins);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     two.refused("researcher", &words, "SHARING-004", &health);
