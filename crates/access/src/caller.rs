@@ -4,7 +4,7 @@ use crate::service::Service;
 use crate::signed::SignedIn;
 use crate::{Error, Place, Proof};
 use audit::{Actor, Event, What};
-use base::{ProjectId, RequestId, UserId};
+use base::{ProjectId, RequestId, SiteId, UserId};
 use policy::Network;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -58,6 +58,13 @@ impl Caller {
         let (actor, network, bound, acting) = (Actor::User(user), Network::default(), true, None);
         let acts = Mutex::default();
         Self { inner: Arc::new(Inner { actor, request, network, signed, bound, acting, acts }) }
+    }
+
+    /// The site itself, in work that nobody asked for.
+    pub(crate) fn of_site(site: SiteId, request: RequestId) -> Self {
+        let (actor, network, bound) = (Actor::Site(site), Network::Local, false);
+        let acts = Mutex::default();
+        Self { inner: Arc::new(Inner { actor, request, network, signed: None, bound, acting: None, acts }) }
     }
 
     /// A service account that acts for somebody.

@@ -386,7 +386,7 @@ impl Access {
         Ok(())
     }
 
-    async fn record<T: Thing>(
+    pub(crate) async fn record<T: Thing>(
         &self,
         caller: &Caller,
         ask: &Ask<T>,
@@ -489,11 +489,11 @@ impl Access {
 }
 
 /// What decided, for the record.
-struct By {
-    allowed: bool,
-    policies: Vec<String>,
+pub(crate) struct By {
+    pub allowed: bool,
+    pub policies: Vec<String>,
     /// The digest of the set.
-    set: base::Sha256,
+    pub set: base::Sha256,
 }
 
 #[derive(Debug, Default)]

@@ -45,6 +45,7 @@ pub mod naming;
 pub mod network;
 pub mod oidc;
 pub mod outcome;
+mod own;
 pub mod passkey;
 pub mod passport;
 pub mod password;

@@ -28,6 +28,8 @@ pub mod verb {
     pub trait Seals: Verb {}
     /// Verbs under which the identity map is read.
     pub trait Knows: Verb {}
+    /// Verbs under which the words of a project are read: labels, names, what runs said.
+    pub trait Sees: Verb {}
 
     macro_rules! verbs {
         ($($(#[$doc:meta])* $name:ident = $text:literal $(: $role:ident)*;)*) => {$(
@@ -41,7 +43,9 @@ pub mod verb {
 
     verbs! {
         /// See metadata: ids, labels, states.
-        View = "view";
+        View = "view": Sees;
+        /// Look for identifiers in the words of a project, with nobody to show them to: the site's own.
+        Discover = "discover": Sees;
         /// Open content to show what was asked for; the content stays inside.
         Read = "read": Opens;
         /// Re-address content to a recipient: it leaves.
@@ -105,7 +109,8 @@ pub mod thing {
 }
 
 /// The right to do one thing, for a while, to certain things. Made by
-/// [`Access::decide`](crate::Access::decide) alone.
+/// [`Access::decide`](crate::Access::decide), and of the site's own by
+/// [`Access::discover_by_itself`](crate::Access::discover_by_itself).
 ///
 /// INVARIANT (no-permit-without-record): the only constructor is private to this room and is
 /// called after the decision's event is durable.

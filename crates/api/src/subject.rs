@@ -128,6 +128,19 @@ pub struct Discovered {
     pub looked: u64,
     /// What was found, by thing.
     pub findings: Vec<DiscoveredAt>,
+    /// When the site looked by itself last, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_itself: Option<DiscoveredByItself>,
+}
+
+/// What the site found by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DiscoveredByItself {
+    /// When it looked.
+    #[schemars(with = "Moment")]
+    pub at: Timestamp,
+    /// How many words looked like identifiers.
+    pub found: u64,
 }
 
 /// A word that looks like an identifier. The word itself is not told.

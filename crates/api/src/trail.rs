@@ -126,6 +126,7 @@ pub const UNASKED: &[&str] = &[
     "stream-lags",
     "stream-caught-up",
     "grant-lapsed",
+    "identifiers-found",
     "policy-checked",
     "policy-disagreed",
     "room-low",

@@ -447,6 +447,22 @@ pub enum What {
         /// The number of the sealing that the restore made, on a branch of its own: no file of another counts.
         sealing: u64,
     },
+    /// The site looked through the words that it stores of a project, by itself, and found other ones than last time that
+    /// look like identifiers. No word is here.
+    IdentifiersFound {
+        /// In the project's own words.
+        words: u64,
+        /// In labels of subjects and samples.
+        labels: u64,
+        /// In names of files.
+        files: u64,
+        /// In forms of consents.
+        consents: u64,
+        /// In what runs were given, and said.
+        runs: u64,
+        /// In headers of results.
+        headers: u64,
+    },
     /// Objects and things belong together: this is how a subject's or sample's chain leads to
     /// its objects.
     Linked {},

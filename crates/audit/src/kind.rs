@@ -60,6 +60,7 @@ impl What {
             Self::BackupKeysDestroyed { .. } => "backup-keys-destroyed",
             Self::SiteRestored { .. } => "site-restored",
             Self::AdministratorMade {} => "administrator-made",
+            Self::IdentifiersFound { .. } => "identifiers-found",
             Self::Linked {} => "linked",
             Self::JobStarted { .. } => "job-started",
             Self::JobEnded { .. } => "job-ended",

@@ -142,6 +142,11 @@ fn all() -> Vec<Event> {
         Event::new(site.clone(), What::BackupKeysDestroyed { epochs: vec![1, 2] }),
         Event::new(site.clone(), restored),
         Event::new(site.clone(), What::AdministratorMade {}),
+        Event::new(
+            site.clone(),
+            What::IdentifiersFound { words: 1, labels: 2, files: 3, consents: 4, runs: 5, headers: 6 },
+        )
+        .in_project(Some(ProjectId::mint(&SystemEntropy))),
         asked(person(), What::Linked {}),
         asked(person(), What::JobStarted { closures: vec![Blake3([2; 32])] }),
         asked(person(), ended),

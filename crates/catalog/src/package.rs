@@ -6,7 +6,7 @@ use crate::table::{package, package_file, readset, sample, subject};
 use crate::{Catalog, Error};
 use access::Permit;
 use access::thing;
-use access::verb::{Verb, View, Write};
+use access::verb::{Sees, Verb, Write};
 use base::{Id, ObjectId, PackageId, ProjectId, ReadsetId, SampleId, Sensitive, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
@@ -133,14 +133,22 @@ impl Catalog {
     }
 
     /// The names that sheets gave the files of the permit's project: package, number and name.
-    pub async fn file_names(
+    pub async fn file_names<V: Sees>(
         &self,
-        permit: &Permit<View, thing::Project>,
+        permit: &Permit<V, thing::Project>,
+    ) -> Result<Vec<(PackageId, i32, Sensitive<String>)>, Error> {
+        self.file_names_in(permit.in_project()?).await
+    }
+
+    /// Apart from the permit's kind, so that it is compiled once.
+    async fn file_names_in(
+        &self,
+        project: &ProjectId,
     ) -> Result<Vec<(PackageId, i32, Sensitive<String>)>, Error> {
         let own = Query::select()
             .column(package::Column::Id)
             .from(package::Entity)
-            .and_where(package::Column::Project.eq(permit.in_project()?.as_str()))
+            .and_where(package::Column::Project.eq(project.as_str()))
             .to_owned();
         let rows = package_file::Entity::find()
             .filter(package_file::Column::Package.in_subquery(own))

@@ -7,7 +7,7 @@ use crate::table::project;
 use crate::{Catalog, Error};
 use access::Permit;
 use access::thing;
-use access::verb::{Manage, View};
+use access::verb::{Manage, Sees, View};
 use base::{Class, Id, ProjectId, Retention};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
@@ -165,7 +165,7 @@ impl Catalog {
     }
 
     /// The permit's project.
-    pub async fn project(&self, permit: &Permit<View, thing::Project>) -> Result<Project, Error> {
+    pub async fn project<V: Sees>(&self, permit: &Permit<V, thing::Project>) -> Result<Project, Error> {
         self.project_row(permit.in_project()?).await?.ok_or(Error::NotFound)
     }
 

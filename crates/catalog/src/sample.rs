@@ -6,7 +6,7 @@ use crate::{Catalog, Error};
 use access::Permit;
 use access::thing;
 use access::thing::Thing;
-use access::verb::{Split, Verb, View};
+use access::verb::{Sees, Split, Verb, View};
 use base::{Id, ObjectId, ProjectId, ReadsetId, SampleId, Sensitive, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
@@ -94,8 +94,13 @@ impl Catalog {
     }
 
     /// The subjects of the permit's project, by label.
-    pub async fn subjects(&self, permit: &Permit<View, thing::Project>) -> Result<Vec<Subject>, Error> {
-        let of_project = subject::Column::Project.eq(permit.in_project()?.as_str());
+    pub async fn subjects<V: Sees>(&self, permit: &Permit<V, thing::Project>) -> Result<Vec<Subject>, Error> {
+        self.subjects_in(permit.in_project()?).await
+    }
+
+    /// Apart from the permit's kind, so that it is compiled once.
+    async fn subjects_in(&self, project: &ProjectId) -> Result<Vec<Subject>, Error> {
+        let of_project = subject::Column::Project.eq(project.as_str());
         let rows = subject::Entity::find().filter(of_project).all(self.db.reader()).await?;
         let words = Words::of(&self.db)?;
         let one = |row: subject::Model| {
@@ -120,8 +125,11 @@ impl Catalog {
     }
 
     /// The samples of the permit's project that have reads, by label.
-    pub async fn samples(&self, permit: &Permit<View, thing::Project>) -> Result<Vec<Sample>, Error> {
-        let project = permit.in_project()?;
+    pub async fn samples<V: Sees>(&self, permit: &Permit<V, thing::Project>) -> Result<Vec<Sample>, Error> {
+        self.samples_in(permit.in_project()?).await
+    }
+
+    async fn samples_in(&self, project: &ProjectId) -> Result<Vec<Sample>, Error> {
         let rows = sample::Entity::find()
             .filter(sample::Column::Project.eq(project.to_string()))
             .all(self.db.reader())

@@ -199,6 +199,10 @@ impl Screen {
             app.console.table(&["ABOUT", "WHAT", "LOOKS LIKE", "SHAPE", "ADVICE"], &rows)?;
         }
         app.console.say(&format!("looked at {looked} words, {count} look like identifiers"));
+        if let Some(last) = found.by_itself {
+            let (at, count) = (last.at, text::count(last.found));
+            app.console.say(&format!("the site looked by itself at {at}, and found {count}"));
+        }
         Ok(())
     }
 }

@@ -112,7 +112,9 @@ const fn class_of(what: &What) -> Class {
             class(DATASTORE, 7)
         }
         What::ObjectDamaged { .. } | What::DatabaseMoved { .. } => class(DATASTORE, 99),
-        What::ObjectWhole { .. } | What::ReplicaDiffers { .. } => class(DATASTORE, 99),
+        What::ObjectWhole { .. } | What::ReplicaDiffers { .. } | What::IdentifiersFound { .. } => {
+            class(DATASTORE, 99)
+        }
         What::PolicyProposed { .. } | What::AdministratorProposed {} | What::ConsentGiven { .. } => {
             class(ENTITY, 1)
         }
@@ -161,6 +163,7 @@ const fn severity(what: &What) -> u32 {
         | What::BreakGlassOpened { .. }
         | What::BreakGlassReviewed { justified: false, .. }
         | What::DatabaseMoved { .. }
+        | What::IdentifiersFound { .. }
         | What::WitnessSilent { .. } => 3,
         What::ObjectDamaged { .. }
         | What::CredentialSuspended {}

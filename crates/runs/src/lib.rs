@@ -9,7 +9,7 @@
 //! Invariants:
 //! * *Nothing in clear on disk*: uploads and inputs are written inside a mounted scratch only.
 //! * *No result without a receipt*: objects, lineage, receipt and state are one transaction.
-//! * *No label inside*: jobs, log lines and this room's tables hold opaque ids alone.
+//! * *No label inside*: jobs, log lines and this room's tables hold opaque ids alone; what headers say lies sealed.
 //!
 //! * [`tool`], [`recipe`]: tools with their closures, and how the shipped ones are found
 //! * [`workflow`]: the shipped workflows and their parameters
@@ -19,12 +19,14 @@
 //! * `work`: a run from its decision to its receipt; `sealed`: one workflow in one sealed job
 //! * [`progress`]: what is known of a run while it runs
 //! * [`contract`], [`quality`]: what outputs must agree on, and the figures they give
+//! * [`header`]: what headers of results say, kept to be looked through for identifiers
 //! * [`after`]: what follows a run, done by others
 //! * [`receipts`]: signed, recorded, stored
 //! * `lease`: a permit that is decided anew while work goes on
 
 pub mod after;
 pub mod contract;
+pub mod header;
 pub mod progress;
 pub mod quality;
 pub mod receipts;
@@ -46,6 +48,7 @@ mod work;
 
 pub use after::{AfterRun, Ended};
 pub use error::Error;
+pub use header::Header;
 pub use progress::{Progress, State, Task};
 pub use quality::Quality;
 pub use receipts::Receipts;

@@ -44,6 +44,9 @@ pub struct Settings {
     /// Where bodies lie, and how the site looks after them.
     #[serde(default, skip_serializing_if = "ArchiveSettings::is_usual")]
     pub archive: ArchiveSettings,
+    /// How the site looks for identifiers in what it stores.
+    #[serde(default, skip_serializing_if = "server::discovery::Settings::is_usual")]
+    pub discovery: server::discovery::Settings,
     /// How long people stay signed in.
     #[serde(default, skip_serializing_if = "access::limits::Asked::is_usual")]
     pub sessions: access::limits::Asked,
@@ -104,6 +107,7 @@ impl Settings {
             witnessing: Default::default(),
             keys,
             archive: Default::default(),
+            discovery: Default::default(),
             replica: Vec::new(),
             policy: Default::default(),
             access: Default::default(),
@@ -359,6 +363,11 @@ impl Layout {
     /// The positions up to which receivers of notifications took everything.
     pub fn notifications(&self) -> PathBuf {
         self.root.join("notifications")
+    }
+
+    /// When the site looked for identifiers in each project, and how many it found.
+    pub fn discovery(&self) -> PathBuf {
+        self.root.join("discovery.json")
     }
 
     /// The alarms that stood, one a line.

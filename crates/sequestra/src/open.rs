@@ -20,6 +20,7 @@ use keys::{Credential, Keys, Roots, Safe, SealedFile, SiteSecrets};
 use ledger::reserve::{Reserve, Reserved};
 use ledger::{Ledger, SigningKey};
 use runs::{Runs, RunsParts};
+use server::discovery::Discovery;
 use server::vigil::Room;
 use server::{Care, Parts, Places, Site};
 use sharing::Sharing;
@@ -123,6 +124,7 @@ pub async fn open(
         entropy,
         idle_minutes: settings.idle_minutes,
         care: care(&settings.archive),
+        discovery: Discovery::open(settings.discovery, &layout.discovery()),
         clock_corrected: settings.clock_corrected,
     }));
     Ok((site, attest))

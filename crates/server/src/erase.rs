@@ -46,6 +46,7 @@ pub(crate) async fn shred(
         return Err(keys::Error::Held("an object is under a legal hold").into());
     }
     let done = site.keys.shred(&permit, &tx, &cleared).await?;
+    site.runs.forget_headers(&permit, &tx, &done.objects).await?;
     let certificates = certify(&site, &permit, &tx, &done, &objects, begun).await?;
     if let Some(first) = certificates.first() {
         site.keys.note_certificate(&tx, &done, &first.id).await?;

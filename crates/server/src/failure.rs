@@ -187,6 +187,11 @@ impl<E: Fault> From<E> for Failure {
 }
 
 impl Failure {
+    /// The error's code.
+    pub(crate) fn code(&self) -> &str {
+        &self.0.code
+    }
+
     /// Adds the findings of a check that looked at everything before it refused.
     #[must_use]
     pub fn with_findings(mut self, findings: Vec<String>) -> Self {

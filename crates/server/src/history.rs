@@ -384,6 +384,10 @@ fn words(what: &What) -> String {
         What::ObjectsScrubbed { objects, bytes, damaged } => {
             format!("{objects} objects scrubbed, {bytes} bytes, {damaged} DAMAGED")
         }
+        What::IdentifiersFound { words, labels, files, consents, runs, headers } => format!(
+            "what looks like identifiers found in {words} words of the project, {labels} labels, {files} names of files, \
+             {consents} forms of consents, {runs} words of runs, {headers} words of headers"
+        ),
         What::Linked {} => "linked".into(),
         What::JobStarted { .. } | What::JobEnded { .. } => of_jobs(what),
         What::ReplicaDiffers { .. } | What::StreamLags { .. } | What::StreamCaughtUp { .. } => {

@@ -19,6 +19,7 @@
 //! * [`vigil`]: what the site looks at by itself, so that somebody hears of it
 //! * [`provider`]: asks what unseals the site again
 //! * `break_glass`, `support_session`: data that is seen by way of exception, and who hears of it
+//! * [`discovery`]: identifiers in what is stored, looked for by the site itself
 //! * `usable`: whether data may be used for what its project states
 //! * [`holds`]: whether a legal hold or a retention floor forbids an erasure
 
@@ -35,6 +36,7 @@ mod consent;
 pub mod counts;
 mod dataset;
 mod discovered;
+pub mod discovery;
 pub mod door;
 mod erase;
 mod export;

@@ -83,6 +83,7 @@ pub(crate) async fn status(
     let failed = site.alarms.failures().into_iter();
     limits.extend(failed.map(|(name, why)| format!("the alarm {name} does not reach anybody: {why}")));
     limits.extend(crate::notify::limits(&site));
+    limits.extend(crate::discovery::limits(&site));
     let streams = streams(&site);
     limits.extend(streams.iter().filter_map(behind));
     let replicas: Vec<Replica> = site.replicas.all.iter().map(|one| replica(&site, &one.borrow())).collect();

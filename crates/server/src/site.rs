@@ -76,6 +76,8 @@ pub struct Parts {
     pub idle_minutes: u64,
     /// How the site looks after its store.
     pub care: crate::Care,
+    /// How it looks for identifiers in what it stores, and what it found.
+    pub discovery: crate::discovery::Discovery,
     /// When the machine's clock was set right, as the settings say.
     pub clock_corrected: Option<Timestamp>,
 }

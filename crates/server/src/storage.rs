@@ -117,7 +117,7 @@ pub(crate) fn locks(differing: u64) -> Option<String> {
 /// anybody's request, and what is behind shows in the status.
 pub async fn care(site: Site) {
     // A large object takes the scrub long, and nothing else waits for it.
-    tokio::join!(look_after(&site), scrub(&site));
+    tokio::join!(look_after(&site), scrub(&site), crate::discovery::keep_looking(&site));
 }
 
 /// Scrubs until the site stops, unless the settings say that it does not.

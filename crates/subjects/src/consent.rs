@@ -6,7 +6,7 @@ use crate::table::statement;
 use crate::{Error, Subjects};
 use access::Permit;
 use access::thing::{Project, Subject};
-use access::verb::{Manage, View};
+use access::verb::{Manage, Sees, View};
 use audit::What;
 use base::{ConsentId, Id, ProjectId, Sha256, SubjectId, Timestamp};
 use db::sea_orm::ActiveValue::Set;
@@ -177,11 +177,16 @@ impl Subjects {
     }
 
     /// How it stands with those subjects of the permit's project of whom something was said.
-    pub async fn standings(
+    pub async fn standings<V: Sees>(
         &self,
-        permit: &Permit<View, Project>,
+        permit: &Permit<V, Project>,
     ) -> Result<BTreeMap<SubjectId, Standing>, Error> {
-        let of_project = statement::Column::Project.eq(permit.in_project()?.as_str());
+        self.standings_in(permit.in_project()?).await
+    }
+
+    /// Apart from the permit's kind, so that it is compiled once.
+    async fn standings_in(&self, project: &ProjectId) -> Result<BTreeMap<SubjectId, Standing>, Error> {
+        let of_project = statement::Column::Project.eq(project.as_str());
         let rows = statement::Entity::find().filter(of_project).order_by_asc(statement::Column::Position);
         let words = Words::of(&self.db)?;
         let mut said: BTreeMap<SubjectId, Vec<Statement>> = BTreeMap::new();

@@ -115,6 +115,7 @@ fn at_once(event: &Event) -> Option<(Word, Vec<String>)> {
         What::BreakGlassOpened { .. } => Word::BreakGlassOpened,
         What::GrantLapsed { .. } => Word::GrantLapsed,
         What::AdministratorProposed {} => Word::AdministratorProposed,
+        What::IdentifiersFound { .. } => Word::IdentifiersFound,
         What::PolicyProposed { .. } => Word::PolicyProposed,
         _ => return None,
     };

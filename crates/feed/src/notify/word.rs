@@ -60,6 +60,8 @@ words! {
     GrantLapsed = "grant-lapsed", "a role ended by itself", "member list";
     /// Somebody was proposed to administer a project that has nobody.
     AdministratorProposed = "administrator-proposed", "a proposed administrator waits for approval", "administrator list";
+    /// The site found other words than last time that look like identifiers.
+    IdentifiersFound = "identifiers-found", "stored words look like identifiers", "project screen";
     /// Policies of the site's own were proposed.
     PolicyProposed = "policy-proposed", "proposed policies wait for approval", "policy list";
 }

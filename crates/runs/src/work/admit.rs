@@ -42,6 +42,7 @@ impl Work {
             })
             .collect();
         inner.catalog.add_results(permit, &tx, &results).await?;
+        self.runs.keep_headers(&tx, &self.id, &produced.headers).await?;
         inner.receipts.issue(permit, &tx, predicate, &outputs).await?;
         run::Entity::update(self.ended_row(State::Done, account)).exec(&*tx).await?;
         permit.live()?;

@@ -2,6 +2,7 @@
 
 use super::{RunLease, Work};
 use crate::contract::{self, Counts};
+use crate::header::{self, Header};
 use crate::workflow::{GENES, GERMLINE_REFERENCE, Output, germline_outputs};
 use crate::{Error, Quality, plaintext, quality};
 use archive::{Sealed, Spec};
@@ -21,6 +22,8 @@ const LARGEST_REPORT: u64 = 64 << 20;
 pub(super) struct Produced {
     pub kinds: Vec<&'static str>,
     pub sealed: Vec<Sealed>,
+    /// What the headers of those say that have one.
+    pub headers: Vec<Header>,
     pub quality: Quality,
 }
 
@@ -91,12 +94,17 @@ impl Work {
         let declared: Vec<_> = wanted.iter().map(|output| output.declared.clone()).collect();
         let mut files = outputs::collect(&scratch.outputs(), &declared)?;
         let quality = self.hold_to_contract(&wanted, &mut files)?;
-        let mut produced = Produced { kinds: Vec::new(), sealed: Vec::new(), quality };
+        let mut produced = Produced { kinds: Vec::new(), sealed: Vec::new(), headers: Vec::new(), quality };
         for file in &mut files {
             let output = wanted.iter().find(|output| output.declared.name == file.name);
-            let kind = output.ok_or(Error::Output("it was not declared"))?.kind;
+            let Output { kind, declared } = output.ok_or(Error::Output("it was not declared"))?;
             file.file.rewind()?;
-            produced.sealed.push(self.seal(kind, &mut file.file, lease)?);
+            let header = header::read(declared.kind, &file.file)?;
+            file.file.rewind()?;
+            let sealed = self.seal(kind, &mut file.file, lease)?;
+            let of = |(form, text)| Header { object: sealed.id().clone(), form, text };
+            produced.headers.extend(header.map(of));
+            produced.sealed.push(sealed);
             produced.kinds.push(kind);
         }
         let figures = serde_json::to_vec(&produced.quality).map_err(|_| Error::Record)?;

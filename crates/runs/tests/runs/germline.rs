@@ -30,6 +30,7 @@ async fn a_sample_becomes_variants_with_a_receipt_that_verifies() {
     assert_eq!(run.exit, Some(0));
 
     figures_are_sealed(&site, &run).await;
+    headers_are_kept(&site, &run).await;
     variants_are_the_planted_ones(&site, object_of(&run, "variants")).await;
     receipts_verify(&site, &id, &run).await;
     the_record_is_whole(&site, &id);
@@ -59,6 +60,20 @@ async fn figures_are_sealed(site: &Site, run: &runs::RunView) {
     assert!(quality.q30.is_some_and(|share| share > 0.5));
     assert_eq!(quality.depth_histogram.iter().sum::<u64>(), 300_000);
     assert!(!quality.insert_sizes.is_empty() && quality.quality_by_cycle.len() > 100);
+}
+
+async fn headers_are_kept(site: &Site, run: &runs::RunView) {
+    let steward = site.members.with(Role::DataSteward);
+    let permit: Permit<View, thing::Project> =
+        site.spine.permit(steward, Action::DiscoverIdentifiers, &site.members.project).await;
+    let headers = site.runs.headers(&permit, 1).await.unwrap();
+    let of = |kind| headers.iter().find(|one| one.object == *object_of(run, kind)).unwrap().text.reveal();
+    let sample = run.sample.as_str();
+    assert!(of("alignment").lines().any(|line| line.starts_with("@RG") && line.contains(sample)));
+    let columns = of("variants").lines().last().unwrap();
+    assert!(columns.starts_with("#CHROM") && columns.ends_with(sample), "{columns}");
+    assert_eq!(headers.len(), 2);
+    assert!(site.runs.headers(&permit, 0).await.unwrap().is_empty());
 }
 
 async fn variants_are_the_planted_ones(site: &Site, id: &ObjectId) {

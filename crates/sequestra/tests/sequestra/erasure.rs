@@ -1,5 +1,6 @@
 //! Words that people typed end with the keys that sealed them; the record of what they did stays.
 
+use crate::screened::headers;
 use crate::site::{Site, copy_folder};
 use crate::story::sample_of;
 use ::keys::{Credential, Custody, Keys, Reach, Safe, SiteSecrets};
@@ -17,7 +18,7 @@ use std::sync::Arc;
 const SAID: &str = "second opinion";
 
 /// The site's secrets and its database, as whoever has passphrase and machine could open them.
-async fn opened(site: &Site) -> (SiteSecrets, Db) {
+pub async fn opened(site: &Site) -> (SiteSecrets, Db) {
     let passphrase = fs::read_to_string(site.room.join("passphrase")).unwrap();
     let safe = Safe::new(site.folder.join("keys/site.sealed"), Reach::default());
     let (_, secrets, _) = safe.unseal(&Credential::new(passphrase)).unwrap();
@@ -131,6 +132,8 @@ async fn after_shredding_words_cannot_be_read_and_everything_verifies() {
     let project = project.parse().unwrap();
     let whose = Whose { project, subject: Some(subject.parse().unwrap()) };
     assert!(matches!(keys.open(&whose, sealed).await, Ok(Words::Erased(_))));
+    keys.open_columns().await.unwrap();
+    assert!(headers(&db).await.is_empty(), "what headers of the erased said is gone as well");
     db.close().await.unwrap();
     assert!(!holds(&site.folder.join("ledger"), SAID));
 }

@@ -60,6 +60,7 @@ mod real;
 mod record;
 mod recovered;
 mod replica;
+mod screened;
 mod secrets;
 mod service;
 mod site;

@@ -41,7 +41,13 @@ impl Hook {
         Self { at, came }
     }
 
-    fn said(&self) -> String {
+    /// Where it listens.
+    pub fn at(&self) -> SocketAddr {
+        self.at
+    }
+
+    /// Everything that came.
+    pub fn said(&self) -> String {
         String::from_utf8(self.came.lock().unwrap().clone()).unwrap()
     }
 }
