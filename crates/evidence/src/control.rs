@@ -74,6 +74,7 @@ pub const CONTROLS: &[Control] = &[
     network::addresses::CONTROL,
     policies::named::CONTROL,
     support::bundle::CONTROL,
+    support::told::CONTROL,
     exceptions::let_in::CONTROL,
     exceptions::emergency::CONTROL,
     exceptions::reviewed::CONTROL,

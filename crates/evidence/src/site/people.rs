@@ -122,11 +122,16 @@ impl Site {
 
     /// A project in which analyst, exporter and steward are members; its id.
     pub fn project(&self, class: &str) -> Result<String> {
+        self.project_named(class, "Throw-away", "NONE-1")
+    }
+
+    /// The same, of a name and a consent reference without blanks.
+    pub fn project_named(&self, class: &str, name: &str, consent: &str) -> Result<String> {
         let words = format!(
-            "project create --name Throw-away --class {class} --purpose research --term DUO:0000042 \
+            "project create --name {name} --class {class} --purpose research --term DUO:0000042 \
                  --granularity genome --framework none --incidental not-reported --basis board \
                  --region EU \
-             --retention 90-days --consent NONE-1 --administrator manager"
+             --retention 90-days --consent {consent} --administrator manager"
         );
         let made = self.json(Who::Administrator, &words.split_whitespace().collect::<Vec<_>>())?;
         let id = made.get("id").and_then(Value::as_str);

@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Receiver {
     url: String,
     asked: Arc<AtomicUsize>,
+    came: Arc<Mutex<String>>,
     elsewhere: Arc<Mutex<Option<String>>>,
 }
 
@@ -25,16 +26,19 @@ impl Receiver {
         let bound = TcpListener::bind("127.0.0.1:0").and_then(|own| Ok((own.local_addr()?, own)));
         let (address, listener) = bound.map_err(loopback)?;
         let (asked, elsewhere) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(None)));
-        let (count, to) = (asked.clone(), elsewhere.clone());
+        let came = Arc::new(Mutex::new(String::new()));
+        let (count, to, kept) = (asked.clone(), elsewhere.clone(), came.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 count.fetch_add(1, Ordering::SeqCst);
                 let to: Option<String> = to.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 // A sender that breaks off is its own matter.
-                let _ = attend(stream, to.as_deref());
+                if let Ok(body) = attend(stream, to.as_deref()) {
+                    kept.lock().unwrap_or_else(PoisonError::into_inner).push_str(&body);
+                }
             }
         });
-        Ok(Self { url: format!("http://{address}"), asked, elsewhere })
+        Ok(Self { url: format!("http://{address}"), asked, came, elsewhere })
     }
 
     /// Its address.
@@ -47,13 +51,18 @@ impl Receiver {
         self.asked.load(Ordering::SeqCst)
     }
 
+    /// Everything that was sent so far.
+    pub fn came(&self) -> String {
+        self.came.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Sends everybody to this address from now on.
     pub fn redirect(&self, to: &str) {
         *self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = Some(to.to_owned());
     }
 }
 
-fn attend(mut stream: TcpStream, to: Option<&str>) -> std::io::Result<()> {
+fn attend(mut stream: TcpStream, to: Option<&str>) -> std::io::Result<String> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let (mut asked, mut length) = (String::new(), 0);
@@ -66,11 +75,13 @@ fn attend(mut stream: TcpStream, to: Option<&str>) -> std::io::Result<()> {
             length = value.parse().unwrap_or(0);
         }
     }
-    std::io::copy(&mut reader.take(length), &mut std::io::sink())?;
+    let mut body = Vec::new();
+    reader.take(length).read_to_end(&mut body)?;
     let path = asked.split(' ').nth(1).unwrap_or("/");
     let head = match to {
         Some(to) => format!("HTTP/1.1 307 Elsewhere\r\nlocation: {to}{path}\r\n"),
         None => "HTTP/1.1 200 Taken\r\n".to_owned(),
     };
-    stream.write_all(format!("{head}content-length: 0\r\nconnection: close\r\n\r\n").as_bytes())
+    stream.write_all(format!("{head}content-length: 0\r\nconnection: close\r\n\r\n").as_bytes())?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
 }

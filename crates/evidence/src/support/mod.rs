@@ -1,3 +1,4 @@
 //! Support: what helpers see, and what they never learn.
 
 pub mod bundle;
+pub mod told;
