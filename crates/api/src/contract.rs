@@ -178,6 +178,7 @@ fn of_things(route: &str) -> Option<Shape> {
         "intake split" => takes::<identity::NewSplit>().gives::<identity::SplitDone>(),
         "subject identify" => takes::<identity::WhyAsked>().gives::<identity::Identity>(),
         "subject find" => takes::<identity::WhoHas>().gives::<identity::FoundSubject>(),
+        "subject correct" => takes::<identity::Correction>().gives::<identity::Corrected>(),
         "subject report" => gives::<subject::SubjectReport>(),
         "consent list" => gives::<Vec<consent::Consented>>(),
         "consent show" => gives::<Vec<consent::ConsentStatement>>(),

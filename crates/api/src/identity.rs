@@ -79,6 +79,37 @@ pub struct WhoHas {
     pub reason: Option<String>,
 }
 
+/// `subject correct`.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Correction {
+    /// What is wrong: `person-name`, `birth-date` or `record-number`.
+    pub field: String,
+    /// The sheet's column that it came from, where names or dates came from several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// Who gave the record number; of nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// What is right.
+    pub value: String,
+    /// Why, in the person's own words. Recorded sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What was corrected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Corrected {
+    /// The subject.
+    #[schemars(with = "Of<SubjectId>")]
+    pub subject: SubjectId,
+    /// What was wrong.
+    pub field: String,
+    /// How many entries of the map said it.
+    pub entries: u64,
+}
+
 /// Which subject somebody is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FoundSubject {
@@ -122,4 +153,4 @@ macro_rules! quiet {
         }
     )*};
 }
-quiet!(NewSplit, SplitDone, WhoHas, Identity, KnownValue);
+quiet!(NewSplit, SplitDone, WhoHas, Identity, KnownValue, Correction);

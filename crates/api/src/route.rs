@@ -158,6 +158,7 @@ routes! {
     "subject report" = "GET" "/v1/subjects/{subject}/report" "view-consents";
     "subject identify" = "POST" "/v1/subjects/{subject}/identity" "re-identify";
     "subject find" = "POST" "/v1/projects/{project}/identities/find" "re-identify";
+    "subject correct" = "POST" "/v1/subjects/{subject}/identity/correct" "split-identity";
     "consent list" = "GET" "/v1/projects/{project}/consents" "view-consents";
     "consent show" = "GET" "/v1/subjects/{subject}/consents" "view-consents";
     "consent withdraw" = "POST" "/v1/subjects/{subject}/withdrawal" "withdraw-consent";

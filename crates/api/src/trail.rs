@@ -36,7 +36,7 @@ static BESIDE: &[Beside] = &[
     Beside { action: "ask-support", events: &["support-asked"] },
     Beside { action: "approve-support", events: &["support-approved", "rights-changed"] },
     Beside { action: "record-consent", events: &["consent-given", "use-reviewed"] },
-    Beside { action: "split-identity", events: &["identity-recorded"] },
+    Beside { action: "split-identity", events: &["identity-recorded", "identity-corrected"] },
     Beside { action: "approve-use", events: &["use-approved", "use-revoked"] },
     Beside { action: "publish-dataset", events: &["dataset-stands"] },
     Beside { action: "verify-dataset", events: &["object-damaged"] },

@@ -262,6 +262,11 @@ pub enum What {
     ConsentWithdrawn {},
     /// The identity map learnt something of who these subjects are. What, is in no record.
     IdentityRecorded {},
+    /// A value that the identity map had of somebody was replaced by the right one. Neither is in a record.
+    IdentityCorrected {
+        /// What kind of value: `person-name`, `birth-date`, `record-number`.
+        field: String,
+    },
     /// A steward looked at what had changed of a consent, and let the data be used as it says.
     UseReviewed {},
     /// A steward approved a use as far as its terms leave it to a person.

@@ -41,7 +41,7 @@ impl What {
             }
             Self::UseReviewed {} | Self::UseApproved { .. } | Self::UseRevoked {} => self.kind_of_use(),
             Self::DatasetStands { .. } | Self::ApplicationStands { .. } => self.kind_of_use(),
-            Self::AgreementStands { .. } => self.kind_of_use(),
+            Self::AgreementStands { .. } | Self::IdentityCorrected { .. } => self.kind_of_use(),
             Self::PolicyProposed { .. } => "policy-proposed",
             Self::PolicyWithdrawn { .. } => "policy-withdrawn",
             Self::PolicyChanged { .. } => "policy-changed",
@@ -82,6 +82,7 @@ impl What {
             Self::ConsentGiven { .. } => "consent-given",
             Self::ConsentWithdrawn {} => "consent-withdrawn",
             Self::IdentityRecorded {} => "identity-recorded",
+            Self::IdentityCorrected { .. } => "identity-corrected",
             Self::UseReviewed {} => "use-reviewed",
             Self::UseApproved { .. } => "use-approved",
             Self::UseRevoked {} => "use-revoked",

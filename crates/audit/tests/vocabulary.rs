@@ -171,6 +171,7 @@ fn all() -> Vec<Event> {
         ),
         asked(person(), What::ConsentWithdrawn {}),
         asked(person(), What::IdentityRecorded {}),
+        asked(person(), What::IdentityCorrected { field: "birth-date".into() }),
         asked(person(), What::UseReviewed {}),
         asked(person(), What::UseRevoked {}),
         asked(person(), What::DatasetStands { state: "published".into(), samples: 2, persons: 2 }),

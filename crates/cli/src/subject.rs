@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::audit::tell_accesses;
 use crate::{Failure, passphrase, text};
-use api::identity::{FoundSubject, Identity, WhoHas, WhyAsked};
+use api::identity::{Corrected, Correction, FoundSubject, Identity, WhoHas, WhyAsked};
 use api::subject::SubjectReport;
 use base::{ProjectId, SubjectId};
 use clap::{Args, Subcommand};
@@ -14,6 +14,7 @@ pub enum Subject {
     Report(Report),
     Identify(Who),
     Find(Find),
+    Correct(Correct),
 }
 
 impl Subject {
@@ -22,6 +23,7 @@ impl Subject {
             Self::Report(args) => args.run(app),
             Self::Identify(args) => args.run(app),
             Self::Find(args) => args.run(app),
+            Self::Correct(args) => args.run(app),
         }
     }
 }
@@ -145,5 +147,48 @@ impl Find {
             return app.console.json(&found);
         }
         app.console.line(&found.subject.to_string())
+    }
+}
+
+/// Correct what the identity map has of somebody: a name, a date of birth, the record number. The right value is typed, or comes
+/// by standard input: never as an argument.
+///
+/// It takes the place of what was there, which is not shown and not kept. That something was corrected, by whom and why is on
+/// record. A record number that somebody else in the project has is refused.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  sequestra subject correct sub_… --field birth-date --reason \"her letter of 3 May\" < right.txt\n\n\
+    Role: data-steward in the project."
+)]
+pub struct Correct {
+    /// The person, sub_…
+    subject: SubjectId,
+    /// What is wrong
+    #[arg(long, value_name = "FIELD", value_parser = ["person-name", "birth-date", "record-number"])]
+    field: String,
+    /// The sheet's column that it came from, where names or dates came from several
+    #[arg(long, value_name = "NAME")]
+    column: Option<String>,
+    /// Who gave the record number; needed with `record-number`
+    #[arg(long, value_name = "NAME", required_if_eq("field", "record-number"))]
+    issuer: Option<String>,
+    /// Why, in your own words; recorded sealed, so that few can read it
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl Correct {
+    fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
+        let value = passphrase::prompt_or_line(app, "Right value: ")?.trim().to_owned();
+        let Self { subject, field, column, issuer, reason } = self;
+        let body = Correction { field, column, issuer, value, reason };
+        let subject = subject.to_string();
+        let done: Corrected = app.client()?.post("subject correct", &[&subject], &body)?.json()?;
+        if app.console.is_json() {
+            return app.console.json(&done);
+        }
+        let Corrected { subject, field, entries } = done;
+        app.console.say(&format!("{field} of {subject} corrected, in {entries} of the map's entries"));
+        Ok(())
     }
 }

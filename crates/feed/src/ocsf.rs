@@ -119,6 +119,7 @@ const fn class_of(what: &What) -> Class {
             class(ENTITY, 1)
         }
         What::IdentityRecorded {} => class(ENTITY, 1),
+        What::IdentityCorrected { .. } => class(ENTITY, 3),
         What::DatasetStands { .. } | What::ApplicationStands { .. } | What::AgreementStands { .. } => {
             class(ENTITY, 3)
         }

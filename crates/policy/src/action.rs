@@ -119,7 +119,7 @@ actions! {
     AnswerApplication = "answer-application", Project Changes;
     /// Brings reads and their sheet in through the controlled door.
     Ingest = "ingest", Project Changes + data;
-    /// Takes who people are out of a sheet and keeps it in the identity map.
+    /// Takes who people are out of a sheet and keeps it in the identity map, or corrects it there. A correction asks for a reason.
     SplitIdentity = "split-identity", Project Changes;
     /// Says who a subject is, or which subject somebody is. Asks for a reason.
     ReIdentify = "re-identify", Project Shows;

@@ -394,6 +394,7 @@ fn words(what: &What) -> String {
             of_copies(what)
         }
         What::ConsentGiven { .. } | What::ConsentWithdrawn {} | What::IdentityRecorded {} => of_uses(what),
+        What::IdentityCorrected { .. } => of_uses(what),
         What::UseReviewed {} | What::UseApproved { .. } | What::UseRevoked {} => of_uses(what),
         What::DatasetStands { .. } | What::ApplicationStands { .. } => of_sharing(what),
         What::AgreementStands { .. } => of_sharing(what),
@@ -496,6 +497,7 @@ fn of_uses(what: &What) -> String {
             "approvals of the use REVOKED: what terms leave to a person is open again".into()
         }
         What::IdentityRecorded {} => "who this is was put into the identity map, or compared with it".into(),
+        What::IdentityCorrected { field } => format!("who this is was corrected: {field}"),
         What::UseReviewed {} => "changed consent reviewed: used as it says now".into(),
         other => other.kind().to_owned(),
     }

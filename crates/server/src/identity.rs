@@ -7,17 +7,23 @@ use crate::{Failure, Site};
 use access::thing::{Project, Subject};
 use access::verb::{Identify, Split};
 use access::{Action, Ask, Permit};
-use api::identity::{FoundSubject, Identity, KnownValue, NewSplit, SplitColumn, SplitDone, WhoHas, WhyAsked};
+use api::identity::{
+    Corrected, Correction, FoundSubject, Identity, KnownValue, NewSplit, SplitColumn, SplitDone, WhoHas,
+    WhyAsked,
+};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use base::{ProjectId, Sensitive, SubjectId};
 use db::Tx;
 use intake::split::{self, Day, Heading};
-use subjects::map::Learned;
+use subjects::map::{BIRTH, Field, Learned, NAME, NUMBER};
 
 /// Most bytes of an issuer's name.
 const LONGEST_ISSUER: usize = 64;
+
+/// Most bytes of what a correction puts into the map.
+const LONGEST_VALUE: usize = 500;
 
 /// The steps stand in the specification, "How an entry comes about".
 pub(crate) async fn split(
@@ -118,6 +124,60 @@ pub(crate) async fn find(
     let ask = Ask::<Subject>::new(Action::ReIdentify, [subject.clone()]).because(reason);
     let _: Permit<Identify, Subject> = site.access.decide(&caller, ask).await?;
     Ok(Answer(FoundSubject { subject }))
+}
+
+/// Whoever corrects is not told what was there: the answer is the same whatever that is.
+pub(crate) async fn correct(
+    State(site): State<Site>,
+    Signed(caller): Signed,
+    Path(subject): Path<String>,
+    Json(body): Json<Correction>,
+) -> Result<Answer<Corrected>, Failure> {
+    let subject: SubjectId = id(&subject)?;
+    let Correction { field, column, issuer, value, reason } = body;
+    let ask = Ask::<Subject>::new(Action::SplitIdentity, [subject.clone()]);
+    let ask = ask.because(reason.map(Sensitive::new));
+    let permit: Permit<Split, Subject> = site.access.decide(&caller, ask).await?;
+    let field = field_of(&field, column, issuer)?;
+    let value = right(&field, value)?;
+    let tx = site.begin(&permit).await?;
+    let wrong = site.map.find_wrong(&permit, &tx, &field, &value).await?;
+    let entries = wrong.entries() as u64;
+    site.map.correct(&permit, &tx, wrong).await?;
+    let committed = tx.commit().await;
+    // The map has it, whatever became of the note of how far it is.
+    site.map.forget_replaced().await?;
+    committed?;
+    Ok(Answer(Corrected { subject, field: field.kind().to_owned(), entries }))
+}
+
+/// What a correction is of.
+fn field_of(word: &str, column: Option<String>, issuer: Option<String>) -> Result<Field, Failure> {
+    let column = column.map(Sensitive::new);
+    match (word, column, issuer) {
+        (NAME, column, None) => Ok(Field::Name(column)),
+        (BIRTH, column, None) => Ok(Field::Birth(column)),
+        (NUMBER, None, Some(issuer)) => Ok(Field::Number(issuer_of(issuer)?)),
+        _ => {
+            let why = format!("it is `{NAME}` or `{BIRTH}`, or `{NUMBER}` with its issuer and no column");
+            Err(Error::Value { field: "field", why, how: None }.into())
+        }
+    }
+}
+
+/// What a correction puts there.
+fn right(field: &Field, value: String) -> Result<Sensitive<String>, Failure> {
+    let value = value.trim().to_owned();
+    let short = (1..=LONGEST_VALUE).contains(&value.len()) && !value.chars().any(char::is_control);
+    if !short {
+        let why = format!("it is 1 to {LONGEST_VALUE} bytes of text, on one line");
+        return Err(Error::Value { field: "right value", why, how: None }.into());
+    }
+    if matches!(field, Field::Birth(_)) && Day::read(&value).is_none() {
+        let why = "it is no day that can be read, as 1931-05-03".to_owned();
+        return Err(Error::Value { field: "right value", why, how: None }.into());
+    }
+    Ok(Sensitive::new(value))
 }
 
 /// Everything that was found goes to the person, each on its own; the record has the code alone.

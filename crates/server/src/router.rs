@@ -169,6 +169,7 @@ impl Handlers {
         self.set("intake split", identity::split);
         self.set("subject identify", identity::identify);
         self.set("subject find", identity::find);
+        self.set("subject correct", identity::correct);
     }
 
     /// What people agreed to, what data may be used for, and who saw it.

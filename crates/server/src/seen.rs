@@ -31,7 +31,8 @@ const fn did(action: Action) -> &'static str {
         Action::DownloadObject => "had released",
         Action::VerifyDataset => "compared, with what its generator said, reads of",
         Action::SearchAudit | Action::SearchAuditSite => "looked up who did what with",
-        Action::SplitIdentity => "took out of a sheet who is behind",
+        // Of a sheet, the decision is about the project, and `identity-recorded` tells it.
+        Action::SplitIdentity => "corrected who is behind",
         Action::ReIdentify => "asked who is behind",
         Action::ViewConsents => "saw the consent of",
         Action::RecordConsent => "recorded a consent or a review of",
@@ -202,7 +203,8 @@ impl Told<'_> {
                 let action = Action::SplitIdentity;
                 let request = event.request.as_ref().map(ToString::to_string).unwrap_or_default();
                 self.split.insert(request, self.acts.len());
-                let mut act = self.begun(recorded, action.as_str(), did(action), true, &[]);
+                let words = "took out of a sheet who is behind";
+                let mut act = self.begun(recorded, action.as_str(), words, true, &[]);
                 act.things = event.about.iter().filter(|id| self.chains.contains(*id)).cloned().collect();
                 act.positions.push(*position);
                 self.acts.push(act);

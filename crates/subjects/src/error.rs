@@ -54,6 +54,12 @@ pub enum Error {
         /// Why.
         why: &'static str,
     },
+    /// The map has no such value of somebody.
+    #[error("the identity map has no such value of this subject")]
+    NothingToCorrect,
+    /// Somebody else has the number.
+    #[error("another subject of the project has this record number")]
+    NumberTaken,
     /// A value of the map is not readable.
     #[error("an entry of the identity map is not readable")]
     Entry,
@@ -83,13 +89,14 @@ impl From<db::sea_orm::DbErr> for Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotFound => Kind::NotFound,
+            Self::NotFound | Self::NothingToCorrect => Kind::NotFound,
             Self::Invalid { .. } => Kind::Invalid,
             Self::Withdrawn
             | Self::NothingToReview
             | Self::NothingToApprove
             | Self::NothingToRevoke
             | Self::Ambiguous { .. }
+            | Self::NumberTaken
             | Self::OtherReasons => Kind::Conflict,
             Self::Record | Self::Entry | Self::MapMissing | Self::MapOlder { .. } => Kind::Integrity,
             Self::Keys(e) => e.kind(),
@@ -114,6 +121,8 @@ impl Fault for Error {
             Self::Entry => "SUBJECTS-011",
             Self::Keys(e) => e.code(),
             Self::NothingToRevoke => "SUBJECTS-012",
+            Self::NothingToCorrect => "SUBJECTS-013",
+            Self::NumberTaken => "SUBJECTS-014",
             Self::Access(e) => e.code(),
             Self::Audit(e) => e.code(),
             Self::Db(e) => e.code(),
@@ -135,6 +144,14 @@ impl Fault for Error {
             Self::Ambiguous { .. } => {
                 Some("nothing was stored; make it clear in the sheet who this is, and split it again".into())
             }
+            Self::NothingToCorrect => {
+                Some("nothing was changed; an honest broker sees what the map has: `subject identify`".into())
+            }
+            Self::NumberTaken => Some(
+                "nothing was changed; an honest broker finds out who that is: `subject find`. Two numbers of one person are \
+                 two subjects, and nothing joins them"
+                    .into(),
+            ),
             Self::Entry => Some("restore the site from a backup".into()),
             Self::Keys(e) => e.hint(),
             Self::Record => {

@@ -9,7 +9,7 @@ use base::{Class, Fault, Kind, Role, Sensitive, SubjectId};
 use db::sea_orm::{ConnectionTrait, Statement};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use subjects::map::{BIRTH, NAME, NUMBER, SAMPLE};
+use subjects::map::{BIRTH, Field, LABEL, NAME, NUMBER, SAMPLE};
 use subjects::{Error, Fact, Learned, Map, Person};
 use testkit::{Members, Spine};
 
@@ -83,10 +83,38 @@ impl Site {
         self.map().find(&permit, issuer, &Sensitive::new(number.to_owned())).await
     }
 
+    async fn correct(&self, subject: &SubjectId, field: &Field, right: &str) -> Result<usize, Error> {
+        let steward = self.members.with(Role::DataSteward);
+        let ask = Ask::<Subject>::new(Action::SplitIdentity, [subject.clone()]);
+        let ask = ask.because(Some(Sensitive::new("a letter".to_owned())));
+        let permit: Permit<Split, Subject> = self.spine.access.decide(steward, ask).await.unwrap();
+        let tx = self.spine.db.begin(permit.decision()).await.unwrap();
+        let right = Sensitive::new(right.to_owned());
+        let wrong = self.map().find_wrong(&permit, &tx, field, &right).await?;
+        let entries = wrong.entries();
+        self.map().correct(&permit, &tx, wrong).await?;
+        tx.commit().await.unwrap();
+        self.map().forget_replaced().await.unwrap();
+        Ok(entries)
+    }
+
+    fn events(&self) -> impl Iterator<Item = audit::Event> {
+        let ledger = self.spine.audit.ledger();
+        (0..ledger.size()).map(|at| self.spine.audit.recorded(at).unwrap().event)
+    }
+
+    /// What was corrected, and of whom, by the record.
+    fn corrected(&self) -> Vec<(String, Vec<String>)> {
+        let ours = self.events().filter_map(|event| match event.what {
+            What::IdentityCorrected { field } => Some((field, event.about.into_iter().collect())),
+            _ => None,
+        });
+        ours.collect()
+    }
+
     /// How often somebody was put into the map, by the record.
     fn recorded(&self) -> Vec<Vec<String>> {
-        let ledger = self.spine.audit.ledger();
-        let events = (0..ledger.size()).map(|at| self.spine.audit.recorded(at).unwrap().event);
+        let events = self.events();
         let ours = events.filter(|event| matches!(event.what, What::IdentityRecorded {}));
         ours.map(|event| event.about.into_iter().collect()).collect()
     }
@@ -254,6 +282,99 @@ async fn what_was_erased_goes_and_its_number_is_free() {
     site.execute(&format!("DELETE FROM keys_key WHERE scope = '{}'", again[0])).await;
     site.again().await.unwrap();
     assert!(!site.map().has(&site.members.project, &again[0]).await.unwrap());
+    site.close().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_put_right_and_what_was_there_is_gone() {
+    let mut site = Site::new().await;
+    let both =
+        person(1, NUMBER_OF_HERS, &[(LABEL, "qx-4471"), (NAME, "Zorbina Quibbelton"), (BIRTH, "1931-05-04")]);
+    let (subjects, _) = site.split(&[both, person(2, "QX-2", &[(NAME, "Yorick Nobody")])]).await.unwrap();
+    let [hers, other] = subjects.as_slice() else { panic!() };
+    let (before, others) = (site.sealed().await, site.who(other).await.unwrap());
+    let name = Field::Name(None);
+    assert_eq!(site.correct(hers, &name, NAME_OF_HERS).await.unwrap(), 1);
+    assert_eq!(site.correct(hers, &Field::Birth(None), "1931-05-03").await.unwrap(), 1);
+    // The sender's code is the number too: wherever it stands.
+    let number = Field::Number("ward".to_owned());
+    assert_eq!(site.correct(hers, &number, "QX-4472").await.unwrap(), 2);
+    let right = [(BIRTH, "1931-05-03"), (LABEL, "QX-4472"), (NAME, NAME_OF_HERS), (NUMBER, "QX-4472")];
+    let right: Vec<_> = right.map(|(kind, value)| (kind.to_owned(), value.to_owned())).into();
+    assert_eq!(site.who(hers).await.unwrap(), right);
+    assert_eq!(site.who(other).await.unwrap(), others);
+    assert_eq!(site.find("ward", "qx-4472").await.unwrap(), *hers);
+    assert!(matches!(site.find("ward", NUMBER_OF_HERS).await, Err(Error::NotFound)));
+    // Each value of hers is another one now, and none is there twice.
+    let after = site.sealed().await;
+    let same = before.iter().filter(|value| after.contains(value)).count();
+    assert_eq!((after.len(), same), (before.len(), before.len() - 4));
+    let about = vec![hers.to_string()];
+    let kinds = [NAME, BIRTH, NUMBER].map(|kind| (kind.to_owned(), about.clone()));
+    assert_eq!(site.corrected(), kinds);
+    // A sheet is compared with what is right now; the map is as new as the site says.
+    let sheet = person(1, "QX-4472", &[(NAME, NAME_OF_HERS), (BIRTH, "1931-05-03")]);
+    assert_eq!(site.split(&[sheet]).await.unwrap().0, subjects[..1]);
+    site.again().await.unwrap();
+    assert_eq!(site.who(hers).await.unwrap(), right);
+    site.close().await;
+}
+
+#[tokio::test]
+async fn a_correction_makes_no_two_people_one_and_guesses_nothing() {
+    let site = Site::new().await;
+    let two = [("given", "Zorbina"), ("family", "Quibbleton")].map(|(column, name)| Fact {
+        kind: NAME,
+        column: Sensitive::new(column.to_owned()),
+        value: Sensitive::new(name.to_owned()),
+    });
+    let mut her = person(1, NUMBER_OF_HERS, &[]);
+    her.facts.extend(two);
+    let (subjects, _) = site.split(&[her, person(2, "QX-2", &[])]).await.unwrap();
+    let before = site.sealed().await;
+    let number = |issuer: &str| Field::Number(issuer.to_owned());
+    for (field, right, code) in [
+        (number("ward"), "qx-2 ", "SUBJECTS-014"),
+        (number("clinic"), "QX-3", "SUBJECTS-002"),
+        (Field::Name(None), "Zorbine", "SUBJECTS-002"),
+        (Field::Name(Some(Sensitive::new("surname".to_owned()))), "Zorbine", "SUBJECTS-013"),
+        (Field::Birth(None), "1931-05-03", "SUBJECTS-013"),
+    ] {
+        let error = site.correct(&subjects[0], &field, right).await.unwrap_err();
+        assert_eq!(error.code(), code);
+        let told = format!("{error} {:?}", error.hint());
+        assert!(!told.contains(&subjects[1].to_string()) && !told.to_lowercase().contains("qx-"), "{told}");
+    }
+    assert_eq!((site.sealed().await, site.corrected().len()), (before, 0));
+    let given = Field::Name(Some(Sensitive::new("given".to_owned())));
+    assert_eq!(site.correct(&subjects[0], &given, "Zorbine").await.unwrap(), 1);
+    // Her own number, in another spelling, is nobody else's.
+    assert_eq!(site.correct(&subjects[0], &number("ward"), "qx-4471").await.unwrap(), 1);
+    // Whoever was erased meanwhile has no number any more.
+    site.execute(&format!("DELETE FROM keys_key WHERE scope = '{}'", subjects[1])).await;
+    assert_eq!(site.correct(&subjects[0], &number("ward"), "QX-2").await.unwrap(), 1, "the number is free");
+    assert_eq!(site.find("ward", "QX-2").await.unwrap(), subjects[0]);
+    site.close().await;
+}
+
+/// The map committed and the metadata database did not: it is corrected, and the map is no older than the site says.
+#[tokio::test]
+async fn a_correction_that_stopped_half_way_holds() {
+    let mut site = Site::new().await;
+    let (subjects, _) = site.split(&[her()]).await.unwrap();
+    let steward = site.members.with(Role::DataSteward);
+    let ask = Ask::<Subject>::new(Action::SplitIdentity, [subjects[0].clone()]);
+    let ask = ask.because(Some(Sensitive::new("a letter".to_owned())));
+    let permit: Permit<Split, Subject> = site.spine.access.decide(steward, ask).await.unwrap();
+    let tx = site.spine.db.begin(permit.decision()).await.unwrap();
+    let right = Sensitive::new("Zorbine Quibbleton".to_owned());
+    let wrong = site.map().find_wrong(&permit, &tx, &Field::Name(None), &right).await.unwrap();
+    site.map().correct(&permit, &tx, wrong).await.unwrap();
+    drop(tx);
+    drop(permit);
+    site.again().await.unwrap();
+    let who = site.who(&subjects[0]).await.unwrap();
+    assert!(who.contains(&(NAME.to_owned(), "Zorbine Quibbleton".to_owned())), "{who:?}");
     site.close().await;
 }
 

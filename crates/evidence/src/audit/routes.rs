@@ -304,6 +304,11 @@ fn signed_in(site: &Site, name: &str, invited: &Value) -> Result<(String, String
     Ok((id, site.session_in(&format!("{name}.session"))?))
 }
 
+/// Puts the number of the sheet in the place of another.
+fn correction() -> Value {
+    json!({"field": "record-number", "issuer": "ward", "value": "QX-4471", "reason": "control"})
+}
+
 /// The whole ledger, by an export with proofs.
 fn read(site: &Site) -> Result<Vec<Event>> {
     let out = site.beside("everything.jsonl");
@@ -517,6 +522,7 @@ impl Things {
             "consent review" => json!({"newest": 0}),
             "intake split" => json!({"sheet": SHEET, "issuer": "ward"}),
             "subject identify" => because(),
+            "subject correct" => correction(),
             "subject find" => json!({"number": "QX-4471", "issuer": "ward", "reason": "control"}),
             "package begin" => json!({"sheet": "", "manifest": ""}),
             "object get" => json!({"recipient": self.recipient, "reason": "control"}),

@@ -253,6 +253,14 @@ fn who_holds_the_link_states_a_reason_and_sees_no_data_where_stakes_are_high() {
             check(&asked, Some("people-alone-know-people"));
         }
     }
+    let mut asked = request(&[Role::DataSteward], Action::SplitIdentity, Class::Research);
+    asked.context.purpose = None;
+    // Of a sheet nobody is asked why; of one subject it is a correction.
+    check(&asked, None);
+    asked.resource.kind = "subject";
+    check(&asked, Some("correct-needs-a-reason"));
+    asked.context.purpose = Some("her letter".to_owned());
+    check(&asked, None);
     for (other, by) in [
         (Role::Viewer, "identify-apart-from-data"),
         (Role::Analyst, "identify-apart-from-data"),

@@ -144,3 +144,58 @@ fn why_somebody_was_searched_for_is_kept_under_the_key_of_whom_it_found() {
     ];
     assert_eq!(of_words.collect::<Vec<_>>(), expected);
 }
+
+/// Corrects something of a subject; gives the exit code and what was said.
+fn correct(site: &Site, subject: &str, more: &[&str], right: &str) -> (i32, String) {
+    let words = [&["subject", "correct", subject][..], more].concat();
+    let mut command = site.command("steward", &words);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(right.as_bytes()).unwrap();
+    let done = child.wait_with_output().unwrap();
+    let told = [done.stdout, done.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    (done.status.code().unwrap(), told)
+}
+
+#[test]
+fn a_steward_corrects_what_the_map_has_and_reads_nothing_of_it() {
+    let site = Site::copy();
+    let project = site.last("steward", &["project", "list"]);
+    broker(&site, &project);
+    let (hers, other) = (split(&site, &project, "QX-1"), split(&site, &project, "QX-2"));
+    let because = ["--reason", "her letter"];
+    let number = [&["--field", "record-number", "--issuer", "ward"][..], &because].concat();
+    let name = [&["--field", "person-name"][..], &because].concat();
+    let (exit, told) = correct(&site, &hers, &name, "Zorbine Quibbleton\n");
+    assert!(exit == 0 && !told.contains("Zorbin"), "{told}");
+    for (words, right, exit, code) in [
+        (&number[..], "qx-2", 5, "SUBJECTS-014"),
+        (&name[..2], "Zorba", 4, "correct-needs-a-reason"),
+        (&["--field", "birth-date", "--reason", "her letter"], "in May", 2, "right value"),
+        (&["--field", "birth-date", "--reason", "her letter"], "1931-05-03", 3, "SUBJECTS-013"),
+        (&name[..], " ", 2, "right value"),
+    ] {
+        let (got, told) = correct(&site, &hers, words, right);
+        assert!(got == exit && told.contains(code) && told.contains("hint: "), "{got} {told}");
+        assert!(!told.contains(&other) && !told.contains("Quibbleton"), "{told}");
+    }
+    let (exit, told) = correct(&site, &hers, &number, "QX-3");
+    assert!(exit == 0 && !told.contains("QX-"), "{told}");
+    let (_, told) = identify(&site, &hers);
+    assert!(told.contains("Zorbine") && !told.contains("Zorbina"), "{told}");
+    assert!(told.contains("QX-3") && !told.contains("QX-1"), "{told}");
+    assert_eq!(find(&site, &project, "QX-1", "she asked"), 3);
+    let seen = site.json("steward", &["audit", "who-saw", &hers]);
+    let acts = seen["accesses"].as_array().unwrap().iter();
+    let corrected: Vec<_> = acts.filter(|act| act["did"] == "corrected who is behind").collect();
+    assert!(corrected.len() > 1 && corrected[0]["reason"] == "her letter", "{seen}");
+    let chain = site.json("steward", &["audit", "search", "--about", &other]).to_string();
+    assert!(!chain.contains("identity-corrected") && !chain.contains(&hers), "{chain}");
+    site.lock();
+    let events = site.events();
+    let ours: Vec<_> =
+        events.iter().map(|one| &one["event"]).filter(|one| one["event"] == "identity-corrected").collect();
+    let fields: Vec<_> = ours.iter().map(|one| one["field"].as_str().unwrap()).collect();
+    assert_eq!(fields, ["person-name", "record-number"]);
+    assert!(!format!("{events:?}").contains("Zorbin") && !format!("{events:?}").contains("QX-3"));
+}

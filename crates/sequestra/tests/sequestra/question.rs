@@ -11,6 +11,9 @@ use serde_json::json;
 use std::fs;
 use totp_rs::Totp;
 
+/// Routes about a subject whom the identity map has.
+const OF_WHO_IT_IS: &[&str] = &["subject identify", "subject correct"];
+
 /// Who asks: the column's name, and the account; none for somebody who is not signed in.
 pub const CALLERS: &[(&str, Option<&str>)] = &[
     ("nobody", None),
@@ -258,7 +261,10 @@ impl Things {
             .replace("{package}", &self.package)
             .replace("{number}", "0")
             .replace("{sample}", &self.sample)
-            .replace("{subject}", if route.name == "subject identify" { &self.minted } else { &self.subject })
+            .replace(
+                "{subject}",
+                if OF_WHO_IT_IS.contains(&route.name) { &self.minted } else { &self.subject },
+            )
             .replace("{object}", &self.object)
             .replace("{run}", &self.run)
             .replace("{upload}", &self.upload)
@@ -360,6 +366,9 @@ impl Things {
                 json!({"sheet": split_sheet(&number), "issuer": "ward"})
             }
             "subject identify" => json!({"reason": "a second look"}),
+            "subject correct" => json!({
+                "field": "record-number", "issuer": "ward", "value": "QX-4471", "reason": "a second look",
+            }),
             "subject find" => json!({"number": "QX-4471", "issuer": "ward", "reason": "a second look"}),
             "package begin" => json!({"sheet": self.sheet, "manifest": self.manifest}),
             // Those who may not are told so before a byte of the file is looked at.

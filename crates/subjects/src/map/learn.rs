@@ -2,7 +2,7 @@
 
 use super::{Kept, Known, Map, plain, remove, rows_of};
 use crate::Error;
-use crate::table::{identity, map};
+use crate::table::identity;
 use access::Permit;
 use access::thing::Project;
 use access::verb::Split;
@@ -10,7 +10,6 @@ use audit::What;
 use base::{Id, ProjectId, Sensitive, SubjectId};
 use db::Tx;
 use db::sea_orm::ActiveValue::Set;
-use db::sea_orm::sea_query::OnConflict;
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -210,7 +209,7 @@ impl Map {
     }
 
     /// Where the door finds what a sheet may call a patient by.
-    fn code_of(&self, project: &ProjectId, kept: &Kept) -> Option<Vec<u8>> {
+    pub(super) fn code_of(&self, project: &ProjectId, kept: &Kept) -> Option<Vec<u8>> {
         let called = [NUMBER, LABEL].contains(&kept.kind.as_str());
         called.then(|| self.found_by.code(project, &plain(&kept.value)))
     }
@@ -257,10 +256,7 @@ impl Map {
         }
         permit.live()?;
         own.commit().await?;
-        let row = map::ActiveModel { one: Set(1), position: Set(stored) };
-        let newer = OnConflict::column(map::Column::One).update_column(map::Column::Position).to_owned();
-        map::Entity::insert(row).on_conflict(newer).exec_without_returning(&**tx).await?;
-        Ok(())
+        super::reached(tx, stored).await
     }
 }
 

@@ -1,21 +1,26 @@
 //! The identity map: who subjects are, in a file of its own. Specification: `docs/spec/identity-map.md`.
 //!
 //! * `learn`: what a sheet says of people
+//! * `correct`: what the map has wrong of somebody
 //! * `ask`: who somebody is
 //!
 //! INVARIANT (map-first): the map commits before the metadata database does, which then says how far the map is. So a map
 //! that lacks what was answered is known for it, and what the map has too much belongs to a subject without a key.
 
 mod ask;
+mod correct;
 mod learn;
 
 pub use ask::Known;
+pub use correct::{Field, Wrong};
 pub use learn::{BIRTH, Fact, LABEL, Learned, NAME, NUMBER, OTHER, Person, SAMPLE};
 
 use crate::Error;
 use crate::table::{OF_THE_MAP, identity, map};
 use audit::Audit;
 use base::{Entropy, ProjectId, Sensitive, SubjectId};
+use db::sea_orm::ActiveValue::Set;
+use db::sea_orm::sea_query::OnConflict;
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use db::{Db, Tx};
 use keys::{Keys, MapKeys};
@@ -157,6 +162,14 @@ async fn remove(tx: &Tx, subjects: &BTreeSet<SubjectId>) -> Result<(), Error> {
         let theirs = identity::Column::Subject.is_in(some.iter().map(|id| base::Id::as_str(*id)));
         identity::Entity::delete_many().filter(theirs).exec(&**tx).await?;
     }
+    Ok(())
+}
+
+/// Tells the metadata database how far the map is.
+async fn reached(tx: &Tx, position: i64) -> Result<(), Error> {
+    let row = map::ActiveModel { one: Set(1), position: Set(position) };
+    let newer = OnConflict::column(map::Column::One).update_column(map::Column::Position).to_owned();
+    map::Entity::insert(row).on_conflict(newer).exec_without_returning(&**tx).await?;
     Ok(())
 }
 
