@@ -165,9 +165,22 @@ pub struct Shredded {
     pub scopes: Vec<String>,
     /// How many objects became unreadable.
     pub objects: u64,
+    /// Those of them that other projects made, of somebody whom they were lent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<ErasedElsewhere>,
     /// When the last older backup of the keys can no longer be opened; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete: Option<String>,
+}
+
+/// What became unreadable in another project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ErasedElsewhere {
+    /// The project.
+    #[schemars(with = "Of<base::ProjectId>")]
+    pub project: ProjectId,
+    /// How many objects.
+    pub objects: u64,
 }
 
 /// A certificate of an erasure.

@@ -3,7 +3,7 @@
 use crate::consent::{ConsentStatement, UseShown};
 use crate::project::{Object, Sample};
 use crate::schema::{Moment, Of};
-use base::{ProjectId, SubjectId, Timestamp};
+use base::{ApplicationId, DatasetId, ObjectId, ProjectId, SampleId, SubjectId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -117,8 +117,64 @@ pub struct SubjectReport {
     pub samples: Vec<Sample>,
     /// All that is stored of them.
     pub objects: Vec<Object>,
+    /// What other projects made of it, which it was lent to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<MadeElsewhere>,
+    /// Whom it is or was lent to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loans: Vec<LoanOut>,
     /// What was done with it.
     pub accesses: Accesses,
+}
+
+/// What another project made of a person. It is that project's: ids and dates alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MadeElsewhere {
+    /// The object.
+    #[schemars(with = "Of<ObjectId>")]
+    pub object: ObjectId,
+    /// The project that made it.
+    #[schemars(with = "Of<ProjectId>")]
+    pub project: ProjectId,
+    /// The sample that it was made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Of<SampleId>>")]
+    pub sample: Option<SampleId>,
+    /// The applications that lent the sample there before.
+    #[schemars(with = "Vec<Of<ApplicationId>>")]
+    pub applications: Vec<ApplicationId>,
+    /// Since when it is there.
+    pub created_at: String,
+    /// When it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<String>,
+}
+
+/// A loan of a person's samples to another project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LoanOut {
+    /// The application that was approved.
+    #[schemars(with = "Of<ApplicationId>")]
+    pub application: ApplicationId,
+    /// What it lends.
+    #[schemars(with = "Of<DatasetId>")]
+    pub dataset: DatasetId,
+    /// The project that it is lent to.
+    #[schemars(with = "Of<ProjectId>")]
+    pub project: ProjectId,
+    /// Whom its people belong to, as they said.
+    pub party: String,
+    /// Which of the person's samples.
+    #[schemars(with = "Vec<Of<SampleId>>")]
+    pub samples: Vec<SampleId>,
+    /// When it was approved first.
+    #[schemars(with = "Option<Moment>")]
+    pub since: Option<Timestamp>,
+    /// Until when it was approved.
+    #[schemars(with = "Option<Moment>")]
+    pub until: Option<Timestamp>,
+    /// Whether somebody whom it names may use any of the samples there now.
+    pub usable: bool,
 }
 
 /// `project screen`: what looks like an identifier in the words that are stored.

@@ -49,7 +49,7 @@ pub use address::Addressed;
 pub use archive::{Archive, ArchiveParts};
 pub use draft::{Draft, Sealed, Spec};
 pub use error::Error;
-pub use object::{Form, Object};
+pub use object::{Form, MadeElsewhere, Object};
 pub use open::{Opened, OpenedRaw};
 pub use retain::Keeps;
 pub use rolling::Rolling;

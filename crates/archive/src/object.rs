@@ -5,10 +5,10 @@ use crate::table::object;
 use crate::{Archive, Error};
 use access::Permit;
 use access::thing::{self, Thing};
-use access::verb::Verb;
+use access::verb::{Manage, Verb, View};
 use base::{Blake3, Id, ObjectId, ProjectId, Retention, SubjectId, Timestamp};
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
-use keys::Binding;
+use keys::{Binding, Cleared};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -79,6 +79,19 @@ pub struct Object {
     pub(crate) base_nonce: Option<[u8; 12]>,
 }
 
+/// What a project made of another one's subject: all that may be told of it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeElsewhere {
+    /// Its id.
+    pub id: ObjectId,
+    /// The project that made it.
+    pub project: ProjectId,
+    /// When it was sealed.
+    pub created_at: String,
+    /// When it was deleted.
+    pub deleted_at: Option<String>,
+}
+
 impl Object {
     pub(crate) fn binding(&self) -> Binding {
         Binding {
@@ -104,6 +117,42 @@ impl Archive {
         let here = |o: &Object| [permit.project(), permit.home()].contains(&o.project.as_ref());
         let shown = |o: &Object| here(o) && (!names_objects || named(&o.id));
         Ok(self.records(ids).await?.into_iter().filter(shown).collect())
+    }
+
+    /// The records of what an erasure in the permit's project makes unreadable, also of other projects, which made it of
+    /// somebody whom they were lent. For its certificate.
+    pub async fn describe_cleared(
+        &self,
+        permit: &Permit<Manage, thing::Project>,
+        cleared: &Cleared,
+    ) -> Result<Vec<Object>, Error> {
+        permit.live()?;
+        self.records(cleared.objects()).await
+    }
+
+    /// What other projects made of the permit's subject, oldest first. The right is of the subject's own project, so ids
+    /// and dates alone.
+    pub async fn made_elsewhere(
+        &self,
+        permit: &Permit<View, thing::Subject>,
+    ) -> Result<Vec<MadeElsewhere>, Error> {
+        let home = permit.in_project()?;
+        let rows = object::Entity::find()
+            .filter(object::Column::Subject.is_in(permit.things().iter().map(Id::as_str)))
+            .filter(object::Column::Project.ne(home.as_str()))
+            .order_by_asc(object::Column::Version)
+            .all(self.db.reader())
+            .await?;
+        let newest: BTreeMap<String, object::Model> =
+            rows.into_iter().map(|row| (row.id.clone(), row)).collect();
+        let mut made = Vec::with_capacity(newest.len());
+        for row in newest.into_values() {
+            let Object { id, project, created_at, deleted_at, position, .. } = from_row(row)?;
+            let Some(project) = project else { continue };
+            made.push((position, MadeElsewhere { id, project, created_at, deleted_at }));
+        }
+        made.sort_by_key(|(position, _)| *position);
+        Ok(made.into_iter().map(|(_, made)| made).collect())
     }
 
     /// The records of those of `ids` that are the site's own, such as the files of a reference.

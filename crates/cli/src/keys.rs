@@ -332,6 +332,10 @@ impl Shred {
             done.scopes.join(", "),
             text::count(done.objects)
         ));
+        for one in &done.elsewhere {
+            let made = text::count(one.objects);
+            app.console.say(&format!("{made} of them were made in {}, which was lent them", one.project));
+        }
         if let Some(folder) = &self.out {
             keep(folder, &done)?;
         }

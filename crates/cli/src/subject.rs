@@ -2,9 +2,10 @@
 
 use crate::app::App;
 use crate::audit::tell_accesses;
+use crate::console::Console;
 use crate::{Failure, passphrase, text};
 use api::identity::{Corrected, Correction, FoundSubject, Identity, WhoHas, WhyAsked};
-use api::subject::SubjectReport;
+use api::subject::{LoanOut, MadeElsewhere, SubjectReport};
 use base::{ProjectId, SubjectId};
 use clap::{Args, Subcommand};
 
@@ -83,10 +84,52 @@ impl Report {
         let labels: Vec<String> =
             report.samples.iter().map(|sample| format!("{} ({})", sample.label, sample.id)).collect();
         console.line(&format!("of the samples {}", labels.join(", ")))?;
+        elsewhere(console, &report.elsewhere, &report.loans)?;
         console.line("")?;
         console.line("what was done with it, and who received it")?;
         tell_accesses(console, &report.accesses)
     }
+}
+
+/// What other projects made of it, and whom it is lent to, where there is any.
+fn elsewhere(console: &mut Console, made: &[MadeElsewhere], loans: &[LoanOut]) -> Result<(), Failure> {
+    if !loans.is_empty() {
+        console.line("")?;
+        console.line("whom it is or was lent to")?;
+        let rows: Vec<_> = loans.iter().map(loan).collect();
+        console
+            .table(&["APPLICATION", "DATASET", "USED IN", "PARTY", "SINCE", "UNTIL", "USABLE NOW"], &rows)?;
+    }
+    if !made.is_empty() {
+        console.line("")?;
+        console.line("what other projects made of it")?;
+        let rows: Vec<_> = made.iter().map(made_there).collect();
+        console.table(&["OBJECT", "PROJECT", "BY", "SINCE", "DELETED"], &rows)?;
+    }
+    Ok(())
+}
+
+fn loan(loan: &LoanOut) -> Vec<String> {
+    vec![
+        loan.application.to_string(),
+        loan.dataset.to_string(),
+        loan.project.to_string(),
+        loan.party.clone(),
+        text::or_dash(loan.since.as_ref()),
+        text::or_dash(loan.until.as_ref()),
+        if loan.usable { "yes" } else { "no" }.to_owned(),
+    ]
+}
+
+fn made_there(made: &MadeElsewhere) -> Vec<String> {
+    let by: Vec<String> = made.applications.iter().map(ToString::to_string).collect();
+    vec![
+        made.object.to_string(),
+        made.project.to_string(),
+        text::or_dash(Some(by.join(" ")).filter(|by| !by.is_empty())),
+        made.created_at.clone(),
+        text::or_dash(made.deleted_at.as_ref()),
+    ]
 }
 
 /// Show who a subject is. On record, with the reason, for whoever asks who saw this person.

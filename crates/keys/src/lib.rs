@@ -52,5 +52,5 @@ pub use rotate::{Rotated, Standing};
 pub use safe::{Credential, Plan, Reach, Safe, Sealing};
 pub use sealed::{SealedFile, SiteSecrets};
 pub use shares::{Share, Shares};
-pub use shred::{Erasure, Holds, Shredded};
+pub use shred::{Cleared, Erasure, Holds, Shredded};
 pub use table::MIGRATIONS;

@@ -6,12 +6,14 @@ use crate::{Failure, Site};
 use access::thing::Project;
 use access::verb::Manage;
 use access::{Action, Ask, Permit};
-use api::keys::{Certificate, Shred, Shredded};
+use api::keys::{Certificate, ErasedElsewhere, Shred, Shredded};
+use archive::Object;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use base::{Blake3, DeletionId, Id, ObjectId, ProjectId, Timestamp};
 use db::Tx;
 use keys::Erasure;
+use std::collections::BTreeMap;
 
 /// Objects that one certificate names: a record in the ledger takes no more.
 const AT_ONCE: usize = 400;
@@ -38,8 +40,8 @@ pub(crate) async fn shred(
         None => Erasure::Project(project.clone()),
     };
     let cleared = site.keys.clear_erasure(&permit, erasure).await?;
-    let records = site.archive.describe(&permit, cleared.objects()).await?;
-    let objects: Vec<(ObjectId, Blake3)> = records.into_iter().map(|one| (one.id, one.root)).collect();
+    // Also what other projects made of these people.
+    let objects: Vec<Object> = site.archive.describe_cleared(&permit, &cleared).await?;
     let tx = site.begin(&permit).await?;
     // Asked again where no hold can come in between.
     if site.archive.held_in(&tx, cleared.objects()).await? {
@@ -58,11 +60,16 @@ pub(crate) async fn shred(
     // What cannot be read any more goes, now or at the next start.
     site.map.forget_erased().await?;
     let ids: Vec<String> = certificates.iter().map(|one| one.id.to_string()).collect();
+    let elsewhere = by_project(&project, &objects)
+        .into_iter()
+        .map(|(project, made)| ErasedElsewhere { project: project.clone(), objects: made.len() as u64 })
+        .collect();
     let answer = Shredded {
         project,
         certificates,
         scopes: done.scopes.into_iter().map(|(scope, _)| scope).collect(),
         objects: done.objects.len() as u64,
+        elsewhere,
         complete: done.complete.map(|time| time.to_string()),
     };
     Ok(made(answer, ids))
@@ -73,10 +80,10 @@ async fn certify(
     permit: &Permit<Manage, Project>,
     tx: &Tx,
     done: &keys::Shredded,
-    objects: &[(ObjectId, Blake3)],
+    objects: &[Object],
     begun: Timestamp,
 ) -> Result<Vec<Certificate>, Failure> {
-    let mut parts: Vec<&[(ObjectId, Blake3)]> = objects.chunks(AT_ONCE).collect();
+    let mut parts: Vec<&[Object]> = objects.chunks(AT_ONCE).collect();
     if parts.is_empty() {
         parts.push(&[]);
     }
@@ -93,9 +100,25 @@ async fn certify(
         let complete =
             done.complete.map_or_else(|| "no older backup of the keys".to_owned(), |t| t.to_string());
         said.parameters.insert("last older backup of the keys ends".to_owned(), complete);
-        let receipt = receipts.issue(permit, tx, said, part).await?;
+        for (project, made) in by_project(permit.in_project()?, part) {
+            let made: Vec<&str> = made.into_iter().map(Id::as_str).collect();
+            said.parameters.insert(format!("made in {project}"), made.join(", "));
+        }
+        let named: Vec<(ObjectId, Blake3)> = part.iter().map(|one| (one.id.clone(), one.root)).collect();
+        let receipt = receipts.issue(permit, tx, said, &named).await?;
         let receipt = String::from_utf8(receipt.to_json()?).map_err(|_| crate::failure::Error::Ended)?;
         certificates.push(Certificate { id, receipt });
     }
     Ok(certificates)
+}
+
+/// What projects other than `own` made, by project.
+fn by_project<'a>(own: &ProjectId, objects: &'a [Object]) -> BTreeMap<&'a ProjectId, Vec<&'a ObjectId>> {
+    let mut by: BTreeMap<&ProjectId, Vec<&ObjectId>> = BTreeMap::new();
+    for object in objects {
+        if let Some(project) = object.project.as_ref().filter(|project| *project != own) {
+            by.entry(project).or_default().push(&object.id);
+        }
+    }
+    by
 }

@@ -47,6 +47,7 @@ pub mod holds;
 mod identity;
 mod keep;
 mod keys;
+mod lent_out;
 pub mod log;
 pub mod measured;
 mod notify;

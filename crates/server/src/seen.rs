@@ -5,7 +5,7 @@ use crate::body::{Asked, blocking, id};
 use crate::consent::{UseSummary, Whose};
 use crate::failure::Error;
 use crate::history::{Reach, decide, ended_word, names_of, said, told};
-use crate::{Failure, Site, consent, object, sample};
+use crate::{Failure, Site, consent, lent_out, object, sample};
 use access::thing::{Project as ProjectThing, Subject as SubjectThing};
 use access::verb::View;
 use access::{Action, Ask, Permit};
@@ -94,6 +94,7 @@ pub(crate) async fn report(
         ids.extend(results.into_iter().map(|result| result.object));
     }
     let stated = site.catalog.project(&view).await?;
+    let loans = lent_out::loans(&site, &view, &samples).await?;
     Ok(Answer(SubjectReport {
         purpose: stated.purpose.as_str().to_owned(),
         terms: stated.terms.split(' ').map(str::to_owned).collect(),
@@ -102,6 +103,8 @@ pub(crate) async fn report(
         use_: UseSummary::of(&site, &view, &project, Whose::One(&subject)).await?.shown(),
         objects: site.archive.describe(&view, &ids).await?.into_iter().map(object::wire).collect(),
         samples: samples.into_iter().map(sample::wire).collect(),
+        elsewhere: lent_out::made(&site, &consents, &loans).await?,
+        loans,
         accesses: accesses(&site, subject.clone(), question, &reach).await?,
         project,
         subject,

@@ -80,6 +80,21 @@ impl Sharing {
         Ok(loans)
     }
 
+    /// Every loan of a sample of the permit's project to another one, the newest first, whether it gives anything now or not.
+    pub async fn loans_out(
+        &self,
+        permit: &Permit<View, Project>,
+        sample: &SampleId,
+    ) -> Result<Vec<Loan>, Error> {
+        let mut loans = Vec::new();
+        let Some(having) = self.having(sample).await? else { return Ok(loans) };
+        let home = application::Column::Home.eq(permit.in_project()?.as_str());
+        for application in self.which(having.add(home)).await? {
+            loans.push(self.loan(application).await?);
+        }
+        Ok(loans)
+    }
+
     /// An application with what it stands on.
     pub async fn loan(&self, application: Application) -> Result<Loan, Error> {
         let dataset = self.dataset(&application.dataset).await?;
@@ -110,6 +125,12 @@ impl Sharing {
 
     /// Which applications of a workspace for a sample were approved once; none where no dataset has it.
     async fn ever(&self, workspace: &ProjectId, sample: &SampleId) -> Result<Option<Condition>, Error> {
+        let here = application::Column::Workspace.eq(workspace.as_str());
+        Ok(self.having(sample).await?.map(|having| having.add(here)))
+    }
+
+    /// Which applications for a sample were approved once; none where no dataset has it.
+    async fn having(&self, sample: &SampleId) -> Result<Option<Condition>, Error> {
         let of_sample = dataset_sample::Column::Sample.eq(sample.as_str());
         let rows = dataset_sample::Entity::find().filter(of_sample).all(self.db.reader()).await?;
         let datasets = rows.into_iter().map(|row| kept::<DatasetId, _>(row.dataset.parse()));
@@ -117,10 +138,9 @@ impl Sharing {
         if datasets.is_empty() {
             return Ok(None);
         }
-        let here = Condition::all()
-            .add(application::Column::Workspace.eq(workspace.as_str()))
+        let having = Condition::all()
             .add(application::Column::Dataset.is_in(datasets.iter().map(Id::as_str)))
             .add(application::Column::Approved.is_not_null());
-        Ok(Some(here))
+        Ok(Some(having))
     }
 }

@@ -37,7 +37,7 @@ pub async fn opened(site: &Site) -> (SiteSecrets, Db) {
 }
 
 /// As if the retention floor of every object had passed, by its record and by the store.
-async fn pass_the_floor(site: &Site) {
+pub async fn pass_the_floor(site: &Site) {
     let age = |lock: &Path| {
         let text = fs::read_to_string(lock).unwrap();
         let hold = text.lines().nth(1).unwrap();

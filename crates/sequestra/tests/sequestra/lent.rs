@@ -1,7 +1,10 @@
 //! A dataset from its checkpoint to the end of its loan, and what it gives meanwhile.
 
+use crate::erasure::pass_the_floor;
 use crate::site::{PATIENT, SAMPLE, Site};
 use crate::story::sample_of;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::fs;
 
@@ -100,6 +103,22 @@ impl Two {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         text(&self.site.json("researcher", &words)["id"])
     }
+}
+
+/// A dataset that is lent, and what was made of it: the application, the subject, the objects.
+fn used(two: &Two) -> (String, String, Vec<String>) {
+    let site = &two.site;
+    site.json("steward", &["dataset", "verify", &two.home]);
+    let dataset = text(&site.json("steward", &two.offer("publish", &[]))["dataset"]["id"]);
+    let asked = two.asked(&dataset);
+    site.json("steward", &["application", "approve", &two.home, &asked, "--reason", "committee of 3 May"]);
+    let lent = site.json("researcher", &["dataset", "samples", &two.workspace]);
+    let reference = site.last("approver", &["reference", "list"]);
+    let start = ["run", "start", "germline", "--sample", &two.sample, "--reference", &reference];
+    let start: Vec<&str> = start.into_iter().chain(["--in", &two.workspace, "--wait"]).collect();
+    let done = site.json("researcher", &start);
+    let made = done["results"].as_array().unwrap().iter().map(|one| text(&one["object"])).collect();
+    (asked, text(&lent[0]["subject"]), made)
 }
 
 fn project(site: &Site, purpose: &str, term: &str) -> String {
@@ -228,6 +247,97 @@ fn a_dataset_is_lent_where_it_lies_and_taken_back_at_once() {
     two.given();
     site.json("steward", &["dataset", "close", &two.home, &dataset]);
     two.no_more("its home closed the dataset");
+    site.assert_sound();
+}
+
+#[test]
+fn the_report_of_somebody_names_what_others_made_and_whom_it_is_lent_to() {
+    let two = Two::new();
+    let site = &two.site;
+    let subject = text(&site.json("analyst", &["sample", "show", &two.sample])["subject"]);
+    let report = || site.json("steward", &["subject", "report", &subject]);
+    assert!(report()["elsewhere"].is_null() && report()["loans"].is_null(), "nothing was ever lent");
+    let (application, lent, mut made) = used(&two);
+    assert_eq!(lent, subject);
+    let told = report();
+    let loan = &told["loans"][0];
+    assert_eq!(
+        (&loan["application"], &loan["project"], &loan["party"], &loan["usable"], &loan["samples"]),
+        (
+            &Value::from(&*application),
+            &Value::from(&*two.workspace),
+            &Value::from(PARTY),
+            &Value::Bool(true),
+            &serde_json::json!([two.sample])
+        )
+    );
+    let elsewhere = told["elsewhere"].as_array().unwrap();
+    let mut named: Vec<String> = elsewhere.iter().map(|one| text(&one["object"])).collect();
+    named.sort();
+    made.sort();
+    assert_eq!(named, made);
+    for one in elsewhere {
+        let mut keys: Vec<&String> = one.as_object().unwrap().keys().collect();
+        keys.sort();
+        assert_eq!(
+            keys,
+            ["applications", "created_at", "object", "project", "sample"],
+            "ids and dates alone"
+        );
+        assert_eq!(one["project"], two.workspace.as_str());
+        assert_eq!(one["applications"], serde_json::json!([application]));
+    }
+    let stored: Vec<String> =
+        told["objects"].as_array().unwrap().iter().map(|one| text(&one["id"])).collect();
+    assert!(stored.iter().all(|id| !made.contains(id)), "what is stored at home is told apart");
+    let page = site.run("steward", &["subject", "report", &subject]).out;
+    assert!(page.contains("what other projects made of it") && page.contains(&made[0]), "{page}");
+    // Of others, and for others: the workspace has no such right.
+    assert_eq!(site.run("researcher", &["subject", "report", &subject]).exit, 3);
+    // How it stands at home counts, and what ended.
+    site.json("steward", &["consent", "withdraw", &subject]);
+    assert_eq!(report()["loans"][0]["usable"], false);
+    let document = format!("sha256:{}", "07".repeat(32));
+    let record = ["consent", "record", &subject, "--form", "broad-1", "--document", &document, "--term"];
+    site.json("steward", &record.into_iter().chain(["DUO:0000042"]).collect::<Vec<_>>());
+    site.json("steward", &["consent", "review", &subject]);
+    assert_eq!(report()["loans"][0]["usable"], true);
+    site.json("steward", &["application", "deny", &two.home, &application, "--reason", "it was misused"]);
+    let ended = report();
+    assert_eq!(
+        (&ended["loans"][0]["usable"], &ended["elsewhere"]),
+        (&Value::Bool(false), &told["elsewhere"])
+    );
+    site.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_certificate_of_an_erasure_names_what_others_made() {
+    let two = Two::new();
+    let site = &two.site;
+    let (_, subject, made) = used(&two);
+    site.lock();
+    pass_the_floor(site).await;
+    let shred = ["keys", "shred", "--project", &two.home, "--subject", &subject, "--yes"];
+    let done = site.json("steward", &shred);
+    let there = serde_json::json!([{"project": two.workspace, "objects": made.len()}]);
+    assert_eq!(done["elsewhere"], there, "{done}");
+    let envelope: Value = serde_json::from_str(done["certificates"][0]["receipt"].as_str().unwrap()).unwrap();
+    let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
+    let statement: Value = serde_json::from_slice(&payload).unwrap();
+    let named = statement["subject"].as_array().unwrap();
+    assert_eq!(Some(named.len() as u64), done["objects"].as_u64());
+    let parameters = &statement["predicate"]["parameters"];
+    let mut stated: Vec<&str> =
+        parameters[format!("made in {}", two.workspace)].as_str().unwrap().split(", ").collect();
+    let mut expected: Vec<&str> = made.iter().map(String::as_str).collect();
+    stated.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(stated, expected);
+    assert!(made.iter().all(|id| statement["subject"].to_string().contains(id.as_str())), "{statement}");
+    assert_eq!(parameters[format!("made in {}", two.home)], Value::Null, "what is of the home needs no word");
+    let words = two.query(Some(&two.workspace));
+    assert_ne!(site.run("researcher", &words.iter().map(String::as_str).collect::<Vec<_>>()).exit, 0);
     site.assert_sound();
 }
 
