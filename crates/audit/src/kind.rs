@@ -64,15 +64,26 @@ impl What {
             Self::Linked {} => "linked",
             Self::JobStarted { .. } => "job-started",
             Self::JobEnded { .. } => "job-ended",
+            Self::StreamLags { .. } | Self::StreamCaughtUp { .. } => self.kind_of_care(),
+            Self::RoomLow { .. } | Self::RoomBack { .. } => self.kind_of_care(),
+            Self::WitnessSilent { .. } | Self::WitnessReturned { .. } => self.kind_of_care(),
+            Self::SiteStopped { .. } => "site-stopped",
+            Self::DatabaseMoved { .. } => "database-moved",
+            Self::ReceiptIssued { .. } => "receipt-issued",
+        }
+    }
+
+    /// The same of what comes and goes around a site.
+    const fn kind_of_care(&self) -> &'static str {
+        match self {
             Self::StreamLags { .. } => "stream-lags",
             Self::StreamCaughtUp { .. } => "stream-caught-up",
             Self::RoomLow { .. } => "room-low",
             Self::RoomBack { .. } => "room-back",
             Self::WitnessSilent { .. } => "witness-silent",
             Self::WitnessReturned { .. } => "witness-returned",
-            Self::SiteStopped { .. } => "site-stopped",
-            Self::DatabaseMoved { .. } => "database-moved",
-            Self::ReceiptIssued { .. } => "receipt-issued",
+            // As below.
+            _ => "",
         }
     }
 

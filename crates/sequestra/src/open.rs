@@ -80,7 +80,7 @@ pub async fn open(
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
     let catalog = catalog(&db, &clock, &entropy).await?;
-    let runs = Runs::new(RunsParts {
+    let runs = swept(Runs::new(RunsParts {
         db: db.clone(),
         audit: audit.clone(),
         access: access.clone(),
@@ -93,8 +93,8 @@ pub async fn open(
         folder: layout.root().to_owned(),
         helper: program.with_file_name("sequestra-wdl"),
         settings: how_to_run(),
-    });
-    runs.sweep().await?;
+    }))
+    .await?;
     let (people, map) = people(layout, &db, &keys, (&audit, &access), &entropy).await?;
     join(&access, &site, (&catalog, &archive, &runs, &people), &keys).await?;
     let site = attached(Site::new(Parts {
@@ -128,6 +128,12 @@ pub async fn open(
         clock_corrected: settings.clock_corrected,
     }));
     Ok((site, attest))
+}
+
+/// Runs whose process is gone are told of, before anybody asks.
+async fn swept(runs: Runs) -> Result<Runs> {
+    runs.sweep().await?;
+    Ok(runs)
 }
 
 /// The site, with what follows its runs.

@@ -376,18 +376,14 @@ fn words(what: &What) -> String {
             of_backups(what)
         }
         What::AdministratorMade {} => "ADMINISTRATOR made by whoever opens the site".into(),
-        What::HoldChanged { held: true } => "legal hold set".into(),
-        What::HoldChanged { held: false } => "legal hold lifted".into(),
+        What::HoldChanged { held } => format!("legal hold {}", if *held { "set" } else { "lifted" }),
         What::ObjectDeleted { versions } => format!("object deleted, {versions} versions"),
         What::ObjectDamaged { version, found } => format!("DAMAGE found in version {version}: {found}"),
         What::ObjectWhole { version } => format!("version {version} found whole: quarantine ended"),
         What::ObjectsScrubbed { objects, bytes, damaged } => {
             format!("{objects} objects scrubbed, {bytes} bytes, {damaged} DAMAGED")
         }
-        What::IdentifiersFound { words, labels, files, consents, runs, headers } => format!(
-            "what looks like identifiers found in {words} words of the project, {labels} labels, {files} names of files, \
-             {consents} forms of consents, {runs} words of runs, {headers} words of headers"
-        ),
+        What::IdentifiersFound { .. } => of_uses(what),
         What::Linked {} => "linked".into(),
         What::JobStarted { .. } | What::JobEnded { .. } => of_jobs(what),
         What::ReplicaDiffers { .. } | What::StreamLags { .. } | What::StreamCaughtUp { .. } => {
@@ -499,6 +495,10 @@ fn of_uses(what: &What) -> String {
         What::IdentityRecorded {} => "who this is was put into the identity map, or compared with it".into(),
         What::IdentityCorrected { field } => format!("who this is was corrected: {field}"),
         What::UseReviewed {} => "changed consent reviewed: used as it says now".into(),
+        What::IdentifiersFound { words, labels, files, consents, runs, headers } => format!(
+            "what looks like identifiers found in {words} words of the project, {labels} labels, {files} names of files, \
+             {consents} forms of consents, {runs} words of runs, {headers} words of headers"
+        ),
         other => other.kind().to_owned(),
     }
 }

@@ -58,7 +58,7 @@ pub(crate) async fn made(
 
 /// Whether somebody whom a loan names may use a sample by it now: as a decision there would ask, without a role.
 async fn gives(site: &Site, loan: &Loan, sample: &SampleId) -> Result<bool, Failure> {
-    let Some(by) = loan.application.people.first() else { return Ok(false) };
+    let Some(by) = loan.application.longest() else { return Ok(false) };
     if loan.against(Some(by), site.clock.now()).is_some() {
         return Ok(false);
     }

@@ -123,6 +123,12 @@ pub struct Application {
 }
 
 impl Application {
+    /// Whom it names for longest, if anybody.
+    pub fn longest(&self) -> Option<&UserId> {
+        let longest = self.people.iter().max_by_key(|(_, until)| until.unwrap_or(Timestamp::MAX));
+        longest.map(|(person, _)| person)
+    }
+
     /// When the next report is due, if it was ever approved.
     pub fn report_due(&self) -> Option<Timestamp> {
         let last = self.approved?.max(self.reported.unwrap_or(Timestamp::UNIX_EPOCH));

@@ -23,9 +23,7 @@ pub struct Loan {
 impl Loan {
     /// Why it gives nothing to anybody now, if it does not.
     pub fn against_all(&self, now: Timestamp) -> Option<Unusable> {
-        let people = self.application.people.iter();
-        let longest = people.max_by_key(|(_, until)| until.unwrap_or(Timestamp::MAX));
-        self.against(longest.map(|(person, _)| person), now)
+        self.against(self.application.longest(), now)
     }
 
     /// Why it gives nothing now to whoever asks, if it does not. Nobody in particular may ask for what is known of the
