@@ -11,7 +11,7 @@ pub const CONTROL: Control = Control {
                 whoever gets one opens details under their own rights",
     test: "name receivers of notifications and of events on loopback; put words that tell of a person into the name of a \
            project, its consent reference, the labels and names of files of a package and the reason of a request; search \
-           everything that arrives, the report of cost and the process' log for them, and ask for what a notification names \
+           everything that arrives and the report of cost for them, and ask for what a notification names \
            as somebody without a role",
     references: &["G 25", "G 32"],
     scenario,
@@ -65,8 +65,6 @@ fn scenario(play: &mut Play) -> Result<()> {
     search(play, &words, "the report of cost", || {
         site.json(Who::Administrator, &["usage", "show"]).map(|told| told.to_string())
     })?;
-    let log = site.folder().join("run/process.log");
-    search(play, &words, "the process' log", || fs::read_to_string(&log).map_err(Error::io(&log)))?;
 
     play.does("ask for what the notification names as somebody without a role");
     play.spoil("they are given a role", || {
