@@ -68,8 +68,7 @@ pub async fn open(
     crypto::choose(&*clock)?;
     let (safe, sealed, secrets) = unseal(layout, &settings, credential)?;
     let (site, key) = (settings.site.clone(), SigningKey::from_seed(&secrets.ledger)?);
-    let reserved = Reserved::open(&layout.ledger(), mib(settings.room.reserve_mib))?;
-    let room = room(layout, &settings.room, reserved.watch());
+    let (reserved, room) = reserve(layout, &settings.room)?;
     let (audit, attest, replicas) = open_ledger(layout, &settings, key, reserved, &clock).await?;
     let (streams, told) = streams::open(layout, &settings, &audit, (&clock, &entropy))?;
     let (db, seen) = reconciled(layout, &secrets, &audit, &settings).await?;
@@ -80,7 +79,7 @@ pub async fn open(
     let own = (clock.clone(), entropy.clone(), site.clone());
     let archive = archive(layout, &settings.archive, &db, &keys, &audit, own.clone()).await?;
     let catalog = catalog(&db, &clock, &entropy).await?;
-    let runs = swept(Runs::new(RunsParts {
+    let runs = Runs::new(RunsParts {
         db: db.clone(),
         audit: audit.clone(),
         access: access.clone(),
@@ -93,8 +92,8 @@ pub async fn open(
         folder: layout.root().to_owned(),
         helper: program.with_file_name("sequestra-wdl"),
         settings: how_to_run(),
-    }))
-    .await?;
+    });
+    runs.sweep().await?;
     let (people, map) = people(layout, &db, &keys, (&audit, &access), &entropy).await?;
     join(&access, &site, (&catalog, &archive, &runs, &people), &keys).await?;
     let site = attached(Site::new(Parts {
@@ -130,10 +129,11 @@ pub async fn open(
     Ok((site, attest))
 }
 
-/// Runs whose process is gone are told of, before anybody asks.
-async fn swept(runs: Runs) -> Result<Runs> {
-    runs.sweep().await?;
-    Ok(runs)
+/// What is kept back for the site's end, and the room on its disks.
+fn reserve(layout: &Layout, settings: &RoomSettings) -> Result<(Reserved, Room)> {
+    let reserved = Reserved::open(&layout.ledger(), mib(settings.reserve_mib))?;
+    let room = room(layout, settings, reserved.watch());
+    Ok((reserved, room))
 }
 
 /// The site, with what follows its runs.
