@@ -50,7 +50,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     )?;
     site.json(Who::Steward, &["dataset", "verify", &project])?;
     for (what, change, more, why) in [
-        ("offer a genome as a panel", ("--granularity", "panel"), &[][..], "not shared as a panel"),
+        ("offer a genome as a panel", ("--granularity", "panel"), &[][..], "not shared as panel"),
         ("leave out a law of the project", ("--framework", "none"), &[], "does not say so"),
         ("offer it under looser terms", ("", ""), &["--term", "DUO:0000004"], "stricter"),
         (
