@@ -1,8 +1,9 @@
 //! What each route takes and gives, by its name in [`crate::ROUTES`].
 
 use crate::{
-    administrator, archive, backup, consent, exception, identity, keys, notify, oidc, passkey, passport,
-    password, people, policy, project, record, rights, run, service, sharing, site, subject, usage, variant,
+    administrator, archive, backup, consent, exception, identity, incident, keys, notify, oidc, passkey,
+    passport, password, people, policy, project, record, rights, run, service, sharing, site, subject, usage,
+    variant,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -222,6 +223,7 @@ fn of_record(route: &str) -> Option<Shape> {
         "receipt show" => Shape::NOTHING.bytes("application/json"),
         "audit search" => gives::<record::History>().asks::<record::Search>(),
         "audit export" => takes::<record::Export>().lines(),
+        "audit incident" => takes::<incident::Suspected>().lines(),
         "audit volume" => gives::<record::Volumes>().asks::<record::Since>(),
         "ledger checkpoint" => Shape::NOTHING.bytes("text/plain"),
         "ledger verify" => takes::<record::Verify>().gives::<record::Verification>(),

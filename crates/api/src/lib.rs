@@ -29,6 +29,7 @@ pub mod consent;
 pub mod contract;
 pub mod exception;
 pub mod identity;
+pub mod incident;
 pub mod keys;
 pub mod notify;
 pub mod oidc;

@@ -1,5 +1,6 @@
 //! The ledger and its histories.
 
+use crate::incident::{Incident, Suspected};
 use crate::schema::{Moment, Of};
 use base::{DeletionId, Kind, Timestamp};
 use schemars::JsonSchema;
@@ -248,6 +249,12 @@ pub struct ExportHead {
     /// The search, where one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
+    /// What an incident was asked about, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspected: Option<Suspected>,
+    /// What the events that follow say of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Incident>,
     /// Whether nothing that answers is missing: positions have no gap, or the chains of predecessors show it.
     pub complete: bool,
     /// Whether a chain has a gap.

@@ -217,6 +217,7 @@ routes! {
     "receipt show" = "GET" "/v1/receipts/{about}" "view-receipt";
     "audit search" = "GET" "/v1/audit" "search-audit";
     "audit export" = "POST" "/v1/audit/export" "search-audit";
+    "audit incident" = "POST" "/v1/audit/incident" "search-audit";
     "audit volume" = "GET" "/v1/volume" "search-audit-site";
     "ledger checkpoint" = "GET" "/v1/ledger/checkpoint" "verify-ledger";
     "ledger verify" = "POST" "/v1/ledger/verify" "verify-ledger";

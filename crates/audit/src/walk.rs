@@ -99,7 +99,8 @@ impl Walks {
     }
 }
 
-fn rank(id: &str) -> u8 {
+/// How far a thing is from the person whose it is.
+pub(crate) fn rank(id: &str) -> u8 {
     match id.get(..4) {
         Some("sub_") => 0,
         Some("smp_") => 1,

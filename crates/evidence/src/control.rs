@@ -77,6 +77,7 @@ pub const CONTROLS: &[Control] = &[
     exceptions::let_in::CONTROL,
     exceptions::emergency::CONTROL,
     exceptions::reviewed::CONTROL,
+    support::breach::CONTROL,
     support::told::CONTROL,
     vault::encrypted::CONTROL,
     vault::order::CONTROL,

@@ -1,6 +1,7 @@
 //! The file of `audit export --form proof`: a head with a checkpoint, then one event a line with its proof.
 
 use crate::checkpoint::{self, Checkpoint, Trust};
+use crate::incident::Seen;
 use crate::merkle::{self, Hash};
 use crate::{Error, Result, refused, text};
 use serde::Deserialize;
@@ -8,8 +9,10 @@ use serde_json::Value;
 use std::io::BufRead;
 
 const FORMAT: &str = "sequestra-audit-export/v1";
-/// Most bytes of a line.
+/// Most bytes of an event's line.
 const LONGEST: u64 = 1 << 20;
+/// Most bytes of the head, which names each person and thing of an incident.
+const HEAD: u64 = 1 << 28;
 
 /// An export that holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +23,8 @@ pub struct Exported {
     pub positions: Option<(u64, u64)>,
     /// The conditions that the events answer, as the site says.
     pub search: Option<Value>,
+    /// Whether its head tells of an incident, in the site's words.
+    pub incident: bool,
     /// Whether the site says that nothing that answers is missing.
     pub said_complete: bool,
     /// Why it does not say so, in the site's words.
@@ -39,6 +44,10 @@ struct Head {
     positions: Option<[u64; 2]>,
     #[serde(default)]
     search: Option<Value>,
+    #[serde(default)]
+    suspected: Option<Value>,
+    #[serde(default)]
+    incident: Option<Value>,
     complete: bool,
     #[serde(default)]
     broken: bool,
@@ -56,7 +65,7 @@ struct Line {
 
 /// Checks every line against the checkpoint of the first, and that the file is whole.
 pub fn verify(mut file: impl BufRead, trust: &Trust) -> Result<Exported> {
-    let head: Head = match next(&mut file)? {
+    let head: Head = match next(&mut file, HEAD)? {
         Some(line) => {
             parse(&line).ok_or_else(|| Error::Refused("it is not an export with proofs".to_owned()))?
         }
@@ -75,8 +84,9 @@ pub fn verify(mut file: impl BufRead, trust: &Trust) -> Result<Exported> {
     if head.complete && head.why_not.is_some() {
         return refused("it says that it is complete, and why it is not");
     }
+    let mut seen = Seen::default();
     let (mut events, mut after) = (0u64, head.positions.map(|[first, _]| first));
-    while let Some(line) = next(&mut file)? {
+    while let Some(line) = next(&mut file, LONGEST)? {
         let place = format!("the event of line {}", events.saturating_add(2));
         let Some(line) = parse::<Line>(&line) else { return refused(format!("{place} is not one")) };
         let in_order = match (head.positions, after) {
@@ -90,32 +100,42 @@ pub fn verify(mut file: impl BufRead, trust: &Trust) -> Result<Exported> {
                 line.position
             ));
         }
-        one(&line, &checkpoint).map_err(|error| Error::Refused(format!("{place}: {}", reason(&error))))?;
+        let event = one(&line, &checkpoint);
+        let event = event.map_err(|error| Error::Refused(format!("{place}: {}", reason(&error))))?;
+        if head.incident.is_some() {
+            seen.take(&event);
+        }
         after = Some(line.position.saturating_add(1));
         events = events.saturating_add(1);
     }
     if events != head.events || head.positions.is_some_and(|[_, end]| after != Some(end)) {
         return refused("it does not hold as many events as it says: it is cut");
     }
+    if let Some(incident) = &head.incident {
+        let about = head.suspected.as_ref().and_then(|asked| asked.get("about"));
+        seen.compare(incident, about.is_some())?;
+    }
     Ok(Exported {
         events,
         positions: head.positions.map(|[first, end]| (first, end)),
-        search: head.search,
+        search: head.search.or(head.suspected),
+        incident: head.incident.is_some(),
         said_complete: head.complete,
         why_not: head.why_not,
         checkpoint,
     })
 }
 
-fn one(line: &Line, checkpoint: &Checkpoint) -> Result<()> {
+/// The event of a line that the checkpoint holds.
+fn one(line: &Line, checkpoint: &Checkpoint) -> Result<Value> {
     let hashes: Option<Vec<Hash>> =
         line.proof.iter().map(|hash| Some(Hash(text::base64_of(hash)?))).collect();
     let hashes = hashes.ok_or_else(|| Error::Refused("its proof is not one".to_owned()))?;
     let leaf = merkle::leaf(line.leaf.as_bytes());
     merkle::inclusion(leaf, line.position, checkpoint.size, checkpoint.root, &hashes)?;
-    let inner: Option<Value> = serde_json::from_str(&line.leaf).ok();
-    match inner.and_then(|leaf| leaf.get("position")?.as_u64()) {
-        Some(position) if position == line.position => Ok(()),
+    let inner: Value = serde_json::from_str(&line.leaf).unwrap_or_default();
+    match inner.get("position").and_then(Value::as_u64) {
+        Some(position) if position == line.position => Ok(inner.get("event").cloned().unwrap_or_default()),
         _ => refused("the event says that it is at another position"),
     }
 }
@@ -140,9 +160,9 @@ fn parse<T: serde::de::DeserializeOwned>(line: &[u8]) -> Option<T> {
     serde_json::from_slice(line).ok()
 }
 
-fn next(file: &mut impl BufRead) -> Result<Option<Vec<u8>>> {
+fn next(file: &mut impl BufRead, most: u64) -> Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
-    match std::io::Read::take(file, LONGEST).read_until(b'\n', &mut line) {
+    match std::io::Read::take(file, most).read_until(b'\n', &mut line) {
         Err(error) => Err(Error::Misuse(format!("it cannot be read: {error}"))),
         Ok(0) => Ok(None),
         Ok(_) if line.pop() == Some(b'\n') => Ok(Some(line)),

@@ -15,6 +15,7 @@
 //! * [`merkle`]: hashes, inclusion, consistency (RFC 6962)
 //! * [`proof`]: the file of `ledger prove` (C2SP tlog-proof)
 //! * [`stream`]: what a receiver of the site's events holds; [`export`]: the file of `audit export`
+//! * `incident`: what an export says of an incident, compared with its events
 //! * [`site`]: `site.pub`; [`receipt`]: receipts
 //! * [`command`]: the command line; [`said`]: what it says
 
@@ -30,6 +31,7 @@ pub mod said;
 pub mod site;
 pub mod stream;
 
+mod incident;
 mod text;
 
 use std::fmt;

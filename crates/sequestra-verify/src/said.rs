@@ -186,6 +186,9 @@ fn export(exported: &Exported) -> Vec<String> {
                 "  chosen by {}; the site {word} that none is missing",
                 clean(&search.to_string())
             ));
+            if exported.incident {
+                lines.push("  its incident has as many acts as follow, and names what they name".to_owned());
+            }
             lines.extend(exported.why_not.iter().map(|why| format!("  its reason: {}", clean(why))));
         }
         (None, None) => {}

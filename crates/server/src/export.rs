@@ -8,7 +8,7 @@ use crate::site::InUse;
 use crate::{Failure, Site};
 use access::{Caller, Ended};
 use api::record::{Export, ExportHead, ExportLine, Form, Search};
-use audit::{Audit, Completeness, Hit, Question};
+use audit::{Audit, Completeness, Hit, Incident, Question};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -48,26 +48,10 @@ pub(crate) async fn export(
         blocking(move || Plan::of(&audit, &body, &wanted, cosigned.as_deref()).map(|plan| (plan, body)))
             .await??;
     let head = match body.form {
-        Form::Proof => Some(line(&plan.head(&site, &body))?),
+        Form::Proof => Some(plan.head(&site, body.search)),
         Form::Ocsf => None,
     };
-    let source = ocsf::Source {
-        ledger: site.audit.ledger().verifier().name().to_owned(),
-        version: site.version.into(),
-    };
-    let (send, receive) = channel(IN_FLIGHT);
-    let used = site.in_use();
-    let export = Out { site, caller, asked, reach, form: body.form, plan, source };
-    tokio::spawn(export.run(head, send, used));
-    let pieces = futures_util::stream::unfold(receive, |mut receive| async move {
-        receive.recv().await.map(|piece: Piece| (piece, receive))
-    });
-    let mut response = Response::builder()
-        .header("content-type", "application/x-ndjson")
-        .body(Body::from_stream(pieces))
-        .unwrap_or_else(|_| Failure::from(Error::Ended).into_response());
-    response.extensions_mut().insert(Later);
-    Ok(response)
+    Out { site, caller, asked, reach, form: body.form, plan }.answer(head)
 }
 
 /// What is asked, in the words of a search; nothing in particular for positions.
@@ -96,7 +80,7 @@ enum Which {
 }
 
 /// What goes out, and the checkpoint that it is proved against.
-struct Plan {
+pub(crate) struct Plan {
     which: Which,
     completeness: Completeness,
     checkpoint: String,
@@ -128,11 +112,29 @@ impl Plan {
                 (Which::All(from..before), Completeness::Proven)
             }
         };
+        Self::against(audit, which, completeness, cosigned)
+    }
+
+    /// The events that an incident stands on.
+    pub fn these(audit: &Audit, found: Incident, cosigned: Option<&str>) -> Result<Self, Failure> {
+        let positions: Vec<u64> = found.positions.into_iter().collect();
+        if positions.len() > MOST {
+            return Err(too_many("narrow it, by days first"));
+        }
+        Self::against(audit, Which::These(positions), found.completeness, cosigned)
+    }
+
+    fn against(
+        audit: &Audit,
+        which: Which,
+        completeness: Completeness,
+        cosigned: Option<&str>,
+    ) -> Result<Self, Failure> {
         let least = match &which {
             Which::All(range) => range.end,
             Which::These(positions) => positions.last().map_or(0, |last| last.saturating_add(1)),
         };
-        let (checkpoint, size) = ledger.reaching(least, cosigned)?;
+        let (checkpoint, size) = audit.ledger().reaching(least, cosigned)?;
         Ok(Self { which, completeness, checkpoint, size })
     }
 
@@ -143,7 +145,7 @@ impl Plan {
         }
     }
 
-    fn head(&self, site: &Site, body: &Export) -> ExportHead {
+    pub fn head(&self, site: &Site, search: Option<Search>) -> ExportHead {
         let (complete, broken, why_not) = history::told(&self.completeness);
         ExportHead {
             export: ExportHead::FORMAT.to_owned(),
@@ -154,7 +156,9 @@ impl Plan {
                 Which::All(range) => Some([range.start, range.end]),
                 Which::These(_) => None,
             },
-            search: body.search.clone(),
+            search,
+            suspected: None,
+            incident: None,
             complete,
             broken,
             why_not,
@@ -170,8 +174,7 @@ fn found(audit: &Audit, asked: &Question) -> Result<(Which, Completeness), Failu
         let page = audit.search(asked, cursor, PAGE)?;
         positions.extend(page.hits.iter().map(|hit| hit.recorded.position));
         if positions.len() > MOST {
-            let (why, how) = (format!("more than {MOST} events answer"), "narrow it, or export positions");
-            return Err(Error::Value { field: "search", why, how: Some(how.to_owned()) }.into());
+            return Err(too_many("narrow it, or export positions"));
         }
         match page.next {
             Some(next) => cursor = Some(next),
@@ -183,18 +186,39 @@ fn found(audit: &Audit, asked: &Question) -> Result<(Which, Completeness), Failu
     }
 }
 
+fn too_many(how: &str) -> Failure {
+    let why = format!("more than {MOST} events answer");
+    Error::Value { field: "search", why, how: Some(how.to_owned()) }.into()
+}
+
 /// An export on its way.
-struct Out {
-    site: Site,
-    caller: Caller,
-    asked: Question,
-    reach: Reach,
-    form: Form,
-    plan: Plan,
-    source: ocsf::Source,
+pub(crate) struct Out {
+    pub site: Site,
+    pub caller: Caller,
+    pub asked: Question,
+    pub reach: Reach,
+    pub form: Form,
+    pub plan: Plan,
 }
 
 impl Out {
+    /// The answer whose body it is.
+    pub fn answer(self, head: Option<ExportHead>) -> Result<Response, Failure> {
+        let head = head.map(|head| line(&head)).transpose()?;
+        let (send, receive) = channel(IN_FLIGHT);
+        let used = self.site.in_use();
+        tokio::spawn(self.run(head, send, used));
+        let pieces = futures_util::stream::unfold(receive, |mut receive| async move {
+            receive.recv().await.map(|piece: Piece| (piece, receive))
+        });
+        let mut response = Response::builder()
+            .header("content-type", "application/x-ndjson")
+            .body(Body::from_stream(pieces))
+            .unwrap_or_else(|_| Failure::from(Error::Ended).into_response());
+        response.extensions_mut().insert(Later);
+        Ok(response)
+    }
+
     async fn run(mut self, head: Option<Bytes>, send: Sender<Piece>, used: InUse) {
         let code = match self.send(head, &send).await {
             Ok(()) => None,
@@ -217,6 +241,10 @@ impl Out {
         if let Some(head) = head {
             send.send(Ok(head)).await.map_err(|_| Error::Gone)?;
         }
+        let source = ocsf::Source {
+            ledger: self.site.audit.ledger().verifier().name().to_owned(),
+            version: self.site.version.into(),
+        };
         let mut done = 0usize;
         let mut before = match &self.plan.which {
             // The records are those of the streams, byte by byte: of one and the other a whole can be made.
@@ -226,10 +254,10 @@ impl Out {
         loop {
             let some = self.some(done);
             let Some(last) = some.last().copied() else { return Ok(()) };
-            self.renew().await?;
+            history::renew(&self.site, &self.caller, &self.asked, &mut self.reach).await?;
             done = done.saturating_add(some.len());
             let (audit, form, size, source) =
-                (self.site.audit.clone(), self.form, self.plan.size, self.source.clone());
+                (self.site.audit.clone(), self.form, self.plan.size, source.clone());
             let lines = move || lines(&audit, form, size, &source, &some, before);
             send.send(Ok(blocking(lines).await??)).await.map_err(|_| Error::Gone)?;
             before = Some(last);
@@ -242,16 +270,6 @@ impl Out {
             Which::All(range) => range.clone().skip(done).take(AT_ONCE).collect(),
             Which::These(positions) => positions.iter().skip(done).take(AT_ONCE).copied().collect(),
         }
-    }
-
-    /// Asks again when the permit has ended, so that a right that was taken away ends the export.
-    async fn renew(&mut self) -> Result<(), Failure> {
-        if self.reach.is_live() {
-            return Ok(());
-        }
-        self.site.access.close(&self.caller, Ended { code: None, released: None, made: &[] }).await?;
-        self.reach = history::decide(&self.site, &self.caller, &self.asked).await?;
-        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use crate::failure::Error;
 use crate::{Failure, Site};
 use access::thing::{self, Thing};
 use access::verb::View;
-use access::{Action, Ask, Caller, Permit};
+use access::{Action, Ask, Caller, Ended, Permit};
 use api::record::{Decision, Entry, Erased, History, Search};
 use audit::field::{Whose, Words};
 use audit::{Actor, Completeness, Cursor, Event, FieldSealer, Hit, Outcome, Page, Question, Recorded, What};
@@ -173,6 +173,20 @@ pub(crate) async fn decide(site: &Site, caller: &Caller, asked: &Question) -> Re
             Ok(Reach::of(permit, None, false))
         }
     }
+}
+
+/// Asks again when the permit has ended, so that a right that was taken away ends the work.
+pub(crate) async fn renew(
+    site: &Site,
+    caller: &Caller,
+    asked: &Question,
+    reach: &mut Reach,
+) -> Result<(), Failure> {
+    if !reach.is_live() {
+        site.access.close(caller, Ended { code: None, released: None, made: &[] }).await?;
+        *reach = decide(site, caller, asked).await?;
+    }
+    Ok(())
 }
 
 async fn in_project<T: Thing>(site: &Site, caller: &Caller, about: &str) -> Result<Reach, Failure>

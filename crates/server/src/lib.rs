@@ -12,7 +12,7 @@
 //! * [`failure`]: from any room's error to the contract's problem
 //! * `finish`: what follows a run: the lake part and the report of the case
 //! * one module a resource: `people`, `session`, `passkey`, `oidc`, `terminal`, `pages`, `service`, `policy`, `project`,
-//!   `dataset`, `application`, `agreement`, `package`, `identity`, `consent`, `seen`, `sample`, `object`, `tool`, `storage`, `reference`, `rights`, `run`, `variant`, `history`, `export`,
+//!   `dataset`, `application`, `agreement`, `package`, `identity`, `consent`, `seen`, `sample`, `object`, `tool`, `storage`, `reference`, `rights`, `run`, `variant`, `history`, `export`, `incident`,
 //!   `record`, `tail`, `notify`, `process`, `keys`,
 //!   `erase`, `keep`, `scrub`, `backup`
 //! * [`witnessed`]: what the site's witnesses cosigned
@@ -45,6 +45,7 @@ mod finish;
 mod history;
 pub mod holds;
 mod identity;
+mod incident;
 mod keep;
 mod keys;
 mod lent_out;

@@ -4,9 +4,9 @@ use crate::failure::{Error, Failure};
 use crate::{Site, admit, attend, observe};
 use crate::{
     administrator, agreement, application, backup, break_glass, consent, dataset, discovered, erase, export,
-    history, identity, keep, keys, notify, object, oidc, package, pages, passkey, passport, password, people,
-    policy, process, project, record, reference, rights, run, sample, scrub, seen, service, session,
-    support_session, tail, terminal, tool, usage, variant, volume,
+    history, identity, incident, keep, keys, notify, object, oidc, package, pages, passkey, passport,
+    password, people, policy, process, project, record, reference, rights, run, sample, scrub, seen, service,
+    session, support_session, tail, terminal, tool, usage, variant, volume,
 };
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -263,6 +263,7 @@ impl Handlers {
         self.set("receipt show", run::receipt);
         self.set("audit search", history::search);
         self.set("audit export", export::export);
+        self.set("audit incident", incident::incident);
         self.set("audit volume", volume::volume);
         self.set("ledger checkpoint", record::checkpoint);
         self.set("ledger verify", record::check);

@@ -59,7 +59,7 @@ impl Export {
         let body = Body::json(&record::Export { form, from: self.from, before: self.before, search })?;
         let mut client = app.client()?;
         let mut file = self.out.as_deref().map(NewFile::create).transpose()?;
-        let mut seen = Seen { lines: 0, first: Vec::new(), head: form == Form::Proof };
+        let mut seen = Seen::new(form == Form::Proof);
         let console = &mut *app.console;
         client.stream("audit export", &[], body, |_, piece| {
             seen.take(piece);
@@ -76,7 +76,7 @@ impl Export {
 }
 
 /// What can be said of lines that passed by.
-struct Seen {
+pub(super) struct Seen {
     lines: u64,
     /// The first line, where it is a head.
     first: Vec<u8>,
@@ -84,7 +84,11 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, piece: &[u8]) {
+    pub fn new(head: bool) -> Self {
+        Self { lines: 0, first: Vec::new(), head }
+    }
+
+    pub fn take(&mut self, piece: &[u8]) {
         if self.head && self.lines == 0 {
             self.first.extend(piece.iter().take_while(|byte| **byte != b'\n'));
         }
@@ -92,7 +96,8 @@ impl Seen {
         self.lines = self.lines.saturating_add(ends as u64);
     }
 
-    fn tell(self, console: &mut Console, out: Option<PathBuf>) -> Result<(), Failure> {
+    /// How many events there were, and the head.
+    pub fn end(self) -> Result<(u64, Option<ExportHead>), Failure> {
         let events = self.lines.saturating_sub(u64::from(self.head));
         let head: Option<ExportHead> = match self.head {
             true => Some(serde_json::from_slice(&self.first).map_err(|_| Error::Answer(200))?),
@@ -101,6 +106,11 @@ impl Seen {
         if head.as_ref().is_some_and(|head| head.events != events) {
             return Err(Error::Answer(200).into());
         }
+        Ok((events, head))
+    }
+
+    fn tell(self, console: &mut Console, out: Option<PathBuf>) -> Result<(), Failure> {
+        let (events, head) = self.end()?;
         let place = out.as_deref().map(|path| format!(" to {}", path.display())).unwrap_or_default();
         console.say(&format!("{} events{place}", text::count(events)));
         if let Some(head) = &head {

@@ -1,6 +1,7 @@
 //! `audit`: who did what.
 
 mod export;
+mod incident;
 mod volume;
 mod who_saw;
 
@@ -17,6 +18,7 @@ use clap::{Args, Subcommand, ValueEnum};
 pub enum Audit {
     Search(Box<Search>),
     Export(Box<export::Export>),
+    Incident(incident::Investigate),
     Volume(volume::Volume),
     WhoSaw(who_saw::WhoSaw),
 }
@@ -26,6 +28,7 @@ impl Audit {
         match self {
             Self::Search(args) => args.run(app),
             Self::Export(args) => args.run(app),
+            Self::Incident(args) => args.run(app),
             Self::Volume(args) => args.run(app),
             Self::WhoSaw(args) => args.run(app),
         }

@@ -145,3 +145,38 @@ fn an_export_is_whole_and_no_changed_one_passes() {
     let mixed = file.replacen(lines[2], exported(&other, 5..6).lines().nth(1).unwrap(), 1);
     assert!(matches!(export::verify(mixed.as_bytes(), &trust), Err(Error::Refused(_))));
 }
+
+#[test]
+fn what_an_export_says_of_an_incident_is_compared_with_its_events() {
+    let made = Made::new(0);
+    for (event, allowed, about) in [
+        ("decision", true, json!(["smp_a", "prj_a"])),
+        ("decision", true, json!(["obj_a"])),
+        ("decision", false, json!(["obj_b"])),
+        ("linked", false, json!(["obj_a", "sub_a"])),
+    ] {
+        made.append(json!({"event": event, "allowed": allowed, "about": about}));
+    }
+    let trust = made.trust(&[]);
+    let file = exported(&made, 0..4);
+    let (head, lines) = file.split_once('\n').unwrap();
+    let verify = |acts: u64, refused: u64, things: &[&str], asked: &str| {
+        let ids = |all: &[&str]| -> Vec<Value> { all.iter().map(|id| json!({"id": id})).collect() };
+        let mut head: Value = serde_json::from_str(head).unwrap();
+        head["incident"] =
+            json!({"acts": acts, "refused": refused, "people": ids(&["sub_a"]), "things": ids(things)});
+        head["suspected"] = json!({asked: "obj_a"});
+        export::verify(format!("{head}\n{lines}").as_bytes(), &trust)
+    };
+    assert!(verify(2, 1, &["smp_a", "obj_a"], "actor").unwrap().incident);
+    assert!(verify(2, 1, &["obj_a"], "about").is_ok(), "of a thing, the rest is another matter");
+    for (acts, refused, things) in [
+        (3, 1, &["smp_a", "obj_a"][..]),
+        (2, 0, &["smp_a", "obj_a"]),
+        (2, 1, &["obj_a"]),
+        (2, 1, &["smp_a", "obj_a", "obj_c"]),
+    ] {
+        let found = verify(acts, refused, things, "actor");
+        assert!(matches!(found, Err(Error::Refused(_))), "{acts} {refused} {things:?}");
+    }
+}

@@ -406,6 +406,7 @@ impl Things {
             "ledger prove" => json!({"position": 0}),
             "ledger watch" => json!({"from": 0}),
             "audit export" => json!({"search": {"about": self.sample}}),
+            "audit incident" => json!({"about": self.sample}),
             _ => return Vec::new(),
         };
         serde_json::to_vec(&value).unwrap()

@@ -1,8 +1,9 @@
 //! The record, shown to those outside: proofs that a second program checks, and its end as it grows.
 
 use crate::site::{PROGRAM, Site, until};
+use crate::story::sample_of;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -123,4 +124,72 @@ fn a_question_that_nothing_can_answer_is_refused() {
     site.json("admin", &["site", "lock"]);
     let lock = File::open(site.folder.join("ledger/lock")).unwrap();
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+}
+
+#[test]
+fn what_an_account_touched_is_told_from_the_record_and_holds_for_a_second_program() {
+    let (site, program) = (Site::copy(), verifier());
+    let sample = sample_of(&site);
+    let subject = site.json("analyst", &["sample", "show", &sample])["subject"].as_str().unwrap().to_owned();
+    let project = site.last("analyst", &["project", "list"]);
+    let accounts = site.json("admin", &["account", "list"]);
+    let id = |name: &str| {
+        let all = accounts.as_array().unwrap();
+        all.iter().find(|one| one["name"] == name).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let folder = site.room.join("breach");
+    let out = folder.to_str().unwrap();
+    let analyst = id("analyst");
+    let head = site.json("auditor", &["audit", "incident", "--actor", &analyst, "--out", out]);
+    let incident = &head["incident"];
+    assert_eq!(
+        (&head["complete"], head["suspected"]["actor"].as_str()),
+        (&json!(true), Some(analyst.as_str()))
+    );
+    let people: Vec<&str> =
+        incident["people"].as_array().unwrap().iter().filter_map(|one| one["id"].as_str()).collect();
+    assert_eq!(people, [subject.as_str()], "{incident:#}");
+    let found = site.json("auditor", &["audit", "search", "--actor", &analyst, "--limit", "10000"]);
+    let allowed = site.events().into_iter().filter(|leaf| {
+        leaf["event"]["event"] == "decision"
+            && leaf["event"]["actor"] == analyst.as_str()
+            && leaf["event"]["allowed"] == true
+    });
+    assert_eq!(incident["acts"].as_u64().unwrap(), allowed.count() as u64, "{}", found["size"]);
+    let [events, words] = ["incident.jsonl", "incident.md"].map(|name| folder.join(name));
+    let said = fs::read_to_string(&words).unwrap();
+    assert!(
+        said.contains(&subject) && said.contains("Complete by proof") && said.contains(&analyst),
+        "{said}"
+    );
+    assert_eq!(exit(&program, &["export"], &events, &site), 0);
+    // One act more than follow, and one person fewer.
+    let whole = fs::read_to_string(&events).unwrap();
+    let acts = format!("\"acts\":{}", incident["acts"]);
+    for (from, to) in [(acts.as_str(), "\"acts\":1"), (subject.as_str(), "sub_00000000000000000000")] {
+        let changed = site.room.join("changed.jsonl");
+        fs::write(&changed, whole.replacen(from, to, 1)).unwrap();
+        assert_eq!(exit(&program, &["export"], &changed, &site), 1, "{to}");
+    }
+
+    // What is there is kept, and nothing is asked for.
+    let again = site.run("auditor", &["audit", "incident", "--actor", &analyst, "--out", out]);
+    assert!(again.exit != 0 && fs::read_to_string(&events).unwrap() == whole, "{}", again.err);
+    // In a project, by its steward, about a person; the accounts that had anything of theirs.
+    let about = site.json("steward", &["audit", "incident", "--about", &subject]);
+    let who = about["incident"]["recipients"].as_array().unwrap();
+    assert!(who.iter().any(|one| one["actor"] == analyst.as_str()), "{about:#}");
+    assert!(about["incident"]["people"].as_array().unwrap().iter().all(|one| one["id"] == subject.as_str()));
+    for (who, words, exit) in [
+        ("auditor", vec![], 2),
+        ("auditor", vec!["--since", "2030-01-01"], 2),
+        ("auditor", vec!["--actor", &analyst, "--since", "2030-02-01", "--until", "2030-01-01"], 2),
+        ("viewer", vec!["--project", &project], 4),
+        ("analyst", vec!["--actor", &analyst], 4),
+    ] {
+        let done = site.run(who, &[vec!["audit", "incident"], words].concat());
+        assert!(done.exit == exit && done.out.is_empty(), "{}: {}", done.exit, done.err);
+    }
+    let nothing = site.json("auditor", &["audit", "incident", "--actor", &analyst, "--until", "2020-01-01"]);
+    assert_eq!((&nothing["incident"]["acts"], &nothing["incident"]["people"]), (&json!(0), &json!([])));
 }
