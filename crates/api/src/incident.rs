@@ -49,6 +49,8 @@ pub struct Incident {
     pub lists: Vec<Listed>,
     /// Who did it, and so got what it showed.
     pub recipients: Vec<Recipient>,
+    /// The keys (`rcp_`) that objects were released to.
+    pub keys: Vec<Touched>,
     /// What let somebody in or gave something on meanwhile, the oldest first.
     pub given: Vec<Given>,
     /// Things that no link on record leads from to a person.

@@ -89,6 +89,9 @@ pub struct DataAccess {
     /// `done`, `failed` or `unknown`; absent while it goes on, or where it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
+    /// The key that an object was released to, `rcp_`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_key: Option<String>,
     /// Ledger positions of its decisions: `audit export --form proof` gives them with proofs.
     pub positions: Vec<u64>,
 }
@@ -108,6 +111,9 @@ pub struct SubjectReport {
     pub terms: Vec<String>,
     /// How long it is kept at least.
     pub retention: String,
+    /// Entries that the identity map has of who they are, which those who may ask it are shown.
+    #[serde(default)]
+    pub identity: u64,
     /// What the person said.
     pub consents: Vec<ConsentStatement>,
     /// What terms say of the use now.

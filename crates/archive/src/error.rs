@@ -229,7 +229,7 @@ impl Fault for Error {
                 Some("check space and permissions of the site's `objects` folder, or its bucket".into())
             }
             Self::Floor { .. } | Self::Kept(_) => Some(
-                "no role can shorten a floor; to end its use before, take roles away (`member remove`): a hold only keeps it longer"
+                "no role can shorten a floor; `consent withdraw` ends the use of somebody's data before: a hold only keeps it longer"
                     .into(),
             ),
             Self::Held(_) => Some("a data steward lifts a hold with `object lift`".into()),

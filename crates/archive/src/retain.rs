@@ -281,6 +281,11 @@ impl Archive {
         blocking(move || Ok(versions.iter().try_for_each(|object| store.remove(&object.body))?)).await
     }
 
+    /// Those of `objects` that nobody can open any more: they were deleted, or their keys were shredded.
+    pub async fn unreadable(&self, objects: &BTreeSet<ObjectId>) -> Result<BTreeSet<ObjectId>, Error> {
+        Ok(self.keys.objects_without_key(self.db.reader(), objects).await?)
+    }
+
     /// Whether record and store let a version go.
     async fn may_go(&self, object: &Object, now: Timestamp) -> Result<(), Error> {
         if object.held {

@@ -41,6 +41,8 @@ pub struct Incident {
     pub lists: BTreeMap<String, Listed>,
     /// Who did it, and so got what it showed.
     pub recipients: Vec<Recipient>,
+    /// The keys that objects were released to.
+    pub keys: BTreeMap<String, Touched>,
     /// What let somebody in or gave something on meanwhile.
     pub given: Vec<Given>,
     /// Things that no link on record leads from to a person.
@@ -142,6 +144,7 @@ impl Investigation {
             things: BTreeMap::new(),
             lists: BTreeMap::new(),
             recipients: Vec::new(),
+            keys: BTreeMap::new(),
             given: Vec::new(),
             of_nobody: BTreeSet::new(),
             of_others: BTreeMap::new(),
@@ -250,9 +253,14 @@ impl Investigation {
         // Of a question about a thing, what else was in the same decision is another matter.
         let asked = |id: &String| self.asked.about.is_none() || chains.contains(id);
         let things: Vec<&String> = event.about.iter().filter(|id| is_thing(id) && asked(id)).collect();
-        for id in &things {
-            let into = if is_person(id) { &mut self.incident.people } else { &mut self.incident.things };
-            into.entry((*id).clone()).and_modify(|touched| touched.join(&one)).or_insert_with(|| one.clone());
+        let keys = event.about.iter().filter(|id| id.starts_with("rcp_"));
+        for id in things.iter().copied().chain(keys) {
+            let into = match id.get(..4) {
+                Some("sub_") => &mut self.incident.people,
+                Some("rcp_") => &mut self.incident.keys,
+                _ => &mut self.incident.things,
+            };
+            into.entry(id.clone()).and_modify(|touched| touched.join(&one)).or_insert_with(|| one.clone());
         }
         if let Some(project) = event.project.as_ref().filter(|_| things.is_empty() && (self.lists)(action)) {
             let listed = self.incident.lists.entry(project.to_string());

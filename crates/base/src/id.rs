@@ -3,7 +3,7 @@
 //! An id is `prefix_` and 20 characters of Crockford base32 (100 random bits): no time, no name,
 //! nothing to guess from. Shape: `^[a-z]{3}_[0-9a-hjkmnp-tv-z]{20}$`.
 
-use crate::Entropy;
+use crate::{Entropy, Sha256};
 use std::{fmt, str::FromStr};
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -172,12 +172,39 @@ registry! {
     ApplicationId = "apl", "an" "application";
     /// An agreement with a party.
     AgreementId = "agr", "an" "agreement";
+    /// The key of somebody whom a released object is addressed to.
+    RecipientId = "rcp", "a" "recipient";
+}
+
+impl RecipientId {
+    /// The id of a key: 100 bits of its SHA-256, the low five of each of the first 20 bytes. Whoever has the key
+    /// can make it, and find on record what was released to it.
+    pub fn of_key(digest: &Sha256) -> Self {
+        struct Given<'a>(&'a [u8]);
+        impl Entropy for Given<'_> {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.iter_mut().zip(self.0).for_each(|(byte, given)| *byte = *given);
+            }
+        }
+        Self::mint(&Given(&digest.0))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::SystemEntropy;
+
+    #[test]
+    fn a_recipient_is_known_by_the_digest_of_its_key() {
+        let mut digest = [0; 32];
+        digest[0] = 32 + 9;
+        digest[19] = 31;
+        let id = RecipientId::of_key(&Sha256(digest));
+        assert_eq!(id.as_str(), "rcp_9000000000000000000z");
+        digest[0] = 10;
+        assert_ne!(RecipientId::of_key(&Sha256(digest)), id);
+    }
 
     #[test]
     fn a_minted_id_parses_back() {

@@ -260,6 +260,9 @@ fn answer(app: &mut App<'_>, which: &Which, body: &ApplicationAnswer) -> Result<
     let now: Shown = app.client()?.post("application answer", &[&project, &application], body)?.json()?;
     let until = now.until.filter(|_| body.approve).map(|until| format!(" until {until}"));
     app.console.say(&format!("{}{}", now.state, until.unwrap_or_default()));
+    if body.approve && !now.gives {
+        app.console.say(&format!("it gives nothing now: {}", gives(&now)));
+    }
     if app.console.is_json() { app.console.json(&now) } else { Ok(()) }
 }
 

@@ -4,8 +4,12 @@
 use crate::app::App;
 use crate::host::Unsealing;
 use crate::{Error, Failure, file};
+use std::io::Read;
 use std::path::Path;
 use zeroize::Zeroizing;
+
+/// Most bytes of what comes by standard input.
+const MOST_TYPED: u64 = 16 << 10;
 
 /// The name of the systemd credential.
 const CREDENTIAL: &str = "sequestra-passphrase";
@@ -141,6 +145,25 @@ pub fn prompt_or_line(app: &App<'_>, prompt: &str) -> Result<Zeroizing<String>, 
     match std::io::stdin().read_line(&mut line) {
         Ok(1..) => Ok(Zeroizing::new(line.trim_end_matches(['\n', '\r']).to_owned())),
         _ => Err(Error::Prompt("nothing was typed").into()),
+    }
+}
+
+/// Asks twice without showing what is typed; where nobody can be asked, takes all of stdin, which is one line.
+pub fn prompt_twice_or_text(app: &App<'_>, prompt: &str) -> Result<Zeroizing<String>, Failure> {
+    if app.console.can_ask() {
+        let first = prompt_for(prompt)?;
+        return match *prompt_for("Again: ")? == *first {
+            true => Ok(first),
+            false => Err(Error::Prompt("the two are not the same").into()),
+        };
+    }
+    let mut text = Zeroizing::new(String::new());
+    let read = std::io::stdin().take(MOST_TYPED).read_to_string(&mut text);
+    read.map_err(|_| Error::Prompt("what came by standard input is no text"))?;
+    match text.trim_end().lines().count() {
+        0 => Err(Error::Prompt("nothing was typed").into()),
+        1 => Ok(Zeroizing::new(text.trim_end().to_owned())),
+        _ => Err(Error::Prompt("more than one line came by standard input").into()),
     }
 }
 

@@ -51,6 +51,16 @@ impl Report {
         for (name, value) in [
             ("subject", report.subject.to_string()),
             ("project", report.project.to_string()),
+            (
+                "identity map",
+                match report.identity {
+                    0 => "nothing of who they are".to_owned(),
+                    entries => format!(
+                        "{} entries of who they are; an honest broker is shown them",
+                        text::count(entries)
+                    ),
+                },
+            ),
             ("purpose", report.purpose),
             ("terms", report.terms.join(" ")),
             ("kept at least", report.retention),
@@ -222,7 +232,7 @@ pub struct Correct {
 
 impl Correct {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let value = passphrase::prompt_or_line(app, "Right value: ")?.trim().to_owned();
+        let value = passphrase::prompt_twice_or_text(app, "Right value: ")?.to_string();
         let Self { subject, field, column, issuer, reason } = self;
         let body = Correction { field, column, issuer, value, reason };
         let subject = subject.to_string();

@@ -204,7 +204,9 @@ impl Fault for Error {
                  `receipt show del_…` gives it again"
             }
             Self::File(_) => "check that `keys/site.sealed` is there, its permissions, and space on its disk",
-            Self::Held(_) => "restrict use instead; shred when the hold or the floor has ended",
+            Self::Held(_) => {
+                "`consent withdraw` ends the use meanwhile; shred when the hold or the floor has ended"
+            }
             Self::RowsLeft(_) | Self::NotChecked => "run the rotation again: it goes on where it stopped",
             Self::Asking => "leave it out for 60 and 300",
             Self::GivenUp => "put back what unseals the site; the next command opens it again",

@@ -1,11 +1,11 @@
 //! The keys of the identity map: of its file, of its lookups, and of each of its values. `docs/spec/identity-map.md`.
 
-use crate::table::key;
+use crate::table::{key, session};
 use crate::{Error, Keys};
 use access::Permit;
 use access::thing::Thing;
 use access::verb::{Knows, Seals};
-use base::{Id, ProjectId, Sensitive, SubjectId};
+use base::{Id, ObjectId, ProjectId, Sensitive, SubjectId};
 use db::sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use db::{DbKey, Tx};
 use std::collections::BTreeSet;
@@ -114,6 +114,30 @@ impl Keys {
                 .select_only()
                 .column(key::Column::Scope)
                 .filter(key::Column::Scope.is_in(some.iter().map(|id| id.as_str())))
+                .distinct()
+                .into_tuple()
+                .all(connection)
+                .await?;
+            without.retain(|id| !there.iter().any(|one| one == id.as_str()));
+        }
+        Ok(without)
+    }
+}
+
+impl Keys {
+    /// Those of `objects` that no key opens any more, whatever made it so. It takes no permit: it opens nothing.
+    pub async fn objects_without_key(
+        &self,
+        connection: &impl ConnectionTrait,
+        objects: &BTreeSet<ObjectId>,
+    ) -> Result<BTreeSet<ObjectId>, Error> {
+        let mut without = objects.clone();
+        let all: Vec<&ObjectId> = objects.iter().collect();
+        for some in all.chunks(AT_ONCE) {
+            let there: Vec<String> = session::Entity::find()
+                .select_only()
+                .column(session::Column::Object)
+                .filter(session::Column::Object.is_in(some.iter().map(|id| id.as_str())))
                 .distinct()
                 .into_tuple()
                 .all(connection)

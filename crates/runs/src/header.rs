@@ -9,7 +9,7 @@ use access::verb::{Manage, Sees};
 use base::{Id, ObjectId, ProjectId, RunId, Sensitive};
 use db::sea_orm::ActiveValue::Set;
 use db::sea_orm::sea_query::{Order, Query};
-use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use db::{Cell, Tx};
 use executor::OutputKind;
 use flate2::read::MultiGzDecoder;
@@ -175,6 +175,29 @@ impl Runs {
             })
         };
         rows.into_iter().map(read).collect()
+    }
+
+    /// Forgets what the headers of results said that nobody can open any more: after a deletion, and at the start, when
+    /// the database may be an older copy. It takes no permit: what goes is of nobody who could be asked.
+    pub async fn forget_unreadable_headers(&self) -> Result<u64, Error> {
+        let rows: Vec<String> = header::Entity::find()
+            .select_only()
+            .column(header::Column::Object)
+            .into_tuple()
+            .all(self.inner.db.reader())
+            .await?;
+        let ids = rows.iter().map(|id| id.parse::<ObjectId>().map_err(|_| Error::Record));
+        let gone = self.inner.archive.unreadable(&ids.collect::<Result<_, _>>()?).await?;
+        if gone.is_empty() {
+            return Ok(0);
+        }
+        let tx = self.inner.db.begin_without_decision().await?;
+        for some in gone.iter().collect::<Vec<_>>().chunks(AT_ONCE) {
+            let those = header::Column::Object.is_in(some.iter().map(|id| id.as_str()));
+            header::Entity::delete_many().filter(those).exec(&*tx).await?;
+        }
+        tx.commit().await?;
+        Ok(gone.len() as u64)
     }
 
     /// Forgets what the headers of objects said whose keys are destroyed in the same transaction.

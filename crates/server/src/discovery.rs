@@ -13,7 +13,7 @@ use audit::{Event, What};
 use base::{ProjectId, Sha256, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -162,6 +162,12 @@ impl Discovery {
         known.values().filter_map(|known| known.last).filter(|last| last.found.counts.all() > 0).count()
     }
 
+    /// Forgets every project but these.
+    fn keep(&self, living: &BTreeSet<ProjectId>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|project, _| living.contains(project));
+    }
+
     /// Whether a project is due. One that was tried in the future was so by a wrong clock.
     fn is_due(&self, project: &ProjectId, now: Timestamp) -> bool {
         let every = Duration::from_secs(self.settings.every_hours.saturating_mul(3600));
@@ -218,6 +224,11 @@ async fn turn(site: &Site) -> Option<Duration> {
     }
     let now = site.clock.now();
     let all = site.catalog.project_ids().await.ok()?;
+    // Of an erased project nothing can be mended: it is looked at no more.
+    let all: BTreeSet<ProjectId> = all.into_iter().collect();
+    let erased = site.keys.without_key(site.db.reader(), &all).await.ok()?;
+    let all: BTreeSet<ProjectId> = all.difference(&erased).cloned().collect();
+    site.discovery.keep(&all);
     let project = all.into_iter().find(|project| site.discovery.is_due(project, now))?;
     let began = site.clock.monotonic();
     let before = site.discovery.last(&project);

@@ -119,7 +119,7 @@ fn shown(word: &str) -> String {
 /// Things and accounts that events are about.
 const KINDS: &[&str] = &[
     "prj", "smp", "obj", "run", "usr", "svc", "sit", "ref", "tol", "sub", "rds", "pkg", "dst", "spc", "sgn",
-    "bgl", "sup", "apl", "agr",
+    "bgl", "sup", "apl", "agr", "rcp",
 ];
 
 /// Whether a text is an id of such a thing. What is asked about is recorded, so it must be no word that

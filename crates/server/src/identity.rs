@@ -14,8 +14,9 @@ use api::identity::{
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use base::{ProjectId, Sensitive, SubjectId};
+use base::{ProjectId, Sensitive, SubjectId, Timestamp};
 use db::Tx;
+use intake::name::is_hidden;
 use intake::split::{self, Day, Heading};
 use subjects::map::{BIRTH, Field, Learned, NAME, NUMBER};
 
@@ -139,7 +140,7 @@ pub(crate) async fn correct(
     let ask = ask.because(reason.map(Sensitive::new));
     let permit: Permit<Split, Subject> = site.access.decide(&caller, ask).await?;
     let field = field_of(&field, column, issuer)?;
-    let value = right(&field, value)?;
+    let value = right(&field, value, site.clock.now())?;
     let tx = site.begin(&permit).await?;
     let wrong = site.map.find_wrong(&permit, &tx, &field, &value).await?;
     let entries = wrong.entries() as u64;
@@ -166,18 +167,26 @@ fn field_of(word: &str, column: Option<String>, issuer: Option<String>) -> Resul
 }
 
 /// What a correction puts there.
-fn right(field: &Field, value: String) -> Result<Sensitive<String>, Failure> {
-    let value = value.trim().to_owned();
-    let short = (1..=LONGEST_VALUE).contains(&value.len()) && !value.chars().any(char::is_control);
-    if !short {
-        let why = format!("it is 1 to {LONGEST_VALUE} bytes of text, on one line");
-        return Err(Error::Value { field: "right value", why, how: None }.into());
+fn right(field: &Field, value: String, now: Timestamp) -> Result<Sensitive<String>, Failure> {
+    let refuse = |why: String| Err(Error::Value { field: "right value", why, how: None }.into());
+    let value = value.trim_start_matches('\u{feff}').trim().to_owned();
+    // A number that looks like another one and is none would cut somebody off from what is known of them.
+    let strange = |c: char| c.is_control() || is_hidden(c);
+    if !(1..=LONGEST_VALUE).contains(&value.len()) || value.chars().any(strange) {
+        return refuse(format!(
+            "it is 1 to {LONGEST_VALUE} bytes of text, on one line and without hidden characters"
+        ));
     }
-    if matches!(field, Field::Birth(_)) && Day::read(&value).is_none() {
-        let why = "it is no day that can be read, as 1931-05-03".to_owned();
-        return Err(Error::Value { field: "right value", why, how: None }.into());
+    if !matches!(field, Field::Birth(_)) {
+        return Ok(Sensitive::new(value));
     }
-    Ok(Sensitive::new(value))
+    let today: String = now.to_string().chars().take(10).collect();
+    match Day::read(&value).map(|day| day.to_string()) {
+        // As a sheet's is kept.
+        Some(day) if day <= today => Ok(Sensitive::new(day)),
+        Some(_) => refuse("it is a day to come".to_owned()),
+        None => refuse("it is no day that can be read, as 1931-05-03".to_owned()),
+    }
 }
 
 /// Everything that was found goes to the person, each on its own; the record has the code alone.
@@ -213,5 +222,27 @@ fn wire(heading: Heading) -> SplitColumn {
         name: heading.name,
         goes: heading.goes.to_owned(),
         holds: heading.holds.map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_right_is_text_that_can_be_seen_and_a_day_that_has_been() {
+        let now = "2031-05-14T12:00:00Z".parse().unwrap();
+        let number = Field::Number("gh".to_owned());
+        let is =
+            |field: &Field, text: &str| right(field, text.to_owned(), now).ok().map(Sensitive::into_revealed);
+        assert_eq!(is(&number, "\u{feff}QX-4471 ").as_deref(), Some("QX-4471"), "as Windows begins a text");
+        assert_eq!(is(&Field::Birth(None), "03.05.1931").as_deref(), Some("1931-05-03"));
+        assert_eq!(is(&Field::Birth(None), "2031-05-14").as_deref(), Some("2031-05-14"));
+        for text in ["", "a\nb", "\u{200b}", "QX\u{200b}-4471", "QX-4471\u{feff}"] {
+            assert_eq!(is(&number, text), None, "{text:?}");
+        }
+        for text in ["2031-05-15", "9999-12-31", "1931", "soon"] {
+            assert_eq!(is(&Field::Birth(None), text), None, "{text}");
+        }
     }
 }

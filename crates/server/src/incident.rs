@@ -88,6 +88,7 @@ fn wire(found: &incident::Incident, name: impl Fn(&incident::Recipient) -> Optio
         things: found.things.iter().map(touched).collect(),
         lists: found.lists.iter().map(listed).collect(),
         recipients: recipients.collect(),
+        keys: found.keys.iter().map(touched).collect(),
         given: found.given.iter().map(given).collect(),
         of_nobody: found.of_nobody.iter().cloned().collect(),
         of_others: found.of_others.iter().map(of_others).collect(),

@@ -46,6 +46,7 @@ pub(crate) async fn delete(
     let object: ObjectId = id(&object)?;
     let permit = ask(&site, &caller, Action::DeleteObject, &object, body).await?;
     site.archive.delete(&permit, &object).await?;
+    site.runs.forget_unreadable_headers().await?;
     record(&site, &permit, &object).await
 }
 

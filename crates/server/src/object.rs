@@ -12,8 +12,9 @@ use axum::Json as Answer;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use base::{Fault, Kind, ObjectId, SampleId, Sensitive};
+use base::{Fault, Kind, ObjectId, RecipientId, SampleId, Sensitive, Sha256};
 use bytes::{Bytes, BytesMut};
+use sha2::Digest;
 use std::io::{self, Read};
 use tokio::runtime::Handle;
 
@@ -55,7 +56,9 @@ pub(crate) async fn release(
         why: e.to_string(),
         how: e.hint(),
     })?;
+    let to = RecipientId::of_key(&Sha256(sha2::Sha256::digest(recipient.as_bytes()).into()));
     let ask = Ask::<ObjectThing>::new(Action::DownloadObject, [object.clone()])
+        .about([to.to_string()])
         .because(Some(Sensitive::new(body.reason)));
     let permit: Permit<ReleaseVerb, ObjectThing> = site.access.decide(&caller, ask.clone()).await?;
     let addressed = site.archive.address(&permit, &object, &recipient).await?;

@@ -40,7 +40,7 @@ pub(crate) async fn file(
     let length = request.headers().get("content-length").and_then(|h| h.to_str().ok()?.parse().ok());
     let lease = Lease::new(site.access.clone(), permit);
     let body = reader(request.into_body());
-    let received = site.door().await?.receive(lease, &package, number, length, body).await?;
+    let received = site.door().await?.receive(lease, &package, number, length, body).await.map_err(refused)?;
     let ids = [received.object.to_string()];
     let answer = Received {
         object: received.object,
@@ -107,6 +107,9 @@ fn refused(error: intake::Error) -> Failure {
         intake::Error::Sheet(found) | intake::Error::Identifier(found) | intake::Error::Manifest(found) => {
             let sheet = found.sheet.iter().map(ToString::to_string);
             sheet.chain(found.manifest.iter().map(|fault| format!("manifest: {fault}"))).collect()
+        }
+        intake::Error::Identified { findings, .. } => {
+            findings.iter().map(|one| format!("{one}: {}", one.reason.advice())).collect()
         }
         _ => return error.into(),
     };

@@ -27,7 +27,7 @@ const fn did(action: Action) -> &'static str {
         Action::ViewSamples => "saw the record of",
         Action::ViewVariants => "saw variants or the report of",
         Action::Ingest => "brought in",
-        Action::StartRun => "had a workflow run on",
+        Action::StartRun => "asked for a workflow run on",
         Action::DownloadObject => "had released",
         Action::VerifyDataset => "compared, with what its generator said, reads of",
         Action::SearchAudit | Action::SearchAuditSite => "looked up who did what with",
@@ -96,6 +96,7 @@ pub(crate) async fn report(
     let stated = site.catalog.project(&view).await?;
     let loans = lent_out::loans(&site, &view, &samples).await?;
     Ok(Answer(SubjectReport {
+        identity: site.map.entries(&consents).await?,
         purpose: stated.purpose.as_str().to_owned(),
         terms: stated.terms.split(' ').map(str::to_owned).collect(),
         retention: stated.retention.as_str().to_owned(),
@@ -144,10 +145,14 @@ async fn accesses(
     let others = events.iter().filter_map(|recorded| recorded.event.on_behalf_of.clone()).map(Actor::User);
     let all: Vec<Actor> = people.chain(others).collect();
     let names = names_of(site, all.iter()).await?;
-    let exceptions = match &reach.project {
-        Some(project) => site.access.seen_by_exception(project).await?,
-        None => Vec::new(),
-    };
+    let mut exceptions = Vec::new();
+    if reach.project.is_some() {
+        let projects: BTreeSet<_> =
+            events.iter().filter_map(|recorded| recorded.event.project.as_ref()).collect();
+        for project in projects {
+            exceptions.extend(site.access.seen_by_exception(project).await?);
+        }
+    }
     let (acts, by, of, split) = (Vec::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let mut told_of = Told { names, exceptions, chains: &chains, acts, by, of, split };
     for recorded in &events {
@@ -203,14 +208,11 @@ impl Told<'_> {
             }
             // Its decision is about the project.
             What::IdentityRecorded {} => {
-                let action = Action::SplitIdentity;
-                let request = event.request.as_ref().map(ToString::to_string).unwrap_or_default();
-                self.split.insert(request, self.acts.len());
-                let words = "took out of a sheet who is behind";
-                let mut act = self.begun(recorded, action.as_str(), words, true, &[]);
-                act.things = event.about.iter().filter(|id| self.chains.contains(*id)).cloned().collect();
-                act.positions.push(*position);
-                self.acts.push(act);
+                self.beside(recorded, Action::SplitIdentity, "took out of a sheet who is behind");
+            }
+            // So is that of a package, whose objects are linked one by one. A run has said itself what it was asked for.
+            What::Linked {} if !event.about.iter().any(|id| id.starts_with("run_")) => {
+                self.beside(recorded, Action::Ingest, did(Action::Ingest));
             }
             What::Outcome { decision, result, bytes, .. } => {
                 let request = event.request.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -224,6 +226,26 @@ impl Told<'_> {
             }
             _ => {}
         }
+    }
+
+    /// An act whose decision names no person: what one request says of it is one.
+    fn beside(&mut self, recorded: &Recorded, action: Action, words: &str) {
+        let event = &recorded.event;
+        let request = event.request.as_ref().map(ToString::to_string).unwrap_or_default();
+        let at = match self.split.get(&request) {
+            Some(at) if !request.is_empty() => *at,
+            _ => {
+                self.acts.push(self.begun(recorded, action.as_str(), words, true, &[]));
+                self.acts.len() - 1
+            }
+        };
+        self.split.insert(request, at);
+        let things = event.about.iter().filter(|id| self.chains.contains(*id)).cloned();
+        let Some(act) = self.acts.get_mut(at) else { return };
+        let all: BTreeSet<String> = act.things.drain(..).chain(things).collect();
+        act.things = all.into_iter().collect();
+        act.positions.push(recorded.position);
+        act.to = recorded.time;
     }
 
     fn begun(
@@ -254,6 +276,7 @@ impl Told<'_> {
             action: action.to_owned(),
             did: did.to_owned(),
             things: Vec::new(),
+            to_key: event.about.iter().find(|id| id.starts_with("rcp_")).cloned(),
             purpose: event.purpose.clone(),
             allowed,
             refused_by: if allowed { Vec::new() } else { policies.to_vec() },

@@ -22,6 +22,7 @@ pub fn authorized(
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let columns = Columns::of(reader.headers().map_err(|_| invalid("list", "it is no CSV"))?, study)?;
     let (mut people, mut said, mut of_study) = (BTreeMap::new(), BTreeMap::new(), false);
+    let mut studies = BTreeSet::new();
     for (number, row) in (2..).zip(reader.records()) {
         let line = |why: &str| invalid("list", &format!("line {number} {why}"));
         let row = row.map_err(|_| line("cannot be read, or has another number of columns than the first"))?;
@@ -32,12 +33,17 @@ pub fn authorized(
             return Err(line(&format!("says otherwise than line {earlier} of the same person and study")));
         }
         of_study |= row.is_of(study);
+        studies.extend(row.phsid.split('.').next().filter(|study| !study.is_empty()).map(str::to_owned));
         if active && row.is_of(study) && row.until.is_none_or(|until| until > now) {
             let until = people.entry(row.login.to_owned()).or_insert(row.until);
             *until = (*until).zip(row.until).map(|(one, other)| one.max(other));
         }
     }
     match study {
+        // Who may use one study may not for that use another.
+        None if studies.len() > 1 => {
+            Err(invalid("list", "it is of several studies: say which one with `--study`"))
+        }
         // A study that was mistyped would take everybody out.
         Some(study) if !of_study => Err(invalid("list", &format!("no row is of {study}"))),
         _ => Ok(people),
@@ -106,9 +112,10 @@ fn is_of(phsid: &str, study: &str) -> bool {
     phsid.strip_prefix(study).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// The end of `2027-06-30`, also with `00:00:00` behind it as spreadsheets have it, or a moment.
+/// The end of `2027-06-30`, also with `00:00:00` behind it as spreadsheets have it or `00:00:00.000` as dbGaP does, or a moment.
 fn end_of(text: &str) -> Option<Timestamp> {
-    let day = text.strip_suffix(" 00:00:00").unwrap_or(text);
+    let day = text.strip_suffix(".000").unwrap_or(text);
+    let day = day.strip_suffix(" 00:00:00").unwrap_or(day);
     match day.len() {
         10 => format!("{day}T23:59:59Z").parse().ok(),
         _ => text.parse().ok(),
@@ -225,6 +232,15 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_read_as_dbgap_writes_it() {
+        let list = "user name,login,authority,role,email,phone,status,phsid,permission set,created,updated,expires,downloader for\n\
+            X,ada,eRA,PI,a@b.example,1,active,phs000178.v9.p8.c1,General Research Use,2013-03-19 12:32:24.600,\
+            2013-03-19 12:32:24.600,2027-05-14 00:00:00.000,\n";
+        let found = authorized(list, None, now()).unwrap();
+        assert_eq!(found["ada"].unwrap().to_string(), "2027-05-14T23:59:59Z");
+    }
+
+    #[test]
     fn a_list_that_cannot_be_read_authorizes_nobody() {
         for (list, study) in [
             ("name\nada\n", None),
@@ -240,6 +256,7 @@ mod tests {
             ("login,status,phsid\nada,inactive,phs1.v1\nada,active,phs1.v1\n", None),
             ("login,status\n\"ada,active\nbo,active\n", None),
             ("login,status,phsid\nada,active,phs1.v1\n", Some("phs2")),
+            ("login,status,phsid\nada,active,phs1.v1\nbo,active,phs2.v1\n", None),
             ("", None),
         ] {
             assert!(authorized(list, study, now()).is_err(), "{list}");

@@ -107,7 +107,8 @@ async fn what_somebody_did_names_the_people_the_things_and_the_bytes_and_nobody_
     let story = Story::new().await;
     let [_, sample, run, object] = &story.things[0];
     story.act(&story.thief, "view-samples", 0, &[sample], 0).await;
-    story.act(&story.thief, "download-object", 0, &[object], 700).await;
+    let key = id("rcp");
+    story.act(&story.thief, "download-object", 0, &[object, &key], 700).await;
     story.act(&story.thief, "view-run", 0, &[run], 0).await;
     story
         .record(
@@ -121,6 +122,7 @@ async fn what_somebody_did_names_the_people_the_things_and_the_bytes_and_nobody_
     let found = story.incident(Question::default());
     assert_eq!((found.acts, found.refused, &found.completeness), (3, 1, &Completeness::Proven));
     assert_eq!(keys(&found.people), story.own(0, &[0]));
+    assert_eq!(keys(&found.keys), BTreeSet::from([key]));
     let all = BTreeSet::from([sample.clone(), run.clone(), object.clone()]);
     assert_eq!(keys(&found.things), all);
     let person = &found.people[&story.things[0][0]];

@@ -180,6 +180,12 @@ fn sheets(incident: &Incident) -> Vec<Sheet> {
             rows: incident.recipients.iter().map(recipient).collect(),
         },
         Sheet {
+            title: "To which keys objects were released",
+            none: "To none.",
+            head: TOUCHED,
+            rows: touched(&incident.keys),
+        },
+        Sheet {
             title: "Lists of whole projects",
             none: "None was asked for.",
             head: &["PROJECT", "ACTS", "WHAT", "FIRST", "LAST", "WHO STOOD IN IT BY THEN"],

@@ -50,7 +50,8 @@ pub fn tell(console: &mut Console, seen: &Accesses) -> Result<(), Failure> {
     let (size, chains) = (text::count(seen.size), seen.chains);
     let count = text::count(seen.accesses.len() as u64);
     console.talk(
-        "lists of the whole project, which name everybody, are not among them: `audit search --project`",
+        "lists of a whole project, which name everybody, are not among them, neither here nor where the person is lent to: \
+         `audit search --project`",
     );
     match &seen.why_not {
         None if seen.complete => {
@@ -83,6 +84,9 @@ fn row(one: &DataAccess) -> Vec<String> {
     }
     if let Some(under) = &one.under {
         what.push_str(&format!(", under {under}"));
+    }
+    if let Some(key) = &one.to_key {
+        what.push_str(&format!(", to the key {key}"));
     }
     if let Some(bytes) = one.released {
         what.push_str(&format!("; {} left", text::size(bytes)));

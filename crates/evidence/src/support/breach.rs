@@ -33,6 +33,7 @@ fn scenario(play: &mut Play) -> Result<()> {
     let id = ["/account/id", "/id", "/account"].iter().find_map(|at| account.pointer(at)?.as_str());
     let thief = id.ok_or_else(|| Error::unplayable("no account acts"))?.to_owned();
 
+    site.recipient(&[9; 32])?;
     play.attack("misuse the account of an exporter", || {
         let (to, out) = (site.beside("recipient.pub"), site.beside("loot.c4gh"));
         let why = "for a paper";

@@ -265,6 +265,9 @@ fn who_holds_the_link_states_a_reason_and_sees_no_data_where_stakes_are_high() {
         (Role::Viewer, "identify-apart-from-data"),
         (Role::Analyst, "identify-apart-from-data"),
         (Role::DataExporter, "identify-apart-from-data"),
+        (Role::SupportObserver, "identify-apart-from-exceptions"),
+        (Role::Emergency, "identify-apart-from-exceptions"),
+        (Role::DataSteward, "identify-apart-from-exceptions"),
         (Role::PlatformAdministrator, "platform-administrator-apart-from-identities"),
     ] {
         for class in STRICT {

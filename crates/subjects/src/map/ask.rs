@@ -5,7 +5,7 @@ use crate::Error;
 use crate::table::identity;
 use access::Permit;
 use access::thing::{Project, Subject};
-use access::verb::Identify;
+use access::verb::{Identify, View};
 use base::{Id, ProjectId, Sensitive, SubjectId};
 use db::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use std::collections::BTreeSet;
@@ -54,6 +54,14 @@ impl Map {
     async fn lives(&self, subject: &SubjectId) -> Result<bool, Error> {
         let one = BTreeSet::from([subject.clone()]);
         Ok(self.keys.without_key(self.db.reader(), &one).await?.is_empty())
+    }
+
+    /// How many entries the map has of the permit's subject. It opens none.
+    pub async fn entries(&self, permit: &Permit<View, Subject>) -> Result<u64, Error> {
+        let project = permit.in_project()?;
+        let subject = crate::consent::one_subject(permit)?;
+        let rows = rows_of(self.own.reader(), subject).await?;
+        Ok(rows.into_iter().filter(|row| row.project == project.as_str()).count() as u64)
     }
 
     /// Who the permit's subject is.

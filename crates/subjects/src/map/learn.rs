@@ -260,6 +260,13 @@ impl Map {
     }
 }
 
+/// Whether two columns tell of one day of birth; one of them may have the year alone.
+fn is_one_birth(one: &str, other: &str) -> bool {
+    let (one, other) = (plain(one), plain(other));
+    let year = |text: &str| text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit());
+    one == other || (year(&one) && other.starts_with(&one)) || (year(&other) && one.starts_with(&other))
+}
+
 /// What a sheet says of somebody, beside what is known.
 struct News {
     known: Vec<Kept>,
@@ -276,7 +283,11 @@ impl News {
         let (column, value) = (fact.column.reveal().clone(), fact.value.reveal().trim().to_owned());
         let same = |kept: &&Kept| kept.kind == fact.kind && plain(&kept.value) == plain(&value);
         let other = |kept: &Kept| {
-            kept.kind == fact.kind && kept.column == column && plain(&kept.value) != plain(&value)
+            kept.kind == fact.kind
+                && match fact.kind {
+                    BIRTH => !is_one_birth(&kept.value, &value),
+                    _ => kept.column == column && plain(&kept.value) != plain(&value),
+                }
         };
         if ONE.contains(&fact.kind) && self.all().any(other) {
             let why = match fact.kind {
