@@ -225,6 +225,9 @@ pub struct Application {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Moment>")]
     pub report_due: Option<Timestamp>,
+    /// What was reported last, for data stewards of its home.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<String>,
     /// Whether it gives anything now to those whom it names, as far as terms and consents let them.
     pub gives: bool,
     /// Why not.

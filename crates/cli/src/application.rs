@@ -133,6 +133,7 @@ fn tell(app: &mut App<'_>, one: &Shown) -> Result<(), Failure> {
         ("asked until", one.asked_until.to_string()),
         ("until", text::or_dash(one.until)),
         ("report due", text::or_dash(one.report_due)),
+        ("reported", text::or_dash(one.report.clone())),
         ("gives", gives(one)),
     ] {
         app.console.line(&format!("{name:<12} {value}"))?;
@@ -290,7 +291,7 @@ pub struct Renew {
 pub struct Report {
     #[command(flatten)]
     which: Which,
-    /// What became of it; recorded sealed
+    /// What became of it, for data stewards of its home; recorded sealed
     #[arg(long, value_name = "WORDS")]
     reason: String,
 }

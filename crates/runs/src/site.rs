@@ -174,6 +174,7 @@ impl Runs {
             .exec(&*tx)
             .await?;
         tx.commit().await?;
+        self.forget_unreadable_headers().await?;
         Ok(changed.rows_affected)
     }
 

@@ -94,7 +94,6 @@ pub async fn open(
         settings: how_to_run(),
     });
     runs.sweep().await?;
-    runs.forget_unreadable_headers().await?;
     let (people, map) = people(layout, &db, &keys, (&audit, &access), &entropy).await?;
     join(&access, &site, (&catalog, &archive, &runs, &people), &keys).await?;
     let site = attached(Site::new(Parts {

@@ -96,7 +96,7 @@ pub(crate) async fn change(
     let refuse = |why: &str| Error::Value { field: "change", why: why.to_owned(), how: None };
     let change = match (body.change.as_str(), body.until) {
         ("renew", Some(until)) => Change::Renew(until, why),
-        ("report", None) => Change::Report,
+        ("report", None) => Change::Report(why),
         ("end", None) => Change::End,
         ("renew", None) => return Err(refuse("a renewal says until when").into()),
         _ => return Err(refuse("`renew` with its end, `report` or `end` is expected").into()),
@@ -371,6 +371,7 @@ async fn wire(site: &Site, one: sharing::Application, asks: bool) -> Result<Appl
         gives: against.is_none(),
         why_not: against.map(|one| one.why.trim_start_matches(&said).to_owned()),
         reason: one.why.filter(|_| asks).map(Sensitive::into_revealed),
+        report: one.report.filter(|_| asks).map(Sensitive::into_revealed),
         reasons: reasons.into_iter().collect(),
     })
 }

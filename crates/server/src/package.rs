@@ -40,7 +40,8 @@ pub(crate) async fn file(
     let length = request.headers().get("content-length").and_then(|h| h.to_str().ok()?.parse().ok());
     let lease = Lease::new(site.access.clone(), permit);
     let body = reader(request.into_body());
-    let received = site.door().await?.receive(lease, &package, number, length, body).await.map_err(refused)?;
+    let received =
+        site.door().await?.receive(lease, &package, number, length, body).await.map_err(refused)?;
     let ids = [received.object.to_string()];
     let answer = Received {
         object: received.object,

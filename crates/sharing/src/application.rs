@@ -2,7 +2,7 @@
 
 use crate::agreement::check_party;
 use crate::dataset::invalid;
-use crate::sealed::{REASONS, WHY, Words};
+use crate::sealed::{REASONS, REPORT, WHY, Words};
 use crate::table::{application, person};
 use crate::{Error, Sharing, kept, moment};
 use access::Permit;
@@ -120,6 +120,8 @@ pub struct Application {
     pub reported: Option<Timestamp>,
     /// Why it was asked for last, for who answers.
     pub why: Option<Sensitive<String>>,
+    /// What was reported on it last, for whoever lends.
+    pub report: Option<Sensitive<String>>,
 }
 
 impl Application {
@@ -168,8 +170,8 @@ pub struct Approval {
 pub enum Change {
     /// Asks for it until then, and why; until that is answered it holds as before.
     Renew(Timestamp, Sensitive<String>),
-    /// Reports on it; the words stand in the record.
-    Report,
+    /// Reports on it, in words for whoever lends.
+    Report(Sensitive<String>),
     /// Gives it up.
     End,
 }
@@ -211,6 +213,7 @@ impl Sharing {
             approved: None,
             reported: None,
             why: Some(new.why),
+            report: None,
         };
         let tx = self.db.begin(permit.decision()).await?;
         if self.open_one(&tx, &made).await? {
@@ -281,7 +284,7 @@ impl Sharing {
         }
         let fits = match change {
             Change::End => found.state.is_open(),
-            Change::Renew(..) | Change::Report => found.state.is_approved(),
+            Change::Renew(..) | Change::Report(_) => found.state.is_approved(),
         };
         if !fits {
             return Err(Error::Stands { what: "application", stands: found.state.words() });
@@ -296,7 +299,8 @@ impl Sharing {
                 found.applicant = permit.caller().user().cloned().ok_or(access::Error::NotSignedIn)?;
                 found.state = State::RenewalAsked;
             }
-            Change::Report => {
+            Change::Report(words) => {
+                found.report = Some(words);
                 found.reported = Some(whole(self.clock.now())?);
                 word = Some("reported");
             }
@@ -416,6 +420,11 @@ impl Sharing {
             approved: row.approved.map(moment).transpose()?,
             reported: row.reported.map(moment).transpose()?,
             why: row.why.map(|sealed| words.open(WHY, &row.id, &sealed)).transpose()?.map(Sensitive::new),
+            report: row
+                .report
+                .map(|sealed| words.open(REPORT, &row.id, &sealed))
+                .transpose()?
+                .map(Sensitive::new),
         })
     }
 
@@ -465,6 +474,7 @@ impl Sharing {
             }
         };
         let why = one.why.as_ref().map(|why| Words::of(&self.db)?.seal(WHY, &id, why.reveal()));
+        let report = one.report.as_ref().map(|said| Words::of(&self.db)?.seal(REPORT, &id, said.reveal()));
         Ok(application::ActiveModel {
             dataset: Set(one.dataset.to_string()),
             home: Set(one.home.to_string()),
@@ -478,6 +488,7 @@ impl Sharing {
             approved: Set(one.approved.map(|at| at.as_second())),
             reported: Set(one.reported.map(|at| at.as_second())),
             why: Set(why.transpose()?),
+            report: Set(report.transpose()?),
             id: Set(id),
             ..Default::default()
         })

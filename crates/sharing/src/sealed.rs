@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 pub(crate) const NAME: &str = "sharing_dataset.name";
 pub(crate) const WHY: &str = "sharing_application.why";
+pub(crate) const REPORT: &str = "sharing_application.report";
 pub(crate) const REASONS: &str = "sharing_application.reasons";
 
 /// Opens values of rows, and seals them.

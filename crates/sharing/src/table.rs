@@ -38,6 +38,7 @@ pub const MIGRATIONS: &[Migration] = &[
             "ALTER TABLE sharing_application ADD COLUMN why TEXT",
         ],
     },
+    Migration { step: "sharing-3", sql: &["ALTER TABLE sharing_application ADD COLUMN report TEXT"] },
 ];
 
 db::entity!(dataset, "sharing_dataset", {
@@ -93,6 +94,8 @@ db::entity!(application, "sharing_application", {
     pub told_report: Option<i64>,
     /// Why it was asked for last, sealed.
     pub why: Option<String>,
+    /// What was reported last, sealed.
+    pub report: Option<String>,
 });
 
 db::entity!(person, "sharing_person", {

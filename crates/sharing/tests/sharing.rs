@@ -195,12 +195,18 @@ async fn each_condition_ends_it_by_itself() {
     assert_eq!(site.against(&site.person).await, None);
     site.clock.advance(DAY);
     assert_eq!(site.against(&site.person).await, Some("report-overdue"));
-    site.change(&lent.id, Change::Report).await.unwrap();
+    let reported = site.change(&lent.id, report()).await.unwrap();
+    assert_eq!(
+        reported.report.as_ref().map(|words| words.reveal().as_str()),
+        Some("two papers, no incident")
+    );
+    let kept = site.sharing.applications(&site.view(&site.home).await).await.unwrap();
+    assert_eq!(kept.iter().find(|one| one.id == lent.id).unwrap().report, reported.report);
     assert_eq!(site.against(&site.person).await, None);
     site.deny(&lent.id).await.unwrap();
     assert_eq!(site.against(&site.person).await, Some("dataset-not-lent"));
     assert!(matches!(site.deny(&lent.id).await, Err(Error::Stands { stands: "denied", .. })));
-    for change in [Change::End, Change::Report, Change::Renew(site.in_days(1), Sensitive::default())] {
+    for change in [Change::End, report(), Change::Renew(site.in_days(1), Sensitive::default())] {
         assert!(
             matches!(site.change(&lent.id, change.clone()).await, Err(Error::Stands { .. })),
             "{change:?}"
@@ -413,13 +419,17 @@ async fn what_falls_due_is_on_record_once() {
     assert_eq!(due().await.unwrap(), 0);
     site.clock.advance(DAY);
     assert_eq!((due().await.unwrap(), due().await.unwrap()), (1, 0), "30 days before");
-    site.change(&lent.id, Change::Report).await.unwrap();
+    site.change(&lent.id, report()).await.unwrap();
     assert_eq!(due().await.unwrap(), 0);
     let told = ["asked", "approved", "lapsed", "renewal-asked", "approved", "report-due", "reported"];
     assert_eq!(site.told(&lent.id), told);
     site.change(&lent.id, Change::End).await.unwrap();
     site.clock.advance(DAY * 400);
     assert_eq!(due().await.unwrap(), 0, "what was given up is due no more");
+}
+
+fn report() -> Change {
+    Change::Report(Sensitive::new("two papers, no incident".to_owned()))
 }
 
 #[tokio::test]

@@ -109,6 +109,7 @@ fn at_once(event: &Event) -> Option<(Word, Vec<String>)> {
             "approved" | "denied" => Word::ApplicationAnswered,
             "lapsed" | "ended" => Word::ApplicationEnded,
             "report-due" => Word::ReportDue,
+            "reported" => Word::ApplicationReported,
             _ => return None,
         },
         What::SupportAsked { .. } => Word::SupportAsked,

@@ -50,6 +50,8 @@ words! {
     ApplicationAnswered = "application-answered", "an application was answered", "application list";
     /// What an application let people use ended: its day passed, or it was given up.
     ApplicationEnded = "application-ended", "an application ended", "application list";
+    /// What another project did with a dataset was reported.
+    ApplicationReported = "application-reported", "a report on what is lent to another project came", "application list";
     /// The yearly report on what another project lends is due within 30 days.
     ReportDue = "report-due", "a report on what another project lends is due", "application list";
     /// Somebody asked for a support session.

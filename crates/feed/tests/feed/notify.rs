@@ -343,7 +343,13 @@ async fn both_projects_hear_of_an_application_between_them() {
         let own = lines.iter().filter(|line| line["project"] == project.as_str());
         own.map(|line| line["notification"].as_str().unwrap().to_owned()).collect()
     };
-    let words = ["application-asked", "application-answered", "report-due", "application-ended"];
+    let words = [
+        "application-asked",
+        "application-answered",
+        "report-due",
+        "application-reported",
+        "application-ended",
+    ];
     assert_eq!(
         (heard(home), heard(workspace)),
         (words.map(str::to_owned).to_vec(), words.map(str::to_owned).to_vec())

@@ -2,10 +2,10 @@
 
 use crate::site::{Site, a_read, case, files_below, helper, holds};
 use access::thing::{self, Object};
-use access::verb::{Read as ReadVerb, View};
-use access::{Action, Permit};
+use access::verb::{Manage, Read as ReadVerb, View};
+use access::{Action, Ask, Permit};
 use audit::What;
-use base::{Fault, Id, Kind, ObjectId, Role, RunId};
+use base::{Fault, Id, Kind, ObjectId, Role, RunId, Sensitive};
 use runs::State;
 use std::io::Read;
 
@@ -35,6 +35,7 @@ async fn a_sample_becomes_variants_with_a_receipt_that_verifies() {
     receipts_verify(&site, &id, &run).await;
     the_record_is_whole(&site, &id);
     nothing_lies_in_clear(&site, &run);
+    headers_go_with_keys(&site, &run).await;
 }
 
 fn object_of<'a>(run: &'a runs::RunView, kind: &str) -> &'a ObjectId {
@@ -74,6 +75,23 @@ async fn headers_are_kept(site: &Site, run: &runs::RunView) {
     assert!(columns.starts_with("#CHROM") && columns.ends_with(sample), "{columns}");
     assert_eq!(headers.len(), 2);
     assert!(site.runs.headers(&permit, 0).await.unwrap().is_empty());
+}
+
+async fn headers_go_with_keys(site: &Site, run: &runs::RunView) {
+    assert_eq!(site.runs.forget_unreadable_headers().await.unwrap(), 0);
+    let (steward, id) = (site.members.with(Role::DataSteward), object_of(run, "variants"));
+    let why = Some(Sensitive::new("as asked".to_owned()));
+    let ask = Ask::<Object>::new(Action::DeleteObject, [id.clone()]).because(why);
+    let permit: Permit<Manage, Object> = site.spine.access.decide(steward, ask).await.unwrap();
+    let tx = site.spine.db.begin(permit.decision()).await.unwrap();
+    site.spine.keys.forget_session(&permit, &tx, id).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(site.runs.forget_unreadable_headers().await.unwrap(), 1);
+    let steward = site.members.with(Role::DataSteward);
+    let permit: Permit<View, thing::Project> =
+        site.spine.permit(steward, Action::DiscoverIdentifiers, &site.members.project).await;
+    let left = site.runs.headers(&permit, 1).await.unwrap();
+    assert!(left.len() == 1 && left[0].object != *id, "{left:?}");
 }
 
 async fn variants_are_the_planted_ones(site: &Site, id: &ObjectId) {
