@@ -41,14 +41,14 @@ pub struct Incident {
     pub refused: u64,
     /// Bytes that left the site.
     pub released: u64,
-    /// Whose data was touched, by subject.
+    /// Whose data was named, by subject; the actions tell how.
     pub people: Vec<Touched>,
     /// The samples, readsets, runs and objects.
     pub things: Vec<Touched>,
     /// Projects of which everybody was listed.
     pub lists: Vec<Listed>,
-    /// Who did it, and so got what it showed.
-    pub recipients: Vec<Recipient>,
+    /// Who acted, and so got what it showed.
+    pub accounts: Vec<Account>,
     /// The keys (`rcp_`) that objects were released to.
     pub keys: Vec<Touched>,
     /// What let somebody in or gave something on meanwhile, the oldest first.
@@ -68,7 +68,20 @@ pub struct Touched {
     #[serde(flatten)]
     pub by: Acts,
     /// Whether bytes left the site by one of them.
-    pub left: bool,
+    pub left: Left,
+}
+
+/// Whether bytes left the site by an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "IncidentLeft")]
+pub enum Left {
+    /// None did.
+    No,
+    /// It could, and its end is not on record: it is under way, or the process died.
+    Unknown,
+    /// Some did.
+    Yes,
 }
 
 /// Allowed acts, together.
@@ -102,10 +115,10 @@ pub struct Listed {
     pub by: Acts,
 }
 
-/// Who did it.
+/// Who acted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "IncidentRecipient")]
-pub struct Recipient {
+#[schemars(rename = "IncidentAccount")]
+pub struct Account {
     /// The account.
     pub actor: String,
     /// Its sign-in name, where there is one.

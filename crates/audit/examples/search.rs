@@ -1,11 +1,14 @@
-//! "Everything about this sample in this year" on a made ledger: how long, and whether it is complete.
+//! "Everything about this sample in this year" on a made ledger: how long, and whether it is complete. And what one
+//! account touched in all the years, as after a breach.
 //!
 //! `cargo run --release -p audit --example search -- EVENTS [FOLDER]`. The bound printed beside the result is
-//! the target, one second for 10 million events. A folder that holds such a ledger is used again.
+//! the target, one second for 10 million events, and ten minutes for an incident. A folder that holds such a ledger is used again.
 
+use audit::incident::{Investigation, Judge};
 use audit::{Actor, Audit, Completeness, Event, Question, What};
 use base::{
-    FixedClock, Id, ObjectId, ProjectId, ReadsetId, SampleId, SiteId, SystemEntropy, Timestamp, UserId,
+    FixedClock, Id, ObjectId, ProjectId, ReadsetId, SampleId, SiteId, SubjectId, SystemEntropy, Timestamp,
+    UserId,
 };
 use ledger::storage::Disk;
 use ledger::{Body, Entry, Ledger, SigningKey};
@@ -25,12 +28,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let events: u64 = args.next().as_deref().unwrap_or("1000000").parse()?;
     let temporary = tempfile::tempdir()?;
     let folder = args.next().map_or_else(|| temporary.path().to_owned(), PathBuf::from);
-    if !folder.join("sample").exists() {
+    if !folder.join("account").exists() {
         let began = Instant::now();
         make(&folder, events)?;
         println!("made {events} events in {:.1} s", began.elapsed().as_secs_f64());
     }
     let sample = std::fs::read_to_string(folder.join("sample"))?;
+    let account = std::fs::read_to_string(folder.join("account"))?;
     let began = Instant::now();
     let audit = Audit::new(open(&folder, Arc::new(FixedClock::at(Timestamp::UNIX_EPOCH)))?);
     println!("opened in {:.1} s, {} events", began.elapsed().as_secs_f64(), audit.ledger().size());
@@ -57,7 +61,26 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let [min, _, median, _, max] = times.as_slice() {
         println!("bound 1.000 s; result {min:.3} / {median:.3} / {max:.3} s (min / median / max of {RUNS})");
     }
+    incident(&audit, account.trim())?;
     println!("load average: {}", std::fs::read_to_string("/proc/loadavg")?.trim_end());
+    Ok(())
+}
+
+/// A hundredth of all acts.
+fn incident(audit: &Audit, account: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let began = Instant::now();
+    let asked = Question { actor: Some(account.to_owned()), ..Question::default() };
+    let mut walk = Investigation::new(asked, Judge { lists: |_| false, releases: |_| false });
+    while walk.go_on(audit)? {}
+    let found = walk.end();
+    println!(
+        "an incident of {} acts on {} things of {} people, complete: {}",
+        found.acts,
+        found.things.len(),
+        found.people.len(),
+        found.completeness == Completeness::Proven
+    );
+    println!("bound 600.0 s; result {:.1} s", began.elapsed().as_secs_f64());
     Ok(())
 }
 
@@ -79,12 +102,13 @@ fn make(folder: &Path, events: u64) -> Result<(), Box<dyn std::error::Error>> {
     let site = Actor::Site(SiteId::mint(entropy));
     let people: Vec<Actor> = (0..100).map(|_| Actor::User(UserId::mint(entropy))).collect();
     let projects: Vec<ProjectId> = (0..20).map(|_| ProjectId::mint(entropy)).collect();
-    let samples: Vec<[String; 7]> = (0..(events / OF_A_SAMPLE).max(1))
+    let samples: Vec<[String; 8]> = (0..(events / OF_A_SAMPLE).max(1))
         .map(|_| {
             let object = || ObjectId::mint(entropy).to_string();
             let (sample, readset) =
                 (SampleId::mint(entropy).to_string(), ReadsetId::mint(entropy).to_string());
-            [sample, readset, object(), object(), object(), object(), object()]
+            let subject = SubjectId::mint(entropy).to_string();
+            [sample, readset, object(), object(), object(), object(), object(), subject]
         })
         .collect();
     let step = Duration::from_secs(YEARS * YEAR) / u32::try_from(events)?;
@@ -106,6 +130,7 @@ fn make(folder: &Path, events: u64) -> Result<(), Box<dyn std::error::Error>> {
     }
     ledger.close()?;
     std::fs::write(folder.join("sample"), samples.first().map_or("", |ids| &ids[0]))?;
+    std::fs::write(folder.join("account"), people.first().map(ToString::to_string).unwrap_or_default())?;
     Ok(())
 }
 

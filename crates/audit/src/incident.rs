@@ -4,7 +4,8 @@
 
 mod behind;
 
-use crate::{Actor, Audit, Completeness, Cursor, Error, Question, Recorded, What};
+use crate::walk::rank;
+use crate::{Actor, Audit, Completeness, Cursor, Error, Outcome, Question, Recorded, What};
 use base::{RequestId, Timestamp, UserId};
 use behind::Behind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,20 +13,6 @@ use std::ops::Bound;
 
 /// Events of one page of the walk.
 const PAGE: usize = 10_000;
-/// Kinds of events that let somebody in or give something on.
-const GIVES: &[&str] = &[
-    "administrator-proposed",
-    "application-stands",
-    "break-glass-opened",
-    "credential-added",
-    "dataset-stands",
-    "policy-changed",
-    "rights-changed",
-    "service-changed",
-    "support-approved",
-    "visa-mapping-changed",
-];
-
 /// What acts on record touched.
 #[derive(Debug)]
 pub struct Incident {
@@ -33,14 +20,14 @@ pub struct Incident {
     pub acts: u64,
     /// Denied ones.
     pub refused: u64,
-    /// Whose data was touched, by subject.
+    /// Whose data was named, by subject.
     pub people: BTreeMap<String, Touched>,
     /// Samples, readsets, runs and objects.
     pub things: BTreeMap<String, Touched>,
     /// Projects of which everybody was listed, and who that was.
     pub lists: BTreeMap<String, Listed>,
-    /// Who did it, and so got what it showed.
-    pub recipients: Vec<Recipient>,
+    /// Who acted, and so got what it showed.
+    pub accounts: Vec<Account>,
     /// The keys that objects were released to.
     pub keys: BTreeMap<String, Touched>,
     /// What let somebody in or gave something on meanwhile.
@@ -51,8 +38,6 @@ pub struct Incident {
     pub of_others: BTreeMap<String, String>,
     /// The events that all of it stands on.
     pub positions: BTreeSet<u64>,
-    /// The ledger's size when the walk began.
-    pub size: u64,
     /// What is known of acts that are not among these.
     pub completeness: Completeness,
 }
@@ -60,8 +45,8 @@ pub struct Incident {
 /// How something was touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Touched {
-    /// Allowed decisions.
-    pub acts: u64,
+    /// Where the allowed decisions stand.
+    pub acts: BTreeSet<u64>,
     /// What was asked for.
     pub actions: BTreeSet<String>,
     /// The first time.
@@ -69,7 +54,27 @@ pub struct Touched {
     /// The last.
     pub last: Timestamp,
     /// Whether bytes left the site by one of them.
-    pub left: bool,
+    pub left: Left,
+}
+
+/// Whether bytes left the site by an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Left {
+    /// None did.
+    No,
+    /// It could, and its end is not on record: it is under way, or the process died.
+    Unknown,
+    /// Some did.
+    Yes,
+}
+
+/// What an action does, as the policy knows it.
+#[derive(Clone, Copy)]
+pub struct Judge {
+    /// Whether an act that names a project alone shows who is in it.
+    pub lists: fn(&str) -> bool,
+    /// Whether bytes leave the site by it.
+    pub releases: fn(&str) -> bool,
 }
 
 /// A project of which everybody was listed.
@@ -81,9 +86,9 @@ pub struct Listed {
     pub people: BTreeSet<String>,
 }
 
-/// Who did it.
+/// Who acted.
 #[derive(Debug, Clone)]
-pub struct Recipient {
+pub struct Account {
     /// The account.
     pub actor: Actor,
     /// The person that a service account acted for.
@@ -110,59 +115,65 @@ pub struct Given {
 /// A search for what acts touched, in steps, so that whoever asks can be asked for their right in between.
 pub struct Investigation {
     asked: Question,
-    lists: fn(&str) -> bool,
+    judge: Judge,
     at_once: usize,
     step: Step,
     incident: Incident,
-    recipients: BTreeMap<(String, Option<String>), Recipient>,
-    /// By the decision's position, the outcome's and the bytes that left.
-    outcomes: BTreeMap<u64, (u64, u64)>,
+    accounts: BTreeMap<(String, Option<String>), Account>,
+    /// By the decision's position, the outcome's and the bytes that left; only of decisions that come yet.
+    outcomes: BTreeMap<u64, Ended>,
     /// Ledgers of before say the bytes of a request with each of its decisions.
     left: BTreeMap<(String, Option<RequestId>), u64>,
     behind: Behind,
+}
+
+/// How a decision ended.
+struct Ended {
+    position: u64,
+    bytes: u64,
+    is_known: bool,
 }
 
 /// What comes next.
 enum Step {
     /// The acts, from the newest back.
     Acts(Option<Cursor>),
-    /// Whose the things are from here on.
+    /// Whose the things after this one are.
     People(Option<String>),
-    /// Who is in the projects that were listed.
-    Lists,
+    /// Who is in the projects that were listed: those after this one, and where the chain of the next one goes on.
+    Lists(Option<String>, Option<u64>),
     Over,
 }
 
 impl Investigation {
     /// Begins with the acts that `asked` names; it names a thing, an account or a project, and no action or
-    /// decision. `lists` tells of an action that names a project alone whether it shows who is in it.
-    pub fn new(asked: Question, lists: fn(&str) -> bool) -> Self {
+    /// decision.
+    pub fn new(asked: Question, judge: Judge) -> Self {
         let incident = Incident {
             acts: 0,
             refused: 0,
             people: BTreeMap::new(),
             things: BTreeMap::new(),
             lists: BTreeMap::new(),
-            recipients: Vec::new(),
+            accounts: Vec::new(),
             keys: BTreeMap::new(),
             given: Vec::new(),
             of_nobody: BTreeSet::new(),
             of_others: BTreeMap::new(),
             positions: BTreeSet::new(),
-            size: 0,
             completeness: Completeness::More,
         };
         let (step, behind) = (Step::Acts(None), Behind::new(asked.within.clone()));
-        let (recipients, outcomes, left) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { asked, lists, at_once: PAGE, step, incident, recipients, outcomes, left, behind }
+        let (accounts, outcomes, left) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { asked, judge, at_once: PAGE, step, incident, accounts, outcomes, left, behind }
     }
 
-    /// Reads some thousand events more. Gives whether there is more to read.
+    /// Reads some thousand events more, or the chain of one thing. Gives whether there is more to read.
     pub fn go_on(&mut self, audit: &Audit) -> Result<bool, Error> {
         let next = match std::mem::replace(&mut self.step, Step::Over) {
             Step::Acts(cursor) => self.some_acts(audit, cursor),
             Step::People(after) => self.some_people(audit, after),
-            Step::Lists => self.all_lists(audit).map(|()| Step::Over),
+            Step::Lists(after, at) => self.some_of_lists(audit, after, at),
             Step::Over => Ok(Step::Over),
         };
         match next {
@@ -174,10 +185,15 @@ impl Investigation {
         Ok(!matches!(self.step, Step::Over))
     }
 
+    /// How many events it stands on so far.
+    pub fn events(&self) -> usize {
+        self.incident.positions.len().saturating_add(self.behind.links.len())
+    }
+
     /// What was found.
     pub fn end(self) -> Incident {
         let mut incident = self.incident;
-        incident.recipients = self.recipients.into_values().collect();
+        incident.accounts = self.accounts.into_values().collect();
         incident.given.reverse();
         incident.positions.extend(self.behind.links);
         incident
@@ -188,13 +204,18 @@ impl Investigation {
         let wide = Question { since: None, until: None, ..self.asked.clone() };
         let page = audit.search(&wide, cursor, self.at_once)?;
         let next = page.next;
-        (self.incident.size, self.incident.completeness) = (page.size, page.completeness);
+        self.incident.completeness = page.completeness;
         for hit in page.hits {
             let recorded = hit.recorded;
-            if let What::Outcome { decision, bytes, .. } = recorded.event.what {
-                self.outcomes.insert(decision, (recorded.position, bytes.unwrap_or_default()));
-            } else if self.asked.keeps(&recorded, &page.chains) {
-                self.kept(&recorded, &page.chains);
+            if let What::Outcome { decision, bytes, result, .. } = recorded.event.what {
+                let (position, bytes) = (recorded.position, bytes.unwrap_or_default());
+                let is_known = result != Outcome::Unknown;
+                self.outcomes.insert(decision, Ended { position, bytes, is_known });
+                continue;
+            }
+            let ended = self.outcomes.remove(&recorded.position);
+            if self.asked.keeps(&recorded, &page.chains) {
+                self.kept(&recorded, &page.chains, ended);
             }
         }
         Ok(next.map_or(Step::People(None), |next| Step::Acts(Some(next))))
@@ -219,23 +240,34 @@ impl Investigation {
                 return Ok(Step::People(Some(thing.clone())));
             }
         }
-        Ok(Step::Lists)
+        Ok(Step::Lists(None, None))
     }
 
-    fn all_lists(&mut self, audit: &Audit) -> Result<(), Error> {
-        for (project, listed) in &mut self.incident.lists {
-            listed.people = self.behind.in_project(audit, project, listed.touched.last)?;
-        }
-        Ok(())
+    fn some_of_lists(
+        &mut self,
+        audit: &Audit,
+        after: Option<String>,
+        at: Option<u64>,
+    ) -> Result<Step, Error> {
+        let from = after.clone().map_or(Bound::Unbounded, Bound::Excluded);
+        let Some((project, listed)) = self.incident.lists.range_mut((from, Bound::Unbounded)).next() else {
+            return Ok(Step::Over);
+        };
+        let named = self.behind.in_project(audit, (project, listed.touched.last), at, self.at_once)?;
+        listed.people.extend(named.people);
+        Ok(match named.next {
+            Some(next) => Step::Lists(after, Some(next)),
+            None => Step::Lists(Some(project.clone()), None),
+        })
     }
 
-    fn kept(&mut self, recorded: &Recorded, chains: &BTreeSet<String>) {
+    fn kept(&mut self, recorded: &Recorded, chains: &BTreeSet<String>, ended: Option<Ended>) {
         let Recorded { position, time, ref event, .. } = *recorded;
         let What::Decision { action, allowed, .. } = &event.what else {
-            let kind = event.what.kind();
-            if GIVES.contains(&kind) {
+            if gives(&event.what) {
+                let (about, event) = (event.about.clone(), event.what.kind());
                 self.incident.positions.insert(position);
-                self.incident.given.push(Given { position, time, event: kind, about: event.about.clone() });
+                self.incident.given.push(Given { position, time, event, about });
             }
             return;
         };
@@ -245,16 +277,26 @@ impl Investigation {
             return;
         }
         self.incident.acts += 1;
-        let bytes = self.outcomes.remove(&position).map_or(0, |(outcome, bytes)| {
-            self.incident.positions.insert(outcome);
-            bytes
-        });
-        let one = Touched::once(action, time, bytes > 0);
+        self.incident.positions.extend(ended.iter().map(|ended| ended.position));
+        let bytes = ended.as_ref().map_or(0, |ended| ended.bytes);
+        let left = match &ended {
+            _ if bytes > 0 => Left::Yes,
+            Some(Ended { is_known: true, .. }) => Left::No,
+            _ if (self.judge.releases)(action) => Left::Unknown,
+            _ => Left::No,
+        };
+        let one = Touched {
+            acts: BTreeSet::from([position]),
+            actions: BTreeSet::from([action.clone()]),
+            first: time,
+            last: time,
+            left,
+        };
+        let things: Vec<&String> = event.about.iter().filter(|id| is_thing(id)).collect();
         // Of a question about a thing, what else was in the same decision is another matter.
-        let asked = |id: &String| self.asked.about.is_none() || chains.contains(id);
-        let things: Vec<&String> = event.about.iter().filter(|id| is_thing(id) && asked(id)).collect();
-        let keys = event.about.iter().filter(|id| id.starts_with("rcp_"));
-        for id in things.iter().copied().chain(keys) {
+        let about_one = self.asked.about.as_deref().is_some_and(is_thing);
+        let asked = things.iter().copied().filter(|id| !about_one || chains.contains(*id));
+        for id in asked.chain(event.about.iter().filter(|id| id.starts_with("rcp_"))) {
             let into = match id.get(..4) {
                 Some("sub_") => &mut self.incident.people,
                 Some("rcp_") => &mut self.incident.keys,
@@ -262,16 +304,18 @@ impl Investigation {
             };
             into.entry(id.clone()).and_modify(|touched| touched.join(&one)).or_insert_with(|| one.clone());
         }
-        if let Some(project) = event.project.as_ref().filter(|_| things.is_empty() && (self.lists)(action)) {
+        if let Some(project) =
+            event.project.as_ref().filter(|_| things.is_empty() && (self.judge.lists)(action))
+        {
             let listed = self.incident.lists.entry(project.to_string());
             listed
                 .and_modify(|listed| listed.touched.join(&one))
                 .or_insert_with(|| Listed { touched: one.clone(), people: BTreeSet::new() });
         }
-        self.received(recorded, one, bytes);
+        self.acted(recorded, &one, bytes);
     }
 
-    fn received(&mut self, recorded: &Recorded, one: Touched, bytes: u64) {
+    fn acted(&mut self, recorded: &Recorded, one: &Touched, bytes: u64) {
         let event = &recorded.event;
         let key = (event.actor.to_string(), event.on_behalf_of.as_ref().map(ToString::to_string));
         let said = self.left.entry((key.0.clone(), event.request.clone())).or_default();
@@ -280,36 +324,55 @@ impl Investigation {
             None => bytes,
         };
         *said = (*said).max(bytes);
-        let recipient = self.recipients.entry(key).or_insert_with(|| Recipient {
+        let account = self.accounts.entry(key).or_insert_with(|| Account {
             actor: event.actor.clone(),
             on_behalf_of: event.on_behalf_of.clone(),
-            touched: Touched { acts: 0, ..one.clone() },
+            touched: one.clone(),
             bytes: 0,
         });
-        recipient.touched.join(&one);
-        recipient.bytes = recipient.bytes.saturating_add(more);
+        account.touched.join(one);
+        account.bytes = account.bytes.saturating_add(more);
+    }
+}
+
+/// Whether an event lets somebody in, or gives something on.
+fn gives(what: &What) -> bool {
+    match what {
+        What::RightsChanged { given, .. } | What::VisaMappingChanged { given, .. } => *given,
+        What::ServiceChanged { change } => !["closed", "withdrawn"].contains(&change.as_str()),
+        What::DatasetStands { state, .. } => state == "published",
+        What::ApplicationStands { state, .. } => ["approved", "people-changed"].contains(&state.as_str()),
+        other => matches!(
+            other,
+            What::AccountReopened {}
+                | What::AccountsLinked {}
+                | What::AdministratorMade {}
+                | What::AdministratorProposed {}
+                | What::BreakGlassOpened { .. }
+                | What::CredentialAdded { .. }
+                | What::PolicyChanged { .. }
+                | What::SupportApproved { .. }
+                | What::VisaAccepted { .. }
+        ),
     }
 }
 
 impl Touched {
-    fn once(action: &str, time: Timestamp, left: bool) -> Self {
-        Self { acts: 1, actions: BTreeSet::from([action.to_owned()]), first: time, last: time, left }
-    }
-
     fn join(&mut self, other: &Self) {
-        self.acts = self.acts.saturating_add(other.acts);
+        self.acts.extend(&other.acts);
         self.actions.extend(other.actions.iter().cloned());
         (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
-        self.left |= other.left;
+        self.left = self.left.max(other.left);
     }
 }
 
 fn is_person(id: &str) -> bool {
-    id.starts_with("sub_")
+    rank(id) == 0
 }
 
+/// Whether it is somebody's data, or they themselves.
 fn is_thing(id: &str) -> bool {
-    ["sub_", "smp_", "rds_", "run_", "obj_"].iter().any(|kind| id.starts_with(kind))
+    rank(id) < 5
 }
 
 #[cfg(test)]

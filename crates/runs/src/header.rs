@@ -177,15 +177,15 @@ impl Runs {
         rows.into_iter().map(read).collect()
     }
 
-    /// Forgets what the headers of results said that nobody can open any more: after a deletion, and at the start, when
-    /// the database may be an older copy. It takes no permit: what goes is of nobody who could be asked.
-    pub async fn forget_unreadable_headers(&self) -> Result<u64, Error> {
-        let rows: Vec<String> = header::Entity::find()
-            .select_only()
-            .column(header::Column::Object)
-            .into_tuple()
-            .all(self.inner.db.reader())
-            .await?;
+    /// Forgets what the headers of results said that nobody can open any more: of one that was deleted, or of all at
+    /// the start, when the database may be an older copy. It takes no permit: what goes opens nothing.
+    pub async fn forget_unreadable_headers(&self, one: Option<&ObjectId>) -> Result<u64, Error> {
+        let all = header::Entity::find().select_only().column(header::Column::Object);
+        let some = match one {
+            Some(one) => all.filter(header::Column::Object.eq(one.as_str())),
+            None => all,
+        };
+        let rows: Vec<String> = some.into_tuple().all(self.inner.db.reader()).await?;
         let ids = rows.iter().map(|id| id.parse::<ObjectId>().map_err(|_| Error::Record));
         let gone = self.inner.archive.unreadable(&ids.collect::<Result<_, _>>()?).await?;
         if gone.is_empty() {

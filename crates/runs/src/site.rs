@@ -155,7 +155,8 @@ impl Runs {
     }
 
     /// Part of opening a site, before the first verb: clears what a crash left in the scratch and
-    /// marks the runs that it cut off. Gives how many there were of those.
+    /// marks the runs that it cut off, and forgets what headers said of results that an older copy of the database brought
+    /// back. Gives how many runs there were of those.
     pub async fn sweep(&self) -> Result<u64, Error> {
         let settings = executor::Settings::for_site(&self.inner.folder);
         tokio::task::spawn_blocking(move || {
@@ -174,7 +175,7 @@ impl Runs {
             .exec(&*tx)
             .await?;
         tx.commit().await?;
-        self.forget_unreadable_headers().await?;
+        self.forget_unreadable_headers(None).await?;
         Ok(changed.rows_affected)
     }
 

@@ -112,8 +112,8 @@ pub fn verify(mut file: impl BufRead, trust: &Trust) -> Result<Exported> {
         return refused("it does not hold as many events as it says: it is cut");
     }
     if let Some(incident) = &head.incident {
-        let about = head.suspected.as_ref().and_then(|asked| asked.get("about"));
-        seen.compare(incident, about.is_some())?;
+        let about = head.suspected.as_ref().and_then(|asked| asked.get("about")?.as_str());
+        seen.compare(incident, about)?;
     }
     Ok(Exported {
         events,

@@ -187,7 +187,10 @@ fn export(exported: &Exported) -> Vec<String> {
                 clean(&search.to_string())
             ));
             if exported.incident {
-                lines.push("  its incident has as many acts as follow, and names what they name".to_owned());
+                lines.push(
+                    "  its incident has as many acts and bytes as follow, and names whom and what they name"
+                        .to_owned(),
+                );
             }
             lines.extend(exported.why_not.iter().map(|why| format!("  its reason: {}", clean(why))));
         }

@@ -29,7 +29,7 @@ const IN_FLIGHT: usize = 4;
 /// Events of one page of a search.
 const PAGE: usize = 10_000;
 /// Most events that an export by a search names.
-const MOST: usize = 4_000_000;
+pub(crate) const MOST: usize = 4_000_000;
 
 type Piece = io::Result<Bytes>;
 
@@ -119,7 +119,7 @@ impl Plan {
     pub fn these(audit: &Audit, found: Incident, cosigned: Option<&str>) -> Result<Self, Failure> {
         let positions: Vec<u64> = found.positions.into_iter().collect();
         if positions.len() > MOST {
-            return Err(too_many("narrow it, by days first"));
+            return Err(too_many("incident", "narrow it, by days first"));
         }
         Self::against(audit, Which::These(positions), found.completeness, cosigned)
     }
@@ -174,7 +174,7 @@ fn found(audit: &Audit, asked: &Question) -> Result<(Which, Completeness), Failu
         let page = audit.search(asked, cursor, PAGE)?;
         positions.extend(page.hits.iter().map(|hit| hit.recorded.position));
         if positions.len() > MOST {
-            return Err(too_many("narrow it, or export positions"));
+            return Err(too_many("search", "narrow it, or export positions"));
         }
         match page.next {
             Some(next) => cursor = Some(next),
@@ -186,9 +186,9 @@ fn found(audit: &Audit, asked: &Question) -> Result<(Which, Completeness), Failu
     }
 }
 
-fn too_many(how: &str) -> Failure {
+pub(crate) fn too_many(field: &'static str, how: &str) -> Failure {
     let why = format!("more than {MOST} events answer");
-    Error::Value { field: "search", why, how: Some(how.to_owned()) }.into()
+    Error::Value { field, why, how: Some(how.to_owned()) }.into()
 }
 
 /// An export on its way.

@@ -144,10 +144,11 @@ pub(crate) async fn correct(
     let tx = site.begin(&permit).await?;
     let wrong = site.map.find_wrong(&permit, &tx, &field, &value).await?;
     let entries = wrong.entries() as u64;
-    site.map.correct(&permit, &tx, wrong).await?;
-    let committed = tx.commit().await;
-    // The map has it, whatever became of the note of how far it is.
+    // The map may have it, whatever becomes of the note of how far it is.
+    let noted = site.map.correct(&permit, &tx, wrong).await;
+    let committed = if noted.is_ok() { tx.commit().await } else { Ok(()) };
     site.map.forget_replaced().await?;
+    noted?;
     committed?;
     Ok(Answer(Corrected { subject, field: field.kind().to_owned(), entries }))
 }

@@ -2,15 +2,15 @@
 
 use crate::attend::Signed;
 use crate::body::{Json, blocking};
-use crate::export::{Out, Plan};
+use crate::export::{MOST, Out, Plan, too_many};
 use crate::failure::Error;
 use crate::history::{self, name_of, names_of};
 use crate::{Failure, Site};
 use access::Action;
-use api::incident::{Acts, Given, Incident, Listed, OfOthers, Recipient, Suspected, Touched};
+use api::incident::{Account, Acts, Given, Incident, Left, Listed, OfOthers, Suspected, Touched};
 use api::record::{Form, Search};
 use audit::Question;
-use audit::incident::{self, Investigation};
+use audit::incident::{self, Investigation, Judge};
 use axum::extract::State;
 use axum::response::Response;
 
@@ -23,7 +23,7 @@ pub(crate) async fn incident(
     let mut asked = question(&body)?;
     let mut reach = history::decide(&site, &caller, &asked).await?;
     asked.within.clone_from(&reach.project);
-    let mut walk = Investigation::new(asked.clone(), lists);
+    let mut walk = Investigation::new(asked.clone(), Judge { lists, releases });
     loop {
         let audit = site.audit.clone();
         let (went, more) = blocking(move || {
@@ -35,10 +35,13 @@ pub(crate) async fn incident(
         if !more? {
             break;
         }
+        if walk.events() > MOST {
+            return Err(too_many("incident", "narrow it, by days first"));
+        }
         history::renew(&site, &caller, &asked, &mut reach).await?;
     }
     let found = walk.end();
-    let names = names_of(&site, found.recipients.iter().map(|one| &one.actor)).await?;
+    let names = names_of(&site, found.accounts.iter().map(|one| &one.actor)).await?;
     let told = wire(&found, |one| name_of(&names, &one.actor));
     let (audit, cosigned) = (site.audit.clone(), site.witnessed().note);
     let plan = blocking(move || Plan::these(&audit, found, cosigned.as_deref())).await??;
@@ -63,17 +66,22 @@ fn question(body: &Suspected) -> Result<Question, Failure> {
 /// Whether an action that names a project alone shows who is in it.
 fn lists(action: &str) -> bool {
     let lists = |action: Action| match action {
+        // Compared is what the site has; nobody is shown any of it.
         Action::VerifyDataset => false,
-        Action::ViewConsents | Action::ReIdentify => true,
+        Action::ViewConsents | Action::ViewRun => true,
         other => other.touches_data() && !other.changes_state(),
     };
     action.parse().is_ok_and(lists)
 }
 
-fn wire(found: &incident::Incident, name: impl Fn(&incident::Recipient) -> Option<String>) -> Incident {
+fn releases(action: &str) -> bool {
+    action == Action::DownloadObject.as_str()
+}
+
+fn wire(found: &incident::Incident, name: impl Fn(&incident::Account) -> Option<String>) -> Incident {
     let touched =
-        |(id, one): (&String, &incident::Touched)| Touched { id: id.clone(), by: acts(one), left: one.left };
-    let recipients = found.recipients.iter().map(|one| Recipient {
+        |(id, one): (&String, &incident::Touched)| Touched { id: id.clone(), by: acts(one), left: left(one.left) };
+    let accounts = found.accounts.iter().map(|one| Account {
         actor: one.actor.to_string(),
         name: name(one),
         on_behalf_of: one.on_behalf_of.clone(),
@@ -83,11 +91,11 @@ fn wire(found: &incident::Incident, name: impl Fn(&incident::Recipient) -> Optio
     Incident {
         acts: found.acts,
         refused: found.refused,
-        released: found.recipients.iter().map(|one| one.bytes).sum(),
+        released: found.accounts.iter().map(|one| one.bytes).sum(),
         people: found.people.iter().map(touched).collect(),
         things: found.things.iter().map(touched).collect(),
         lists: found.lists.iter().map(listed).collect(),
-        recipients: recipients.collect(),
+        accounts: accounts.collect(),
         keys: found.keys.iter().map(touched).collect(),
         given: found.given.iter().map(given).collect(),
         of_nobody: found.of_nobody.iter().cloned().collect(),
@@ -95,9 +103,17 @@ fn wire(found: &incident::Incident, name: impl Fn(&incident::Recipient) -> Optio
     }
 }
 
+const fn left(one: incident::Left) -> Left {
+    match one {
+        incident::Left::No => Left::No,
+        incident::Left::Unknown => Left::Unknown,
+        incident::Left::Yes => Left::Yes,
+    }
+}
+
 fn acts(one: &incident::Touched) -> Acts {
     let actions = one.actions.iter().cloned().collect();
-    Acts { acts: one.acts, actions, first: one.first, last: one.last }
+    Acts { acts: one.acts.len() as u64, actions, first: one.first, last: one.last }
 }
 
 fn listed((project, one): (&String, &incident::Listed)) -> Listed {
@@ -112,4 +128,22 @@ fn given(one: &incident::Given) -> Given {
 
 fn of_others((id, project): (&String, &String)) -> OfOthers {
     OfOthers { id: id.clone(), project: project.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lists_people_shows_them_and_what_releases_is_a_release() {
+        let all = |is: fn(&str) -> bool| -> Vec<&str> {
+            Action::ALL.iter().map(|action| action.as_str()).filter(|action| is(action)).collect()
+        };
+        assert_eq!(
+            all(lists),
+            ["view-consents", "view-samples", "view-run", "view-variants", "download-object"]
+        );
+        assert_eq!(all(releases), ["download-object"]);
+        assert!(!lists("nothing"));
+    }
 }

@@ -46,7 +46,8 @@ pub(crate) async fn delete(
     let object: ObjectId = id(&object)?;
     let permit = ask(&site, &caller, Action::DeleteObject, &object, body).await?;
     site.archive.delete(&permit, &object).await?;
-    site.runs.forget_unreadable_headers().await?;
+    // It is deleted; what could not be forgotten goes at the next start.
+    let _ = site.runs.forget_unreadable_headers(Some(&object)).await;
     record(&site, &permit, &object).await
 }
 

@@ -31,6 +31,12 @@ pub(super) struct People {
     pub elsewhere: Option<String>,
 }
 
+/// Some of those whom a project's events named, and where they go on.
+pub(super) struct Named {
+    pub people: BTreeSet<String>,
+    pub next: Option<u64>,
+}
+
 impl Behind {
     /// Of those who may ask about one project, links of others tell that project alone.
     pub fn new(within: Option<ProjectId>) -> Self {
@@ -60,7 +66,8 @@ impl Behind {
         let mut is_linked = false;
         let within = self.within.as_ref();
         let mut links = BTreeSet::new();
-        let read = along(audit, thing, |recorded| {
+        let from = audit.ledger().head(thing).map_err(Error::Unreadable)?;
+        let (read, _) = along(audit, thing, from, usize::MAX, |recorded| {
             let event = &recorded.event;
             let link = matches!(event.what, What::Linked {});
             if !link && !matches!(event.what, What::Decision { allowed: true, .. }) {
@@ -91,34 +98,44 @@ impl Behind {
         Ok(if is_linked { linked } else { asked })
     }
 
-    /// Everybody whom the project's events named until `last`.
+    /// Everybody whom the project's events named until `last`: of at most `most` events, from `at` back or from the newest.
     pub fn in_project(
         &mut self,
         audit: &Audit,
-        project: &str,
-        last: Timestamp,
-    ) -> Result<BTreeSet<String>, Error> {
+        (project, last): (&str, Timestamp),
+        at: Option<u64>,
+        most: usize,
+    ) -> Result<Named, Error> {
         let mut people = BTreeSet::new();
-        let read = along(audit, project, |recorded| {
+        let from = match at {
+            Some(at) => Some(at),
+            None => audit.ledger().head(project).map_err(Error::Unreadable)?,
+        };
+        let (read, next) = along(audit, project, from, most, |recorded| {
             let own = recorded.event.project.as_ref().is_some_and(|of| of.as_str() == project);
             if own && recorded.time <= last {
                 people.extend(recorded.event.about.iter().filter(|id| is_person(id)).cloned());
             }
         })?;
         self.read = self.read.saturating_add(read);
-        Ok(people)
+        Ok(Named { people, next })
     }
 }
 
-/// Along a chain to its beginning. Gives how many events it has.
-fn along(audit: &Audit, chain: &str, mut each: impl FnMut(&Recorded)) -> Result<usize, Error> {
-    let mut at = audit.ledger().head(chain).map_err(Error::Unreadable)?;
-    let mut read = 0;
-    while let Some(position) = at {
+/// Along a chain from a position back, at most so many events. Gives how many were read, and what comes next.
+fn along(
+    audit: &Audit,
+    chain: &str,
+    from: Option<u64>,
+    most: usize,
+    mut each: impl FnMut(&Recorded),
+) -> Result<(usize, Option<u64>), Error> {
+    let (mut at, mut read) = (from, 0);
+    while let Some(position) = at.filter(|_| read < most) {
         let recorded = audit.recorded(position)?;
         at = recorded.before(chain)?;
         each(&recorded);
         read += 1;
     }
-    Ok(read)
+    Ok((read, at))
 }

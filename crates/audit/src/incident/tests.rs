@@ -20,6 +20,9 @@ struct Story {
     _folder: tempfile::TempDir,
 }
 
+const JUDGE: Judge =
+    Judge { lists: |action| action == "view-samples", releases: |action| action == "download-object" };
+
 fn id(kind: &str) -> String {
     UserId::mint(&SystemEntropy).to_string().replacen("usr", kind, 1)
 }
@@ -66,7 +69,7 @@ impl Story {
 
     fn incident(&self, asked: Question) -> Incident {
         let asked = Question { actor: asked.actor.or(Some(self.thief.to_string())), ..asked };
-        self.investigate(Investigation::new(asked, |action| action == "view-samples"))
+        self.investigate(Investigation::new(asked, JUDGE))
     }
 
     fn investigate(&self, mut one: Investigation) -> Incident {
@@ -126,10 +129,11 @@ async fn what_somebody_did_names_the_people_the_things_and_the_bytes_and_nobody_
     let all = BTreeSet::from([sample.clone(), run.clone(), object.clone()]);
     assert_eq!(keys(&found.things), all);
     let person = &found.people[&story.things[0][0]];
-    assert_eq!((person.acts, person.left, person.actions.len()), (3, true, 3));
-    assert!(!found.things[sample].left && found.things[object].left && person.first < person.last);
-    let [who] = found.recipients.as_slice() else { panic!("{:?}", found.recipients) };
-    assert_eq!((who.bytes, who.touched.acts), (700, 3));
+    assert_eq!((person.acts.len(), person.left, person.actions.len()), (3, Left::Yes, 3));
+    assert_eq!((found.things[sample].left, found.things[object].left), (Left::No, Left::Yes));
+    assert!(person.first < person.last);
+    let [who] = found.accounts.as_slice() else { panic!("{:?}", found.accounts) };
+    assert_eq!((who.bytes, who.touched.acts.len()), (700, 3));
     assert!(found.of_nobody.is_empty() && found.of_others.is_empty() && found.lists.is_empty());
     // Four decisions, three outcomes, and the link that says whose it was.
     assert_eq!(found.positions.len(), 8);
@@ -147,7 +151,7 @@ async fn the_time_bounds_acts_and_not_what_they_let_out() {
     let within = Question { since: Some(since.time), until: Some(until), ..Question::default() };
     let found = story.incident(within);
     assert_eq!((found.acts, keys(&found.people)), (1, story.own(0, &[1])));
-    assert_eq!(found.recipients[0].bytes, 20, "its outcome is on record after the time asked for");
+    assert_eq!(found.accounts[0].bytes, 20, "its outcome is on record after the time asked for");
 }
 
 #[tokio::test]
@@ -161,7 +165,7 @@ async fn bytes_of_one_request_that_each_of_its_decisions_says_count_once() {
         let event = Event::new(actor(), outcome(at, bytes)).during(request.cloned());
         story.audit.gate(&event).await.unwrap();
     }
-    assert_eq!(story.incident(Question::default()).recipients[0].bytes, 64);
+    assert_eq!(story.incident(Question::default()).accounts[0].bytes, 64);
 }
 
 #[tokio::test]
@@ -219,9 +223,47 @@ async fn of_a_thing_it_tells_who_had_it_and_of_nothing_beside_it() {
     story.act(&story.thief, "download-object", 0, &[&one, &two], 5).await;
     story.act(&story.other, "view-samples", 0, &[&one], 0).await;
     let about = Question { about: Some(one.clone()), ..Question::default() };
-    let found = story.investigate(Investigation::new(about, |_| true));
+    let found = story.investigate(Investigation::new(about, JUDGE));
     assert_eq!((keys(&found.things), keys(&found.people)), (BTreeSet::from([one]), story.own(0, &[0])));
-    assert_eq!(found.recipients.len(), 2);
+    assert_eq!(found.accounts.len(), 2);
+}
+
+#[tokio::test]
+async fn of_a_key_a_project_or_an_account_it_tells_what_was_touched_too() {
+    let story = Story::new().await;
+    let (key, object) = (id("rcp"), story.things[0][3].as_str());
+    story.act(&story.thief, "download-object", 0, &[object, &key], 5).await;
+    for about in [key, story.projects[0].to_string(), story.thief.to_string()] {
+        let asked = Question { about: Some(about), ..Question::default() };
+        let found = story.investigate(Investigation::new(asked, JUDGE));
+        assert!(found.lists.is_empty() && keys(&found.things).contains(object), "{:?}", found.lists);
+        assert_eq!(keys(&found.people), story.own(0, &[0]));
+    }
+}
+
+#[tokio::test]
+async fn an_act_that_names_several_things_of_somebody_is_one_act() {
+    let story = Story::new().await;
+    let [_, sample, run, object] = story.things[0].each_ref().map(String::as_str);
+    story.act(&story.thief, "view-samples", 0, &[sample, run, object], 0).await;
+    let found = story.incident(Question::default());
+    assert_eq!((found.acts, found.people[&story.things[0][0]].acts.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_release_whose_end_is_not_known_may_have_left() {
+    let story = Story::new().await;
+    let [one, two, three] = [0, 1, 2].map(|n| story.things[n][3].clone());
+    story.record(&story.thief, decision("download-object", true), 0, std::slice::from_ref(&one)).await;
+    let at = story.record(&story.thief, decision("download-object", true), 0, std::slice::from_ref(&two)).await;
+    let result = Outcome::Unknown;
+    let unknown =
+        What::Outcome { decision: at, result, stored: false, code: None, bytes: None, unwraps: None };
+    story.record(&story.thief, unknown, 0, std::slice::from_ref(&two)).await;
+    story.record(&story.thief, decision("view-samples", true), 1, std::slice::from_ref(&three)).await;
+    let found = story.incident(Question::default());
+    let left = [&one, &two, &three].map(|id| found.things[id].left);
+    assert_eq!(left, [Left::Unknown, Left::Unknown, Left::No]);
 }
 
 #[tokio::test]
@@ -230,6 +272,11 @@ async fn what_lets_others_in_is_told_with_its_place() {
     let what = What::RightsChanged { role: base::Role::Viewer, given: true, until: None };
     let at = story.record(&story.thief, what, 0, &[story.other.to_string()]).await;
     story.record(&story.thief, What::Linked {}, 0, &[id("obj")]).await;
+    let taken = What::RightsChanged { role: base::Role::Viewer, given: false, until: None };
+    story.record(&story.thief, taken, 0, &[story.other.to_string()]).await;
+    story
+        .record(&story.thief, What::DatasetStands { state: "closed".into(), samples: 1, persons: 1 }, 0, &[])
+        .await;
     let found = story.incident(Question::default());
     let [given] = found.given.as_slice() else { panic!("{:?}", found.given) };
     assert_eq!(
@@ -248,12 +295,12 @@ async fn in_small_steps_it_finds_the_same() {
     story.act(&story.thief, "view-samples", 0, &[story.projects[0].as_str()], 0).await;
     let whole = story.incident(Question::default());
     let asked = Question { actor: Some(story.thief.to_string()), ..Question::default() };
-    let small = Investigation { at_once: 1, ..Investigation::new(asked, |action| action == "view-samples") };
+    let small = Investigation { at_once: 1, ..Investigation::new(asked, JUDGE) };
     let found = story.investigate(small);
     assert_eq!(
         (found.acts, &found.positions, &found.completeness),
         (9, &whole.positions, &Completeness::Proven)
     );
     assert_eq!((&found.people, &found.things), (&whole.people, &whole.things));
-    assert_eq!((keys(&found.people).len(), found.recipients[0].bytes, found.lists.len()), (4, 36, 1));
+    assert_eq!((keys(&found.people).len(), found.accounts[0].bytes, found.lists.len()), (4, 36, 1));
 }

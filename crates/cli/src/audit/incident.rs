@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::client::Body;
 use crate::file::{NewFile, folder_for, write_new};
 use crate::{Console, Error, Failure, receipt, text};
-use api::incident::{Acts, Incident, Recipient, Suspected};
+use api::incident::{Account, Acts, Incident, Left, Suspected, Touched};
 use api::record::ExportHead;
 use base::Timestamp;
 use clap::Args;
@@ -71,7 +71,7 @@ impl Investigate {
         if app.console.is_json() {
             app.console.json(&head)?;
         } else {
-            tables(app.console, incident)?;
+            tables(app.console, incident, about_one(&head))?;
         }
         if let Some(folder) = &out {
             let folder = folder.display();
@@ -97,6 +97,12 @@ fn begun(folder: &Path) -> Result<NewFile, Failure> {
     NewFile::create(&folder.join(EVENTS))
 }
 
+/// The thing that was asked about, if it is one and no account or project.
+fn about_one(head: &ExportHead) -> Option<&str> {
+    let about = head.suspected.as_ref()?.about.as_deref()?;
+    Some(about).filter(|id| ["sub_", "smp_", "rds_", "run_", "obj_"].iter().any(|kind| id.starts_with(kind)))
+}
+
 fn completeness(head: &ExportHead) -> String {
     match &head.why_not {
         None if head.complete => "complete by proof: no act that answers is missing".to_owned(),
@@ -113,11 +119,11 @@ struct Sheet {
     rows: Vec<Vec<String>>,
 }
 
-fn tables(console: &mut Console, incident: &Incident) -> Result<(), Failure> {
+fn tables(console: &mut Console, incident: &Incident, about: Option<&str>) -> Result<(), Failure> {
     for line in summary(incident) {
         console.talk(&line);
     }
-    for sheet in sheets(incident).into_iter().filter(|sheet| !sheet.rows.is_empty()) {
+    for sheet in sheets(incident, about).into_iter().filter(|sheet| !sheet.rows.is_empty()) {
         console.talk(&format!("\n{}", sheet.title));
         console.table(sheet.head, &sheet.rows)?;
     }
@@ -131,14 +137,14 @@ fn summary(incident: &Incident) -> Vec<String> {
         text::count(incident.acts),
         text::count(incident.refused)
     )];
-    let firsts = incident.recipients.iter().map(|one| one.by.first).min();
-    let lasts = incident.recipients.iter().map(|one| one.by.last).max();
+    let firsts = incident.accounts.iter().map(|one| one.by.first).min();
+    let lasts = incident.accounts.iter().map(|one| one.by.last).max();
     if let Some((first, last)) = firsts.zip(lasts) {
         lines.push(format!("from {first} to {last}"));
     }
-    let left = incident.people.iter().filter(|one| one.left).count();
+    let left = incident.people.iter().filter(|one| one.left != Left::No).count();
     lines.push(format!(
-        "people whose data was touched: {}; of {} something left the site, {} in all",
+        "people whose data was touched: {}; of {} something left the site or may have, {} in all",
         count(incident.people.len()),
         count(left),
         text::size(incident.released)
@@ -154,10 +160,14 @@ fn summary(incident: &Incident) -> Vec<String> {
     lines
 }
 
-fn sheets(incident: &Incident) -> Vec<Sheet> {
-    let touched = |all: &[api::incident::Touched]| -> Vec<Vec<String>> {
-        let row = |one: &api::incident::Touched| {
-            let left = if one.left { "yes" } else { "no" };
+fn sheets(incident: &Incident, about: Option<&str>) -> Vec<Sheet> {
+    let touched = |all: &[Touched]| -> Vec<Vec<String>> {
+        let row = |one: &Touched| {
+            let left = match one.left {
+                Left::No => "no",
+                Left::Unknown => "not known: its end is not on record",
+                Left::Yes => "yes",
+            };
             [vec![one.id.clone()], acts(&one.by), vec![left.to_owned()]].concat()
         };
         all.iter().map(row).collect()
@@ -172,12 +182,17 @@ fn sheets(incident: &Incident) -> Vec<Sheet> {
     });
     let others = incident.of_others.iter().map(|one| vec![one.id.clone(), one.project.clone()]);
     vec![
-        Sheet { title: "Whose data", none: "Nobody's.", head: TOUCHED, rows: touched(&incident.people) },
         Sheet {
-            title: "Who got it",
+            title: "Whose data was named in acts",
+            none: "Nobody's.",
+            head: TOUCHED,
+            rows: touched(&incident.people),
+        },
+        Sheet {
+            title: "Who acted",
             none: "Nobody.",
             head: &["WHO", "ACTS", "WHAT", "FIRST", "LAST", "LEFT THE SITE"],
-            rows: incident.recipients.iter().map(recipient).collect(),
+            rows: incident.accounts.iter().map(account).collect(),
         },
         Sheet {
             title: "To which keys objects were released",
@@ -187,7 +202,11 @@ fn sheets(incident: &Incident) -> Vec<Sheet> {
         },
         Sheet {
             title: "Lists of whole projects",
-            none: "None was asked for.",
+            none: match about {
+                // Lists stand on the project's chain alone.
+                Some(_) => "Not looked for: they do not stand with one thing. Ask with `--project`.",
+                None => "None was asked for.",
+            },
             head: &["PROJECT", "ACTS", "WHAT", "FIRST", "LAST", "WHO STOOD IN IT BY THEN"],
             rows: lists.collect(),
         },
@@ -212,7 +231,7 @@ fn sheets(incident: &Incident) -> Vec<Sheet> {
     ]
 }
 
-fn recipient(one: &Recipient) -> Vec<String> {
+fn account(one: &Account) -> Vec<String> {
     let mut who =
         one.name.as_ref().map_or_else(|| one.actor.clone(), |name| format!("{name} ({})", one.actor));
     if let Some(behind) = &one.on_behalf_of {
@@ -232,7 +251,7 @@ fn words(head: &ExportHead, incident: &Incident) -> String {
     out.push(String::new());
     out.extend(asked(head.suspected.as_ref()).into_iter().map(|line| format!("* {line}")));
     out.extend(summary(incident).into_iter().map(|line| format!("* {line}")));
-    for sheet in sheets(incident) {
+    for sheet in sheets(incident, about_one(head)) {
         out.extend([String::new(), format!("## {}", sheet.title), String::new()]);
         if sheet.rows.is_empty() {
             out.push(sheet.none.to_owned());

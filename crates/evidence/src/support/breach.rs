@@ -34,6 +34,8 @@ fn scenario(play: &mut Play) -> Result<()> {
     let thief = id.ok_or_else(|| Error::unplayable("no account acts"))?.to_owned();
 
     site.recipient(&[9; 32])?;
+    // What the account did before is another matter.
+    let since = play.clock().now().to_string();
     play.attack("misuse the account of an exporter", || {
         let (to, out) = (site.beside("recipient.pub"), site.beside("loot.c4gh"));
         let why = "for a paper";
@@ -48,7 +50,7 @@ fn scenario(play: &mut Play) -> Result<()> {
 
     let folder = site.beside("breach");
     let began = play.time();
-    let words = ["audit", "incident", "--actor", &thief, "--out", text(&folder)?];
+    let words = ["audit", "incident", "--actor", &thief, "--since", &since, "--out", text(&folder)?];
     let head = site.json(Who::Auditor, &words)?;
     let took = play.time().saturating_sub(began);
     let wrote =
@@ -75,7 +77,7 @@ fn judge(play: &mut Play, head: &Value, touched: [&Package; 2], thief: &str, pro
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
-        .filter(|one| one.get("left").and_then(Value::as_bool) == Some(true))
+        .filter(|one| one.get("left").and_then(Value::as_str) == Some("yes"))
         .filter_map(|one| one.get("id")?.as_str())
         .collect();
     let [_, taken] = touched;
@@ -87,7 +89,7 @@ fn judge(play: &mut Play, head: &Value, touched: [&Package; 2], thief: &str, pro
         is_told,
         format!("{} of them", left.len()),
     );
-    let who = ids("recipients", "actor");
+    let who = ids("accounts", "actor");
     let bytes = incident.get("released").and_then(Value::as_u64).unwrap_or_default();
     let is_told = who == BTreeSet::from([thief.to_owned()]) && bytes > 0;
     play.expect(

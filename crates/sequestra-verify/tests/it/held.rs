@@ -149,34 +149,53 @@ fn an_export_is_whole_and_no_changed_one_passes() {
 #[test]
 fn what_an_export_says_of_an_incident_is_compared_with_its_events() {
     let made = Made::new(0);
-    for (event, allowed, about) in [
-        ("decision", true, json!(["smp_a", "prj_a"])),
-        ("decision", true, json!(["obj_a"])),
-        ("decision", false, json!(["obj_b"])),
-        ("linked", false, json!(["obj_a", "sub_a"])),
-    ] {
-        made.append(json!({"event": event, "allowed": allowed, "about": about}));
-    }
+    let by = |event: Value| {
+        let mut event = event;
+        event["actor"] = json!("usr_a");
+        made.append(event);
+    };
+    by(json!({"event": "decision", "allowed": true, "about": ["smp_a", "prj_a"], "request": "req_a"}));
+    by(json!({"event": "decision", "allowed": true, "about": ["obj_a", "rcp_a"], "request": "req_b"}));
+    by(json!({"event": "outcome", "decision": 1, "about": ["obj_a"], "bytes": 70, "request": "req_b"}));
+    by(json!({"event": "decision", "allowed": false, "about": ["obj_b"]}));
+    by(json!({"event": "linked", "about": ["obj_a", "sub_a"]}));
+    by(json!({"event": "linked", "about": ["obj_c", "sub_c"]}));
     let trust = made.trust(&[]);
-    let file = exported(&made, 0..4);
+    let file = exported(&made, 0..6);
     let (head, lines) = file.split_once('\n').unwrap();
-    let verify = |acts: u64, refused: u64, things: &[&str], asked: &str| {
-        let ids = |all: &[&str]| -> Vec<Value> { all.iter().map(|id| json!({"id": id})).collect() };
+    let told = json!({
+        "acts": 2, "refused": 1, "released": 70, "people": [{"id": "sub_a"}],
+        "things": [{"id": "smp_a"}, {"id": "obj_a"}], "keys": [{"id": "rcp_a"}], "accounts": [{"actor": "usr_a"}],
+    });
+    let verify = |incident: &Value, asked: &str, thing: &str| {
         let mut head: Value = serde_json::from_str(head).unwrap();
-        head["incident"] =
-            json!({"acts": acts, "refused": refused, "people": ids(&["sub_a"]), "things": ids(things)});
-        head["suspected"] = json!({asked: "obj_a"});
+        head["incident"] = incident.clone();
+        head["suspected"] = json!({asked: thing});
         export::verify(format!("{head}\n{lines}").as_bytes(), &trust)
     };
-    assert!(verify(2, 1, &["smp_a", "obj_a"], "actor").unwrap().incident);
-    assert!(verify(2, 1, &["obj_a"], "about").is_ok(), "of a thing, the rest is another matter");
-    for (acts, refused, things) in [
-        (3, 1, &["smp_a", "obj_a"][..]),
-        (2, 0, &["smp_a", "obj_a"]),
-        (2, 1, &["obj_a"]),
-        (2, 1, &["smp_a", "obj_a", "obj_c"]),
+    assert!(verify(&told, "actor", "usr_a").unwrap().incident);
+    assert!(verify(&told, "about", "rcp_a").is_ok());
+    let changed = |name: &str, value: Value| {
+        let mut changed = told.clone();
+        changed[name] = value;
+        changed
+    };
+    let less = changed("things", json!([{"id": "obj_a"}]));
+    assert!(verify(&less, "about", "obj_a").is_ok(), "of a thing, the rest is another matter");
+    for changed in [
+        less,
+        changed("acts", json!(3)),
+        changed("refused", json!(0)),
+        changed("released", json!(69)),
+        changed("people", json!([])),
+        changed("people", json!([{"id": "sub_a"}, {"id": "sub_d"}])),
+        changed("things", json!([{"id": "smp_a"}, {"id": "obj_a"}, {"id": "obj_d"}])),
+        changed("keys", json!([])),
+        changed("accounts", json!([{"actor": "usr_a"}, {"actor": "usr_b"}])),
+        json!({}),
     ] {
-        let found = verify(acts, refused, things, "actor");
-        assert!(matches!(found, Err(Error::Refused(_))), "{acts} {refused} {things:?}");
+        let found = verify(&changed, "actor", "usr_a");
+        assert!(matches!(found, Err(Error::Refused(_))), "{changed}");
     }
+    assert!(verify(&changed("people", json!([])), "about", "obj_a").is_err());
 }

@@ -177,7 +177,7 @@ fn what_an_account_touched_is_told_from_the_record_and_holds_for_a_second_progra
     assert!(again.exit != 0 && fs::read_to_string(&events).unwrap() == whole, "{}", again.err);
     // In a project, by its steward, about a person; the accounts that had anything of theirs.
     let about = site.json("steward", &["audit", "incident", "--about", &subject]);
-    let who = about["incident"]["recipients"].as_array().unwrap();
+    let who = about["incident"]["accounts"].as_array().unwrap();
     assert!(who.iter().any(|one| one["actor"] == analyst.as_str()), "{about:#}");
     assert!(about["incident"]["people"].as_array().unwrap().iter().all(|one| one["id"] == subject.as_str()));
     for (who, words, exit) in [

@@ -109,6 +109,8 @@ impl Map {
         let (db, keys, audit) = (db.clone(), keys.clone(), audit.clone());
         let opened = Self { db, own, keys, found_by, audit, entropy: entropy.clone() };
         opened.forget_erased().await?;
+        // A crash may have left the log what a correction replaced.
+        opened.forget_replaced().await?;
         Ok(opened)
     }
 
