@@ -1,4 +1,5 @@
 //! Support: what helpers see, and what they never learn.
 
+pub mod answered;
 pub mod bundle;
 pub mod told;
