@@ -2,7 +2,7 @@
 
 use crate::site::{Site, a_read, case, files_below, helper, holds};
 use access::thing::{self, Object};
-use access::verb::{Read as ReadVerb, View};
+use access::verb::{Manage, Read as ReadVerb, View};
 use access::{Action, Permit};
 use audit::What;
 use base::{Fault, Id, Kind, ObjectId, Role, RunId};
@@ -74,6 +74,16 @@ async fn headers_are_kept(site: &Site, run: &runs::RunView) {
     assert!(columns.starts_with("#CHROM") && columns.ends_with(sample), "{columns}");
     assert_eq!(headers.len(), 2);
     assert!(site.runs.headers(&permit, 0).await.unwrap().is_empty());
+
+    let steward = site.members.with(Role::DataSteward);
+    let shred: Permit<Manage, thing::Project> =
+        site.spine.permit(steward, Action::ShredKeys, &site.members.project).await;
+    let tx = site.spine.db.begin(shred.decision()).await.unwrap();
+    let alignment = object_of(run, "alignment").clone();
+    site.runs.forget_headers(&shred, &tx, std::slice::from_ref(&alignment)).await.unwrap();
+    tx.commit().await.unwrap();
+    let left = site.runs.headers(&permit, 1).await.unwrap();
+    assert!(left.len() == 1 && left[0].object != alignment, "what goes with its key goes alone");
 }
 
 async fn variants_are_the_planted_ones(site: &Site, id: &ObjectId) {
