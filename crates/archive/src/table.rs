@@ -55,6 +55,11 @@ pub const MIGRATIONS: &[Migration] = &[
                 WHERE quarantined IS NULL AND deleted_at IS NULL",
         ],
     },
+    // What other projects made of somebody is found without reading every object.
+    Migration {
+        step: "archive-4",
+        sql: &["CREATE INDEX archive_object_subject ON archive_object (subject) WHERE subject IS NOT NULL"],
+    },
 ];
 
 /// Fills the table of counts.

@@ -70,6 +70,7 @@ pub const CONTROLS: &[Control] = &[
     keys::rolled_back::CONTROL,
     keys::nonces::CONTROL,
     keys::secrets::CONTROL,
+    support::answered::CONTROL,
     network::door::CONTROL,
     network::addresses::CONTROL,
     policies::named::CONTROL,

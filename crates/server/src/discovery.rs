@@ -264,11 +264,16 @@ async fn find(
     let mut all = words(site, permit, project).await?;
     let mut findings = Vec::new();
     while !all.is_empty() {
-        let some: Vec<Word> = all.split_off(all.len().saturating_sub(STEP));
+        let some: Vec<Word> = step(&mut all);
         findings.extend(blocking(move || screened(&some)).await?);
         tokio::time::sleep(REST).await;
     }
     Ok(Found::of(&findings))
+}
+
+/// Takes as many as are looked at in one go.
+fn step<T>(all: &mut Vec<T>) -> Vec<T> {
+    all.split_off(all.len().saturating_sub(STEP))
 }
 
 #[cfg(test)]
@@ -306,6 +311,19 @@ mod tests {
         assert_eq!((again.found(), again.last(&project).unwrap().found.counts.all()), (1, 3));
         std::fs::write(&file, b"{").unwrap();
         assert!(Discovery::open(settings, &file).is_due(&project, at(0)));
+    }
+
+    #[test]
+    fn each_word_is_looked_at_once_and_few_in_one_go() {
+        let mut all: Vec<usize> = (0..1201).collect();
+        let mut steps = Vec::new();
+        while !all.is_empty() {
+            steps.push(step(&mut all));
+        }
+        assert_eq!(steps.iter().map(Vec::len).collect::<Vec<_>>(), [500, 500, 201]);
+        let mut looked = steps.concat();
+        looked.sort_unstable();
+        assert!(looked.into_iter().eq(0..1201));
     }
 
     #[test]

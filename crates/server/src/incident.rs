@@ -79,8 +79,11 @@ fn releases(action: &str) -> bool {
 }
 
 fn wire(found: &incident::Incident, name: impl Fn(&incident::Account) -> Option<String>) -> Incident {
-    let touched =
-        |(id, one): (&String, &incident::Touched)| Touched { id: id.clone(), by: acts(one), left: left(one.left) };
+    let touched = |(id, one): (&String, &incident::Touched)| Touched {
+        id: id.clone(),
+        by: acts(one),
+        left: left(one.left),
+    };
     let accounts = found.accounts.iter().map(|one| Account {
         actor: one.actor.to_string(),
         name: name(one),

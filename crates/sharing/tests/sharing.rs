@@ -176,6 +176,11 @@ async fn nothing_is_lent_before_a_steward_of_the_home_says_so() {
     let other = SampleId::mint(&SystemEntropy);
     assert!(!site.sharing.was_lent(&site.workspace.project, &other).await.unwrap());
     assert_eq!(site.told(&asked.id), ["asked", "approved"]);
+    // The home is told to whom, and nobody else.
+    let home = site.sharing.loans_out(&site.view(&site.home).await, &site.sample).await.unwrap();
+    assert_eq!(home.iter().map(|loan| &loan.application.id).collect::<Vec<_>>(), [&asked.id]);
+    let elsewhere = site.sharing.loans_out(&site.view(&site.workspace).await, &site.sample).await.unwrap();
+    assert!(elsewhere.is_empty(), "another project learns who has it");
 }
 
 #[tokio::test]

@@ -255,7 +255,8 @@ async fn a_release_whose_end_is_not_known_may_have_left() {
     let story = Story::new().await;
     let [one, two, three] = [0, 1, 2].map(|n| story.things[n][3].clone());
     story.record(&story.thief, decision("download-object", true), 0, std::slice::from_ref(&one)).await;
-    let at = story.record(&story.thief, decision("download-object", true), 0, std::slice::from_ref(&two)).await;
+    let at =
+        story.record(&story.thief, decision("download-object", true), 0, std::slice::from_ref(&two)).await;
     let result = Outcome::Unknown;
     let unknown =
         What::Outcome { decision: at, result, stored: false, code: None, bytes: None, unwraps: None };

@@ -46,9 +46,10 @@ fn found(site: &Site) -> Vec<Value> {
 fn the_site_looks_by_itself_once_in_its_time_and_says_what_it_found_without_a_value() {
     let site = Site::copy();
     let hook = Hook::open();
-    let kept = set(&site, "\n[discovery]\nevery_hours = 0\n");
+    let kept = set(&site, "\n[discovery]\nevery_hours = 0\nafter_minutes = 0\n");
     site.start();
     let project = project(&site);
+    std::thread::sleep(std::time::Duration::from_secs(1));
     let never = site.json("steward", &["project", "screen", &project]);
     assert!(never["by_itself"].is_null(), "{never}");
     site.lock();
@@ -140,10 +141,41 @@ async fn plant(site: &Site, name: &str) -> String {
     assert!(!alignment.contains("@SQ") && !variants.contains("##contig="));
     let text = variants.replace("\tFORMAT\t", &format!("\tFORMAT\t{name}\t"));
     let sealed = db.columns().unwrap().seal(Cell { column: "runs_header.text", row: object }, &text).unwrap();
-    let put = format!("UPDATE runs_header SET text = '{sealed}' WHERE object = '{object}'");
-    db.reader().execute_unprepared(&put).await.unwrap();
+    put(&db, object, &sealed).await;
     db.close().await.unwrap();
     object.clone()
+}
+
+async fn put(db: &Db, object: &str, sealed: &str) {
+    let put = format!("UPDATE runs_header SET text = '{sealed}' WHERE object = '{object}'");
+    db.reader().execute_unprepared(&put).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_could_not_be_looked_at_is_not_taken_for_a_clean_one() {
+    let site = Site::copy();
+    let project = site.last("steward", &["project", "list"]);
+    site.lock();
+    let object = plant(&site, "Quibbleton_Zorbina").await;
+    let (_, db) = opened(&site).await;
+    put(&db, &object, "of another key").await;
+    db.close().await.unwrap();
+    set(&site, "\n[discovery]\nafter_minutes = 0\n");
+    site.start();
+    let remembered = || {
+        let text = fs::read_to_string(site.folder.join("discovery.json")).unwrap_or_default();
+        serde_json::from_str::<Value>(&text).unwrap_or_default()[&project].clone()
+    };
+    until("it tried", || remembered()["tried"].is_string());
+    assert!(remembered()["last"].is_null(), "{}", remembered());
+    let ended = |result: &str| {
+        let events = site.events();
+        let looks: Vec<Value> = own(&site).iter().map(|look| look["position"].clone()).collect();
+        events
+            .iter()
+            .any(|leaf| leaf["event"]["result"] == result && looks.contains(&leaf["event"]["decision"]))
+    };
+    assert!(ended("failed") && found(&site).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
