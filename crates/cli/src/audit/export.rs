@@ -102,7 +102,7 @@ impl Seen {
             return Err(Error::Answer(200).into());
         }
         let place = out.as_deref().map(|path| format!(" to {}", path.display())).unwrap_or_default();
-        console.say(&format!("{} events{place}", text::count(events)));
+        console.say(&format!("{}{place}", text::many(events, "event", "events")));
         if let Some(head) = &head {
             if head.broken {
                 let why = head.why_not.clone();
