@@ -19,7 +19,7 @@ fn main() -> anyhow::Result<ExitCode> {
             for finding in &findings {
                 println!("{finding}");
             }
-            eprintln!("tidy: {} files, {} findings", workspace.files.len(), findings.len());
+            eprintln!("tidy: {} files, findings: {}", workspace.files.len(), findings.len());
             Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         "errors" => {

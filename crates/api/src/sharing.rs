@@ -276,6 +276,9 @@ pub struct PeopleChanged {
     pub removed: Vec<String>,
     /// Names of the list that nobody with a role in the workspace has.
     pub unknown: Vec<String>,
+    /// Who stands in the list more than once; the latest of their days counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repeated: Vec<String>,
     /// What stands for this difference.
     #[schemars(with = "Hex<64>")]
     pub digest: Sha256,

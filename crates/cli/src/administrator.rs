@@ -59,7 +59,7 @@ fn row(one: &Administered) -> Vec<String> {
         one.project.to_string(),
         one.class.to_string(),
         text::or_dash(Some(names.join(", ")).filter(|names| !names.is_empty())),
-        text::or_dash(one.until.map(|until| until.to_string())),
+        text::or_dash(one.until.map(text::until)),
         state,
         one.name.clone(),
     ]

@@ -46,7 +46,7 @@ impl List {
             .map(|one| {
                 let about = one.dataset.map_or_else(|| "all".to_owned(), |dataset| dataset.to_string());
                 let holds = if one.holds { "yes" } else { "no" };
-                let until = one.ended.unwrap_or(one.until).to_string();
+                let until = text::until(one.ended.unwrap_or(one.until));
                 vec![one.id.to_string(), one.contract, one.party, about, until, holds.to_owned()]
             })
             .collect();
@@ -85,7 +85,7 @@ impl Add {
         let Self { project, kind, party, dataset, until, .. } = self;
         let body = NewAgreement { contract: kind, party, dataset, document, until };
         let made: Shown = app.client()?.post("agreement add", &[&project.to_string()], &body)?.json()?;
-        app.console.say(&format!("{} with {} until {}", made.contract, made.party, made.until));
+        app.console.say(&format!("{} with {} until {}", made.contract, made.party, text::until(made.until)));
         if app.console.is_json() {
             return app.console.json(&made);
         }

@@ -1,6 +1,7 @@
 //! `application`: who asks to use a dataset in another project.
 
 use crate::app::App;
+use crate::args::words;
 use crate::{Error, Failure, ends, file, text};
 use api::sharing::{
     Application as Shown, ApplicationAnswer, ApplicationChange, Listed, NewApplication, PeopleChanged,
@@ -60,7 +61,7 @@ impl List {
             .into_iter()
             .map(|one| {
                 let gives = gives(&one);
-                let until = one.until.unwrap_or(one.asked_until).to_string();
+                let until = text::until(one.until.unwrap_or(one.asked_until));
                 vec![
                     one.id.to_string(),
                     one.dataset.to_string(),
@@ -130,8 +131,8 @@ fn tell(app: &mut App<'_>, one: &Shown) -> Result<(), Failure> {
         ("party", one.party.clone()),
         ("people", names(&one.people)),
         ("state", one.state.clone()),
-        ("asked until", one.asked_until.to_string()),
-        ("until", text::or_dash(one.until)),
+        ("asked until", text::until(one.asked_until)),
+        ("until", text::or_dash(one.until.map(text::until))),
         ("report due", text::or_dash(one.report_due)),
         ("reported", text::or_dash(one.report.clone())),
         ("gives", gives(one)),
@@ -153,7 +154,7 @@ fn gives(one: &Shown) -> String {
 }
 
 fn named(one: &Listed) -> String {
-    let until = one.until.map(|until| format!(" (until {until})"));
+    let until = one.until.map(|until| format!(" (until {})", text::until(until)));
     format!("{}{}", one.name, until.unwrap_or_default())
 }
 
@@ -178,7 +179,7 @@ pub struct Make {
     #[arg(long, value_name = "DAY", value_parser = ends::day)]
     until: Timestamp,
     /// Why, for who answers; recorded sealed
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
 }
 
@@ -211,7 +212,7 @@ pub struct Approve {
     #[arg(long, value_name = "DAY", value_parser = ends::day)]
     until: Option<Timestamp>,
     /// Why; recorded sealed
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
     /// Approve all that terms leave to you; without it, where there is any, that is shown and nothing is approved
     #[arg(long)]
@@ -244,7 +245,7 @@ pub struct Deny {
     #[command(flatten)]
     which: Which,
     /// Why; recorded sealed
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
 }
 
@@ -259,7 +260,7 @@ impl Deny {
 fn answer(app: &mut App<'_>, which: &Which, body: &ApplicationAnswer) -> Result<(), Failure> {
     let [project, application] = which.parts();
     let now: Shown = app.client()?.post("application answer", &[&project, &application], body)?.json()?;
-    let until = now.until.filter(|_| body.approve).map(|until| format!(" until {until}"));
+    let until = now.until.filter(|_| body.approve).map(|until| format!(" until {}", text::until(until)));
     app.console.say(&format!("{}{}", now.state, until.unwrap_or_default()));
     if body.approve && !now.gives {
         app.console.say(&format!("it gives nothing now: {}", gives(&now)));
@@ -279,7 +280,7 @@ pub struct Renew {
     #[arg(long, value_name = "DAY", value_parser = ends::day)]
     until: Timestamp,
     /// Why; recorded sealed
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
 }
 
@@ -292,7 +293,7 @@ pub struct Report {
     #[command(flatten)]
     which: Which,
     /// What became of it, for data stewards of its home; recorded sealed
-    #[arg(long, value_name = "WORDS")]
+    #[arg(long, value_name = "WORDS", value_parser = words)]
     reason: String,
 }
 
@@ -305,7 +306,7 @@ pub struct End {
     #[command(flatten)]
     which: Which,
     /// Why; recorded sealed
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
 }
 
@@ -328,7 +329,8 @@ fn change(
 /// Take over who may use a dataset from a list of authorized people, as dbGaP gives it to repositories.
 ///
 /// Without `--confirm` it shows who would be added (+), stay until another day (*) and be taken out (-), and which names hold
-/// no role in the workspace (?). No account is made, closed or changed.
+/// no role in the workspace (?). Who stands in the list more than once is named (=): the latest of their days counts. No
+/// account is made, closed or changed.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  sequestra application import prj_… apl_… --list authorized.csv --study phs000178\n  \
@@ -362,11 +364,12 @@ impl Import {
         let signed =
             |sign: &str, all: &[Listed]| all.iter().map(|one| format!("{sign} {}", named(one))).collect();
         let bare = |sign: &str, all: &[String]| all.iter().map(|name| format!("{sign} {name}")).collect();
-        let lines: [Vec<String>; 4] = [
+        let lines: [Vec<String>; 5] = [
             signed("+", &made.added),
             signed("*", &made.changed),
             bare("-", &made.removed),
             bare("?", &made.unknown),
+            bare("=", &made.repeated),
         ];
         for line in lines.iter().flatten() {
             app.console.line(line)?;

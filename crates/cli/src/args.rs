@@ -26,6 +26,14 @@ pub struct Arguments {
     pub command: Command,
 }
 
+/// Why something is done, as people type it: blanks say nothing.
+pub fn words(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say why, in your own words".to_owned()),
+        said => Ok(said.to_owned()),
+    }
+}
+
 const EXIT_CODES: &str = "\
 Exit codes:
     0  done

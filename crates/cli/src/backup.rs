@@ -266,8 +266,8 @@ fn handed(console: &mut Console, token: Option<NewFile>, done: &RestoredSite) ->
     ));
     if done.consents > 0 {
         console.say(&format!(
-            "of {} people something was said since that the backup lacks: nothing of theirs is used; record it again with `consent record`",
-            count(done.consents)
+            "of {} something was said since that the backup lacks: nothing of theirs is used; record it again with `consent record`",
+            text::many(done.consents, "person", "people")
         ));
     }
     if done.policies > 0 {

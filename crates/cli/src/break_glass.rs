@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::app::App;
+use crate::args::words;
 use crate::text;
 use api::exception::{BreakGlass as Glass, NewException, NewReview};
 use base::{BreakGlassId, Id, ProjectId};
@@ -41,7 +42,7 @@ pub struct Open {
     /// The project, prj_…
     project: ProjectId,
     /// Why, in your own words; they are kept sealed
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
 }
 
@@ -150,7 +151,7 @@ pub struct Review {
     #[arg(long)]
     finding: Finding,
     /// Why, in your own words; they are kept sealed
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
 }
 

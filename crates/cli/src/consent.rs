@@ -1,6 +1,7 @@
 //! `consent`, `use`: what people agreed to, and whether their data may be used.
 
 use crate::app::App;
+use crate::args::words;
 use crate::{Console, Error, Failure, ends, file, text};
 use api::consent::{
     Consent as Given, ConsentStatement, Consented, NewApproval, NewConsent, NewReview, SaidWhy, UseShown,
@@ -83,7 +84,7 @@ pub struct Approve {
     /// The project, prj_…
     project: ProjectId,
     /// Why, in your own words; recorded sealed, so that few can read it
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
     /// The last day of the approval
     #[arg(long, value_name = "DAY", value_parser = ends::day)]
@@ -120,7 +121,7 @@ pub struct Revoke {
     /// The project, prj_…
     project: ProjectId,
     /// Why, in your own words; recorded sealed, so that few can read it
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
 }
 
@@ -179,8 +180,8 @@ fn tell(app: &mut App<'_>, shown: UseShown) -> Result<(), Failure> {
         let people: Vec<String> =
             shown.people.iter().map(|(word, count)| format!("{word} {count}")).collect();
         let (usable, people) = (shown.usable, people.join(", "));
-        app.console
-            .line(&format!("the data of {usable} of {all} people may be used (consents: {people})"))?;
+        let all = text::many(all, "person", "people");
+        app.console.line(&format!("the data of {usable} of {all} may be used (consents: {people})"))?;
     }
     let rows: Vec<_> = shown
         .reasons
@@ -191,11 +192,7 @@ fn tell(app: &mut App<'_>, shown: UseShown) -> Result<(), Failure> {
                 (false, true) => "approved",
                 (false, false) => "left to a person",
             };
-            let people = match one.people {
-                0 => None,
-                1 => Some("1 person".to_owned()),
-                many => Some(format!("{many} people")),
-            };
+            let people = (one.people > 0).then(|| text::many(one.people, "person", "people"));
             let whose: Vec<String> =
                 one.project.then(|| "project".to_owned()).into_iter().chain(people).collect();
             vec![state.to_owned(), whose.join(", "), one.why]
@@ -205,8 +202,9 @@ fn tell(app: &mut App<'_>, shown: UseShown) -> Result<(), Failure> {
         app.console.table(&["STATE", "WHOSE TERMS", "WHY"], &rows)?;
     }
     for one in shown.approvals {
-        let what = if one.reasons == 1 { "1 reason".to_owned() } else { format!("{} reasons", one.reasons) };
-        app.console.line(&format!("approved until {}: {what} (position {})", one.until, one.position))?;
+        let what = text::many(one.reasons, "reason", "reasons");
+        let until = text::until(one.until);
+        app.console.line(&format!("approved until {until}: {what} (position {})", one.position))?;
     }
     Ok(())
 }
@@ -236,7 +234,7 @@ fn row(one: Consented) -> Vec<String> {
         one.subject.to_string(),
         one.label,
         one.standing,
-        text::or_dash(consent.and_then(|consent| consent.until)),
+        text::or_dash(consent.and_then(|consent| consent.until).map(text::until)),
         text::or_dash(consent.map(|consent| consent.terms.join(" "))),
         if one.usable { "yes".to_owned() } else { format!("no: {}", one.why_not.join("; ")) },
     ]
@@ -314,7 +312,7 @@ pub struct Withdraw {
     /// The subject, sub_…
     subject: SubjectId,
     /// Why, in your own words; recorded sealed, so that few can read it
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: Option<String>,
 }
 
@@ -343,7 +341,7 @@ pub struct Review {
     /// The subject, sub_…
     subject: SubjectId,
     /// What you found, in your own words; recorded sealed
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: Option<String>,
 }
 
@@ -389,7 +387,7 @@ fn statement(one: &ConsentStatement) -> Vec<String> {
         text::or_dash(consent.map(|consent| consent.form.clone())),
         text::or_dash(consent.map(|consent| consent.terms.join(" "))),
         text::or_dash(consent.map(|consent| consent.from)),
-        text::or_dash(consent.and_then(|consent| consent.until)),
+        text::or_dash(consent.and_then(|consent| consent.until).map(text::until)),
         text::or_dash(consent.map(|consent| consent.document)),
     ]
 }

@@ -188,9 +188,10 @@ impl Verify {
             for object in &total.differing {
                 app.console.line(&format!("{object} is NOT what its generator said, or cannot be read"))?;
             }
-            let (matching, size) = (text::count(total.matching), text::size(total.bytes));
+            let (matching, size) = (text::many(total.matching, "file", "files"), text::size(total.bytes));
+            let differ = text::count(total.differing.len() as u64);
             app.console
-                .say(&format!("{matching} files match, {} differ ({size} read)", total.differing.len()));
+                .say(&format!("the same as its generator said: {matching}; not: {differ} ({size} read)"));
         }
         match total.differing.len() {
             0 => Ok(()),

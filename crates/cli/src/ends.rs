@@ -68,7 +68,7 @@ fn role(text: &str, on_site: bool) -> Result<Role, String> {
 /// The end of a role, and what it ends with, in a table's words.
 pub fn shown(given: &Given) -> [String; 2] {
     let by = given.by.as_deref().filter(|by| *by != "time").map(|by| format!(" ({by})")).unwrap_or_default();
-    let until = given.until.map(|until| format!("{until}{by}"));
+    let until = given.until.map(|until| format!("{}{by}", text::until(until)));
     let standing = match given.standing {
         Standing::Held => "held",
         Standing::EndsSoon => "ends soon",

@@ -221,10 +221,10 @@ pub enum Error {
     #[error("{0} is not among those that you are shown")]
     NotListed(String),
     /// Files that are not what their generator said.
-    #[error("{0} files are not what their generator said, or cannot be read")]
+    #[error("not what the generator said, or not readable: {}", many(.0, "file", "files"))]
     Differing(usize),
     /// What keeps a dataset from being published.
-    #[error("{0} findings keep the dataset from being published")]
+    #[error("the dataset cannot be published: {}", many(.0, "finding", "findings"))]
     Unpublishable(usize),
     /// Data-use terms that are none, or contradict each other.
     #[error("{0}")]
@@ -235,6 +235,11 @@ pub enum Error {
     /// A defect of the host.
     #[error("{0}")]
     Host(String),
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "errors are shown by reference")]
+fn many(number: &usize, one: &str, several: &str) -> String {
+    crate::text::many(*number as u64, one, several)
 }
 
 impl Fault for Error {

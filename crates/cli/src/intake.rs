@@ -137,9 +137,9 @@ impl Split {
         }
         let rows: Vec<_> = done.columns.into_iter().map(heading).collect();
         app.console.table(&["COLUMN", "NAME", "GOES TO", "HOLDS"], &rows)?;
-        let (people, fresh) = (done.people, done.fresh);
+        let (people, fresh) = (text::many(done.people, "person", "people"), text::count(done.fresh));
         let (would, be) = if dry_run { ("would be ", "nothing was stored: ") } else { ("", "") };
-        app.console.say(&format!("{be}{people} people, of whom {fresh} {would}new to the map"));
+        app.console.say(&format!("{be}{people}, of whom {fresh} {would}new to the map"));
         Ok(())
     }
 }
@@ -169,7 +169,10 @@ fn send_files(
     }
     let sealed = package.files.len().saturating_sub(waiting.len());
     if sealed > 0 {
-        app.console.say(&format!("{sealed} of {} files are in already", package.files.len()));
+        app.console.say(&format!(
+            "{sealed} of {} in already",
+            text::many(package.files.len() as u64, "file is", "files are")
+        ));
     }
     for (listed, path) in waiting {
         let (file, length) = file::open_plain(&path)?;
@@ -179,13 +182,8 @@ fn send_files(
         let answer = client.send("package file", &parts, upload);
         bar.finish_and_clear();
         let received: Received = answer?.json()?;
-        let reads = text::count(received.reads);
-        app.console.say(&format!(
-            "{}: {reads} reads, {}, {}",
-            listed.name,
-            text::size(length),
-            received.object
-        ));
+        let reads = text::many(received.reads, "read", "reads");
+        app.console.say(&format!("{}: {reads}, {}, {}", listed.name, text::size(length), received.object));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What a data steward decides about an object: `object hold`, `object lift`, `object delete`.
 
 use crate::app::App;
+use crate::args::words;
 use crate::{Failure, text};
 use api::archive::Because;
 use api::project::Object;
@@ -48,7 +49,7 @@ struct Decision {
     /// The object, obj_…
     object: ObjectId,
     /// Why, in your own words; recorded sealed, so that few can read it
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
 }
 

@@ -33,9 +33,7 @@ impl Keys {
 
 /// Show what the site is sealed under, and for each scope of keys its generations and rows.
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  sequestra keys status\n\nRole: platform-administrator or support-observer on the site."
-)]
+#[command(after_help = "Example:\n  sequestra keys status\n\nRole: platform-administrator on the site.")]
 pub struct Show {}
 
 impl Show {
@@ -328,13 +326,14 @@ impl Shred {
         let done: Shredded = client.post("keys shred", &[&self.project.to_string()], &body)?.json()?;
         let complete = done.complete.as_deref().unwrap_or("now: there is no older backup of the keys");
         app.console.say(&format!(
-            "shredded the keys of {}; {} objects cannot be read again; complete {complete}",
+            "shredded the keys of {}; {} cannot be read again; complete {complete}",
             done.scopes.join(", "),
-            text::count(done.objects)
+            text::many(done.objects, "object", "objects")
         ));
         for one in &done.elsewhere {
             let made = text::count(one.objects);
-            app.console.say(&format!("{made} of them were made in {}, which was lent them", one.project));
+            let were = if one.objects == 1 { "was" } else { "were" };
+            app.console.say(&format!("{made} of them {were} made in {}, which was lent them", one.project));
         }
         if let Some(folder) = &self.out {
             keep(folder, &done)?;

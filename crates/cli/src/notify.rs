@@ -23,9 +23,7 @@ impl Notify {
 
 /// Show the destinations of `site.toml`, how many events wait for each, and what its receiver refused.
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  sequestra notify list\n\nRole: platform-administrator or support-observer on the site."
-)]
+#[command(after_help = "Example:\n  sequestra notify list\n\nRole: platform-administrator on the site.")]
 pub struct List {}
 
 impl List {

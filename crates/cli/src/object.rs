@@ -1,6 +1,7 @@
 //! `object`: sealed objects, and the way out for those who may carry them off.
 
 use crate::app::App;
+use crate::args::words;
 use crate::client::Body;
 use crate::file::{self, NewFile};
 use crate::keep::{Delete, Hold, Lift};
@@ -116,7 +117,7 @@ pub struct Get {
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
     /// Why, in your own words; recorded sealed, so that few can read it
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
     /// The file to write [default: the object's id with `.c4gh`]
     #[arg(long, value_name = "FILE")]

@@ -143,7 +143,11 @@ pub fn prompt_or_line(app: &App<'_>, prompt: &str) -> Result<Zeroizing<String>, 
     }
     let mut line = Zeroizing::new(String::new());
     match std::io::stdin().read_line(&mut line) {
-        Ok(1..) => Ok(Zeroizing::new(line.trim_end_matches(['\n', '\r']).to_owned())),
+        // Files that spreadsheets and editors wrote may begin with a mark of their encoding.
+        Ok(1..) => {
+            let line = line.trim_start_matches('\u{feff}').trim_end_matches(['\n', '\r']);
+            Ok(Zeroizing::new(line.to_owned()))
+        }
         _ => Err(Error::Prompt("nothing was typed").into()),
     }
 }

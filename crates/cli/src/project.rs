@@ -189,7 +189,9 @@ impl Screen {
         if app.console.is_json() {
             return app.console.json(&found);
         }
-        let (looked, count) = (text::count(found.looked), found.findings.len());
+        let looked = text::many(found.looked, "word", "words");
+        let count = found.findings.len() as u64;
+        let like = if count == 1 { "looks like an identifier" } else { "look like identifiers" };
         let rows: Vec<_> = found
             .findings
             .into_iter()
@@ -198,7 +200,7 @@ impl Screen {
         if !rows.is_empty() {
             app.console.table(&["ABOUT", "WHAT", "LOOKS LIKE", "SHAPE", "ADVICE"], &rows)?;
         }
-        app.console.say(&format!("looked at {looked} words, {count} look like identifiers"));
+        app.console.say(&format!("looked at {looked}, {} {like}", text::count(count)));
         if let Some(last) = found.by_itself {
             let (at, count) = (last.at, text::count(last.found));
             app.console.say(&format!("the site looked by itself at {at}, and found {count}"));

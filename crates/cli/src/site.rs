@@ -40,9 +40,7 @@ impl Site {
 ///
 /// Does not open a locked site; that ends with exit code 6.
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  sequestra site status\n\nRole: platform-administrator or support-observer on the site."
-)]
+#[command(after_help = "Example:\n  sequestra site status\n\nRole: platform-administrator on the site.")]
 pub struct Show {}
 
 impl Show {
@@ -83,20 +81,25 @@ impl Show {
         }
         for stream in &status.streams {
             let failure = stream.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-            let (done, waiting) = (text::count(stream.acknowledged), text::count(stream.waiting));
+            let done = text::many(stream.acknowledged, "event", "events");
+            let waiting = text::count(stream.waiting);
             let name = format!("stream {}", stream.name);
-            app.console.line(&format!("{name:<13} {done} events acknowledged, {waiting} wait{failure}"))?;
+            app.console.line(&format!("{name:<13} {done} acknowledged, {waiting} waiting{failure}"))?;
         }
         for replica in &status.replicas {
             let failure = replica.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-            let (has, lacks) = (text::count(replica.events), text::count(replica.waiting));
+            let has = text::many(replica.events, "event", "events");
+            let lacks = text::count(replica.waiting);
             let name = format!("replica {}", replica.name);
-            app.console.line(&format!("{name:<13} {has} events, {lacks} not there yet{failure}"))?;
+            app.console.line(&format!("{name:<13} {has}, {lacks} not there yet{failure}"))?;
         }
         for witness in &status.witnesses {
             let late = witness.behind_seconds.map(|late| format!(", {late} s behind")).unwrap_or_default();
             let name = format!("witness {}", witness.name);
-            app.console.line(&format!("{name:<13} {} events cosigned{late}", text::count(witness.events)))?;
+            app.console.line(&format!(
+                "{name:<13} {} cosigned{late}",
+                text::many(witness.events, "event", "events")
+            ))?;
         }
         for limit in &status.limits {
             app.console.line(&format!("{:<13} {limit}", "limit"))?;

@@ -1,6 +1,7 @@
 //! `subject`: what a project holds of a person, and who that is.
 
 use crate::app::App;
+use crate::args::words;
 use crate::audit::tell_accesses;
 use crate::console::Console;
 use crate::{Failure, passphrase, text};
@@ -126,7 +127,7 @@ fn loan(loan: &LoanOut) -> Vec<String> {
         loan.project.to_string(),
         loan.party.clone(),
         text::or_dash(loan.since.as_ref()),
-        text::or_dash(loan.until.as_ref()),
+        text::or_dash(loan.until.map(text::until)),
         if loan.usable { "yes" } else { "no" }.to_owned(),
     ]
 }
@@ -152,13 +153,13 @@ pub struct Who {
     /// The person, sub_…
     subject: SubjectId,
     /// Why, in your own words; recorded sealed, so that few can read it
-    #[arg(long)]
-    reason: Option<String>,
+    #[arg(long, value_parser = words)]
+    reason: String,
 }
 
 impl Who {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
-        let body = WhyAsked { reason: self.reason };
+        let body = WhyAsked { reason: Some(self.reason) };
         let subject = self.subject.to_string();
         let shown: Identity = app.client()?.post("subject identify", &[&subject], &body)?.json()?;
         if app.console.is_json() {
@@ -186,14 +187,14 @@ pub struct Find {
     #[arg(long, value_name = "NAME")]
     issuer: String,
     /// Why, in your own words; recorded sealed, so that few can read it
-    #[arg(long)]
-    reason: Option<String>,
+    #[arg(long, value_parser = words)]
+    reason: String,
 }
 
 impl Find {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let number = passphrase::prompt_or_line(app, "Record number: ")?.trim().to_owned();
-        let body = WhoHas { number, issuer: self.issuer, reason: self.reason };
+        let body = WhoHas { number, issuer: self.issuer, reason: Some(self.reason) };
         let project = self.project.to_string();
         let found: FoundSubject = app.client()?.post("subject find", &[&project], &body)?.json()?;
         if app.console.is_json() {
@@ -226,15 +227,15 @@ pub struct Correct {
     #[arg(long, value_name = "NAME", required_if_eq("field", "record-number"))]
     issuer: Option<String>,
     /// Why, in your own words; recorded sealed, so that few can read it
-    #[arg(long)]
-    reason: Option<String>,
+    #[arg(long, value_parser = words)]
+    reason: String,
 }
 
 impl Correct {
     fn run(self, app: &mut App<'_>) -> Result<(), Failure> {
         let value = passphrase::prompt_twice_or_text(app, "Right value: ")?.to_string();
         let Self { subject, field, column, issuer, reason } = self;
-        let body = Correction { field, column, issuer, value, reason };
+        let body = Correction { field, column, issuer, value, reason: Some(reason) };
         let subject = subject.to_string();
         let done: Corrected = app.client()?.post("subject correct", &[&subject], &body)?.json()?;
         if app.console.is_json() {

@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::app::App;
+use crate::args::words;
 use crate::ends;
 use crate::text;
 use api::exception::{NewApproval, NewException, Support as Session, SupportShown};
@@ -18,7 +19,7 @@ pub struct Ask {
     /// The project, prj_…
     project: ProjectId,
     /// Why, for those who approve it
-    #[arg(long)]
+    #[arg(long, value_parser = words)]
     reason: String,
 }
 

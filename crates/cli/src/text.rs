@@ -1,5 +1,6 @@
 //! Text that cannot drive a terminal, and figures for people.
 
+use base::Timestamp;
 use std::fmt::Write as _;
 
 /// Whether a character must not reach a terminal from data: controls of every kind, and those that
@@ -78,6 +79,21 @@ pub fn count(number: u64) -> String {
     out
 }
 
+/// So many of something, by the word for one and that for several.
+pub fn many(number: u64, one: &str, several: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{} {several}", count(number)) }
+}
+
+/// The last day on which something holds that ends with a day, as it was typed; a moment within a day as it is.
+pub fn until(end: Timestamp) -> String {
+    let midnight = end.as_second().rem_euclid(24 * 3600) == 0 && end.subsec_nanosecond() == 0;
+    let within = Timestamp::from_second(end.as_second().saturating_sub(1)).ok().filter(|_| midnight);
+    match within.map(|within| within.to_string()) {
+        Some(within) => within.split('T').next().unwrap_or_default().to_owned(),
+        None => end.to_string(),
+    }
+}
+
 /// Bytes in a unit that leaves few digits.
 pub fn size(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
@@ -112,10 +128,26 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_with_a_day_is_shown_by_that_day() {
+        for (end, shown) in [
+            ("2031-05-02T00:00:00Z", "2031-05-01"),
+            ("2032-03-01T00:00:00Z", "2032-02-29"),
+            ("2031-05-02T00:00:00.5Z", "2031-05-02T00:00:00.5Z"),
+            ("2031-05-01T23:59:59Z", "2031-05-01T23:59:59Z"),
+        ] {
+            assert_eq!(until(end.parse().unwrap()), shown);
+        }
+    }
+
+    #[test]
     fn figures_are_readable() {
         assert_eq!(
             [0, 999, 1000, 1_234_567].map(count),
             ["0", "999", "1,000", "1,234,567"].map(str::to_owned)
+        );
+        assert_eq!(
+            [0, 1, 2, 1000].map(|number| many(number, "person", "people")),
+            ["0 people", "1 person", "2 people", "1,000 people"].map(str::to_owned)
         );
         assert_eq!(short("ACGT", 4), "ACGT");
         assert_eq!(short("ACGTA", 4), "ACG… (5)");

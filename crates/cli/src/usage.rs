@@ -98,8 +98,9 @@ impl Show {
     fn cost(&self, one: &UsedBy) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a cost in cents needs no more than 53 bits of bytes")]
         let stored = one.stored_bytes as f64 / TEBIBYTE;
-        one.cpu_seconds / 3600.0 * self.cpu_hour.unwrap_or_default()
-            + stored * self.tib_month.unwrap_or_default()
+        let hours = one.cpu_seconds / 3600.0 * self.cpu_hour.unwrap_or_default();
+        let cents = (hours + stored * self.tib_month.unwrap_or_default()) * 100.0;
+        cents.round() / 100.0
     }
 }
 
@@ -131,6 +132,8 @@ mod tests {
             Show { since: None, until: None, cpu_hour: Some(0.5), tib_month: Some(20.0), total: false };
         assert_eq!(format!("{:.2}", show.cost(&used)), "11.00");
         assert_eq!(format!("{:.2}", show.cost(&add(used.clone(), &used))), "22.00");
+        let third = UsedBy { cpu_seconds: 1200.0, ..UsedBy::default() };
+        assert_eq!(show.cost(&third).to_string(), "0.17", "whole cents");
         assert!(price("-1").is_err() && price("NaN").is_err() && price("x").is_err() && price("0").is_ok());
     }
 }

@@ -3,7 +3,7 @@
 use crate::attend::{Signed, made};
 use crate::body::{Json, id};
 use crate::dataset::nothing_known;
-use crate::failure::Error;
+use crate::failure::{Error, Mistakes};
 use crate::policy::{account, or_nobody};
 use crate::usable::{day_of, words};
 use crate::{Failure, Site};
@@ -52,7 +52,7 @@ pub(crate) async fn make(
 ) -> Result<Response, Failure> {
     let project: ProjectId = id(&project)?;
     let about = [body.dataset.to_string()];
-    let why = Sensitive::new(body.reason);
+    let why = Sensitive::new(body.reason.clone());
     let permit = ask(&site, &caller, (Action::ApplyForDataset, &project), &about, why.clone()).await?;
     let view: Permit<View, ProjectThing> = site.permit(&caller, Action::ViewProject, &project).await?;
     let workspace = site.catalog.project(&view).await?;
@@ -60,6 +60,7 @@ pub(crate) async fn make(
     if !dataset.is_open() {
         return Err(access::Error::NotFound.into());
     }
+    let people = people(&site, &view, &body).await?;
     let fit = Fit::of(&site, &dataset, &workspace.id).await?;
     let mut against = fit.against();
     against.extend(fit.forbidden().await?.0);
@@ -67,20 +68,35 @@ pub(crate) async fn make(
     if !against.is_empty() {
         return Err(sharing::Error::CannotHold(against).into());
     }
-    let members: Vec<UserId> =
-        site.access.members(&view).await?.into_iter().map(|grant| grant.account).collect();
-    let members = site.access.names_of(&members).await?;
-    let mut people = BTreeSet::new();
-    for name in &body.people {
-        // Whoever is no member here is told of as whoever has no account.
-        let found = members.iter().find(|one| one.name == *name && !one.closed);
-        people.insert(found.ok_or_else(|| access::Error::no_account(name))?.id.clone());
-    }
     let NewApplication { dataset, party, until, .. } = body;
     let new = sharing::NewApplication { dataset, party, people, until, why };
     let asked = site.sharing.apply(&permit, new).await?;
     let ids = [asked.id.to_string()];
     Ok(made(wire(&site, asked, false).await?, ids))
+}
+
+/// Whom an application names; everything that is wrong with it is told at once.
+async fn people(
+    site: &Site,
+    view: &Permit<View, ProjectThing>,
+    body: &NewApplication,
+) -> Result<BTreeSet<UserId>, Failure> {
+    let members: Vec<UserId> =
+        site.access.members(view).await?.into_iter().map(|grant| grant.account).collect();
+    let members = site.access.names_of(&members).await?;
+    let mut mistakes = Mistakes::default();
+    mistakes.keep(sharing::agreement::check_party(&body.party));
+    mistakes.keep(site.sharing.check_until(body.until));
+    let mut people = BTreeSet::new();
+    for name in &body.people {
+        // Whoever is no member here is told of as whoever has no account.
+        let found = members.iter().find(|one| one.name == *name && !one.closed);
+        people.extend(
+            mistakes.keep(found.ok_or_else(|| access::Error::no_account(name))).map(|one| one.id.clone()),
+        );
+    }
+    mistakes.told()?;
+    Ok(people)
 }
 
 pub(crate) async fn change(
@@ -91,7 +107,7 @@ pub(crate) async fn change(
 ) -> Result<Answer<Application>, Failure> {
     let (project, application): (ProjectId, ApplicationId) = (id(&project)?, id(&application)?);
     let about = [application.to_string()];
-    let why = Sensitive::new(body.reason);
+    let why = Sensitive::new(body.reason.clone());
     let permit = ask(&site, &caller, (Action::ApplyForDataset, &project), &about, why.clone()).await?;
     let refuse = |why: &str| Error::Value { field: "change", why: why.to_owned(), how: None };
     let change = match (body.change.as_str(), body.until) {
@@ -144,7 +160,8 @@ pub(crate) async fn import(
     let project: ProjectId = id(&project)?;
     let why = "the list of who is authorized".to_owned();
     let (permit, asked) = about(&site, &caller, (&project, &application), why).await?;
-    let names = list::authorized(&body.list, body.study.as_deref(), permit.now())?;
+    let list::Authorized { people: names, repeated } =
+        list::authorized(&body.list, body.study.as_deref(), permit.now())?;
     let people: Vec<UserId> = asked.people.keys().cloned().collect();
     let mut now = BTreeMap::new();
     for one in site.access.names_of(&people).await? {
@@ -174,6 +191,7 @@ pub(crate) async fn import(
         changed: listed(made.changed),
         removed: made.removed.into_keys().collect(),
         unknown: made.unknown.into_iter().collect(),
+        repeated: repeated.into_iter().collect(),
         digest,
         applied: body.confirm.is_some(),
     }))

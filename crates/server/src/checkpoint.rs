@@ -1,6 +1,7 @@
 //! The checkpoint before a dataset is published: everything that it is compared with. Specification: `docs/spec/sharing.md`.
 
 use crate::dataset::nothing_known;
+use crate::failure::Mistakes;
 use crate::usable::day_of;
 use crate::{Failure, Site};
 use access::thing::Project as ProjectThing;
@@ -44,30 +45,31 @@ impl Checkpoint {
         if own.len() < wanted.len() {
             return Err(access::Error::NotFound.into());
         }
-        let terms = if body.terms.is_empty() {
-            home.states().terms.ok_or(sharing::Error::Record)?
-        } else {
-            crate::consent::read(&body.terms)?
+        let mut mistakes = Mistakes::default();
+        mistakes.keep(sharing::dataset::check_name(&body.name));
+        let terms = match body.terms.is_empty() {
+            true => Some(home.states().terms.ok_or(sharing::Error::Record)?),
+            false => mistakes.keep(crate::consent::read(&body.terms)),
         };
-        let (mut purposes, mut commercial) = (BTreeSet::new(), false);
-        for word in &body.purposes {
-            match word.as_str() {
-                sharing::dataset::COMMERCIAL => commercial = true,
-                word => {
-                    purposes.insert(word.parse::<Purpose>()?);
-                }
-            }
-        }
+        let words = body.purposes.iter().filter(|word| *word != sharing::dataset::COMMERCIAL);
+        let purposes: Vec<_> = words.map(|word| mistakes.keep(word.parse::<Purpose>())).collect();
+        let granularity = mistakes.keep(body.granularity.parse::<Granularity>());
+        let frameworks: Vec<_> =
+            body.frameworks.iter().map(|one| mistakes.keep(one.parse::<Framework>())).collect();
+        let contract = mistakes.keep(body.agreement.map(|word| word.parse::<Contract>()).transpose());
+        mistakes.told()?;
+        let (Some(terms), Some(granularity), Some(contract)) = (terms, granularity, contract) else {
+            return Err(sharing::Error::Record.into());
+        };
         let persons: BTreeSet<_> = own.iter().map(|one| &one.subject).collect();
-        let frameworks = body.frameworks.iter().map(|one| one.parse::<Framework>());
         let new = sharing::NewDataset {
             name: body.name,
             terms,
-            purposes,
-            commercial,
-            granularity: body.granularity.parse::<Granularity>()?,
-            frameworks: frameworks.collect::<Result<_, _>>()?,
-            contract: body.agreement.map(|word| word.parse::<Contract>()).transpose()?,
+            commercial: purposes.len() < body.purposes.len(),
+            purposes: purposes.into_iter().flatten().collect(),
+            granularity,
+            frameworks: frameworks.into_iter().flatten().collect(),
+            contract,
             class: home.class,
             region: home.region.clone(),
             persons: persons.len() as u64,

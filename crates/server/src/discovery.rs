@@ -4,6 +4,7 @@
 
 use crate::body::blocking;
 use crate::discovered::{Where, Word, screened, words};
+use crate::history::many;
 use crate::{Failure, Site};
 use access::thing::Project;
 use access::verb::Discover;
@@ -195,7 +196,8 @@ pub(crate) fn limits(site: &Site) -> Option<String> {
     let found = site.discovery.found();
     (found > 0).then(|| {
         format!(
-            "words that look like identifiers are stored in {found} projects: `project screen` shows a data steward where"
+            "words that look like identifiers are stored in {}: `project screen` shows a data steward where",
+            many(found as u64, "project", "projects")
         )
     })
 }

@@ -200,6 +200,27 @@ impl Failure {
     }
 }
 
+/// What is wrong with a request, all of it: nobody mends one mistake to be told of the next.
+#[derive(Default)]
+pub(crate) struct Mistakes(Vec<Failure>);
+
+impl Mistakes {
+    /// What was read; a mistake is kept.
+    pub fn keep<T>(&mut self, read: Result<T, impl Into<Failure>>) -> Option<T> {
+        read.map_err(|mistake| self.0.push(mistake.into())).ok()
+    }
+
+    /// The first, with all of them beside it where there are several.
+    pub fn told(self) -> Result<(), Failure> {
+        let all: Vec<String> = self.0.iter().map(|one| one.0.message.clone()).collect();
+        match self.0.into_iter().next() {
+            None => Ok(()),
+            Some(first) if all.len() == 1 => Err(first),
+            Some(first) => Err(first.with_findings(all)),
+        }
+    }
+}
+
 /// The status of what is wrong with a request itself, which HTTP has words for.
 fn of_request(code: &str) -> Option<StatusCode> {
     let known = [

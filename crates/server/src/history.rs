@@ -391,11 +391,11 @@ fn words(what: &What) -> String {
         }
         What::AdministratorMade {} => "ADMINISTRATOR made by whoever opens the site".into(),
         What::HoldChanged { held } => format!("legal hold {}", if *held { "set" } else { "lifted" }),
-        What::ObjectDeleted { versions } => format!("object deleted, {versions} versions"),
+        What::ObjectDeleted { versions } => format!("object deleted, versions: {versions}"),
         What::ObjectDamaged { version, found } => format!("DAMAGE found in version {version}: {found}"),
         What::ObjectWhole { version } => format!("version {version} found whole: quarantine ended"),
         What::ObjectsScrubbed { objects, bytes, damaged } => {
-            format!("{objects} objects scrubbed, {bytes} bytes, {damaged} DAMAGED")
+            format!("{} scrubbed, {bytes} bytes, {damaged} DAMAGED", many(*objects, "object", "objects"))
         }
         What::IdentifiersFound { .. } => of_uses(what),
         What::Linked {} => "linked".into(),
@@ -461,9 +461,14 @@ fn how_it_ended(what: &What) -> String {
         text.push_str(&format!(", {bytes} bytes released"));
     }
     if let Some(unwraps) = unwraps {
-        text.push_str(&format!(", {unwraps} keys unwrapped"));
+        text.push_str(&format!(", {} unwrapped", many(*unwraps, "key", "keys")));
     }
     text
+}
+
+/// So many of something, by the word for one and that for several.
+pub(crate) fn many(number: u64, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
 }
 
 /// The line of a witness.
@@ -501,7 +506,8 @@ fn of_uses(what: &What) -> String {
             "consent WITHDRAWN: nothing of this subject is used in this project".into()
         }
         What::UseApproved { reasons, until } => {
-            format!("use approved until {until}, where terms leave it to a person: {reasons} reasons")
+            let reasons = many(*reasons, "reason", "reasons");
+            format!("use approved until {until}, where terms leave it to a person: {reasons}")
         }
         What::UseRevoked {} => {
             "approvals of the use REVOKED: what terms leave to a person is open again".into()
@@ -533,10 +539,11 @@ fn of_copies(what: &What) -> String {
 fn of_sharing(what: &What) -> String {
     match what {
         What::DatasetStands { state, samples, persons } => {
-            format!("dataset {state}: {samples} samples of {persons} persons")
+            let samples = many(*samples, "sample", "samples");
+            format!("dataset {state}: {samples} of {}", many(*persons, "person", "people"))
         }
         What::ApplicationStands { state, until, people } => {
-            format!("application {state}: until {until}, for {people} people")
+            format!("application {state}: until {until}, for {}", many(*people, "person", "people"))
         }
         What::AgreementStands { state, contract, until } => format!("{contract} {state}: until {until}"),
         other => other.kind().to_owned(),

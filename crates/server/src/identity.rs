@@ -118,7 +118,7 @@ pub(crate) async fn find(
         // The words are about nobody whom the map knows.
         Err(subjects::Error::NotFound) => {
             let _: Permit<Identify, Project> = site.access.decide(&caller, asked).await?;
-            return Err(subjects::Error::NotFound.into());
+            return Err(subjects::Error::NobodyHas.into());
         }
         found => found?,
     };

@@ -87,7 +87,10 @@ impl Agreement {
 }
 
 /// Whether a text names a party.
-pub(crate) fn check_party(party: &str) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub fn check_party(party: &str) -> Result<(), Error> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"._:/-".contains(&b);
     if party.is_empty() || party.len() > 64 || !party.bytes().all(fits) {
         return Err(invalid("party", "1 to 64 letters, digits or . _ : / - are expected: ror:05a28rw58"));

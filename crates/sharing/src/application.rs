@@ -494,7 +494,11 @@ impl Sharing {
         })
     }
 
-    fn check_until(&self, until: Timestamp) -> Result<(), Error> {
+    /// Whether an application may hold so long.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn check_until(&self, until: Timestamp) -> Result<(), Error> {
         let left = until.as_second().saturating_sub(self.clock.now().as_second());
         if left <= 0 {
             return Err(invalid("end", "it has passed"));

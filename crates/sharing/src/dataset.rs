@@ -96,10 +96,7 @@ impl NewDataset {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let name = self.name.trim();
-        if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
-            return Err(invalid("name", "1 to 80 printable characters are expected"));
-        }
+        check_name(&self.name)?;
         if self.purposes.is_empty() {
             return Err(invalid("purposes", "at least one is stated"));
         }
@@ -115,6 +112,18 @@ impl NewDataset {
             false => Err(Error::Blocked(self.contradictions())),
         }
     }
+}
+
+/// Whether a text names a dataset.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub fn check_name(name: &str) -> Result<(), Error> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
+        return Err(invalid("name", "1 to 80 printable characters are expected"));
+    }
+    Ok(())
 }
 
 impl Dataset {

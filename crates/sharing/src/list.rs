@@ -9,19 +9,24 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Bytes of a list at most.
 const LONGEST: usize = 4 << 20;
 
-/// Who of a list may use the data now, by the names that they sign in with, and until when each: the latest of their rows.
-pub fn authorized(
-    text: &str,
-    study: Option<&str>,
-    now: Timestamp,
-) -> Result<BTreeMap<String, Option<Timestamp>>, Error> {
+/// What a list says.
+#[derive(Debug, Default)]
+pub struct Authorized {
+    /// Who may use the data now, by the names that they sign in with, and until when each: the latest of their rows.
+    pub people: BTreeMap<String, Option<Timestamp>>,
+    /// Those of them who stand in it more than once.
+    pub repeated: BTreeSet<String>,
+}
+
+/// Reads who of a list may use the data now.
+pub fn authorized(text: &str, study: Option<&str>, now: Timestamp) -> Result<Authorized, Error> {
     if text.len() > LONGEST {
         return Err(invalid("list", "4 MiB are expected at most"));
     }
     // INVARIANT (unread-authorizes-nobody): a row with another number of fields than the head cannot be told apart.
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let columns = Columns::of(reader.headers().map_err(|_| invalid("list", "it is no CSV"))?, study)?;
-    let (mut people, mut said, mut of_study) = (BTreeMap::new(), BTreeMap::new(), false);
+    let (mut all, mut said, mut of_study) = (Authorized::default(), BTreeMap::new(), false);
     let mut studies = BTreeSet::new();
     for (number, row) in (2..).zip(reader.records()) {
         let line = |why: &str| invalid("list", &format!("line {number} {why}"));
@@ -35,7 +40,10 @@ pub fn authorized(
         of_study |= row.is_of(study);
         studies.extend(row.phsid.split('.').next().filter(|study| !study.is_empty()).map(str::to_owned));
         if active && row.is_of(study) && row.until.is_none_or(|until| until > now) {
-            let until = people.entry(row.login.to_owned()).or_insert(row.until);
+            if all.people.contains_key(row.login) {
+                all.repeated.insert(row.login.to_owned());
+            }
+            let until = all.people.entry(row.login.to_owned()).or_insert(row.until);
             *until = (*until).zip(row.until).map(|(one, other)| one.max(other));
         }
     }
@@ -46,7 +54,7 @@ pub fn authorized(
         }
         // A study that was mistyped would take everybody out.
         Some(study) if !of_study => Err(invalid("list", &format!("no row is of {study}"))),
-        _ => Ok(people),
+        _ => Ok(all),
     }
 }
 
@@ -200,7 +208,7 @@ mod tests {
     }
 
     fn names(text: &str, study: Option<&str>) -> Vec<String> {
-        authorized(text, study, now()).unwrap().into_keys().collect()
+        authorized(text, study, now()).unwrap().people.into_keys().collect()
     }
 
     #[test]
@@ -224,10 +232,15 @@ mod tests {
             bo,active,phs000178.v1.p1.c1,2027-06-30\nbo,active,phs000178.v1.p1.c2,\n\
             cy,active,phs000178.v1.p1.c1,2027-06-30\ncy,inactive,phs000178.v1.p1.c2,2028-06-30\n";
         let found = authorized(list, Some("phs000178"), now()).unwrap();
-        let days: Vec<_> = found.values().map(|until| until.map(|until| until.to_string())).collect();
+        let days: Vec<_> = found.people.values().map(|until| until.map(|until| until.to_string())).collect();
         assert_eq!(
             days,
             [Some("2028-06-30T23:59:59Z".to_owned()), None, Some("2027-06-30T23:59:59Z".to_owned())]
+        );
+        assert!(
+            found.repeated.iter().eq(["ada", "bo"]),
+            "who counts once is not named: {:?}",
+            found.repeated
         );
     }
 
@@ -237,7 +250,7 @@ mod tests {
             X,ada,eRA,PI,a@b.example,1,active,phs000178.v9.p8.c1,General Research Use,2013-03-19 12:32:24.600,\
             2013-03-19 12:32:24.600,2027-05-14 00:00:00.000,\n";
         let found = authorized(list, None, now()).unwrap();
-        assert_eq!(found["ada"].unwrap().to_string(), "2027-05-14T23:59:59Z");
+        assert_eq!(found.people["ada"].unwrap().to_string(), "2027-05-14T23:59:59Z");
     }
 
     #[test]

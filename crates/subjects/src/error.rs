@@ -8,6 +8,9 @@ pub enum Error {
     /// No such thing, or nothing the caller may know of.
     #[error("not found")]
     NotFound,
+    /// Nobody whom the map knows has the record number.
+    #[error("nobody of this project has that record number of that issuer")]
+    NobodyHas,
     /// A stated value has the wrong shape.
     #[error("the {field} is not valid: {why}")]
     Invalid {
@@ -89,7 +92,7 @@ impl From<db::sea_orm::DbErr> for Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotFound | Self::NothingToCorrect => Kind::NotFound,
+            Self::NotFound | Self::NothingToCorrect | Self::NobodyHas => Kind::NotFound,
             Self::Invalid { .. } => Kind::Invalid,
             Self::Withdrawn
             | Self::NothingToReview
@@ -109,6 +112,7 @@ impl Fault for Error {
     fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "SUBJECTS-001",
+            Self::NobodyHas => "SUBJECTS-015",
             Self::Invalid { .. } => "SUBJECTS-002",
             Self::Withdrawn => "SUBJECTS-003",
             Self::NothingToReview => "SUBJECTS-004",
@@ -132,6 +136,9 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::NotFound => Some("check the id, and that you are a member of its project".into()),
+            Self::NobodyHas => Some(
+                "check the number and `--issuer`; the map knows whom `intake split` took out of a sheet of this project".into(),
+            ),
             Self::Invalid { .. } => Some("docs/spec/consent.md has the forms".into()),
             Self::Withdrawn => Some("`consent show` has what was said and when".into()),
             Self::NothingToReview => Some("`consent list` shows who waits for one".into()),

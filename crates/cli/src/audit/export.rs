@@ -112,7 +112,7 @@ impl Seen {
     fn tell(self, console: &mut Console, out: Option<PathBuf>) -> Result<(), Failure> {
         let (events, head) = self.end()?;
         let place = out.as_deref().map(|path| format!(" to {}", path.display())).unwrap_or_default();
-        console.say(&format!("{} events{place}", text::count(events)));
+        console.say(&format!("{}{place}", text::many(events, "event", "events")));
         if let Some(head) = &head {
             if head.broken {
                 let why = head.why_not.clone();

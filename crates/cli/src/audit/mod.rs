@@ -167,14 +167,14 @@ fn erased(by: &Erased) -> String {
 }
 
 fn end(app: &mut App<'_>, history: &History) {
-    let events = text::count(history.events.len() as u64);
-    let (chains, size) = (history.chains.len(), text::count(history.size));
+    let events = text::many(history.events.len() as u64, "event", "events");
+    let chains = text::many(history.chains.len() as u64, "chain", "chains");
+    let size = text::count(history.size);
     if history.complete {
-        app.console
-            .say(&format!("{events} events on {chains} chains; complete by proof up to ledger size {size}"));
+        app.console.say(&format!("{events} on {chains}; complete by proof up to ledger size {size}"));
     } else {
         let why = history.why_not.as_deref().unwrap_or("it is not said why");
-        app.console.say(&format!("{events} events up to ledger size {size}; not proven complete: {why}"));
+        app.console.say(&format!("{events} up to ledger size {size}; not proven complete: {why}"));
     }
     if let Some(cursor) = &history.cursor {
         app.console.talk(&format!("earlier ones: the same with `--cursor {cursor}`"));

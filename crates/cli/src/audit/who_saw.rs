@@ -47,21 +47,19 @@ impl WhoSaw {
 pub fn tell(console: &mut Console, seen: &Accesses) -> Result<(), Failure> {
     let rows: Vec<_> = seen.accesses.iter().map(row).collect();
     console.table(&["WHEN", "WHO", "WHAT", "FOR", "REASON", "POSITIONS"], &rows)?;
-    let (size, chains) = (text::count(seen.size), seen.chains);
-    let count = text::count(seen.accesses.len() as u64);
+    let (size, chains) = (text::count(seen.size), text::many(seen.chains as u64, "chain", "chains"));
+    let count = text::many(seen.accesses.len() as u64, "access", "accesses");
     console.talk(
         "lists of a whole project, which name everybody, are not among them, neither here nor where the person is lent to: \
          `audit search --project`",
     );
     match &seen.why_not {
         None if seen.complete => {
-            console.say(&format!(
-                "{count} accesses on {chains} chains; complete by proof up to ledger size {size}"
-            ));
+            console.say(&format!("{count} on {chains}; complete by proof up to ledger size {size}"));
         }
         why => {
             let why = why.as_deref().unwrap_or("it is not said why");
-            console.say(&format!("{count} accesses up to ledger size {size}; not proven complete: {why}"));
+            console.say(&format!("{count} up to ledger size {size}; not proven complete: {why}"));
         }
     }
     Ok(())

@@ -138,11 +138,11 @@ fn tell(console: &mut Console, found: &record::Verification) -> Result<(), Failu
         return console.json(found);
     }
     console.line("the ledger holds")?;
-    console.line(&format!("  {} events, root {}", text::count(found.size), found.root))?;
+    console.line(&format!("  {}, root {}", text::many(found.size, "event", "events"), found.root))?;
     console.line(&format!(
-        "  {} signed commits and {} tiles checked",
-        text::count(found.commits),
-        text::count(found.tiles)
+        "  {} and {} checked",
+        text::many(found.commits, "signed commit", "signed commits"),
+        text::many(found.tiles, "tile", "tiles")
     ))?;
     match found.against {
         Some(_) => console.line("  the checkpoint kept elsewhere is of this ledger's past"),

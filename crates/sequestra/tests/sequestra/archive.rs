@@ -71,7 +71,8 @@ fn a_steward_holds_and_lifts_and_nobody_deletes_before_the_floor() {
     };
     let verb = |verb: &'static str| ["object", verb, object.as_str(), "--reason", "a court asks"];
     refused("analyst", &verb("hold"), 4, "ACCESS-002");
-    refused("steward", &["object", "hold", &object, "--reason", ""], 4, "ACCESS-002");
+    let blank = site.run("steward", &["object", "hold", &object, "--reason", " "]);
+    assert!(blank.exit == 2 && blank.err.contains("say why"), "{}", blank.err);
     assert_eq!(site.run("steward", &["object", "hold", "obj_x", "--reason", "r"]).exit, 2);
     assert_eq!(site.run("steward", &["object", "hold", &object]).exit, 2, "without a reason");
     refused("steward", &verb("lift"), 5, "ARCHIVE-014");

@@ -170,7 +170,6 @@ fn a_steward_corrects_what_the_map_has_and_reads_nothing_of_it() {
     assert!(exit == 0 && !told.contains("Zorbin"), "{told}");
     for (words, right, exit, code) in [
         (&number[..], "qx-2", 5, "SUBJECTS-014"),
-        (&name[..2], "Zorba", 4, "correct-needs-a-reason"),
         (&["--field", "birth-date", "--reason", "her letter"], "in May", 2, "right value"),
         (&["--field", "birth-date", "--reason", "her letter"], "1931-05-03", 3, "SUBJECTS-013"),
         (&name[..], " ", 2, "right value"),
@@ -179,6 +178,15 @@ fn a_steward_corrects_what_the_map_has_and_reads_nothing_of_it() {
         assert!(got == exit && told.contains(code) && told.contains("hint: "), "{got} {told}");
         assert!(!told.contains(&other) && !told.contains("Quibbleton"), "{told}");
     }
+    let (exit, told) = correct(&site, &hers, &name[..2], "Zorba");
+    assert!(exit == 2 && told.contains("--reason"), "{told}");
+    assert_eq!(find(&site, &project, "\u{feff}QX-1\r\n", "a file of a spreadsheet"), 0);
+    let blank = ["subject identify", "consent review", "consent withdraw"].map(|verb| {
+        let words: Vec<&str> = verb.split(' ').chain([hers.as_str(), "--reason", " "]).collect();
+        let done = site.run("steward", &words);
+        (done.exit, done.err.contains("say why"))
+    });
+    assert_eq!(blank, [(2, true); 3], "blanks say nothing, wherever they are given");
     let (exit, told) = correct(&site, &hers, &number, "QX-3");
     assert!(exit == 0 && !told.contains("QX-"), "{told}");
     let (_, told) = identify(&site, &hers);

@@ -308,6 +308,13 @@ fn the_report_of_somebody_names_what_others_made_and_whom_it_is_lent_to() {
         (&ended["loans"][0]["usable"], &ended["elsewhere"]),
         (&Value::Bool(false), &told["elsewhere"])
     );
+    // Another loan to the same project gives by itself: the one that ended does not come back.
+    let again = two.asked(&text(&loan["dataset"]));
+    site.json("steward", &["application", "approve", &two.home, &again, "--reason", "mended"]);
+    let both = report();
+    let stands = |one: &Value| (text(&one["application"]), one["usable"] == true);
+    let stands: Vec<_> = both["loans"].as_array().unwrap().iter().map(stands).collect();
+    assert_eq!(stands, [(application, false), (again, true)]);
     site.assert_sound();
 }
 
@@ -351,6 +358,22 @@ fn terms_together_and_lists_of_others() {
     let origins = text(&site.json("steward", &origins)["dataset"]["id"]);
     let health = two.offer("publish", &["--term", "DUO:0000006"]);
     let health = text(&site.json("steward", &health)["dataset"]["id"]);
+    let mut wrong = two.apply(&health);
+    wrong.extend(["--person".to_owned(), "nobody".to_owned(), "--person".to_owned(), "viewer".to_owned()]);
+    let wrong: Vec<&str> = wrong.iter().map(|word| if word == PARTY { "a party" } else { word }).collect();
+    let told = site.run("researcher", &wrong);
+    assert!(
+        told.exit == 2 && ["party", "`nobody`", "`viewer`"].iter().all(|one| told.err.contains(one)),
+        "{}",
+        told.err
+    );
+    let told =
+        site.run("steward", &two.offer("publish", &["--granularity", "all", "--name", " ", "--term", "x"]));
+    assert!(
+        told.exit == 2 && ["`all`", "name", "`x`"].iter().all(|one| told.err.contains(one)),
+        "{}",
+        told.err
+    );
     let first = two.asked(&health);
     let answer = ["application", "approve", &two.home, &first, "--reason", "committee"];
     let left = site.json("steward", &["application", "show", &two.home, &first]);
@@ -382,7 +405,7 @@ fn terms_together_and_lists_of_others() {
         words.push("--json");
         site.run("steward", &words)
     };
-    fs::write(&list, "login,status,phsid\noutsider,active,phs000178.v1.p1.c1\nstranger,active,phs000178\nviewer,active,phs000178\nmanager,active,phs9\n")
+    fs::write(&list, "login,status,phsid\noutsider,active,phs000178.v1.p1.c1\noutsider,active,phs000178.v1.p1.c2\nstranger,active,phs000178\nviewer,active,phs000178\nmanager,active,phs9\n")
         .unwrap();
     let shown: Value = serde_json::from_str(&import(&[]).out).unwrap();
     assert_eq!(
@@ -392,6 +415,7 @@ fn terms_together_and_lists_of_others() {
     // Who has an account and no role in the workspace is told of as who has none.
     let unknown = serde_json::json!(["stranger", "viewer"]);
     assert_eq!((&shown["unknown"], &shown["applied"]), (&unknown, &Value::Bool(false)));
+    assert_eq!(shown["repeated"], serde_json::json!(["outsider"]));
     let digest = text(&shown["digest"]);
     assert!(import(&["--confirm", &"0".repeat(64)]).err.contains("SHARING-007"));
     fs::write(&list, "login,status,phsid,expires\noutsider,active,phs000178,2999-06-30\n").unwrap();

@@ -97,7 +97,7 @@ fn the_site_looks_by_itself_once_in_its_time_and_says_what_it_found_without_a_va
         shown.err
     );
     let limits = site.json("admin", &["site", "status"])["limits"].to_string();
-    assert!(limits.contains("are stored in 1 projects") && !limits.contains(&project), "{limits}");
+    assert!(limits.contains("are stored in 1 project:") && !limits.contains(&project), "{limits}");
 
     // Not again before its time, also over a start; and what is known is not told again.
     site.lock();
