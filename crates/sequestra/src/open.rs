@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::layout::{ArchiveSettings, Layout, RoomSettings, Settings};
 use crate::replicas::Replicas;
 use crate::store;
-use crate::streams;
+use crate::streams::{self, Known};
 use access::Access;
 use access::oidc::Provider;
 use anyhow::{Context, Result};
@@ -96,6 +96,7 @@ pub async fn open(
     runs.sweep().await?;
     let (people, map) = people(layout, &db, &keys, (&audit, &access), &entropy).await?;
     join(&access, &site, (&catalog, &archive, &runs, &people), &keys).await?;
+    let agreements = Known::of(&people.sharing, &clock);
     let site = attached(Site::new(Parts {
         version: VERSION,
         replicas: replicas.start(&audit, &site, &clock),
@@ -114,7 +115,7 @@ pub async fn open(
         runs,
         program,
         witnessed: attest.shown(),
-        streams: streams.start(),
+        streams: streams.start(&agreements),
         notify: told.start(),
         alarms,
         room,

@@ -408,6 +408,7 @@ fn words(what: &What) -> String {
         | What::PolicyChanged { .. }
         | What::PolicyChecked { .. }
         | What::PolicyDisagreed { .. } => of_policies(what),
+        What::StreamClosed { .. } | What::StreamOpened { .. } => of_copies(what),
         What::RoomLow { .. } | What::RoomBack { .. } => of_copies(what),
         What::WitnessSilent { .. } | What::WitnessReturned { .. } => of_witnesses(what),
         What::SiteStopped { cause } => format!("site STOPPED by itself: {cause}"),
@@ -509,6 +510,8 @@ fn of_copies(what: &What) -> String {
         What::ReplicaDiffers { replica, found } => format!("REPLICA {replica} of the ledger: {found}"),
         What::StreamLags { stream, next } => format!("stream {stream} lags: events from {next} on wait"),
         What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
+        What::StreamClosed { stream, why } => format!("stream {stream} CLOSED: its agreement is {why}"),
+        What::StreamOpened { stream } => format!("stream {stream} open again"),
         What::RoomLow { free } => format!("LITTLE ROOM, {free} bytes free: nothing is changed"),
         What::RoomBack { free } => format!("room again, {free} bytes free"),
         other => other.kind().to_owned(),
