@@ -129,6 +129,9 @@ pub struct Stream {
     pub waiting: u64,
     /// Whether the oldest of these waits longer than the stream's limit.
     pub lagging: bool,
+    /// Whether nothing is sent because the agreement that it names does not hold.
+    #[serde(default)]
+    pub closed: bool,
     /// Why the sink takes nothing, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,

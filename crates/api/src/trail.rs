@@ -125,6 +125,8 @@ pub const UNASKED: &[&str] = &[
     "replica-differs",
     "stream-lags",
     "stream-caught-up",
+    "stream-closed",
+    "stream-opened",
     "grant-lapsed",
     "identifiers-found",
     "policy-checked",

@@ -499,6 +499,18 @@ pub enum What {
         /// The first position that the sink has not acknowledged.
         next: u64,
     },
+    /// The agreement that a stream names does not hold: nothing is sent.
+    StreamClosed {
+        /// The stream's name.
+        stream: String,
+        /// How the agreement stands: one word.
+        why: String,
+    },
+    /// The agreement that a stream names holds again.
+    StreamOpened {
+        /// The stream's name.
+        stream: String,
+    },
     /// Little room is left on the site's disks: it changes nothing until there is more.
     RoomLow {
         /// Bytes free.

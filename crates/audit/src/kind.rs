@@ -65,6 +65,7 @@ impl What {
             Self::JobStarted { .. } => "job-started",
             Self::JobEnded { .. } => "job-ended",
             Self::StreamLags { .. } | Self::StreamCaughtUp { .. } => self.kind_of_care(),
+            Self::StreamClosed { .. } | Self::StreamOpened { .. } => self.kind_of_care(),
             Self::RoomLow { .. } | Self::RoomBack { .. } => self.kind_of_care(),
             Self::WitnessSilent { .. } | Self::WitnessReturned { .. } => self.kind_of_care(),
             Self::SiteStopped { .. } => "site-stopped",
@@ -78,6 +79,8 @@ impl What {
         match self {
             Self::StreamLags { .. } => "stream-lags",
             Self::StreamCaughtUp { .. } => "stream-caught-up",
+            Self::StreamClosed { .. } => "stream-closed",
+            Self::StreamOpened { .. } => "stream-opened",
             Self::RoomLow { .. } => "room-low",
             Self::RoomBack { .. } => "room-back",
             Self::WitnessSilent { .. } => "witness-silent",

@@ -220,6 +220,8 @@ fn all() -> Vec<Event> {
         Event::new(site.clone(), What::DatabaseMoved { to: "server".into(), rows: 12 }),
         Event::new(site.clone(), What::ReplicaDiffers { replica: "vault".into(), found: "differs".into() }),
         Event::new(site.clone(), What::StreamLags { stream: "siem".into(), next: 3 }),
+        Event::new(site.clone(), What::StreamClosed { stream: "siem".into(), why: "ended".into() }),
+        Event::new(site.clone(), What::StreamOpened { stream: "siem".into() }),
         Event::new(site, What::StreamCaughtUp { stream: "siem".into(), next: 4 }),
     ]
 }

@@ -54,7 +54,17 @@ pub struct Destination {
 impl Destination {
     fn as_stream(&self) -> Settings {
         let Self { name, to, ca, pin, network, token_file } = self.clone();
-        Settings { name, to, ca, pin, network, token_file, rotate_bytes: OWN_BYTES, lag_seconds: 0 }
+        Settings {
+            name,
+            to,
+            ca,
+            pin,
+            network,
+            token_file,
+            agreement: None,
+            rotate_bytes: OWN_BYTES,
+            lag_seconds: 0,
+        }
     }
 
     /// The program, if it is one.

@@ -1,6 +1,6 @@
 //! What can go wrong on the way out.
 
-use base::{Fault, Kind};
+use base::{AgreementId, Fault, Kind};
 use std::io;
 
 /// Failures of a stream.
@@ -36,6 +36,14 @@ pub enum Error {
     /// The sink does not take records now.
     #[error("the sink does not take records: {0}")]
     Sink(String),
+    /// The agreement that a stream names does not hold now.
+    #[error("closed: the agreement {agreement} that it names is {why}")]
+    Closed {
+        /// The agreement.
+        agreement: AgreementId,
+        /// How it stands.
+        why: &'static str,
+    },
     /// The acknowledged position cannot be read or kept.
     #[error("the acknowledged position cannot be kept")]
     Mark(#[source] io::Error),
@@ -58,6 +66,7 @@ impl Fault for Error {
         match self {
             Self::Settings { .. } | Self::Alarm { .. } | Self::Notify { .. } => Kind::Invalid,
             Self::NoDestination => Kind::NotFound,
+            Self::Closed { .. } => Kind::Denied,
             Self::Sink(_) | Self::Mark(_) => Kind::Unavailable,
             Self::Diverged(_) => Kind::Integrity,
             Self::Audit(e) => e.kind(),
@@ -73,6 +82,7 @@ impl Fault for Error {
             Self::Alarm { .. } => "FEED-005",
             Self::Notify { .. } => "FEED-006",
             Self::NoDestination => "FEED-007",
+            Self::Closed { .. } => "FEED-008",
             Self::Audit(e) => e.code(),
         }
     }
@@ -85,6 +95,9 @@ impl Fault for Error {
             Self::NoDestination => Some("`sequestra notify list` shows them".into()),
             Self::Sink(_) => {
                 Some("the stream goes on by itself when the sink is back; nothing is lost".into())
+            }
+            Self::Closed { .. } => {
+                Some("register another with `sequestra agreement add`, and name it in site.toml".into())
             }
             Self::Mark(_) => Some("make the site's `streams` folder writable".into()),
             Self::Diverged(_) => Some(

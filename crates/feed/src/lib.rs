@@ -9,12 +9,14 @@
 //!
 //! * [`settings`]: a stream as `site.toml` has it
 //! * [`ocsf`]: an event as a record
+//! * [`agreed`]: the agreement that a flow stands on
 //! * [`stream`]: the loop from the ledger to a sink
 //! * [`alarm`]: the second channel, which needs no ledger: what a person has to hear at once
 //! * [`notify`]: what people want to hear of, by mail or HTTP, in ids and our own words
 //! * [`tls`]: TLS to a receiver that is known; the program reaches its witnesses by it, too
 //! * inside: `sink` with `file`, `syslog` and `post`; `mark`, the acknowledged position
 
+pub mod agreed;
 pub mod alarm;
 pub mod notify;
 pub mod ocsf;
@@ -29,6 +31,7 @@ mod post;
 mod sink;
 mod syslog;
 
+pub use agreed::{Agreements, Standing};
 pub use alarm::{Alarms, Cause};
 pub use error::Error;
 pub use notify::Notifications;

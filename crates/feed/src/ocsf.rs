@@ -97,6 +97,8 @@ const fn class_of(what: &What) -> Class {
         What::SiteClosed { .. } | What::SiteStopped { .. } | What::JobEnded { .. } => class(LIFECYCLE, 4),
         What::StreamLags { .. }
         | What::StreamCaughtUp { .. }
+        | What::StreamClosed { .. }
+        | What::StreamOpened { .. }
         | What::RoomLow { .. }
         | What::RoomBack { .. }
         | What::WitnessSilent { .. }
@@ -159,6 +161,7 @@ const fn severity(what: &What) -> u32 {
         | What::JobEnded { accepted: false, .. } => 2,
         What::JobEnded { scratch_destroyed: false, .. }
         | What::StreamLags { .. }
+        | What::StreamClosed { .. }
         | What::SiteRestored { .. }
         | What::AdministratorMade {}
         | What::BreakGlassOpened { .. }

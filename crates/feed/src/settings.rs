@@ -1,6 +1,7 @@
 //! A stream as `site.toml` has it.
 
 use crate::Error;
+use base::AgreementId;
 use outbound::{Place, Refused};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -26,6 +27,9 @@ pub struct Settings {
     /// File that holds a bearer token for HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
+    /// The agreement that the stream stands on: without it being live nothing is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<AgreementId>,
     /// Bytes after which a file is put aside and a new one begun.
     #[serde(default = "default_rotate")]
     pub rotate_bytes: u64,
@@ -131,6 +135,7 @@ mod tests {
             pin: Some("00".repeat(32)),
             network: None,
             token_file: None,
+            agreement: None,
             rotate_bytes: 1,
             lag_seconds: 1,
         }

@@ -1,5 +1,6 @@
 //! The loop from the ledger to a sink.
 
+use crate::agreed::{Agreements, Ground};
 use crate::mark::Mark;
 use crate::sink::{Record, Sink};
 use crate::{Error, Settings, ocsf};
@@ -28,6 +29,8 @@ pub struct Status {
     pub failure: Option<String>,
     /// Whether the oldest waiting event waits longer than the limit.
     pub lagging: bool,
+    /// Whether the agreement that it names was not live at its last batch: nothing is sent.
+    pub closed: bool,
 }
 
 /// A standing stream. It reads the ledger as anybody does and holds up nobody.
@@ -39,6 +42,7 @@ pub struct Stream {
     clock: Arc<dyn Clock>,
     sink: Sink,
     mark: Mark,
+    ground: Ground,
     status: watch::Sender<Status>,
 }
 
@@ -57,7 +61,14 @@ impl Stream {
         let ledger = audit.ledger().verifier().name().to_owned();
         let status = watch::Sender::new(Status { next: mark.next, ..Status::default() });
         let source = ocsf::Source { ledger, version: version.to_owned() };
-        Ok(Self { settings, source, site, audit, clock, sink, mark, status })
+        let ground = Ground { id: settings.agreement.clone(), known: None };
+        Ok(Self { settings, source, site, audit, clock, sink, mark, ground, status })
+    }
+
+    /// The same, with who knows how its agreement stands. Without them a stream that names one is closed.
+    pub fn under(mut self, agreements: Arc<dyn Agreements>) -> Self {
+        self.ground.known = Some(agreements);
+        self
     }
 
     /// Its name.
@@ -85,9 +96,11 @@ impl Stream {
             match self.round(size).await {
                 Ok(()) => {
                     again = AGAIN;
+                    self.judge(None).await;
                     self.note(None).await;
                 }
                 Err(error) => {
+                    self.judge(Some(&error)).await;
                     self.note(Some(format!("{} ({})", base::fault::chain(&error), error.code()))).await;
                     tokio::time::sleep(again).await;
                     again = again.saturating_mul(2).min(AT_MOST);
@@ -96,16 +109,39 @@ impl Stream {
         }
     }
 
-    /// 1. Read the next events and hand them over. Crash here: they come again.
-    /// 2. Keep the position. From here on they do not.
+    /// 1. Read the next events.
+    /// 2. Ask whether the agreement holds, and hand them over. Crash here: they come again.
+    /// 3. Keep the position. From here on they do not.
     async fn round(&mut self, size: u64) -> Result<(), Error> {
         let start = self.mark.next;
         let end = size.min(start.saturating_add(BATCH));
         let (audit, source) = (self.audit.clone(), self.source.clone());
         let read = tokio::task::spawn_blocking(move || records(&audit, &source, start, end));
         let (batch, last) = read.await.map_err(Error::sink)??;
+        self.ground.open().await?;
         self.sink.deliver(&batch).await?;
         self.mark.advance(end, last)
+    }
+
+    /// Records once that the stream closed for want of its agreement, and once that it is open again. A sink that
+    /// fails says nothing of the agreement: it was live before the sink was asked.
+    async fn judge(&mut self, failure: Option<&Error>) {
+        let why = match failure {
+            Some(Error::Closed { why, .. }) => Some(*why),
+            None | Some(Error::Sink(_)) => None,
+            Some(_) => return,
+        };
+        let before = self.status.borrow().closed;
+        self.status.send_if_modified(|status| std::mem::replace(&mut status.closed, why.is_some()) != before);
+        let stream = self.settings.name.clone();
+        let what = match (before, why) {
+            (false, Some(why)) => What::StreamClosed { stream, why: why.to_owned() },
+            (true, None) => What::StreamOpened { stream },
+            _ => return,
+        };
+        let about = self.settings.agreement.iter().map(ToString::to_string);
+        // As below.
+        let _ = self.audit.follow(&Event::new(self.site.clone(), what).about(about)).await;
     }
 
     /// Says how far it is, and records once when it begins to lag and once when it has caught up.
@@ -113,7 +149,8 @@ impl Stream {
         let before = self.status.borrow().lagging;
         let next = self.mark.next;
         let lagging = self.lags(before);
-        self.status.send_replace(Status { next, failure, lagging });
+        let closed = self.status.borrow().closed;
+        self.status.send_replace(Status { next, failure, lagging, closed });
         if lagging == before {
             return;
         }

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::layout::{ArchiveSettings, Layout, RoomSettings, Settings};
 use crate::replicas::Replicas;
 use crate::store;
-use crate::streams;
+use crate::streams::{self, Known};
 use access::Access;
 use access::oidc::Provider;
 use anyhow::{Context, Result};
@@ -100,6 +100,7 @@ pub async fn open(
         version: VERSION,
         replicas: replicas.start(&audit, &site, &clock),
         id: site,
+        streams: streams.start(&Known::of(&people.sharing, &clock)),
         backup: backup(layout, (&db, &map), &keys, &audit, &archive, own)?,
         db,
         audit,
@@ -114,7 +115,6 @@ pub async fn open(
         runs,
         program,
         witnessed: attest.shown(),
-        streams: streams.start(),
         notify: told.start(),
         alarms,
         room,

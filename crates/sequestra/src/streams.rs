@@ -4,10 +4,12 @@ use crate::layout::{Layout, Settings};
 use crate::open::VERSION;
 use anyhow::Result;
 use audit::{Actor, Audit};
-use base::{Clock, Entropy};
+use base::{AgreementId, Clock, Entropy};
+use feed::agreed::Answer;
 use feed::notify::{Follower, Sender};
-use feed::{Notifications, Status, Stream};
+use feed::{Agreements, Notifications, Standing, Status, Stream};
 use server::Site;
+use sharing::Sharing;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -41,13 +43,40 @@ impl Streams {
     }
 
     /// Lets them run, each by itself: none waits for another, and nothing waits for them.
-    pub fn start(self) -> Vec<(String, watch::Receiver<Status>)> {
+    pub fn start(self, agreements: &Arc<dyn Agreements>) -> Vec<(String, watch::Receiver<Status>)> {
         let start = |stream: Stream| {
             let named = (stream.name().to_owned(), stream.status());
-            tokio::spawn(stream.run());
+            tokio::spawn(stream.under(agreements.clone()).run());
             named
         };
         self.0.into_iter().map(start).collect()
+    }
+}
+
+/// The agreements that the projects of the site have registered: a flow of the site may stand on any of them.
+pub struct Known {
+    sharing: Sharing,
+    clock: Arc<dyn Clock>,
+}
+
+impl Known {
+    /// Those that are registered here.
+    pub fn of(sharing: &Sharing, clock: &Arc<dyn Clock>) -> Arc<dyn Agreements> {
+        Arc::new(Self { sharing: sharing.clone(), clock: clock.clone() })
+    }
+}
+
+impl Agreements for Known {
+    fn standing<'a>(&'a self, id: &'a AgreementId) -> Answer<'a> {
+        Box::pin(async move {
+            match self.sharing.registered(id).await {
+                Ok(Some(found)) if found.ended.is_some() => Standing::Ended,
+                Ok(Some(found)) if found.until <= self.clock.now() => Standing::Past,
+                Ok(Some(_)) => Standing::Live,
+                Ok(None) => Standing::Unknown,
+                Err(_) => Standing::Unread,
+            }
+        })
     }
 }
 

@@ -397,14 +397,13 @@ fn words(what: &What) -> String {
         What::ObjectsScrubbed { objects, bytes, damaged } => {
             format!("{} scrubbed, {bytes} bytes, {damaged} DAMAGED", many(*objects, "object", "objects"))
         }
-        What::IdentifiersFound { .. } => of_uses(what),
         What::Linked {} => "linked".into(),
         What::JobStarted { .. } | What::JobEnded { .. } => of_jobs(what),
         What::ReplicaDiffers { .. } | What::StreamLags { .. } | What::StreamCaughtUp { .. } => {
             of_copies(what)
         }
         What::ConsentGiven { .. } | What::ConsentWithdrawn {} | What::IdentityRecorded {} => of_uses(what),
-        What::IdentityCorrected { .. } => of_uses(what),
+        What::IdentifiersFound { .. } | What::IdentityCorrected { .. } => of_uses(what),
         What::UseReviewed {} | What::UseApproved { .. } | What::UseRevoked {} => of_uses(what),
         What::DatasetStands { .. } | What::ApplicationStands { .. } => of_sharing(what),
         What::AgreementStands { .. } => of_sharing(what),
@@ -422,6 +421,7 @@ fn words(what: &What) -> String {
         | What::PolicyChanged { .. }
         | What::PolicyChecked { .. }
         | What::PolicyDisagreed { .. } => of_policies(what),
+        What::StreamClosed { .. } | What::StreamOpened { .. } => of_copies(what),
         What::RoomLow { .. } | What::RoomBack { .. } => of_copies(what),
         What::WitnessSilent { .. } | What::WitnessReturned { .. } => of_witnesses(what),
         What::SiteStopped { cause } => format!("site STOPPED by itself: {cause}"),
@@ -529,6 +529,8 @@ fn of_copies(what: &What) -> String {
         What::ReplicaDiffers { replica, found } => format!("REPLICA {replica} of the ledger: {found}"),
         What::StreamLags { stream, next } => format!("stream {stream} lags: events from {next} on wait"),
         What::StreamCaughtUp { stream, .. } => format!("stream {stream} has caught up"),
+        What::StreamClosed { stream, why } => format!("stream {stream} CLOSED: its agreement is {why}"),
+        What::StreamOpened { stream } => format!("stream {stream} open again"),
         What::RoomLow { free } => format!("LITTLE ROOM, {free} bytes free: nothing is changed"),
         What::RoomBack { free } => format!("room again, {free} bytes free"),
         other => other.kind().to_owned(),

@@ -171,15 +171,19 @@ fn door(site: &Site, shown: &Shown) -> Door {
 fn streams(site: &Site) -> Vec<Stream> {
     let size = site.audit.ledger().size();
     let told = |(name, status): &(String, watch::Receiver<feed::Status>)| {
-        let feed::Status { next, failure, lagging } = status.borrow().clone();
+        let feed::Status { next, failure, lagging, closed } = status.borrow().clone();
         let waiting = size.saturating_sub(next);
-        Stream { name: name.clone(), acknowledged: next, waiting, lagging, failure }
+        Stream { name: name.clone(), acknowledged: next, waiting, lagging, closed, failure }
     };
     site.streams.iter().map(told).collect()
 }
 
 fn behind(stream: &Stream) -> Option<String> {
     let Stream { name, waiting, failure, .. } = stream;
+    if stream.closed {
+        let why = failure.as_deref().unwrap_or("closed");
+        return Some(format!("the stream {name} sends nothing, {waiting} events wait: {why}"));
+    }
     let why = failure.as_deref().unwrap_or("its sink is slow");
     stream.lagging.then(|| format!("the stream {name} lags, {waiting} events wait for its sink: {why}"))
 }

@@ -173,6 +173,13 @@ impl Sharing {
         rows.into_iter().map(from_row).collect()
     }
 
+    /// The agreement of this id, whichever project has it: what the site's own flows stand on, for which there is no
+    /// permit.
+    pub async fn registered(&self, id: &AgreementId) -> Result<Option<Agreement>, Error> {
+        let row = agreement::Entity::find_by_id(id.as_str()).one(self.db.reader()).await?;
+        row.map(from_row).transpose()
+    }
+
     /// Whether a party has the contract that a dataset asks for.
     pub(crate) async fn has_agreed(
         &self,

@@ -219,7 +219,17 @@ impl Destination {
 
     fn as_stream(&self, to: &str) -> Settings {
         let Self { name, ca, pin, network, token_file, .. } = self.clone();
-        Settings { name, to: to.to_owned(), ca, pin, network, token_file, rotate_bytes: 1, lag_seconds: 0 }
+        Settings {
+            name,
+            to: to.to_owned(),
+            ca,
+            pin,
+            network,
+            token_file,
+            agreement: None,
+            rotate_bytes: 1,
+            lag_seconds: 0,
+        }
     }
 
     pub(crate) fn refuse(&self, why: &str) -> Error {

@@ -8,8 +8,10 @@ mod notify;
 mod receivers;
 
 use audit::{Actor, Audit, Event, Outcome, What};
-use base::{Clock, FixedClock, Id, ProjectId, SampleId, SiteId, SystemEntropy, Timestamp, UserId};
-use feed::{Error, Settings, Status, Stream};
+use base::{
+    AgreementId, Clock, FixedClock, Id, ProjectId, SampleId, SiteId, SystemEntropy, Timestamp, UserId,
+};
+use feed::{Agreements, Error, Settings, Standing, Status, Stream};
 use ledger::{Ledger, SigningKey};
 use receivers::{Identity, Taken, collector, secure_collector, somewhere, syslog};
 use serde_json::Value;
@@ -95,6 +97,7 @@ fn settings(to: String) -> Settings {
         pin: None,
         network: None,
         token_file: None,
+        agreement: None,
         rotate_bytes: 1 << 40,
         lag_seconds: 300,
     }
@@ -272,6 +275,63 @@ async fn a_stream_that_lags_is_on_record_and_holds_up_nobody() {
     let lags = kinds.iter().filter(|what| matches!(what, What::StreamLags { next: 0, .. })).count();
     let over = kinds.iter().filter(|what| matches!(what, What::StreamCaughtUp { .. })).count();
     assert_eq!((lags, over), (1, 1));
+}
+
+/// What stands as a test says.
+struct Stated(std::sync::Mutex<Standing>);
+
+impl Agreements for Stated {
+    fn standing<'a>(&'a self, _: &'a AgreementId) -> feed::agreed::Answer<'a> {
+        let now = *self.0.lock().unwrap();
+        Box::pin(async move { now })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_sends_only_while_its_agreement_is_live_and_goes_on_where_it_was() {
+    let trail = Trail::new(5).await;
+    let (at, taken) = (somewhere(), Taken::default());
+    let receiver = collector(at, &taken, 0, 0);
+    let id = AgreementId::mint(&SystemEntropy);
+    let stream = Settings { agreement: Some(id.clone()), ..settings(format!("http://{at}/in")) };
+    // Where nobody can be asked it is closed.
+    let alone = trail.open(&stream).unwrap();
+    let status = alone.status();
+    let running = tokio::spawn(alone.run());
+    assert_eq!(reached(status, |status| status.closed).await.next, 0);
+    running.abort();
+
+    let stated = Arc::new(Stated(std::sync::Mutex::new(Standing::Live)));
+    let running = trail.open(&stream).unwrap().under(stated.clone());
+    let status = running.status();
+    let running = tokio::spawn(running.run());
+    let mut sent = reached(status.clone(), |status| status.next >= 6).await.next;
+    let closed = [Standing::Ended, Standing::Past, Standing::Unknown, Standing::Unread];
+    for now in closed {
+        *stated.0.lock().unwrap() = now;
+        trail.grow(1).await;
+        let seen = reached(status.clone(), |status| status.closed && status.failure.is_some()).await;
+        assert_eq!(seen.next, sent, "{now:?}");
+        assert!(seen.failure.unwrap().contains(now.as_str()), "{now:?}");
+        *stated.0.lock().unwrap() = Standing::Live;
+        // What waited, and that it closed and opened.
+        sent = reached(status.clone(), |status| !status.closed && status.next >= sent + 3).await.next;
+    }
+    running.abort();
+    receiver.kill().await;
+    let size = trail.audit.ledger().size();
+    let all = (0..size).map(|p| trail.audit.recorded(p).unwrap().event);
+    let told: Vec<_> = all.filter(|event| event.about.contains(&id.to_string())).collect();
+    let why: Vec<_> = told
+        .iter()
+        .filter_map(|event| match &event.what {
+            What::StreamClosed { why, .. } => Some(why.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(why, ["unread", "ended", "past", "unknown", "unread"], "each once");
+    let opened = told.iter().filter(|event| matches!(event.what, What::StreamOpened { .. })).count();
+    assert_eq!(opened, 4);
 }
 
 #[tokio::test]

@@ -162,3 +162,63 @@ fn a_stream_that_cannot_be_is_refused_and_one_whose_sink_is_away_is_named() {
     site.assert_sound();
     assert_eq!(lags(), 1);
 }
+
+#[test]
+fn a_stream_is_open_only_while_the_agreement_that_it_names_is_live() {
+    let site = Site::copy();
+    let settings = site.folder.join("site.toml");
+    let kept = fs::read_to_string(&settings).unwrap();
+    let out = site.room.join("partner.jsonl");
+    let to = format!("file:{}", out.display());
+    let named = |agreement: &str| {
+        fs::write(&settings, &kept).unwrap();
+        stream(&site, "partner", &to);
+        let text = fs::read_to_string(&settings).unwrap();
+        fs::write(&settings, format!("{text}agreement = \"{agreement}\"\n")).unwrap();
+    };
+    let sent = || fs::read_to_string(&out).unwrap_or_default().lines().count();
+    let status = || site.json("admin", &["site", "status"]);
+    let closed = |why: &str| {
+        until("the stream is closed", || status()["limits"].to_string().contains("partner sends nothing"));
+        let told = status()["streams"][0].clone();
+        assert_eq!(told["closed"], true, "{told}");
+        assert!(told["failure"].as_str().unwrap().contains(why), "{told}");
+    };
+
+    named("agr_nonsense");
+    let before = site.events().len();
+    assert_ne!(site.run("admin", &["whoami"]).exit, 0);
+    assert_eq!(site.events().len(), before, "a refused start left an event");
+
+    named("agr_00000000000000000000");
+    site.start();
+    closed("agr_00000000000000000000 that it names is unknown");
+    assert_eq!(sent(), 0);
+    let home = site.last("analyst", &["project", "list"]);
+    let document = site.room.join("dua.txt");
+    fs::write(&document, "signed").unwrap();
+    let document = document.to_str().unwrap();
+    let words = ["agreement", "add", &home, "--kind", "DUA", "--party", "ror:05a28rw58"];
+    let more = ["--document", document, "--until", "2099-12-31"];
+    let made = site.json("steward", &[&words[..], &more].concat());
+    let agreement = made["id"].as_str().unwrap();
+    site.lock();
+
+    named(agreement);
+    site.start();
+    until("what waited is sent", || sent() >= before && status()["streams"][0]["closed"] == false);
+    site.json("steward", &["agreement", "end", &home, agreement]);
+    closed(&format!("{agreement} that it names is ended"));
+    let held = sent();
+    site.invite("newcomer");
+    assert_eq!(sent(), held, "something was sent after the end");
+    let about = |event: &str, id: &str| {
+        let is = |leaf: &&Value| {
+            leaf["event"]["event"] == event && leaf["event"]["about"].to_string().contains(id)
+        };
+        site.events().iter().filter(is).count()
+    };
+    assert_eq!(about("stream-closed", agreement), 1);
+    assert_eq!(about("stream-closed", "agr_00000000000000000000"), 1);
+    site.assert_sound();
+}
