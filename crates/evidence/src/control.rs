@@ -72,6 +72,7 @@ pub const CONTROLS: &[Control] = &[
     keys::secrets::CONTROL,
     support::answered::CONTROL,
     network::door::CONTROL,
+    network::partner::CONTROL,
     network::addresses::CONTROL,
     policies::named::CONTROL,
     support::bundle::CONTROL,

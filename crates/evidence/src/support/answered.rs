@@ -180,8 +180,9 @@ fn lent(play: &mut Play, site: &Site, golden: &Golden, mut made: Ids) -> Result<
     Ok(())
 }
 
-/// Everybody who saw it, received it or asked for it. Who brought it in acted on the project: nobody's data was there yet.
+/// Everybody who brought it in, saw it, received it or asked for it.
 const SEEN: &[(&str, &str, bool)] = &[
+    ("analyst", "ingest", true),
     ("analyst", "start-run", true),
     ("analyst", "view-run", true),
     ("analyst", "view-samples", true),
