@@ -221,7 +221,8 @@ mod tests {
             E,eve,eRA,PI,a@b,1,Active,phs000178,x,y,z,2026-11-19 00:00:00\n\
             F,flo,eRA,PI,a@b,1,Active,phs000178,x,y,z,2026-11-20\n";
         assert_eq!(names(list, Some("phs000178")), ["ada", "flo"]);
-        assert_eq!(names(list, None), ["ada", "cy", "di", "flo"]);
+        let told = authorized(list, None, now()).unwrap_err();
+        assert!(told.to_string().contains("several studies"), "{told}");
         assert_eq!(names("\u{feff}login,status\nada,active\n", None), ["ada"]);
     }
 

@@ -172,7 +172,7 @@ fn a_steward_corrects_what_the_map_has_and_reads_nothing_of_it() {
         (&number[..], "qx-2", 5, "SUBJECTS-014"),
         (&["--field", "birth-date", "--reason", "her letter"], "in May", 2, "right value"),
         (&["--field", "birth-date", "--reason", "her letter"], "1931-05-03", 3, "SUBJECTS-013"),
-        (&name[..], " ", 2, "right value"),
+        (&name[..], " ", 2, "CLI-011"),
     ] {
         let (got, told) = correct(&site, &hers, words, right);
         assert!(got == exit && told.contains(code) && told.contains("hint: "), "{got} {told}");

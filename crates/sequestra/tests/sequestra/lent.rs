@@ -223,7 +223,7 @@ fn a_dataset_is_lent_where_it_lies_and_taken_back_at_once() {
     let seen = site.json("auditor", &["audit", "who-saw", &subject]);
     let by = seen["accesses"].as_array().unwrap().iter().filter(|one| one["name"] == "researcher");
     let did: Vec<String> = by.map(|one| text(&one["did"])).collect();
-    assert!(did.iter().any(|words| words.starts_with("had a workflow run")), "{seen}");
+    assert!(did.iter().any(|words| words.starts_with("asked for a workflow run")), "{seen}");
     assert_eq!(seen["complete"], true);
     site.json("steward", &["consent", "withdraw", &subject]);
     two.no_more("the person forbids all use");
